@@ -1,0 +1,102 @@
+package chat
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// State is where the link of an account to WhatsApp stands; the names are the API's.
+type State string
+
+// The states of an account.
+const (
+	ServiceOff  State = "SERVICE_OFF"  // not wanted, or given up: Reason says why
+	ServiceScan State = "SERVICE_SCAN" // waits for the QR code or pairing code
+	Pairing     State = "PAIRING"      // connecting
+	Connected   State = "CONNECTED"
+)
+
+// Account is one linked device with its API key. The API owns the fields above the line, the session host those below;
+// each side changes only its own.
+type Account struct {
+	ID        string    `json:"id"` // ULID
+	Name      string    `json:"name"`
+	KeyHash   []byte    `json:"keyHash"` // SHA-256 of the key's secret
+	Shard     int       `json:"shard"`
+	On        bool      `json:"on"` // desired state
+	CreatedAt time.Time `json:"createdAt"`
+
+	State       State     `json:"state"`
+	Reason      string    `json:"reason,omitempty"` // stable word for the last change of State, such as LOGGED_OUT
+	QR          string    `json:"qr,omitempty"`     // text of the code to scan
+	PairingCode string    `json:"pairingCode,omitempty"`
+	CodeExpires time.Time `json:"codeExpires,omitzero"` // of QR or PairingCode
+	JID         JID       `json:"jid,omitempty"`        // own phone number
+	LID         JID       `json:"lid,omitempty"`
+	PushName    string    `json:"pushName,omitempty"`
+	Sync        *Sync     `json:"sync,omitempty"` // history sync under way
+	AsOf        time.Time `json:"asOf,omitzero"`  // time of the last projected event
+}
+
+// Sync is the progress of a history sync.
+type Sync struct {
+	Percent  int `json:"percent"` // as the phone reports it, 0–100
+	Chats    int `json:"chats"`
+	Messages int `json:"messages"`
+}
+
+// Linked tells whether a phone has linked the account's device.
+func (a Account) Linked() bool { return a.JID != "" }
+
+const keyPrefix = "pk_"
+
+var keyEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// NewKey makes an API key for the account from 32 random bytes, and the hash to store. The key is shown once.
+func NewKey(accountID string, random io.Reader) (key string, hash []byte, err error) {
+	var secret [32]byte
+	if _, err := io.ReadFull(random, secret[:]); err != nil {
+		return "", nil, fmt.Errorf("make api key: %w", err)
+	}
+	text := strings.ToLower(keyEncoding.EncodeToString(secret[:]))
+	return keyPrefix + accountID + "_" + text, hashSecret(text), nil
+}
+
+// Key is an API key taken apart. The account's id in it allows to fetch account and data at the same time.
+type Key struct {
+	AccountID string
+	secret    string
+}
+
+// ParseKey takes an API key apart; it returns INVALID_API_KEY when it isn't one.
+func ParseKey(s string) (Key, error) {
+	rest, ok := strings.CutPrefix(s, keyPrefix)
+	id, secret, cut := strings.Cut(rest, "_")
+	if !ok || !cut || !isULID(id) || len(secret) != keyEncoding.EncodedLen(32) {
+		return Key{}, &Error{Code: InvalidAPIKey}
+	}
+	return Key{AccountID: id, secret: secret}, nil
+}
+
+// Opens tells in constant time whether k is the account's present key.
+func (k Key) Opens(a Account) bool {
+	return subtle.ConstantTimeCompare(hashSecret(k.secret), a.KeyHash) == 1 && k.AccountID == a.ID
+}
+
+func hashSecret(s string) []byte {
+	sum := sha256.Sum256([]byte(s))
+	return sum[:]
+}
+
+// isULID checks form only: 26 digits of Crockford's base32.
+func isULID(s string) bool {
+	if len(s) != 26 {
+		return false
+	}
+	return strings.Trim(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == ""
+}

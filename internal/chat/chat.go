@@ -1,0 +1,139 @@
+package chat
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// Rank is a member's place in a group; the names are WhatsApp's. Left says that the member is no more.
+type Rank string
+
+// The ranks.
+const (
+	RankMember     Rank = "REGULAR"
+	RankAdmin      Rank = "ADMIN"
+	RankSuperAdmin Rank = "SUPERADMIN"
+	RankLeft       Rank = "LEFT"
+)
+
+// MutedForEver is the end of a mute that has none.
+const MutedForEver = -1
+
+// Chat is all that is known of one chat, but for its messages. The zero Chat knows nothing.
+type Chat struct {
+	JID JID `json:"jid"`           // canonical: a person's PN where it is known
+	LID JID `json:"lid,omitempty"` // a person's other address, where JID is the PN
+
+	Fields   map[string]Register[JSON] `json:"f,omitempty"` // fields of WhatsApp's Conversation that have no place below, as rendered
+	Subject  Register[string]          `json:"sub,omitzero"`
+	Contact  Register[string]          `json:"con,omitzero"` // the address book's name
+	PushName Register[string]          `json:"psh,omitzero"`
+	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
+
+	Mute         Register[int64] `json:"mut,omitzero"` // end in ms since 1970; MutedForEver; 0: not muted
+	Pin          Register[int64] `json:"pin,omitzero"` // when it was pinned, as WhatsApp gives it; 0: not pinned
+	Archived     Register[bool]  `json:"arc,omitzero"`
+	MarkedUnread Register[bool]  `json:"mku,omitzero"`
+
+	Unread           Unread `json:"unr,omitzero"`
+	Read             Range  `json:"rd,omitzero"`  // read on any device of the account
+	Cleared          Range  `json:"cl,omitzero"`  // hidden for good
+	ClearedUnstarred Range  `json:"clu,omitzero"` // hidden, but for starred messages
+	Deleted          Range  `json:"del,omitzero"` // hidden for good, and the chat with them until something newer comes
+
+	Activity int64 `json:"act,omitempty"` // seconds since 1970 of the newest message or event
+	Received int64 `json:"rcv,omitempty"` // seconds since 1970 of the newest message from somebody else
+	Last     Last  `json:"last,omitzero"` // the newest message that shows
+}
+
+// Last is the newest message of a chat as the chat's document shows it.
+type Last struct {
+	ID       string `json:"id"`
+	Time     int64  `json:"t"`
+	Order    int64  `json:"o,omitempty"`
+	Expires  int64  `json:"x,omitempty"`
+	Document JSON   `json:"-"` // stored beside the state, see View
+}
+
+// Shows tells whether the chat is listed: it has a message or an event that no delete covers.
+func (c *Chat) Shows() bool { return c.Last.ID != "" || c.Activity > c.Deleted.Through }
+
+// Name is the group's subject; for a person the address book's name, else the push name.
+func (c *Chat) Name() string {
+	switch {
+	case c.JID.Kind() != Private:
+		return c.Subject.Value
+	case c.Contact.Value != "":
+		return c.Contact.Value
+	}
+	return c.PushName.Value
+}
+
+// MutedAt tells whether a mute that ends at end (ms since 1970, MutedForEver, 0) holds at a moment.
+func MutedAt(end int64, now time.Time) bool { return end == MutedForEver || end > now.UnixMilli() }
+
+// Hides tells whether a clear or delete covers a message for good, or until it is starred.
+func (c *Chat) Hides(time int64, id string, starred bool) bool {
+	return c.Cleared.Covers(time, id) || c.Deleted.Covers(time, id) ||
+		!starred && c.ClearedUnstarred.Covers(time, id)
+}
+
+// Lists tells whether a conversation shows the message at a moment.
+func (c *Chat) Lists(v MessageView, now time.Time) bool {
+	return v.Listed && (v.Expires == 0 || v.Expires > now.Unix()) && !c.Hides(v.Time, v.ID, v.Starred)
+}
+
+// Join adds what o knows of the same chat; Last stays, since it belongs to the messages. It commutes, associates, and
+// repeating it changes nothing.
+func (c *Chat) Join(o Chat) {
+	if o.LID != "" {
+		c.LID = o.LID
+	}
+	joinRegisters(&c.Fields, o.Fields)
+	c.Subject.Join(o.Subject)
+	c.Contact.Join(o.Contact)
+	c.PushName.Join(o.PushName)
+	joinRegisters(&c.Members, o.Members)
+	c.Mute.Join(o.Mute)
+	c.Pin.Join(o.Pin)
+	c.Archived.Join(o.Archived)
+	c.MarkedUnread.Join(o.MarkedUnread)
+	c.Read.Join(o.Read)
+	c.Cleared.Join(o.Cleared)
+	c.ClearedUnstarred.Join(o.ClearedUnstarred)
+	c.Deleted.Join(o.Deleted)
+	c.Unread.join(o.Unread)
+	c.settle()
+	c.Activity = max(c.Activity, o.Activity)
+	c.Received = max(c.Received, o.Received)
+}
+
+// settle takes out of the unread count what was read, cleared or deleted.
+func (c *Chat) settle() {
+	for _, r := range []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted} {
+		if r.Through == 0 {
+			continue
+		}
+		hashes := make(map[uint32]bool, len(r.IDs))
+		for _, id := range r.IDs {
+			hashes[hashID(id)] = true
+		}
+		c.Unread.settle(r.Through, func(time int64, id uint32) bool {
+			return time < r.Through || time == r.Through && (len(r.IDs) == 0 || hashes[id])
+		})
+	}
+}
+
+func hashID(id string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return h.Sum32()
+}
+
+// rename puts one address of a person for the other.
+func (c *Chat) rename(from, to JID) {
+	if r, ok := c.Members[from]; ok {
+		delete(c.Members, from)
+		joinRegisters(&c.Members, map[JID]Register[Rank]{to: r})
+	}
+}

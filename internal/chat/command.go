@@ -1,0 +1,145 @@
+package chat
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// CommandKind says what a command does.
+type CommandKind string
+
+// The kinds of commands.
+const (
+	MuteCommand       CommandKind = "mute"
+	UnmuteCommand     CommandKind = "unmute"
+	ClearCommand      CommandKind = "clear"
+	ConnectCommand    CommandKind = "connect"    // with Phone: link by pairing code
+	DisconnectCommand CommandKind = "disconnect" // keeps the link
+	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
+	DeleteCommand     CommandKind = "delete"     // logout, then deletes the account with all its data
+)
+
+// Command is a wish carried from the API to the account's session host. Carrying it out again is harmless: times are
+// absolute, and the stored record says when it has ended.
+type Command struct {
+	Version     int         `json:"version"` // CommandVersion
+	ID          string      `json:"id"`      // chosen by the client, or a ULID
+	Account     string      `json:"account"`
+	Kind        CommandKind `json:"kind"`
+	Chat        JID         `json:"chat,omitempty"`    // mute, unmute, clear
+	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
+	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
+	Report      string      `json:"report,omitempty"`  // id of the report entry to finish
+	RequestedAt time.Time   `json:"requestedAt"`
+}
+
+// CommandVersion is the version of the public JSON form of Command.
+const CommandVersion = 1
+
+// MaxMuteSeconds bounds a mute: ten years.
+const MaxMuteSeconds = 10 * 365 * 24 * 60 * 60
+
+const maxCommandID = 128
+
+// Validate returns INVALID_PARAMETER, INVALID_PHONE or INVALID_SECOND when the command can't be carried out. What comes
+// from the queue is checked too, since others may write there.
+func (c Command) Validate() error {
+	chats := []CommandKind{MuteCommand, UnmuteCommand, ClearCommand}
+	links := []CommandKind{ConnectCommand, DisconnectCommand, LogoutCommand, DeleteCommand}
+	switch {
+	case c.Version != CommandVersion:
+		return &Error{Code: InvalidParameter, Message: "version"}
+	case !ValidCommandID(c.ID):
+		return &Error{Code: InvalidParameter, Message: "id"}
+	case !isULID(c.Account):
+		return &Error{Code: InvalidParameter, Message: "account"}
+	case c.RequestedAt.IsZero():
+		return &Error{Code: InvalidParameter, Message: "requestedAt"}
+	case slices.Contains(chats, c.Kind):
+		if jid, err := ParseJID(string(c.Chat)); err != nil || jid != c.Chat {
+			return &Error{Code: InvalidPhone}
+		}
+	case !slices.Contains(links, c.Kind):
+		return &Error{Code: InvalidParameter, Message: "kind"}
+	case c.Phone != "" && !isNumber(c.Phone, 7, 15):
+		return &Error{Code: InvalidPhone}
+	}
+	if c.Seconds < 0 || c.Seconds > MaxMuteSeconds {
+		return &Error{Code: InvalidSecond}
+	}
+	return nil
+}
+
+// ValidCommandID tells whether a client may use the id: 1 to 128 printable ASCII characters without space.
+func ValidCommandID(id string) bool {
+	return id != "" && len(id) <= maxCommandID &&
+		strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
+
+// Same tells whether the two ask for the same thing, which a repeated id must.
+func (c Command) Same(o Command) bool {
+	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone
+}
+
+// MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.
+func (c Command) MuteEnd() int64 {
+	if c.Seconds == 0 {
+		return MutedForEver
+	}
+	return c.RequestedAt.Add(time.Duration(c.Seconds) * time.Second).UnixMilli()
+}
+
+// CommandState says whether a command has ended.
+type CommandState string
+
+// The states of a command.
+const (
+	CommandPending CommandState = "pending"
+	CommandDone    CommandState = "done"
+	CommandFailed  CommandState = "failed"
+)
+
+// CommandRecord is what is stored of a command.
+type CommandRecord struct {
+	Command
+	State    CommandState `json:"state"`
+	Failure  *Error       `json:"failure,omitempty"` // of a failed command
+	Attempts int          `json:"attempts"`
+	EndedAt  time.Time    `json:"endedAt,omitzero"`
+}
+
+// Outcome is how a command ended.
+type Outcome struct {
+	Failure  *Error // nil: done
+	Attempts int
+	At       time.Time
+}
+
+// State is CommandDone or CommandFailed.
+func (o Outcome) State() CommandState {
+	if o.Failure != nil {
+		return CommandFailed
+	}
+	return CommandDone
+}
+
+// Report is an entry of the API log: a call that changed something or failed, and how its command ended.
+type Report struct {
+	ID        string       `json:"id"` // ULID, so ids order by time
+	Account   string       `json:"account"`
+	At        time.Time    `json:"at"`
+	Endpoint  string       `json:"endpoint"`
+	Target    string       `json:"target,omitempty"` // as answers echo it
+	Status    int          `json:"status"`           // HTTP status; of a pending command 202
+	Error     Code         `json:"error,omitempty"`
+	CommandID string       `json:"commandId,omitempty"`
+	Command   CommandState `json:"command,omitempty"` // pending entries have a pending command
+	EndedAt   time.Time    `json:"endedAt,omitzero"`  // of the command
+}
+
+// Finished tells whether nothing is expected to happen to the entry any more.
+func (r Report) Finished() bool { return r.Command != CommandPending }
+
+// ReportAge is how long a report and a command record are kept.
+const ReportAge = 30 * 24 * time.Hour

@@ -1,0 +1,74 @@
+package chat
+
+import "errors"
+
+// Code names a kind of failure. Codes are stable: clients and stored records hold them.
+type Code string
+
+// The codes. Which HTTP status and sentence each has is the business of the HTTP contract.
+const (
+	MissingAPIKey       Code = "MISSING_API_KEY"
+	InvalidAPIKey       Code = "INVALID_API_KEY"
+	MissingSecret       Code = "MISSING_SECRET"
+	InvalidSecret       Code = "INVALID_SECRET"
+	InvalidPhone        Code = "INVALID_PHONE"
+	InvalidLimit        Code = "INVALID_LIMIT"
+	InvalidSecond       Code = "INVALID_SECOND"
+	InvalidCursor       Code = "INVALID_CURSOR"
+	InvalidParameter    Code = "INVALID_PARAMETER" // Message names the parameter
+	InvalidBody         Code = "INVALID_BODY"
+	BodyTooLarge        Code = "BODY_TOO_LARGE"
+	UnknownEndpoint     Code = "UNKNOWN_ENDPOINT"
+	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
+	ChatNotFound        Code = "CHAT_NOT_FOUND"
+	DeviceNotFound      Code = "DEVICE_NOT_FOUND"
+	CommandNotFound     Code = "COMMAND_NOT_FOUND"
+	DeviceNotConnected  Code = "DEVICE_NOT_CONNECTED"
+	IdempotencyConflict Code = "IDEMPOTENCY_CONFLICT" // the id belongs to a different command
+	WhatsAppRejected    Code = "WHATSAPP_REJECTED"    // Message is WhatsApp's reason
+	RateLimited         Code = "RATE_LIMITED"
+	Unavailable         Code = "UNAVAILABLE" // for now; trying again may help
+	LeaseHeld           Code = "LEASE_HELD"  // another host owns the shard
+	Internal            Code = "INTERNAL"
+)
+
+// Error is the one error that crosses boundaries, the queue included. Message is a detail in English for logs and for
+// the codes that say so; it may be empty and never holds a secret.
+type Error struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message,omitempty"`
+}
+
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return string(e.Code)
+	}
+	return string(e.Code) + ": " + e.Message
+}
+
+// Is makes errors.Is(err, &Error{Code: c}) compare codes.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Code == e.Code
+}
+
+// CodeOf is the code of err: Internal for an error that is not an Error, "" for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Internal
+}
+
+// AsError is err as an Error; anything foreign becomes INTERNAL without its text, which must not leak.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: Internal}
+}

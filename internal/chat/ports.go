@@ -1,0 +1,197 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// Every port: an account's data is found only under the account's id. Methods are safe for concurrent use, return
+// Unavailable or a foreign error for a fault that trying again may mend, and have done nothing then unless they say
+// otherwise. Time and ids come from the caller.
+
+// AccountReader finds accounts.
+type AccountReader interface {
+	// Account returns DEVICE_NOT_FOUND when there is none.
+	Account(ctx context.Context, id string) (Account, error)
+}
+
+// Accounts keeps accounts.
+type Accounts interface {
+	AccountReader
+	// Accounts returns all, oldest first.
+	Accounts(ctx context.Context) ([]Account, error)
+	// CreateAccount stores a new account; its id must be new.
+	CreateAccount(ctx context.Context, a Account) error
+	// UpdateAccount loads the account, lets change work on it, and stores it, atomically; change may be called again. An
+	// error of change is returned as it is, and nothing is stored. DEVICE_NOT_FOUND when there is none.
+	UpdateAccount(ctx context.Context, id string, change func(*Account) error) error
+	// DeleteAccount deletes the account; none is no error. Its chats, commands and reports are deleted by their own ports.
+	DeleteAccount(ctx context.Context, id string) error
+}
+
+// Filter selects chats; nil means either.
+type Filter struct {
+	Kind                            Kind // "": all
+	Unread, Archived, Muted, Pinned *bool
+}
+
+// Accepts tells whether the filter lets a chat through at a moment.
+func (f Filter) Accepts(v *View, now time.Time) bool {
+	is := func(want *bool, have bool) bool { return want == nil || *want == have }
+	return (f.Kind == "" || f.Kind == v.JID.Kind()) && is(f.Unread, v.Unread) && is(f.Archived, v.Archived) &&
+		is(f.Muted, MutedAt(v.MuteEnd, now)) && is(f.Pinned, v.Pinned)
+}
+
+// Page asks for part of a long answer. Cursor is what the answer before gave as next, "" at first; a made-up one is
+// INVALID_CURSOR. Limit is positive.
+type Page struct {
+	Limit  int
+	Cursor string
+}
+
+// Conversation is a part of a chat's messages.
+type Conversation struct {
+	Chat     JID // canonical
+	Messages []MessageView
+	Next     string // cursor of older messages; "" when there are none
+}
+
+// ChatReader reads chats, by either address of a person.
+type ChatReader interface {
+	// Chats returns the chats that show and that the filter accepts at the moment, newest activity first, then by JID,
+	// and the cursor of the next page, "" when there is none.
+	Chats(ctx context.Context, account string, f Filter, p Page, now time.Time) (views []View, next string, err error)
+	// Chat returns CHAT_NOT_FOUND for a chat that is unknown or doesn't show.
+	Chat(ctx context.Context, account string, jid JID) (View, error)
+}
+
+// MessageReader reads conversations, by either address of a person.
+type MessageReader interface {
+	// Messages returns the newest messages before the cursor that the chat lists at the moment, oldest first, in the
+	// order of SortMessages where their seconds are equal. CHAT_NOT_FOUND as for Chat.
+	Messages(ctx context.Context, account string, jid JID, p Page, now time.Time) (Conversation, error)
+}
+
+// ChatStore is where the projection writes.
+type ChatStore interface {
+	ChatReader
+	MessageReader
+	// Update loads the chat, a Chat with only its JID where there is none, and the messages with these ids that are
+	// stored, lets change work on them, and stores the chat, the messages in Changed and their views, then deletes what
+	// Prune covers. jid may be an alias. All is stored or nothing, but for deletions, which may follow. change may be
+	// called again, on a newer state; its error is returned as it is. The thread belongs to change for its call only.
+	Update(ctx context.Context, account string, jid JID, ids []string, change func(*Thread) error) error
+	// Export returns the state stored under exactly this JID, and a page of its messages, stubs included, in any order.
+	// A chat that isn't stored, or is an alias, is CHAT_NOT_FOUND.
+	Export(ctx context.Context, account string, jid JID, p Page) (c Chat, messages []Message, next string, err error)
+	// Alias makes from another address of the chat to, for every method, and deletes what is stored under from itself.
+	// Where it is so already, nothing is written.
+	Alias(ctx context.Context, account string, from, to JID) error
+	// DeleteChats deletes all chats, messages and aliases of the account.
+	DeleteChats(ctx context.Context, account string) error
+}
+
+// CommandReader finds command records.
+type CommandReader interface {
+	// Command sees every write that ended before. COMMAND_NOT_FOUND when there is none.
+	Command(ctx context.Context, account, id string) (CommandRecord, error)
+}
+
+// Commands keeps command records for ReportAge.
+type Commands interface {
+	CommandReader
+	// PutCommand stores the command as pending unless the account has one with this id, and returns what is stored.
+	PutCommand(ctx context.Context, c Command) (stored CommandRecord, created bool, err error)
+	// EndCommand writes the outcome of a pending command, and returns the record as it is then. One that has ended stays
+	// as it is: the first outcome counts.
+	EndCommand(ctx context.Context, account, id string, o Outcome) (CommandRecord, error)
+	// DeleteCommands deletes all command records of the account.
+	DeleteCommands(ctx context.Context, account string) error
+}
+
+// CommandSender puts commands on the queue of a shard.
+type CommandSender interface {
+	// Send returns when the queue holds the command durably. Commands of one account keep their order. Sending the same
+	// id again within minutes adds nothing.
+	Send(ctx context.Context, shard int, c Command) error
+}
+
+// CommandQueue hands out the commands of a shard. It may hand out one twice.
+type CommandQueue interface {
+	// Receive waits until a command is there or ctx ends, and returns up to limit of them. An account's next command isn't
+	// handed out before the one before is done or released. A received command that is neither done nor extended within
+	// the visibility timeout comes again.
+	Receive(ctx context.Context, shard, limit int) ([]Delivery, error)
+}
+
+// Delivery is a command handed out.
+type Delivery interface {
+	// Command returns INVALID_BODY when what was on the queue is no command.
+	Command() (Command, error)
+	// Attempt counts the deliveries, from 1.
+	Attempt() int
+	// Extend gives the receiver another visibility timeout; it is called well before the present one ends.
+	Extend(ctx context.Context) error
+	// Done deletes the command from the queue.
+	Done(ctx context.Context) error
+	// Release lets the command be handed out again after a delay. After too many attempts it goes to the dead letters.
+	Release(ctx context.Context, after time.Duration) error
+}
+
+// VisibilityTimeout is how long a received command is hidden from others.
+const VisibilityTimeout = 30 * time.Second
+
+// MaxAttempts is how often a command is handed out before it goes to the dead letters.
+const MaxAttempts = 5
+
+// Reports keeps the API log for ReportAge.
+type Reports interface {
+	// AddReport stores an entry.
+	AddReport(ctx context.Context, r Report) error
+	// EndReport writes how the entry's command ended. An entry that was cleared stays away.
+	EndReport(ctx context.Context, account, id string, state CommandState, status int, code Code, at time.Time) error
+	// ListReports returns entries, newest first.
+	ListReports(ctx context.Context, account string, p Page) (reports []Report, next string, err error)
+	// ClearReports deletes the account's finished entries, or with all also the pending ones.
+	ClearReports(ctx context.Context, account string, all bool) error
+}
+
+// Lease is a host's right to a shard.
+type Lease struct {
+	Shard   int
+	Host    string
+	Epoch   int64 // grows with every change of owner
+	Expires time.Time
+}
+
+// Leases shares out the shards. A host trusts a lease only until its own clock says that it expires.
+type Leases interface {
+	// AcquireLease takes a shard that nobody holds at the moment; LEASE_HELD otherwise. The epoch is greater than any
+	// before.
+	AcquireLease(ctx context.Context, shard int, host string, now time.Time, ttl time.Duration) (Lease, error)
+	// RenewLease extends a lease that is still the newest, even if it has expired; LEASE_HELD when somebody else has
+	// taken the shard.
+	RenewLease(ctx context.Context, l Lease, now time.Time, ttl time.Duration) (Lease, error)
+	// ReleaseLease lets others take the shard at once. A lease that is no more the newest is no error.
+	ReleaseLease(ctx context.Context, l Lease) error
+	// AnnounceHost makes the host one of those that share the shards until ttl ends; a ttl of 0 takes it out.
+	AnnounceHost(ctx context.Context, host string, now time.Time, ttl time.Duration) error
+	// Hosts returns the hosts that are announced at the moment, sorted.
+	Hosts(ctx context.Context, now time.Time) ([]string, error)
+}
+
+// Backlog keeps what WhatsApp handed over to be worked on later, such as a history sync notification, until it is done.
+type Backlog interface {
+	// PutBacklog stores an item durably; an id that is there stays as it is.
+	PutBacklog(ctx context.Context, account, id string, data []byte) error
+	// ListBacklog returns the account's items in the order of their first arrival.
+	ListBacklog(ctx context.Context, account string) ([]BacklogItem, error)
+	// DeleteBacklog deletes an item; none is no error.
+	DeleteBacklog(ctx context.Context, account, id string) error
+}
+
+// BacklogItem is one piece of stored work.
+type BacklogItem struct {
+	ID   string
+	Data []byte
+}

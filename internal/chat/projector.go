@@ -1,0 +1,135 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Projector writes what WhatsApp tells into the store. It may be given the same change again, and changes in any order:
+// the chats come out the same.
+type Projector struct {
+	store ChatStore
+	now   func() time.Time
+
+	mu       sync.Mutex
+	links    map[link]bool          // known to be stored
+	accounts map[string]*sync.Mutex // one change of an account at a time: nothing may come under an address that moves
+}
+
+type link struct {
+	account string
+	pn, lid JID
+}
+
+// maxLinks bounds the memory of known links; beyond it they are looked up again.
+const maxLinks = 100_000
+
+// NewProjector makes a projector. For one account, one projector at a time may work on a store.
+func NewProjector(store ChatStore, now func() time.Time) *Projector {
+	return &Projector{store: store, now: now, links: make(map[link]bool), accounts: make(map[string]*sync.Mutex)}
+}
+
+// Apply projects changes, in order. On an error some may have been projected; applying all again is safe.
+func (p *Projector) Apply(ctx context.Context, account string, changes ...Change) error {
+	for _, c := range changes {
+		if err := p.apply(ctx, account, c); err != nil {
+			return fmt.Errorf("project change: %w", err)
+		}
+	}
+	return nil
+}
+
+func (p *Projector) apply(ctx context.Context, account string, c Change) error {
+	turn := p.turn(account)
+	turn.Lock()
+	defer turn.Unlock()
+	jid := c.Chat
+	if pn, lid, ok := addresses(c.Chat, c.Alt); ok {
+		if err := p.link(ctx, account, pn, lid); err != nil {
+			return err
+		}
+		jid = pn
+	}
+	if c.empty() {
+		return nil
+	}
+	return p.store.Update(ctx, account, jid, c.ids(), func(t *Thread) error { return t.Apply(c, p.now()) })
+}
+
+func (p *Projector) turn(account string) *sync.Mutex {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	turn := p.accounts[account]
+	if turn == nil {
+		turn = new(sync.Mutex)
+		p.accounts[account] = turn
+	}
+	return turn
+}
+
+// addresses sorts the two addresses of one person.
+func addresses(a, b JID) (pn, lid JID, ok bool) {
+	switch {
+	case a.IsPN() && b.IsLID():
+		return a, b, true
+	case a.IsLID() && b.IsPN():
+		return b, a, true
+	}
+	return "", "", false
+}
+
+// exportPage is how many messages are moved at a time.
+const exportPage = 500
+
+// link makes one chat of a person's two addresses: what is stored under the LID moves to the PN. Interrupted, it is
+// complete when it is called again.
+func (p *Projector) link(ctx context.Context, account string, pn, lid JID) error {
+	known := link{account, pn, lid}
+	p.mu.Lock()
+	done := p.links[known]
+	p.mu.Unlock()
+	if done {
+		return nil
+	}
+	cursor := ""
+	for {
+		state, messages, next, err := p.store.Export(ctx, account, lid, Page{Limit: exportPage, Cursor: cursor})
+		if CodeOf(err) == ChatNotFound {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("link addresses: %w", err)
+		}
+		c := Change{Chat: lid, Alt: pn, State: state, Messages: messages}
+		if err := p.store.Update(ctx, account, pn, c.ids(), func(t *Thread) error { return t.Apply(c, p.now()) }); err != nil {
+			return fmt.Errorf("link addresses: %w", err)
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	if err := p.store.Alias(ctx, account, lid, pn); err != nil {
+		return fmt.Errorf("link addresses: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.links) >= maxLinks {
+		clear(p.links)
+	}
+	p.links[known] = true
+	return nil
+}
+
+// Forget drops what the projector remembers of an account whose chats were deleted.
+func (p *Projector) Forget(account string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.accounts, account)
+	for l := range p.links {
+		if l.account == account {
+			delete(p.links, l)
+		}
+	}
+}

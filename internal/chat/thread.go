@@ -1,0 +1,226 @@
+package chat
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// Change is what one event tells: a partial state of a chat, and of some of its messages. Projecting it is joining it.
+type Change struct {
+	Chat     JID // either address of a person, or the JID of a group, newsletter or broadcast
+	Alt      JID // the person's other address, where the event gives it
+	State    Chat
+	Messages []Message
+}
+
+// empty tells whether the change only links two addresses.
+func (c Change) empty() bool { return len(c.Messages) == 0 && reflect.ValueOf(c.State).IsZero() }
+
+// ids are the messages that the change is about.
+func (c Change) ids() []string {
+	ids := make([]string, len(c.Messages))
+	for i, m := range c.Messages {
+		ids[i] = m.ID
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// Thread is a chat with some of its messages, loaded to be changed; see ChatStore.Update.
+type Thread struct {
+	Chat     Chat
+	Messages map[string]*Message // by id, those asked for that are stored
+	// Newest finds the newest stored message that shows accepts, among those not in Messages; nil when there is none.
+	Newest func(shows func(MessageView) bool) (*Message, error)
+
+	Changed map[string]*Message // what Apply leaves to be stored
+	Prune   []Range             // what Apply leaves to be deleted: all messages that these cover, after the chat is stored
+}
+
+// Apply joins a change into the thread.
+func (t *Thread) Apply(c Change, now time.Time) error {
+	before := t.Chat
+	if t.Changed == nil {
+		t.Changed = make(map[string]*Message, len(c.Messages))
+	}
+	t.learnLID(c)
+	state := c.State
+	state.Members = maps.Clone(state.Members)
+	t.readdress(c, state.rename)
+	t.Chat.Join(state)
+	for _, m := range c.Messages {
+		t.readdress(c, m.rename)
+		t.join(m)
+	}
+	t.Chat.settle()
+	if !equalRange(t.Chat.Cleared, before.Cleared) {
+		t.Prune = append(t.Prune, t.Chat.Cleared)
+	}
+	if !equalRange(t.Chat.Deleted, before.Deleted) {
+		t.Prune = append(t.Prune, t.Chat.Deleted)
+	}
+	return t.findLast(now)
+}
+
+// readdress makes a person's canonical address out of either.
+func (t *Thread) readdress(c Change, rename func(from, to JID)) {
+	for _, from := range []JID{c.Chat, c.Alt, t.Chat.LID} {
+		if from != "" && from != t.Chat.JID {
+			rename(from, t.Chat.JID)
+		}
+	}
+}
+
+// learnLID takes a person's other address from the change.
+func (t *Thread) learnLID(c Change) {
+	for _, jid := range []JID{c.Chat, c.Alt} {
+		if jid.IsLID() && t.Chat.JID.IsPN() {
+			t.Chat.LID = jid
+		}
+	}
+}
+
+func (t *Thread) join(o Message) {
+	m := t.Messages[o.ID]
+	if m == nil {
+		m = &Message{ID: o.ID}
+	} else if old := *m; true {
+		m = &old // loaded messages stay as they were, for adapters that compare
+		m.unshare()
+	}
+	m.Join(o)
+	if m.Content.known() {
+		if m.Gone {
+			m.forget()
+		}
+		t.count(m)
+		if t.Chat.Cleared.Covers(m.Content.Time, m.ID) || t.Chat.Deleted.Covers(m.Content.Time, m.ID) {
+			return // hidden for good: whatever is stored of it is pruned
+		}
+	}
+	if t.Chat.revokes(m) {
+		m.forget()
+	}
+	if t.Messages == nil {
+		t.Messages = make(map[string]*Message)
+	}
+	t.Messages[m.ID], t.Changed[m.ID] = m, m
+}
+
+// count brings the chat's figures up to date with a message.
+func (t *Thread) count(m *Message) {
+	c := &t.Chat
+	c.Activity = max(c.Activity, m.Content.Time)
+	if m.Content.FromMe {
+		return
+	}
+	c.Received = max(c.Received, m.Content.Time)
+	if m.ReadHere {
+		c.Read.Join(RangeOf(m.Content.Time, m.ID))
+	}
+	if m.Gone || m.Content.Silent || c.Read.Covers(m.Content.Time, m.ID) {
+		c.Unread.remove(stampOf(m))
+	} else {
+		c.Unread.add(stampOf(m))
+	}
+}
+
+// revokes tells whether somebody who may has revoked the message: its sender or, in a group, an admin.
+func (c *Chat) revokes(m *Message) bool {
+	for by := range m.Revoked {
+		if !m.Content.known() {
+			continue
+		}
+		if by == m.Content.Sender {
+			return true
+		}
+		if c.JID.Kind() == Group {
+			rank, known := c.Members[by]
+			if !known && len(c.Members) == 0 || rank.Value == RankAdmin || rank.Value == RankSuperAdmin {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findLast keeps Last the newest message that shows.
+func (t *Thread) findLast(now time.Time) error {
+	shows := func(v MessageView) bool { return t.Chat.Lists(v, now) }
+	var newest *Message
+	for _, m := range t.Messages {
+		if shows(t.Chat.ViewMessage(m)) && (newest == nil || newest.before(m)) {
+			newest = m
+		}
+	}
+	last := &Message{ID: t.Chat.Last.ID, Content: Content{Time: t.Chat.Last.Time, Order: t.Chat.Last.Order}}
+	_, loaded := t.Messages[last.ID]
+	switch {
+	case newest != nil && (last.ID == "" || newest.ID == last.ID || last.before(newest)):
+		t.setLast(newest)
+	case last.ID != "" && (loaded || t.Chat.hidesLast(now)):
+		other, err := t.Newest(shows)
+		if err != nil {
+			return err
+		}
+		if other != nil && (newest == nil || newest.before(other)) {
+			newest = other
+		}
+		t.setLast(newest)
+	}
+	return nil
+}
+
+// hidesLast can't know whether Last is starred, so it errs on the side of looking again.
+func (c *Chat) hidesLast(now time.Time) bool {
+	return c.Hides(c.Last.Time, c.Last.ID, false) || c.Last.Expires != 0 && c.Last.Expires <= now.Unix()
+}
+
+func (t *Thread) setLast(m *Message) {
+	if m == nil {
+		t.Chat.Last = Last{}
+		return
+	}
+	t.Chat.Last = Last{m.ID, m.Content.Time, m.Content.Order, m.Content.Expires, t.Chat.info(m)}
+}
+
+func equalRange(a, b Range) bool { return a.Through == b.Through && slices.Equal(a.IDs, b.IDs) }
+
+// rename puts one address of a person for the other, wherever a message names it.
+func (m *Message) rename(from, to JID) {
+	m.unshare()
+	if m.Content.Sender == from {
+		m.Content.Sender = to
+	}
+	if r, ok := m.Edits[from]; ok {
+		delete(m.Edits, from)
+		joinRegisters(&m.Edits, map[JID]Register[Edit]{to: r})
+	}
+	if m.Revoked[from] {
+		delete(m.Revoked, from)
+		m.Revoked[to] = true
+	}
+	if r, ok := m.Receipts[from]; ok {
+		delete(m.Receipts, from)
+		m.Receipts[to] = m.Receipts[to].join(r)
+	}
+	if r, ok := m.Reactions[from]; ok {
+		delete(m.Reactions, from)
+		joinRegisters(&m.Reactions, map[JID]Register[JSON]{to: r})
+	}
+}
+
+// unshare gives m maps of its own.
+func (m *Message) unshare() {
+	m.Edits, m.Revoked = maps.Clone(m.Edits), maps.Clone(m.Revoked)
+	m.Receipts, m.Reactions = maps.Clone(m.Receipts), maps.Clone(m.Reactions)
+}
+
+// forget drops what a revoked or deleted message said; who said it and when stays.
+func (m *Message) forget() {
+	c := &m.Content
+	c.Body, c.Message, c.Quoted, c.Mentions, c.Info = "", "", "", nil, ""
+	m.Edits, m.Reactions = nil, nil
+}

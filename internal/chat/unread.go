@@ -1,0 +1,141 @@
+package chat
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+)
+
+// Unread counts the messages that wait to be read, so that the same message twice, or a read that overtakes its message,
+// can't spoil the count: it remembers which messages it counted.
+type Unread struct {
+	Count    int    `json:"n,omitempty"` // as a history sync told
+	Mentions int    `json:"m,omitempty"`
+	At       int64  `json:"t,omitempty"` // seconds: messages at or before it are in Count, or were read
+	Since    stamps `json:"s,omitzero"`  // messages after At
+}
+
+// maxStamps bounds the size of Since. Beyond it the older half moves into Count, and from then on a message that comes
+// later than the newest of them but is older isn't counted.
+const maxStamps = 512
+
+// stamp stands for one unread message.
+type stamp struct {
+	time    int64 // seconds since 1970
+	id      uint32
+	mention bool
+}
+
+type stamps []stamp
+
+func stampOf(m *Message) stamp {
+	return stamp{m.Content.Time, hashID(m.ID), m.Content.MentionMe}
+}
+
+func (s stamp) compare(o stamp) int {
+	return cmp.Or(cmp.Compare(s.time, o.time), cmp.Compare(s.id, o.id))
+}
+
+// add counts a message, once.
+func (u *Unread) add(s stamp) {
+	if s.time <= u.At {
+		return
+	}
+	if i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare); !found {
+		u.Since = slices.Insert(slices.Clone(u.Since), i, s)
+	}
+	u.fold()
+}
+
+// remove takes a message out of the count.
+func (u *Unread) remove(s stamp) {
+	if i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare); found {
+		u.Since = slices.Delete(slices.Clone(u.Since), i, i+1)
+	}
+}
+
+func (u *Unread) fold() {
+	if len(u.Since) <= maxStamps {
+		return
+	}
+	// Messages of one second stay together.
+	cut := maxStamps / 2
+	for cut < len(u.Since) && u.Since[cut].time == u.Since[cut-1].time {
+		cut++
+	}
+	for _, s := range u.Since[:cut] {
+		u.Count++
+		if s.mention {
+			u.Mentions++
+		}
+	}
+	u.At, u.Since = u.Since[cut-1].time, slices.Clone(u.Since[cut:])
+}
+
+// join adds what o counted.
+func (u *Unread) join(o Unread) {
+	if cmp.Or(cmp.Compare(o.At, u.At), cmp.Compare(o.Count, u.Count), cmp.Compare(o.Mentions, u.Mentions)) > 0 {
+		u.Count, u.Mentions, u.At = o.Count, o.Mentions, o.At
+	}
+	both := slices.Concat(u.Since, o.Since)
+	slices.SortFunc(both, stamp.compare)
+	both = slices.CompactFunc(both, func(a, b stamp) bool { return a.compare(b) == 0 })
+	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.At })
+	u.fold()
+}
+
+// settle drops what a read, clear or delete covers.
+func (u *Unread) settle(through int64, covered func(time int64, id uint32) bool) {
+	if through >= u.At {
+		u.Count, u.Mentions = 0, 0
+	}
+	if slices.ContainsFunc(u.Since, func(s stamp) bool { return covered(s.time, s.id) }) {
+		u.Since = slices.DeleteFunc(slices.Clone(u.Since), func(s stamp) bool { return covered(s.time, s.id) })
+	}
+}
+
+// total is the number of unread messages, and how many of them mention the account.
+func (u Unread) total() (messages, mentions int) {
+	messages, mentions = u.Count+len(u.Since), u.Mentions
+	for _, s := range u.Since {
+		if s.mention {
+			mentions++
+		}
+	}
+	return messages, mentions
+}
+
+const stampSize = 8 + 4 + 1
+
+// MarshalText packs the stamps, 13 bytes each, in base64.
+func (s stamps) MarshalText() ([]byte, error) {
+	packed := make([]byte, 0, len(s)*stampSize)
+	for _, st := range s {
+		packed = binary.BigEndian.AppendUint64(packed, uint64(st.time))
+		packed = binary.BigEndian.AppendUint32(packed, st.id)
+		mention := byte(0)
+		if st.mention {
+			mention = 1
+		}
+		packed = append(packed, mention)
+	}
+	return base64.StdEncoding.AppendEncode(nil, packed), nil
+}
+
+// UnmarshalText is the inverse of MarshalText.
+func (s *stamps) UnmarshalText(b []byte) error {
+	packed, err := base64.StdEncoding.AppendDecode(nil, b)
+	if err != nil {
+		return err
+	}
+	*s = nil
+	for ; len(packed) >= stampSize; packed = packed[stampSize:] {
+		*s = append(*s, stamp{
+			time:    int64(binary.BigEndian.Uint64(packed)),
+			id:      binary.BigEndian.Uint32(packed[8:]),
+			mention: packed[12] == 1,
+		})
+	}
+	return nil
+}

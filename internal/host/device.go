@@ -1,0 +1,34 @@
+package host
+
+import (
+	"context"
+
+	"pesan/internal/chat"
+)
+
+// Devices opens linked devices.
+type Devices interface {
+	// Open makes the account's device ready to run; it doesn't connect. An account that was never linked gets a new one.
+	Open(ctx context.Context, account string) (Device, error)
+}
+
+// Device is the link of one account to WhatsApp. Its methods are safe for concurrent use. It stores what it learns: the
+// account's state, chats and messages.
+//
+// Commands return nil when WhatsApp took them and the store shows it; WhatsAppRejected, DeviceNotConnected or another
+// chat.Error that is final; Unavailable or any other error when trying again may help.
+type Device interface {
+	// Run connects and stays connected until ctx ends, and returns nil then, after everything received is either stored
+	// and acknowledged or left to be delivered again. It returns early when the link is over or WhatsApp forbids to
+	// connect again; the account's state and reason say why, and it must not be run again by itself.
+	Run(ctx context.Context) error
+	// Mute mutes a chat until an absolute time, in ms since 1970, or chat.MutedForEver.
+	Mute(ctx context.Context, jid chat.JID, end int64) error
+	Unmute(ctx context.Context, jid chat.JID) error
+	// Clear deletes what the chat's conversation holds at the moment.
+	Clear(ctx context.Context, jid chat.JID) error
+	// PairingCode makes a code for the phone with this number to link the device, and stores it on the account.
+	PairingCode(ctx context.Context, phone string) error
+	// Logout ends the link, also with WhatsApp when it can be reached, and deletes the device's keys.
+	Logout(ctx context.Context) error
+}
