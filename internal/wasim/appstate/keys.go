@@ -121,7 +121,7 @@ func (s *State) share(ids [][]byte) *waE2E.AppStateSyncKeyShare {
 	return share
 }
 
-// seal encrypts a mutation: index blob = HMAC of the index in JSON; value blob = iv ‖ AES-256-CBC ‖ MAC.
+// seal encrypts a mutation: index blob = HMAC of the index in JSON; value blob = iv ‖ AES-256-CBC ‖ MAC of both.
 func (k *key) seal(m Mutation, random io.Reader) (*waServerSync.SyncdMutation, error) {
 	index, err := json.Marshal(m.Index)
 	if err != nil {
@@ -133,6 +133,22 @@ func (k *key) seal(m Mutation, random io.Reader) (*waServerSync.SyncdMutation, e
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", m.Index[0], err)
 	}
+	blob, err := k.encrypt(plain, m.Operation, random)
+	if err != nil {
+		return nil, err
+	}
+	return &waServerSync.SyncdMutation{
+		Operation: m.Operation.Enum(),
+		Record: &waServerSync.SyncdRecord{
+			Index: &waServerSync.SyncdIndex{Blob: mac(sha256.New, k.index, index)},
+			Value: &waServerSync.SyncdValue{Blob: blob},
+			KeyID: &waServerSync.KeyId{ID: k.id},
+		},
+	}, nil
+}
+
+// encrypt makes a value blob.
+func (k *key) encrypt(plain []byte, op Operation, random io.Reader) ([]byte, error) {
 	pad := aes.BlockSize - len(plain)%aes.BlockSize
 	blob := make([]byte, aes.BlockSize+len(plain)+pad, aes.BlockSize+len(plain)+pad+macSize)
 	if _, err := io.ReadFull(random, blob[:aes.BlockSize]); err != nil {
@@ -147,14 +163,7 @@ func (k *key) seal(m Mutation, random io.Reader) (*waServerSync.SyncdMutation, e
 		return nil, fmt.Errorf("value key: %w", err)
 	}
 	cipher.NewCBCEncrypter(block, blob[:aes.BlockSize]).CryptBlocks(blob[aes.BlockSize:], blob[aes.BlockSize:])
-	return &waServerSync.SyncdMutation{
-		Operation: m.Operation.Enum(),
-		Record: &waServerSync.SyncdRecord{
-			Index: &waServerSync.SyncdIndex{Blob: mac(sha256.New, k.index, index)},
-			Value: &waServerSync.SyncdValue{Blob: append(blob, k.macOfValue(m.Operation, blob)...)},
-			KeyID: &waServerSync.KeyId{ID: k.id},
-		},
-	}, nil
+	return append(blob, k.macOfValue(op, blob)...), nil
 }
 
 // open verifies and decrypts a mutation. Its errors wrap ErrMalformed, ErrValueMAC or ErrIndexMAC.

@@ -56,10 +56,11 @@ type request struct {
 	version  uint64
 	snapshot bool
 	patch    []byte // nil when nothing is sent
+	size     int    // most patches in the answer
 }
 
 func (s *State) parse(n binary.Node) (*collection, request, error) {
-	var r request
+	r := request{size: s.opts.PageSize}
 	if n.Tag != "collection" {
 		return nil, r, fmt.Errorf("%w: <%s>", ErrMalformed, n.Tag)
 	}
@@ -131,8 +132,11 @@ func (s *State) failed(a *Answer, refusal *Refusal, c *collection, from uint64) 
 		n := node(c, binary.Attrs{"type": "error"}, why)
 		return n, nil
 	}
-	n, err := s.page(c, request{version: from}, []binary.Node{why})
-	n.Attrs["type"] = "error"
+	// All of it: a device tries again on top of this answer alone.
+	n, err := s.page(c, request{version: from, size: int(c.version - from)}, []binary.Node{why})
+	if err == nil {
+		n.Attrs["type"] = "error"
+	}
 	return n, err
 }
 
@@ -161,7 +165,7 @@ func (s *State) page(c *collection, r request, first []binary.Node) (binary.Node
 		}
 		content, from = append(content, binary.Node{Tag: "snapshot", Content: blob}), snap.version
 	}
-	until := min(from+uint64(s.opts.PageSize), c.version)
+	until := min(from+uint64(r.size), c.version)
 	var patches []binary.Node
 	for _, p := range c.patches[from:until] {
 		wire := p.wire
