@@ -24,12 +24,12 @@ func Conversation(c *waHistorySync.Conversation, omit ...string) []Field {
 	}
 	var (
 		m     = c.ProtoReflect()
-		shape = shapeOf(m.Descriptor())
-		out   = make([]Field, 0, len(shape)/2)
+		shape = shapeOf(m)
+		out   = make([]Field, 0, len(shape.fields)/2)
 		buf   = make([]byte, 0, 1024)
 	)
-	for i := range shape {
-		f := &shape[i]
+	for i := range shape.fields {
+		f := &shape.fields[i]
 		if !m.Has(f.desc) && !f.desc.IsList() || slices.Contains(omit, f.name) {
 			continue
 		}

@@ -19,8 +19,8 @@ type goldenCase struct {
 	Want string
 }
 
-// print decodes the case's message and prints it by the rule for its type.
-func (c goldenCase) print(t testing.TB) string {
+// message decodes the case's message.
+func (c goldenCase) message(t testing.TB) proto.Message {
 	t.Helper()
 	var m proto.Message
 	switch c.Type {
@@ -36,10 +36,15 @@ func (c goldenCase) print(t testing.TB) string {
 	if err := proto.Unmarshal(c.Wire, m); err != nil {
 		t.Fatalf("%s: %v", c.Name, err)
 	}
+	return m
+}
+
+// printed is m by the rule for its type.
+func printed(m proto.Message) []byte {
 	if chat, ok := m.(*waHistorySync.Conversation); ok {
-		return string(AppendObject(nil, Conversation(chat)...))
+		return AppendObject(nil, Conversation(chat)...)
 	}
-	return string(Message(m))
+	return Message(m)
 }
 
 // goldenCases reads testdata/baileys.json; the file says where it comes from.
@@ -62,7 +67,7 @@ func goldenCases(t testing.TB) []goldenCase {
 func TestPrintsAsBaileys(t *testing.T) {
 	for _, c := range goldenCases(t) {
 		t.Run(c.Name, func(t *testing.T) {
-			if got := c.print(t); got != c.Want {
+			if got := string(printed(c.message(t))); got != c.Want {
 				t.Errorf("got  %s\nwant %s", got, c.Want)
 			}
 		})

@@ -8,6 +8,8 @@
 package wajson
 
 import (
+	"iter"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,10 +43,8 @@ func appendMessage(dst []byte, m protoreflect.Message, depth int) []byte {
 	}
 	dst = append(dst, '{')
 	empty := len(dst)
-	shape := shapeOf(m.Descriptor())
-	for i := range shape {
-		f := &shape[i]
-		if !m.Has(f.desc) || f.message && depth == 1 {
+	for f := range present(m) {
+		if f.message && depth == 1 {
 			continue
 		}
 		if len(dst) > empty {
@@ -56,6 +56,32 @@ func appendMessage(dst []byte, m protoreflect.Message, depth int) []byte {
 	return append(dst, '}')
 }
 
+// present yields the fields of m that are set, in the order of their names.
+func present(m protoreflect.Message) iter.Seq[*field] {
+	return func(yield func(*field) bool) {
+		s := shapeOf(m)
+		var fast reflect.Value
+		if v := reflect.ValueOf(m.Interface()); v.Type() == s.goType {
+			fast = v.Elem()
+		}
+		for i := range s.fields {
+			f := &s.fields[i]
+			if fast.IsValid() && f.index >= 0 && fast.Field(f.index).IsNil() {
+				continue
+			}
+			if m.Has(f.desc) && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// shape is what has to be known of a message type to print it.
+type shape struct {
+	fields []field      // in the order of their names
+	goType reflect.Type // the type to which the fields' indexes belong
+}
+
 // field is what has to be known of a field to print it.
 type field struct {
 	desc    protoreflect.FieldDescriptor
@@ -64,27 +90,58 @@ type field struct {
 	kind    protoreflect.Kind
 	message bool                               // messages stand in it, alone, in a list or in a map
 	values  map[protoreflect.EnumNumber]string // of an enum: the names as JSON
+
+	// index is that of the pointer or slice in the generated struct that is nil when the field isn't set; -1 for
+	// none. To ask it first is ten times as fast as protoreflect's Has, and most fields of a message aren't set.
+	index int
 }
 
-// shapes caches the fields of each message type by descriptor. An entry never changes.
+// shapes caches the shape of each message type by descriptor. An entry never changes.
 var shapes sync.Map
 
-// shapeOf returns the fields of a message type in the order of their names.
-func shapeOf(d protoreflect.MessageDescriptor) []field {
+func shapeOf(m protoreflect.Message) *shape {
+	d := m.Descriptor()
 	if s, ok := shapes.Load(d); ok {
-		return s.([]field)
+		return s.(*shape)
 	}
-	fields := make([]field, d.Fields().Len())
-	for i := range fields {
-		fields[i] = newField(d.Fields().Get(i))
+	s := &shape{fields: make([]field, d.Fields().Len()), goType: reflect.TypeOf(m.Interface())}
+	indexes := structIndexes(s.goType)
+	for i := range s.fields {
+		s.fields[i] = newField(d.Fields().Get(i), indexes)
 	}
-	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
-	s, _ := shapes.LoadOrStore(d, fields)
-	return s.([]field)
+	slices.SortFunc(s.fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
+	first, _ := shapes.LoadOrStore(d, s)
+	return first.(*shape)
 }
 
-func newField(fd protoreflect.FieldDescriptor) field {
-	f := field{desc: fd, name: fieldName(fd), kind: fd.Kind(), message: fd.Message() != nil}
+// structIndexes finds the exported pointers, slices and maps of a generated message's struct by their numbers, which
+// stand in the tags: protobuf:"bytes,1,opt,name=conversation".
+func structIndexes(t reflect.Type) map[protoreflect.FieldNumber]int {
+	indexes := map[protoreflect.FieldNumber]int{}
+	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+		return indexes
+	}
+	for i := range t.Elem().NumField() {
+		sf := t.Elem().Field(i)
+		tag := strings.Split(sf.Tag.Get("protobuf"), ",")
+		if !sf.IsExported() || len(tag) < 2 {
+			continue
+		}
+		switch sf.Type.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			if number, err := strconv.ParseInt(tag[1], 10, 32); err == nil {
+				indexes[protoreflect.FieldNumber(number)] = i
+			}
+		}
+	}
+	return indexes
+}
+
+func newField(fd protoreflect.FieldDescriptor, indexes map[protoreflect.FieldNumber]int) field {
+	f := field{desc: fd, name: fieldName(fd), kind: fd.Kind(), message: fd.Message() != nil, index: -1}
+	if index, ok := indexes[fd.Number()]; ok {
+		f.index = index
+	}
 	if fd.IsMap() {
 		f.kind = fd.MapValue().Kind()
 		f.message = fd.MapValue().Message() != nil
