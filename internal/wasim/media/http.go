@@ -53,6 +53,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			// Promise more than is sent: the client sees an unexpected end.
 			w.Header().Set("Content-Length", "1000000")
 			w.WriteHeader(http.StatusOK)
+			http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}
 		http.Error(w, http.StatusText(f.Status), f.Status)
@@ -210,6 +211,9 @@ func (s *Store) fault(method string) *Fault {
 
 func (s *Store) record(r Request) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.requests = append(s.requests, r)
+	s.mu.Unlock()
+	if s.opts.OnRequest != nil {
+		s.opts.OnRequest(r)
+	}
 }

@@ -35,6 +35,8 @@ type Options struct {
 	TTL  time.Duration    // how long a direct path may be used; 14 days when 0
 	Now  func() time.Time // clock; time.Now when nil
 	Rand io.Reader        // randomness of keys and paths; crypto/rand when nil. Reads are serialised
+
+	OnRequest func(Request) // called for each request once its answer is known; may be nil
 }
 
 // Store keeps encrypted files in memory. It is safe for concurrent use.
