@@ -91,8 +91,9 @@ type field struct {
 	message bool                               // messages stand in it, alone, in a list or in a map
 	values  map[protoreflect.EnumNumber]string // of an enum: the names as JSON
 
-	// index is that of the pointer or slice in the generated struct that is nil when the field isn't set; -1 for
-	// none. To ask it first is ten times as fast as protoreflect's Has, and most fields of a message aren't set.
+	// index is that of the pointer, slice or map in the generated struct that is nil when the field isn't set; -1
+	// for none. It is asked first: most fields of a message aren't set, and protoreflect's Has is slow for fields
+	// that hold messages.
 	index int
 }
 
