@@ -36,6 +36,7 @@ type Account struct {
 	QR          string    `json:"qr,omitempty"`     // text of the code to scan
 	PairingCode string    `json:"pairingCode,omitempty"`
 	CodeExpires time.Time `json:"codeExpires,omitzero"` // of QR or PairingCode
+	Device      string    `json:"device,omitempty"`     // WhatsApp's address of the linked device; its keys are stored under it
 	JID         JID       `json:"jid,omitempty"`        // own phone number
 	LID         JID       `json:"lid,omitempty"`
 	PushName    string    `json:"pushName,omitempty"`
