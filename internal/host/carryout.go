@@ -1,0 +1,130 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// carryOut does what a valid command asks for; the link is locked.
+func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
+	switch c.Kind {
+	case chat.ConnectCommand:
+		return s.connectDevice(ctx, l, c)
+	case chat.DisconnectCommand:
+		l.stop()
+		return s.turnOff(ctx, c.Account)
+	case chat.LogoutCommand:
+		return s.logout(ctx, l)
+	case chat.DeleteCommand:
+		return s.delete(ctx, l)
+	}
+	return s.changeChat(ctx, l, a, c)
+}
+
+// changeChat carries out mute, unmute and clear.
+func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
+	if !a.On || !a.Linked() {
+		return &chat.Error{Code: chat.DeviceNotConnected}
+	}
+	if c.Kind == chat.ClearCommand && s.Now().Sub(c.RequestedAt) > maxClearAge {
+		return &chat.Error{Code: chat.Unavailable, Message: "too late"}
+	}
+	if !l.started() {
+		if err := l.start(ctx); err != nil {
+			return err
+		}
+	}
+	return l.patiently(ctx, func(d Device) error {
+		switch c.Kind {
+		case chat.MuteCommand:
+			return d.Mute(ctx, c.Chat, c.MuteEnd())
+		case chat.UnmuteCommand:
+			return d.Unmute(ctx, c.Chat)
+		default:
+			return d.Clear(ctx, c.Chat)
+		}
+	})
+}
+
+// connectDevice runs the device, also one whose link was over, and asks for a pairing code if the command names a phone.
+func (s *shard) connectDevice(ctx context.Context, l *link, c chat.Command) error {
+	if err := s.setOn(ctx, c.Account, true); err != nil {
+		return err
+	}
+	if err := l.start(ctx); err != nil {
+		return err
+	}
+	if c.Phone == "" {
+		return nil
+	}
+	return l.patiently(ctx, func(d Device) error { return d.PairingCode(ctx, c.Phone) })
+}
+
+// logout ends the link while the device is still connected, if it is: WhatsApp is to know.
+func (s *shard) logout(ctx context.Context, l *link) error {
+	device := l.device
+	if device == nil {
+		var err error
+		if device, err = s.Devices.Open(ctx, l.account); err != nil {
+			return fmt.Errorf("open device: %w", err)
+		}
+	}
+	if err := device.Logout(ctx); err != nil {
+		return fmt.Errorf("log out: %w", err)
+	}
+	l.stop()
+	return s.turnOff(ctx, l.account)
+}
+
+// delete removes the account last, so that what a crash interrupts is done again.
+func (s *shard) delete(ctx context.Context, l *link) error {
+	if err := s.logout(ctx, l); err != nil {
+		return err
+	}
+	account := l.account
+	if err := s.chats.DeleteChats(ctx, account); err != nil {
+		return fmt.Errorf("delete chats: %w", err)
+	}
+	if err := s.commands.DeleteCommands(ctx, account); err != nil {
+		return fmt.Errorf("delete commands: %w", err)
+	}
+	if err := s.reports.ClearReports(ctx, account, true); err != nil {
+		return fmt.Errorf("delete reports: %w", err)
+	}
+	if err := s.accounts.DeleteAccount(ctx, account); err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	return nil
+}
+
+// turnOff stores that the account's service is off and was meant to be.
+func (s *shard) turnOff(ctx context.Context, account string) error {
+	err := s.accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
+		a.On, a.State, a.Reason = false, chat.ServiceOff, ""
+		a.QR, a.PairingCode, a.Sync = "", "", nil
+		a.CodeExpires = time.Time{}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("turn account off: %w", err)
+	}
+	return nil
+}
+
+// setOn makes the desired state what the command says, for commands that weren't sent by the API.
+func (s *shard) setOn(ctx context.Context, account string, on bool) error {
+	a, err := s.accounts.Account(ctx, account)
+	if err == nil && a.On != on {
+		err = s.accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
+			a.On = on
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("turn account on: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"pesan/internal/chat"
+)
+
+// attemptTime bounds one attempt at a command.
+const attemptTime = 45 * time.Second
+
+// maxClearAge is the age from which on a clear isn't carried out any more: it empties the chat as it is at the moment,
+// so a late one would take what came since.
+const maxClearAge = time.Hour
+
+// handle returns nil when the command is to leave the queue: its outcome is recorded, or nobody is left to record it for.
+// With an error it goes back, and after too many attempts to the dead letters.
+func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
+	c, err := d.Command()
+	if err != nil {
+		return fmt.Errorf("read command: %w", err)
+	}
+	log := s.Logger.With("account", c.Account, "command", c.ID, "kind", string(c.Kind))
+	invalid := c.Validate()
+	a, err := s.accounts.Account(ctx, c.Account)
+	switch {
+	case invalid != nil && err != nil:
+		return fmt.Errorf("command of nobody: %w", invalid)
+	case chat.CodeOf(err) == chat.DeviceNotFound:
+		log.Info("command of a deleted account")
+		return nil
+	case err != nil:
+		return fmt.Errorf("find account: %w", err)
+	case a.Shard != s.number:
+		return fmt.Errorf("command of shard %d on the queue of shard %d", a.Shard, s.number)
+	}
+	l := s.link(c.Account)
+	if !chat.ValidCommandID(c.ID) {
+		log.Warn("invalid command", "error", invalid)
+		return s.refuse(ctx, c, invalid)
+	}
+	r, err := s.record(ctx, c)
+	if err != nil {
+		return fmt.Errorf("record command: %w", err)
+	}
+	if r.State != chat.CommandPending {
+		return s.report(ctx, r)
+	}
+	if invalid == nil && !r.Same(c) {
+		log.Warn("command under the id of another")
+		return s.refuse(ctx, c, &chat.Error{Code: chat.IdempotencyConflict})
+	}
+	if err = invalid; err == nil {
+		err = s.attempt(ctx, l, a, c)
+	}
+	if temporary(err) && d.Attempt() < chat.MaxAttempts {
+		return err
+	}
+	if ended := s.end(ctx, r, err, d.Attempt()); ended != nil {
+		return ended
+	}
+	log.Info("command ended", "error", err, "attempt", d.Attempt(), "after", s.Now().Sub(c.RequestedAt))
+	if temporary(err) {
+		return err
+	}
+	return nil
+}
+
+// temporary tells whether trying again may help.
+func temporary(err error) bool {
+	switch chat.CodeOf(err) {
+	case chat.Unavailable, chat.Internal, chat.LeaseHeld:
+		return true
+	}
+	return false
+}
+
+func (s *shard) attempt(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	return caught(func() error { return s.carryOut(ctx, l, a, c) })
+}
+
+// record finds the command's record. A command that has none wasn't sent by the API: it gets one, and a report.
+func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord, error) {
+	r, err := s.commands.Command(ctx, c.Account, c.ID)
+	if chat.CodeOf(err) != chat.CommandNotFound {
+		return r, err
+	}
+	if c.Report == "" {
+		entry := s.entry(c)
+		c.Report = entry.ID
+		entry.Status, entry.CommandID, entry.Command = acceptedStatus, c.ID, chat.CommandPending
+		if err := s.reports.AddReport(ctx, entry); err != nil {
+			return r, err
+		}
+	}
+	r, _, err = s.commands.PutCommand(ctx, c)
+	return r, err
+}
+
+// acceptedStatus is what the API answers to a command that goes on.
+const acceptedStatus = 202
+
+// end records the outcome, and reports what is recorded then.
+func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attempt int) error {
+	o := chat.Outcome{Attempts: attempt, At: s.Now()}
+	if err != nil {
+		o.Failure = chat.AsError(err)
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			o.Failure = &chat.Error{Code: chat.Unavailable}
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
+	defer cancel()
+	r, err = s.commands.EndCommand(ctx, r.Account, r.ID, o)
+	switch {
+	case chat.CodeOf(err) == chat.CommandNotFound:
+		return nil // deleted with its account
+	case err != nil:
+		return fmt.Errorf("record outcome: %w", err)
+	}
+	return s.report(ctx, r)
+}
+
+// report finishes the report entry of a command that has ended. It may have been done before.
+func (s *shard) report(ctx context.Context, r chat.CommandRecord) error {
+	if r.Report == "" {
+		return nil
+	}
+	var code chat.Code
+	if r.Failure != nil {
+		code = r.Failure.Code
+	}
+	err := s.reports.EndReport(ctx, r.Account, r.Report, r.State, s.Status(code), code, r.EndedAt)
+	if err != nil {
+		return fmt.Errorf("report outcome: %w", err)
+	}
+	return nil
+}
+
+// refuse reports a command that can't have a record.
+func (s *shard) refuse(ctx context.Context, c chat.Command, err error) error {
+	entry := s.entry(c)
+	entry.Error = chat.CodeOf(err)
+	entry.Status = s.Status(entry.Error)
+	if err := s.reports.AddReport(ctx, entry); err != nil {
+		return fmt.Errorf("report refusal: %w", err)
+	}
+	return nil
+}
+
+// entry begins the report entry of a command that wasn't sent by the API. A second delivery gets the same id.
+func (s *shard) entry(c chat.Command) chat.Report {
+	at := c.RequestedAt
+	if now := s.Now(); at.IsZero() || at.After(now) || at.Before(now.Add(-chat.ReportAge)) {
+		at = now
+	}
+	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Endpoint: "queue:" + string(c.Kind), Target: c.Chat.Echo()}
+}
+
+func reportID(at time.Time, c chat.Command) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%d", c.Account, c.ID, c.Kind, c.Chat, c.Seconds))
+	var id ulid.ULID
+	_ = id.SetTime(ulid.Timestamp(at)) // of our times, none is too big
+	_ = id.SetEntropy(sum[:10])        // it has the right length
+	return id.String()
+}

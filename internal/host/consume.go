@@ -1,0 +1,106 @@
+package host
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// receiving at a time is what a queue hands out at most.
+const receiving = 10
+
+// consume carries out what the queue hands out until the shard is to be drained. It returns when every command that was
+// received is done or back on the queue.
+func (s *shard) consume(held context.Context) {
+	working, abort := context.WithCancel(held)
+	defer abort()
+	slots := make(chan struct{}, s.Parallel)
+	var wg sync.WaitGroup
+	wait := firstWait
+	for s.ctx.Err() == nil {
+		free := s.reserve(slots)
+		deliveries, err := s.Queue.Receive(s.ctx, s.number, free)
+		for _, d := range deliveries {
+			free--
+			wg.Go(func() {
+				defer func() { <-slots }()
+				s.deliver(working, d)
+			})
+		}
+		for range free {
+			<-slots
+		}
+		if err == nil {
+			wait = firstWait
+			continue
+		}
+		if s.ctx.Err() == nil {
+			s.Logger.Error("receive commands", "shard", s.number, "error", err)
+		}
+		_ = pause(s.ctx, wait)
+		wait = longer(wait)
+	}
+	patience := time.AfterFunc(s.Drain, abort)
+	defer patience.Stop()
+	wg.Wait()
+}
+
+// reserve takes at least one slot, waiting for it, and up to as many as may be received at a time.
+func (s *shard) reserve(slots chan struct{}) int {
+	slots <- struct{}{}
+	for n := 1; n < receiving; n++ {
+		select {
+		case slots <- struct{}{}:
+		default:
+			return n
+		}
+	}
+	return receiving
+}
+
+// deliver works on a command and gives it back to the queue, or takes it off.
+func (s *shard) deliver(ctx context.Context, d chat.Delivery) {
+	stop := s.extend(ctx, d)
+	err := caught(func() error { return s.handle(ctx, d) })
+	stop()
+	if _, lost := s.hold.check(s.Now()); lost != nil {
+		return // the shard's next host gets the command when its visibility timeout ends
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
+	defer cancel()
+	if err == nil {
+		if err := d.Done(end); err != nil {
+			s.Logger.Warn("take command off the queue", "error", err)
+		}
+		return
+	}
+	again := time.Second << min(d.Attempt()-1, 5)
+	switch {
+	case ctx.Err() != nil || d.Attempt() >= chat.MaxAttempts:
+		again = 0
+	default:
+		s.Logger.Warn("command goes back to the queue", "attempt", d.Attempt(), "again", again, "error", err)
+	}
+	if err := d.Release(end, again); err != nil {
+		s.Logger.Warn("give command back", "error", err)
+	}
+}
+
+// extend keeps the command hidden from other receivers until the returned function is called.
+func (s *shard) extend(ctx context.Context, d chat.Delivery) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for pause(ctx, chat.VisibilityTimeout/3) == nil {
+			if err := d.Extend(ctx); err != nil && ctx.Err() == nil {
+				s.Logger.Warn("extend visibility", "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}

@@ -1,0 +1,150 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// link is the device of one account on this host. Who starts, stops or commands it holds its lock.
+type link struct {
+	shard   *shard
+	account string
+	turn    chan struct{} // the lock, which can be waited for with a context
+
+	device Device // nil before the first start
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when Run has returned for good
+}
+
+func (l *link) lock(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *link) unlock() { <-l.turn }
+
+// running tells whether the device is meant to be connected. It isn't before the first start, and not after the link was
+// found to be over.
+func (l *link) running() bool {
+	if l.device == nil {
+		return false
+	}
+	select {
+	case <-l.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// started tells whether the device has been run on this host.
+func (l *link) started() bool { return l.device != nil }
+
+// start runs the device unless it runs.
+func (l *link) start(ctx context.Context) error {
+	if l.running() {
+		return nil
+	}
+	device, err := l.shard.Devices.Open(ctx, l.account)
+	if err != nil {
+		return fmt.Errorf("open device: %w", err)
+	}
+	run, cancel := context.WithCancel(l.shard.devices)
+	ended := make(chan struct{})
+	l.device, l.cancel, l.ended = device, cancel, ended
+	l.shard.running.Go(func() {
+		defer close(ended)
+		defer cancel()
+		l.run(run, device)
+	})
+	return nil
+}
+
+// run keeps the device running until ctx ends or the link is over. A crash is neither.
+func (l *link) run(ctx context.Context, device Device) {
+	log := l.shard.Logger.With("account", l.account)
+	for wait := firstWait; ; wait = longer(wait) {
+		started := time.Now()
+		err := caught(func() error { return device.Run(ctx) })
+		crash, crashed := err.(*crashError)
+		switch {
+		case ctx.Err() != nil:
+			log.Debug("device stopped")
+			return
+		case !crashed:
+			log.Info("device's link ended", "error", err)
+			return
+		}
+		if time.Since(started) > maxWait {
+			wait = firstWait
+		}
+		log.Error("device crashed", "error", crash, "stack", crash.stack, "again", wait)
+		if pause(ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+// stop disconnects the device and waits for it.
+func (l *link) stop() {
+	if l.device == nil {
+		return
+	}
+	l.cancel()
+	<-l.ended
+	l.device = nil
+}
+
+// patiently commands the device. A device that runs but isn't connected is waited for: after a start it still connects.
+func (l *link) patiently(ctx context.Context, do func(Device) error) error {
+	patience := time.NewTimer(l.shard.Patience)
+	defer patience.Stop()
+	for wait := firstWait / 10; ; wait = min(2*wait, 2*firstWait) {
+		err := do(l.device)
+		if chat.CodeOf(err) != chat.DeviceNotConnected || !l.running() {
+			return err
+		}
+		again := time.NewTimer(wait)
+		select {
+		case <-again.C:
+		case <-l.ended:
+		case <-patience.C:
+			again.Stop()
+			return err
+		case <-ctx.Done():
+			again.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// crashError is a panic that was recovered.
+type crashError struct {
+	text  string
+	stack string
+}
+
+func (e *crashError) Error() string { return "panic: " + e.text }
+
+// caught makes an error of a panic in f. The text of a panic that isn't the runtime's own may hold what no log should.
+func caught(f func() error) (err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = &crashError{p.Error(), string(debug.Stack())}
+		default:
+			err = &crashError{fmt.Sprintf("%T", p), string(debug.Stack())}
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,175 @@
+package host
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// shard is the work on one shard under one lease.
+type shard struct {
+	*Host
+	number int
+	hold   *hold
+	ctx    context.Context // ends when the shard is to be drained
+	stop   context.CancelFunc
+
+	accounts chat.Accounts // fenced, as the three below
+	chats    fencedDeleter
+	commands chat.Commands
+	reports  chat.Reports
+
+	devices context.Context // devices run until it ends
+	running sync.WaitGroup  // devices that run
+
+	mu    sync.Mutex
+	links map[string]*link // by account
+}
+
+func newShard(ctx context.Context, h *Host, number int, held *hold) *shard {
+	s := &shard{
+		Host: h, number: number, hold: held, links: make(map[string]*link),
+		accounts: FenceAccounts(h.Accounts, h.Guard),
+		chats:    fencedDeleter{h.Chats, h.Guard},
+		commands: fencedCommands{h.Commands, h.Guard},
+		reports:  fencedReports{h.Reports, h.Guard},
+	}
+	s.ctx, s.stop = context.WithCancel(ctx)
+	return s
+}
+
+// run works until the shard is to be drained or its lease is lost, and releases the lease in the end.
+func (s *shard) run() {
+	defer s.stop()
+	held, lose := context.WithCancel(context.WithoutCancel(s.ctx))
+	defer lose()
+	var keeper sync.WaitGroup
+	keeper.Go(func() {
+		if err := s.hold.keep(held, s.Leases, s.Now, s.trust(), s.TTL, s.Renew); err != nil {
+			s.Logger.Error("shard lost", "shard", s.number, "error", err)
+			s.stop()
+			lose()
+		}
+	})
+	s.work(held)
+	lose()
+	keeper.Wait() // a renewal after the release would take the shard back
+	s.release(context.WithoutCancel(held))
+}
+
+// work connects the devices and consumes the queue. When it returns, nothing of the shard runs any more.
+func (s *shard) work(held context.Context) {
+	devices, disconnect := context.WithCancel(held)
+	defer disconnect()
+	s.devices = devices
+	var starting sync.WaitGroup
+	starting.Go(s.connect)
+	s.consume(held)
+	starting.Wait()
+	disconnect()
+	s.running.Wait()
+}
+
+func (s *shard) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.TTL/5)
+	defer cancel()
+	l, err := s.hold.check(s.Now())
+	s.hold.end()
+	s.Guard.expel(s.hold)
+	if err != nil {
+		return // somebody else may have it
+	}
+	if err := s.Leases.ReleaseLease(ctx, l); err != nil {
+		s.Logger.Warn("release shard", "shard", s.number, "error", err)
+		return
+	}
+	s.Logger.Info("shard released", "shard", s.number)
+}
+
+// connecting at a time, so that a start with many devices leaves room for commands.
+const connecting = 8
+
+// connect runs the devices of the accounts that are on. It returns when each was started once.
+func (s *shard) connect() {
+	accounts, err := s.list()
+	if err != nil {
+		return
+	}
+	slots := make(chan struct{}, connecting)
+	var wg sync.WaitGroup
+	for _, a := range accounts {
+		if a.Shard != s.number || !a.On {
+			continue
+		}
+		wg.Go(func() { s.wake(a.ID, slots) })
+	}
+	wg.Wait()
+}
+
+func (s *shard) list() ([]chat.Account, error) {
+	for wait := firstWait; ; wait = longer(wait) {
+		accounts, err := s.accounts.Accounts(s.ctx)
+		if err == nil {
+			return accounts, nil
+		}
+		if s.ctx.Err() == nil {
+			s.Logger.Error("list accounts", "error", err)
+		}
+		if err := pause(s.ctx, wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// wake starts the device of an account that is on, and tries until it runs.
+func (s *shard) wake(account string, slots chan struct{}) {
+	for wait := firstWait; ; wait = longer(wait) {
+		slots <- struct{}{}
+		err := s.startIfOn(account)
+		<-slots
+		if err == nil || s.ctx.Err() != nil {
+			return
+		}
+		s.Logger.Error("start device", "account", account, "error", err)
+		if !temporary(err) || pause(s.ctx, wait) != nil {
+			return
+		}
+	}
+}
+
+func (s *shard) startIfOn(account string) error {
+	l := s.link(account)
+	if err := l.lock(s.ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	// A command may have turned it off since it was listed.
+	a, err := s.accounts.Account(s.ctx, account)
+	if err != nil || !a.On {
+		return err
+	}
+	return l.start(s.ctx)
+}
+
+// link is the account's; it is made, and the guard told, when there is none.
+func (s *shard) link(account string) *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.links[account]
+	if l == nil {
+		l = &link{shard: s, account: account, turn: make(chan struct{}, 1)}
+		s.links[account] = l
+		s.Guard.admit(account, s.hold)
+	}
+	return l
+}
+
+// The pauses between tries.
+const (
+	firstWait = 500 * time.Millisecond
+	maxWait   = time.Minute
+)
+
+func longer(wait time.Duration) time.Duration { return min(2*wait, maxWait) }
