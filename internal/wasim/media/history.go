@@ -34,59 +34,62 @@ type Inbox struct {
 type Chunking struct {
 	Conversations int // most in a part; 250
 	Messages      int // most in a part; 2,000. A longer conversation goes on in the next part
-	Inline        int // bytes: a shorter compressed part travels inside its notification; 0 for none
 }
 
-// Sync yields the notifications of one type of history sync, each with its part of the inbox: conversations, and in the
-// first part everything else. Parts are compressed as they fill, so that memory is bounded by one part and what the store
-// keeps.
-func (s *Store) Sync(in Inbox, t SyncType, c Chunking) iter.Seq2[*waE2E.HistorySyncNotification, error] {
-	return func(yield func(*waE2E.HistorySyncNotification, error) bool) {
-		w := newWriter(s, t, c)
-		w.add(&waHistorySync.HistorySync{
+// Parts yields the inbox as one type of history sync: conversations, and in the first part everything else. It holds no
+// more than one part at a time.
+func (in Inbox) Parts(t SyncType, c Chunking) iter.Seq[*waHistorySync.HistorySync] {
+	if c.Conversations <= 0 {
+		c.Conversations = 250
+	}
+	if c.Messages <= 0 {
+		c.Messages = 2000
+	}
+	return func(yield func(*waHistorySync.HistorySync) bool) {
+		part := &waHistorySync.HistorySync{
 			Pushnames: in.Pushnames, PhoneNumberToLidMappings: in.Mappings, GlobalSettings: in.Settings, StatusV3Messages: in.Status,
-		})
-		emit := func(progress int) bool {
-			n, err := w.close(progress)
-			return yield(n, err) && err == nil
 		}
-		done := 0
-		if in.Conversations != nil {
-			for conversation := range in.Conversations {
-				for part := range w.split(conversation) {
-					if !w.fits(len(part.Messages)) && !emit(percent(done, in.Count)) {
+		order, messages, done := uint32(0), 0, 0
+		emit := func(progress int) bool {
+			order++
+			part.SyncType, part.ChunkOrder, part.Progress = t.Enum(), proto.Uint32(order), proto.Uint32(uint32(progress))
+			return yield(part)
+		}
+		for conversation := range in.conversations() {
+			for piece := range split(conversation, c.Messages) {
+				n := len(part.Conversations)
+				if n > 0 && (n == c.Conversations || messages+len(piece.Messages) > c.Messages) {
+					if !emit(percent(done, in.Count)) {
 						return
 					}
-					w.addConversation(part)
+					part, messages = &waHistorySync.HistorySync{}, 0
 				}
-				done++
+				part.Conversations = append(part.Conversations, piece)
+				messages += len(piece.Messages)
 			}
+			done++
 		}
 		emit(100)
 	}
 }
 
-// Bootstrap yields all notifications in the order of a real phone: every chat with its latest messages, status updates,
-// push names, settings, then the older messages.
-func (s *Store) Bootstrap(in Inbox, latest int, c Chunking) iter.Seq2[*waE2E.HistorySyncNotification, error] {
-	type sync struct {
-		in Inbox
+// Bootstrap yields the whole inbox in the order of a real phone: every chat with its latest messages, status updates, push
+// names, settings, then the older messages.
+func (in Inbox) Bootstrap(latest int, c Chunking) iter.Seq[*waHistorySync.HistorySync] {
+	syncs := []struct {
 		t  SyncType
-		c  Chunking
+		in Inbox
+	}{
+		{waHistorySync.HistorySync_INITIAL_BOOTSTRAP, Inbox{Conversations: in.cut(0, latest), Count: in.Count, Mappings: in.Mappings}},
+		{waHistorySync.HistorySync_INITIAL_STATUS_V3, Inbox{Status: in.Status}},
+		{waHistorySync.HistorySync_PUSH_NAME, Inbox{Pushnames: in.Pushnames}},
+		{waHistorySync.HistorySync_NON_BLOCKING_DATA, Inbox{Settings: in.Settings}},
+		{waHistorySync.HistorySync_RECENT, Inbox{Conversations: in.cut(latest, -1), Count: in.Count}},
 	}
-	old := c
-	old.Inline = 0 // only the first sync is in such a hurry
-	syncs := []sync{
-		{Inbox{Conversations: cut(in.Conversations, 0, latest), Count: in.Count, Mappings: in.Mappings}, waHistorySync.HistorySync_INITIAL_BOOTSTRAP, c},
-		{Inbox{Status: in.Status}, waHistorySync.HistorySync_INITIAL_STATUS_V3, old},
-		{Inbox{Pushnames: in.Pushnames}, waHistorySync.HistorySync_PUSH_NAME, old},
-		{Inbox{Settings: in.Settings}, waHistorySync.HistorySync_NON_BLOCKING_DATA, old},
-		{Inbox{Conversations: cut(in.Conversations, latest, -1), Count: in.Count}, waHistorySync.HistorySync_RECENT, old},
-	}
-	return func(yield func(*waE2E.HistorySyncNotification, error) bool) {
-		for _, y := range syncs {
-			for n, err := range s.Sync(y.in, y.t, y.c) {
-				if !yield(n, err) {
+	return func(yield func(*waHistorySync.HistorySync) bool) {
+		for _, s := range syncs {
+			for part := range s.in.Parts(s.t, c) {
+				if !yield(part) {
 					return
 				}
 			}
@@ -94,14 +97,53 @@ func (s *Store) Bootstrap(in Inbox, latest int, c Chunking) iter.Seq2[*waE2E.His
 	}
 }
 
+// PutHistory makes the notification of a part: compressed, inside the notification when inline, else as a file.
+func (s *Store) PutHistory(part *waHistorySync.HistorySync, inline bool) (*waE2E.HistorySyncNotification, error) {
+	raw, err := proto.Marshal(part)
+	if err != nil {
+		return nil, fmt.Errorf("encode history: %w", err)
+	}
+	var buf bytes.Buffer
+	zip := zlib.NewWriter(&buf)
+	if _, err := zip.Write(raw); err != nil {
+		return nil, fmt.Errorf("compress history: %w", err)
+	}
+	if err := zip.Close(); err != nil {
+		return nil, fmt.Errorf("compress history: %w", err)
+	}
+	n := &waE2E.HistorySyncNotification{
+		SyncType:   waE2E.HistorySyncType(part.GetSyncType()).Enum(),
+		ChunkOrder: part.ChunkOrder,
+		Progress:   part.Progress,
+	}
+	if t := oldest(part); t > 0 {
+		n.OldestMsgInChunkTimestampSec = proto.Int64(int64(t))
+	}
+	if inline {
+		n.InitialHistBootstrapInlinePayload = buf.Bytes()
+		return n, nil
+	}
+	f, err := s.Put(History, buf.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("store history: %w", err)
+	}
+	n.FileSHA256, n.FileEncSHA256, n.MediaKey = f.FileSHA256, f.FileEncSHA256, f.MediaKey
+	n.FileLength, n.DirectPath = &f.FileLength, &f.DirectPath
+	return n, nil
+}
+
+func (in Inbox) conversations() iter.Seq[*waHistorySync.Conversation] {
+	if in.Conversations == nil {
+		return func(func(*waHistorySync.Conversation) bool) {}
+	}
+	return in.Conversations
+}
+
 // cut leaves the messages from one place to another (-1 is the end) of every conversation. Past the first place, a
 // conversation without any is left out.
-func cut(all iter.Seq[*waHistorySync.Conversation], from, to int) iter.Seq[*waHistorySync.Conversation] {
+func (in Inbox) cut(from, to int) iter.Seq[*waHistorySync.Conversation] {
 	return func(yield func(*waHistorySync.Conversation) bool) {
-		if all == nil {
-			return
-		}
-		for c := range all {
+		for c := range in.conversations() {
 			n := len(c.Messages)
 			if from > 0 && n <= from {
 				continue
@@ -110,137 +152,55 @@ func cut(all iter.Seq[*waHistorySync.Conversation], from, to int) iter.Seq[*waHi
 			if to >= 0 {
 				end = min(n, to)
 			}
-			part := withMessages(c, c.Messages[min(from, n):end])
-			if end < n {
-				part.EndOfHistoryTransfer = proto.Bool(false)
-				part.EndOfHistoryTransferType = waHistorySync.Conversation_COMPLETE_BUT_MORE_MESSAGES_REMAIN_ON_PRIMARY.Enum()
-			}
-			if !yield(part) {
+			if !yield(piece(c, min(from, n), end)) {
 				return
 			}
 		}
 	}
 }
 
-// writer fills one part after the other.
-type writer struct {
-	store *Store
-	kind  SyncType
-	limit Chunking
-
-	buf                     bytes.Buffer
-	zip                     *zlib.Writer
-	order                   uint32
-	conversations, messages int
-	oldest                  uint64 // seconds, 0 when there is no message
-	err                     error  // the first that occurred
-}
-
-func newWriter(s *Store, t SyncType, c Chunking) *writer {
-	if c.Conversations <= 0 {
-		c.Conversations = 250
-	}
-	if c.Messages <= 0 {
-		c.Messages = 2000
-	}
-	w := &writer{store: s, kind: t, limit: c}
-	w.zip = zlib.NewWriter(&w.buf)
-	return w
-}
-
-// fits says whether a conversation with so many messages has room in the part.
-func (w *writer) fits(messages int) bool {
-	return w.conversations == 0 || w.conversations < w.limit.Conversations && w.messages+messages <= w.limit.Messages
-}
-
-// split cuts a conversation into pieces that fit into a part.
-func (w *writer) split(c *waHistorySync.Conversation) iter.Seq[*waHistorySync.Conversation] {
+// split cuts a conversation into pieces of at most so many messages.
+func split(c *waHistorySync.Conversation, most int) iter.Seq[*waHistorySync.Conversation] {
 	return func(yield func(*waHistorySync.Conversation) bool) {
-		rest := c.Messages
-		for len(rest) > w.limit.Messages {
-			part := withMessages(c, rest[:w.limit.Messages])
-			part.EndOfHistoryTransfer = proto.Bool(false)
-			if !yield(part) {
+		from := 0
+		for ; len(c.Messages)-from > most; from += most {
+			if !yield(piece(c, from, from+most)) {
 				return
 			}
-			rest = rest[w.limit.Messages:]
 		}
-		yield(withMessages(c, rest))
+		yield(piece(c, from, len(c.Messages)))
 	}
 }
 
-func (w *writer) addConversation(c *waHistorySync.Conversation) {
-	w.conversations++
-	w.messages += len(c.Messages)
-	for _, m := range c.Messages {
-		if t := m.GetMessage().GetMessageTimestamp(); t > 0 && (w.oldest == 0 || t < w.oldest) {
-			w.oldest = t
-		}
+// piece is a conversation with a part of its messages; it says so when older ones remain. What lies deeper is shared.
+func piece(c *waHistorySync.Conversation, from, to int) *waHistorySync.Conversation {
+	if from == 0 && to == len(c.Messages) {
+		return c
 	}
-	w.add(&waHistorySync.HistorySync{Conversations: []*waHistorySync.Conversation{c}})
-}
-
-// add appends a fragment: protobuf messages written one after the other are one message with the fields of all.
-func (w *writer) add(fragment *waHistorySync.HistorySync) {
-	if w.err != nil {
-		return
-	}
-	b, err := proto.MarshalOptions{AllowPartial: true}.Marshal(fragment)
-	if err == nil {
-		_, err = w.zip.Write(b)
-	}
-	if err != nil {
-		w.err = fmt.Errorf("encode history: %w", err)
-	}
-}
-
-// close ends the part, returns its notification and starts the next part.
-func (w *writer) close(progress int) (*waE2E.HistorySyncNotification, error) {
-	w.order++
-	w.add(&waHistorySync.HistorySync{
-		SyncType: w.kind.Enum(), ChunkOrder: proto.Uint32(w.order), Progress: proto.Uint32(uint32(progress)),
-	})
-	if w.err != nil {
-		return nil, w.err
-	}
-	if err := w.zip.Close(); err != nil {
-		return nil, fmt.Errorf("compress history: %w", err)
-	}
-	n := &waE2E.HistorySyncNotification{
-		SyncType:   waE2E.HistorySyncType(w.kind).Enum(),
-		ChunkOrder: proto.Uint32(w.order),
-		Progress:   proto.Uint32(uint32(progress)),
-	}
-	if w.oldest > 0 {
-		n.OldestMsgInChunkTimestampSec = proto.Int64(int64(w.oldest))
-	}
-	if w.buf.Len() < w.limit.Inline {
-		n.InitialHistBootstrapInlinePayload = bytes.Clone(w.buf.Bytes())
-	} else {
-		f, err := w.store.Put(History, w.buf.Bytes())
-		if err != nil {
-			return nil, fmt.Errorf("store history: %w", err)
-		}
-		n.FileSHA256, n.FileEncSHA256, n.MediaKey = f.FileSHA256, f.FileEncSHA256, f.MediaKey
-		n.FileLength, n.DirectPath = &f.FileLength, &f.DirectPath
-	}
-	w.buf.Reset()
-	w.zip.Reset(&w.buf)
-	w.conversations, w.messages, w.oldest = 0, 0, 0
-	return n, nil
-}
-
-// withMessages is a copy of a conversation with other messages. What lies deeper is shared.
-func withMessages(c *waHistorySync.Conversation, messages []*waHistorySync.HistorySyncMsg) *waHistorySync.Conversation {
 	out := &waHistorySync.Conversation{}
-	to := out.ProtoReflect()
+	fields := out.ProtoReflect()
 	c.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if f.Name() != "messages" {
-			to.Set(f, v)
-		}
+		fields.Set(f, v)
 		return true
 	})
-	out.Messages = messages
+	out.Messages = c.Messages[from:to]
+	if to < len(c.Messages) {
+		out.EndOfHistoryTransfer = proto.Bool(false)
+		out.EndOfHistoryTransferType = waHistorySync.Conversation_COMPLETE_BUT_MORE_MESSAGES_REMAIN_ON_PRIMARY.Enum()
+	}
+	return out
+}
+
+// oldest is the time of a part's oldest message in seconds, 0 without one.
+func oldest(part *waHistorySync.HistorySync) uint64 {
+	var out uint64
+	for _, c := range part.Conversations {
+		for _, m := range c.Messages {
+			if t := m.GetMessage().GetMessageTimestamp(); t > 0 && (out == 0 || t < out) {
+				out = t
+			}
+		}
+	}
 	return out
 }
 

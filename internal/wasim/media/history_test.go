@@ -77,7 +77,6 @@ func TestSync(t *testing.T) {
 		c := Chunking{
 			Conversations: rapid.IntRange(1, 10).Draw(t, "most conversations"),
 			Messages:      rapid.IntRange(1, 10).Draw(t, "most messages"),
-			Inline:        rapid.SampledFrom([]int{0, 300}).Draw(t, "inline"),
 		}
 		in := Inbox{
 			Conversations: chats(n, per...), Count: n,
@@ -86,12 +85,12 @@ func TestSync(t *testing.T) {
 		}
 		var got []string
 		var order, progress uint32
-		for note, err := range s.Sync(in, waHistorySync.HistorySync_RECENT, c) {
+		for part := range in.Parts(waHistorySync.HistorySync_RECENT, c) {
+			note, err := s.PutHistory(part, rapid.Bool().Draw(t, "inline"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			part, err := open(s, note)
-			if err != nil {
+			if part, err = open(s, note); err != nil {
 				t.Fatal(err)
 			}
 			if order++; note.GetChunkOrder() != order || part.GetChunkOrder() != order || part.GetProgress() != note.GetProgress() || note.GetProgress() < progress {
@@ -138,8 +137,7 @@ func TestSync(t *testing.T) {
 	})
 }
 
-// The syncs come in a phone's order: first the latest messages of all chats, inside the notification when short, last the
-// older ones.
+// The syncs come in a phone's order: first the latest messages of all chats, last the older ones.
 func TestBootstrap(t *testing.T) {
 	s, err := NewStore(Options{})
 	if err != nil {
@@ -148,15 +146,16 @@ func TestBootstrap(t *testing.T) {
 	in := Inbox{Conversations: chats(5, 1, 10), Count: 5, Settings: &waHistorySync.GlobalSettings{FontSize: proto.Int32(2)}}
 	var types []string
 	count := map[SyncType]int{}
-	for note, err := range s.Bootstrap(in, 3, Chunking{Inline: 10_000, Messages: 5}) {
+	for part := range in.Bootstrap(3, Chunking{Messages: 5}) {
+		inline := part.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP
+		note, err := s.PutHistory(part, inline)
 		if err != nil {
 			t.Fatal(err)
 		}
-		part, err := open(s, note)
-		if err != nil {
+		if part, err = open(s, note); err != nil {
 			t.Fatal(err)
 		}
-		if inline := part.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP; inline != (note.InitialHistBootstrapInlinePayload != nil) || inline == (note.DirectPath != nil) {
+		if inline != (note.InitialHistBootstrapInlinePayload != nil) || inline == (note.DirectPath != nil) {
 			t.Errorf("%v: inline %v", part.GetSyncType(), inline)
 		}
 		if types = append(types, part.GetSyncType().String()); part.GetSyncType().String() != note.GetSyncType().String() {
@@ -190,12 +189,13 @@ func TestLargeInbox(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	messages, parts := 0, 0
-	for note, err := range s.Sync(Inbox{Conversations: chats(1000, 50), Count: 1000}, waHistorySync.HistorySync_FULL, Chunking{Inline: 10 << 20}) {
+	in := Inbox{Conversations: chats(1000, 50), Count: 1000}
+	for part := range in.Parts(waHistorySync.HistorySync_FULL, Chunking{}) {
+		note, err := s.PutHistory(part, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		part, err := peer.DownloadHistorySync(context.Background(), note, false)
-		if err != nil {
+		if part, err = peer.DownloadHistorySync(context.Background(), note, false); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range part.Conversations {
