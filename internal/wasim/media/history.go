@@ -34,6 +34,7 @@ type Inbox struct {
 type Chunking struct {
 	Conversations int // most in a part; 250
 	Messages      int // most in a part; 2,000. A longer conversation goes on in the next part
+	Inline        int // of the first sync, a part that is shorter in bytes travels inside its notification; 0 for none
 }
 
 // Parts yields the inbox as one type of history sync: conversations, and in the first part everything else. It holds no
@@ -97,8 +98,25 @@ func (in Inbox) Bootstrap(latest int, c Chunking) iter.Seq[*waHistorySync.Histor
 	}
 }
 
-// PutHistory makes the notification of a part: compressed, inside the notification when inline, else as a file.
-func (s *Store) PutHistory(part *waHistorySync.HistorySync, inline bool) (*waE2E.HistorySyncNotification, error) {
+// Bootstrap yields the notifications of the parts that Inbox.Bootstrap yields. The file of each is kept.
+func (s *Store) Bootstrap(in Inbox, latest int, c Chunking) iter.Seq2[*waE2E.HistorySyncNotification, error] {
+	return func(yield func(*waE2E.HistorySyncNotification, error) bool) {
+		for part := range in.Bootstrap(latest, c) {
+			inline := 0
+			if part.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP {
+				inline = c.Inline
+			}
+			n, err := s.PutHistory(part, inline)
+			if !yield(n, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// PutHistory makes the notification of a part, which is compressed: inside the notification when it is then shorter than
+// inline bytes, else as a file.
+func (s *Store) PutHistory(part *waHistorySync.HistorySync, inline int) (*waE2E.HistorySyncNotification, error) {
 	raw, err := proto.Marshal(part)
 	if err != nil {
 		return nil, fmt.Errorf("encode history: %w", err)
@@ -119,7 +137,7 @@ func (s *Store) PutHistory(part *waHistorySync.HistorySync, inline bool) (*waE2E
 	if t := oldest(part); t > 0 {
 		n.OldestMsgInChunkTimestampSec = proto.Int64(int64(t))
 	}
-	if inline {
+	if buf.Len() < inline {
 		n.InitialHistBootstrapInlinePayload = buf.Bytes()
 		return n, nil
 	}

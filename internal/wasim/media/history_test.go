@@ -86,7 +86,7 @@ func TestSync(t *testing.T) {
 		var got []string
 		var order, progress uint32
 		for part := range in.Parts(waHistorySync.HistorySync_RECENT, c) {
-			note, err := s.PutHistory(part, rapid.Bool().Draw(t, "inline"))
+			note, err := s.PutHistory(part, rapid.SampledFrom([]int{0, 300}).Draw(t, "inline"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,8 @@ func TestSync(t *testing.T) {
 	})
 }
 
-// The syncs come in a phone's order: first the latest messages of all chats, last the older ones.
+// The syncs come in a phone's order: first the latest messages of all chats, inside the notification when short, last the
+// older ones.
 func TestBootstrap(t *testing.T) {
 	s, err := NewStore(Options{})
 	if err != nil {
@@ -146,16 +147,15 @@ func TestBootstrap(t *testing.T) {
 	in := Inbox{Conversations: chats(5, 1, 10), Count: 5, Settings: &waHistorySync.GlobalSettings{FontSize: proto.Int32(2)}}
 	var types []string
 	count := map[SyncType]int{}
-	for part := range in.Bootstrap(3, Chunking{Messages: 5}) {
-		inline := part.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP
-		note, err := s.PutHistory(part, inline)
+	for note, err := range s.Bootstrap(in, 3, Chunking{Inline: 10_000, Messages: 5}) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if part, err = open(s, note); err != nil {
+		part, err := open(s, note)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if inline != (note.InitialHistBootstrapInlinePayload != nil) || inline == (note.DirectPath != nil) {
+		if inline := part.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP; inline != (note.InitialHistBootstrapInlinePayload != nil) || inline == (note.DirectPath != nil) {
 			t.Errorf("%v: inline %v", part.GetSyncType(), inline)
 		}
 		if types = append(types, part.GetSyncType().String()); part.GetSyncType().String() != note.GetSyncType().String() {
@@ -191,7 +191,7 @@ func TestLargeInbox(t *testing.T) {
 	messages, parts := 0, 0
 	in := Inbox{Conversations: chats(1000, 50), Count: 1000}
 	for part := range in.Parts(waHistorySync.HistorySync_FULL, Chunking{}) {
-		note, err := s.PutHistory(part, true)
+		note, err := s.PutHistory(part, 10<<20)
 		if err != nil {
 			t.Fatal(err)
 		}
