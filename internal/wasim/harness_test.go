@@ -1,0 +1,290 @@
+package wasim_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mau.fi/libsignal/logger"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"go.mau.fi/whatsmeow/util/keys"
+	waLog "go.mau.fi/whatsmeow/util/log"
+	_ "modernc.org/sqlite"
+
+	"pesan/internal/wasim"
+)
+
+// root is trusted by every client of this process, since whatsmeow keeps the trusted key in a global.
+var root = keys.NewKeyPair()
+
+// quiet keeps libsignal off stdout.
+type quiet struct{}
+
+func (quiet) Debug(string, string)   {}
+func (quiet) Info(string, string)    {}
+func (quiet) Warning(string, string) {}
+func (quiet) Error(string, string)   {}
+func (quiet) Configure(string)       {}
+
+func TestMain(m *testing.M) {
+	var l logger.Loggable = quiet{}
+	logger.Setup(&l)
+	whatsmeow.WACertPubKey = *root.Pub
+	os.Exit(m.Run())
+}
+
+// world is a server with one account and its clients. It fails the test for any violation that isn't expected.
+type world struct {
+	t      testing.TB
+	server *wasim.Server
+	phone  *wasim.Phone
+
+	mu       sync.Mutex
+	expected map[wasim.ViolationKind]bool
+}
+
+func newWorld(t testing.TB, o wasim.Options, p wasim.PhoneOptions) *world {
+	t.Helper()
+	w := &world{t: t, expected: map[wasim.ViolationKind]bool{}}
+	o.Root = root
+	o.OnViolation = func(v wasim.Violation) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.expected[v.Kind] {
+			t.Errorf("violation: %v", v)
+		}
+	}
+	var err error
+	if w.server, err = wasim.New(o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.server.Close() })
+	if p.PushName == "" {
+		p.PushName = "Sari"
+	}
+	if w.phone, err = w.server.NewPhone("6281200000001", p); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// expect lets a test provoke violations of a kind.
+func (w *world) expect(kinds ...wasim.ViolationKind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range kinds {
+		w.expected[k] = true
+	}
+}
+
+// reported waits for a violation.
+func (w *world) reported(kind wasim.ViolationKind) {
+	w.t.Helper()
+	poll(w.t, string(kind)+" reported", func() bool {
+		for _, v := range w.server.Violations() {
+			if v.Kind == kind {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (w *world) contact(pn, name string) *wasim.Contact {
+	w.t.Helper()
+	c, err := w.server.NewContact(pn, "", name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// client is an unmodified whatsmeow with what it has told so far.
+type client struct {
+	*whatsmeow.Client
+	t      testing.TB
+	device *wasim.Device
+
+	mu      sync.Mutex
+	events  []any
+	changed chan struct{}
+	handle  func(evt any) bool // if set, says whether an event was taken
+}
+
+// newClient makes a client that isn't linked.
+func (w *world) newClient(options ...func(*whatsmeow.Client)) *client {
+	w.t.Helper()
+	file := filepath.Join(w.t.TempDir(), "device.db")
+	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var log waLog.Logger = waLog.Noop
+	if os.Getenv("WASIM_LOG") != "" {
+		log = waLog.Stdout("client", "DEBUG", false)
+	}
+	container := sqlstore.NewWithDB(db, "sqlite3", waLog.Noop)
+	if err := container.Upgrade(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = container.Close() })
+	c := &client{Client: whatsmeow.NewClient(container.NewDevice(), log), t: w.t, changed: make(chan struct{})}
+	http := w.server.HTTPClient()
+	c.SetMediaHTTPClient(http)
+	c.SetWebsocketHTTPClient(http)
+	c.SetPreLoginHTTPClient(http)
+	w.t.Cleanup(http.CloseIdleConnections)
+	c.SynchronousAck, c.EnableDecryptedEventBuffer, c.ManualHistorySyncDownload = true, true, true
+	for _, o := range options {
+		o(c.Client)
+	}
+	c.AddEventHandlerWithSuccessStatus(c.take)
+	w.t.Cleanup(c.Disconnect)
+	return c
+}
+
+// linked makes a client and links it by QR code.
+func (w *world) linked(options ...func(*whatsmeow.Client)) *client {
+	w.t.Helper()
+	c := w.newClient(options...)
+	c.link(w.phone)
+	return c
+}
+
+func (c *client) link(phone *wasim.Phone) {
+	c.t.Helper()
+	if err := c.Connect(); err != nil {
+		c.t.Fatal(err)
+	}
+	qr := wait[*events.QR](c, nil)
+	d, err := phone.ScanQR(soon(c.t), qr.Codes[0])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.device = d
+	wait[*events.Connected](c, nil)
+}
+
+func (c *client) take(evt any) bool {
+	c.mu.Lock()
+	c.events = append(c.events, evt)
+	close(c.changed)
+	c.changed = make(chan struct{})
+	handle := c.handle
+	c.mu.Unlock()
+	return handle == nil || handle(evt)
+}
+
+// forget drops the events so far.
+func (c *client) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = nil
+}
+
+func (c *client) setHandle(h func(evt any) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handle = h
+}
+
+// wait returns the first event of a type that match accepts.
+func wait[T any](c *client, match func(T) bool) T {
+	c.t.Helper()
+	ctx := soon(c.t)
+	for seen := 0; ; {
+		c.mu.Lock()
+		news, changed := c.events[min(seen, len(c.events)):], c.changed
+		c.mu.Unlock()
+		seen += len(news)
+		for _, evt := range news {
+			if e, ok := evt.(T); ok && (match == nil || match(e)) {
+				return e
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			var none T
+			c.t.Fatalf("no %T", none)
+		}
+	}
+}
+
+// count counts the events of a type that match accepts.
+func count[T any](c *client, match func(T) bool) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, evt := range c.events {
+		if e, ok := evt.(T); ok && (match == nil || match(e)) {
+			n++
+		}
+	}
+	return n
+}
+
+func waitMessage(c *client, id string) *events.Message {
+	c.t.Helper()
+	return wait(c, func(m *events.Message) bool {
+		return m.Info.ID == id && m.Message.GetSenderKeyDistributionMessage() == nil
+	})
+}
+
+// soon is a context for what takes milliseconds.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// poll waits for something that nobody announces.
+func poll(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	ctx := soon(t)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func equal[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+func pn(format string, args ...any) types.JID {
+	return types.NewJID(fmt.Sprintf(format, args...), types.DefaultUserServer)
+}
