@@ -1,0 +1,52 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+# Pure Go: the same binary runs everywhere. The race detector alone needs cgo.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w"
+# What is tried of each fuzz test in `make fuzz`.
+FUZZTIME ?= 10s
+TESTFLAGS ?=
+
+.PHONY: help
+help: ## what there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+
+.PHONY: demo
+demo: build ## an inbox of 200 chats on a simulated WhatsApp, with a curl line for every endpoint
+	@bin/pesan demo
+
+.PHONY: run
+run: build ## link a real phone by QR code and serve its chats
+	@bin/pesan run
+
+.PHONY: build
+build: ## bin/pesan
+	@$(BUILD) -o bin/pesan ./cmd/pesan
+
+.PHONY: test
+test: ## all tests, with the race detector
+	$(GO) test -race $(TESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz test for $(FUZZTIME) beyond its seeds
+	@$(GO) list -f '{{$$d := .Dir}}{{$$p := .ImportPath}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}' ./... | \
+	while read -r file package; do \
+		[ -n "$$file" ] || continue; \
+		for fuzz in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+			echo "$$package $$fuzz"; \
+			$(GO) test -run '^$$' -fuzz "^$$fuzz\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, and what may link what
+	@test -z "$$(gofmt -l cmd internal $(wildcard functions session-host) | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@.ci/links
+
+.PHONY: bench
+bench: build ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchtime 3s ./...
