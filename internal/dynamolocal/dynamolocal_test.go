@@ -1,0 +1,41 @@
+package dynamolocal_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"pesan/internal/dynamolocal"
+)
+
+func TestMain(m *testing.M) { os.Exit(dynamolocal.Main(m)) }
+
+func TestWriteAndRead(t *testing.T) {
+	db := dynamolocal.Client(t)
+	dynamolocal.CreateTable(t, db, &dynamodb.CreateTableInput{
+		TableName:            aws.String("write-and-read"),
+		BillingMode:          types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
+	})
+	item := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}
+	put, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{
+		TableName: aws.String("write-and-read"), Item: item, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := *put.ConsumedCapacity.CapacityUnits; got != 1 {
+		t.Errorf("a small put costs %v units, want 1", got)
+	}
+	got, err := db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("write-and-read"), Key: item})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Item["pk"] == nil {
+		t.Error("the item isn't there")
+	}
+}
