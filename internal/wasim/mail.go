@@ -236,7 +236,7 @@ func (c *Contact) encrypt(ctx context.Context, d *Device, m *mail, plain []byte)
 		return waBinary.Node{}, err
 	}
 	if m.o.Spoil && m.group == nil {
-		data[len(data)-1] ^= 1
+		data[len(data)-10] ^= 1 // in the ciphertext or its MAC, also where a pre key message ends with key ids
 	}
 	return encNode(kind, data), nil
 }

@@ -1,32 +1,130 @@
 package wasim_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"pesan/internal/wasim"
 )
 
 func TestPairByQR(t *testing.T) {
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{BusinessName: "Toko Sari"})
 	c := w.linked()
 	equal(t, "JID", *c.Store.ID, c.device.JID())
 	equal(t, "LID", c.Store.LID, c.device.LID())
+	equal(t, "business", c.Store.BusinessName, "Toko Sari")
 	check(t, c.device.WaitDrained(soon(t))) // the key share
 	equal(t, "logins", c.device.Logins(), 1)
 	wait[*events.OfflineSyncCompleted](c, nil)
+	id, err := c.Store.AppStateKeys.GetLatestAppStateSyncKeyID(soon(t))
+	check(t, err)
+	if id == nil {
+		t.Error("no app state key")
+	}
+	found := w.server.Connections()
+	equal(t, "connections", len(found), 2)
+	if found[0].Closed.IsZero() || found[0].Device != (types.JID{}) || found[1].Device != c.device.JID() {
+		t.Errorf("connections: %+v", found)
+	}
 }
 
-func TestDirectMessage(t *testing.T) {
+func TestPairByCode(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	c := w.newClient()
+	check(t, c.Connect())
+	wait[*events.QR](c, nil)
+	code := must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
+	if _, err := w.phone.EnterCode(soon(t), "ZZZZ-ZZZZ"); !errors.Is(err, wasim.ErrWrongCode) {
+		t.Fatalf("wrong code: %v", err)
+	}
+	// The client's secret is spoiled by the wrong code, so it shows another.
+	code = must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
+	d := must(w.phone.EnterCode(soon(t), strings.ToLower(code)))(t)
+	wait[*events.PairSuccess](c, nil)
+	wait[*events.Connected](c, nil)
+	equal(t, "JID", *c.Store.ID, d.JID())
+	check(t, d.WaitOnline(soon(t)))
+}
+
+func TestQRThatNobodyShows(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	for _, text := range []string{"", "x", "a,b,c,d", "2@abc,AAAA,AAAA,AAAA,1"} {
+		if _, err := w.phone.ScanQR(soon(t), text); !errors.Is(err, wasim.ErrQR) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestPairingRefusedByClient(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	c := w.newClient(func(c *whatsmeow.Client) {
+		c.PrePairCallback = func(types.JID, string, string) bool { return false }
+	})
+	check(t, c.Connect())
+	qr := wait[*events.QR](c, nil)
+	if _, err := w.phone.ScanQR(soon(t), qr.Codes[0]); !errors.Is(err, wasim.ErrLinking) {
+		t.Errorf("refused link: %v", err)
+	}
+	wait[*events.PairError](c, nil)
+	equal(t, "devices", len(w.phone.Devices()), 0)
+}
+
+func TestPairingTimeout(t *testing.T) {
+	w := newWorld(t, wasim.Options{PairingTimeout: 50 * time.Millisecond}, wasim.PhoneOptions{})
+	c := w.newClient()
+	check(t, c.Connect())
+	qr := wait[*events.QR](c, nil)
+	poll(t, "end of the connection", func() bool { return !w.server.Connections()[0].Closed.IsZero() })
+	if _, err := w.phone.ScanQR(soon(t), qr.Codes[0]); !errors.Is(err, wasim.ErrQR) {
+		t.Errorf("late scan: %v", err)
+	}
+}
+
+// A QR code whose secret was changed on the way makes a link that the client can't verify.
+func TestPairingWithForgedSecret(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	c := w.newClient()
+	check(t, c.Connect())
+	parts := strings.Split(wait[*events.QR](c, nil).Codes[0], ",")
+	parts[3] = strings.Repeat("A", 43) + "="
+	_, err := w.phone.ScanQR(soon(t), strings.Join(parts, ","))
+	if !errors.Is(err, wasim.ErrLinking) || !strings.Contains(err.Error(), "hmac-mismatch") {
+		t.Errorf("forged secret: %v", err)
+	}
+}
+
+func TestTwoDevices(t *testing.T) {
 	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
 	budi := w.contact("6281200000002", "Budi")
-	c := w.linked()
+	a, b := w.linked(), w.linked()
+	equal(t, "number", b.device.JID().Device, 2)
 	id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t)
-	m := waitMessage(c, id)
-	equal(t, "text", m.Message.GetConversation(), "halo")
-	equal(t, "chat", m.Info.Chat, budi.PN())
-	equal(t, "alt", m.Info.SenderAlt, budi.LID())
-	equal(t, "push name", m.Info.PushName, "Budi")
-	check(t, c.device.WaitAcked(soon(t), id))
+	waitMessage(a, id)
+	waitMessage(b, id)
+	check(t, b.Logout(soon(t)))
+	equal(t, "linked", b.device.Linked(), false)
+	equal(t, "devices", len(w.phone.Devices()), 1)
+	id = must(budi.Send(soon(t), w.phone, wasim.Text("lagi"), wasim.SendOptions{}))(t)
+	waitMessage(a, id)
+}
+
+func TestLatestVersion(t *testing.T) {
+	w := newWorld(t, wasim.Options{Version: 1234567890}, wasim.PhoneOptions{})
+	v := must(whatsmeow.GetLatestVersion(soon(t), w.server.HTTPClient()))(t)
+	equal(t, "version", *v, store.WAVersionContainer{2, 3000, 1234567890})
+}
+
+func TestFullPreKeyUpload(t *testing.T) {
+	w := newWorld(t, wasim.Options{FullPreKeyUpload: true}, wasim.PhoneOptions{})
+	c := w.linked()
+	n, err := c.DangerousInternals().GetServerPreKeyCount(soon(t))
+	check(t, err)
+	equal(t, "pre keys", n, 812)
 }

@@ -1,0 +1,212 @@
+package wasim_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/wasim"
+)
+
+func TestReceiveByPN(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	at := time.Unix(1_700_000_000, 0)
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{Time: at}))(t)
+	m := waitMessage(c, id)
+	equal(t, "text", m.Message.GetConversation(), "halo")
+	equal(t, "chat", m.Info.Chat, budi.PN())
+	equal(t, "alt", m.Info.SenderAlt, budi.LID())
+	equal(t, "push name", m.Info.PushName, "Budi")
+	equal(t, "time", m.Info.Timestamp, at)
+	check(t, c.device.WaitAcked(soon(t), id))
+	acks := c.device.Acks()
+	last := acks[len(acks)-1]
+	equal(t, "ack", fmt.Sprint(last.Class, last.ID, last.From, last.Kind), fmt.Sprint("message", id, budi.PN(), "inactive"))
+	equal(t, "phone's", len(w.phone.Received()), 1)
+}
+
+func TestReceiveByLID(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	hidden := must(w.server.NewContact("", "990001", "Rahasia"))(t)
+	c := w.linked()
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{ByLID: true}))(t)
+	m := waitMessage(c, id)
+	equal(t, "chat", m.Info.Chat, budi.LID())
+	equal(t, "alt", m.Info.SenderAlt, budi.PN())
+	id = must(hidden.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t)
+	m = waitMessage(c, id)
+	equal(t, "chat", m.Info.Chat, hidden.LID())
+	equal(t, "no alt", m.Info.SenderAlt.IsEmpty(), true)
+}
+
+// The addresses of a person change in every way without a single undecryptable message.
+func TestMappingLearnedLate(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	c := w.linked()
+	steps := []wasim.SendOptions{
+		{HideAlt: true}, {HideAlt: true}, {ByLID: true, HideAlt: true}, {ByLID: true}, {}, {HideAlt: true}, {ByLID: true},
+	}
+	for start := range steps {
+		budi := w.contact(fmt.Sprintf("62812000001%02d", start), "Budi")
+		for i := range steps {
+			o := steps[(start+i)%len(steps)]
+			id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), o))(t)
+			check(t, c.device.WaitAcked(soon(t), id))
+			waitMessage(c, id)
+		}
+		lid, err := c.Store.LIDs.GetLIDForPN(soon(t), budi.PN())
+		check(t, err)
+		equal(t, "mapping", lid, budi.LID())
+	}
+}
+
+func TestSend(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	for i, to := range []types.JID{budi.PN(), budi.LID(), budi.PN()} {
+		text := fmt.Sprintf("halo %d", i)
+		r := must(c.SendMessage(soon(t), to, wasim.Text(text)))(t)
+		m := must(budi.WaitReceived(soon(t), func(m wasim.Message) bool { return m.ID == r.ID }))(t)
+		equal(t, "text", m.Message.GetConversation(), text)
+		equal(t, "from", m.From, c.device.LID()) // whatsmeow sends to the LID
+		sent := must(w.phone.WaitReceived(soon(t), func(m wasim.Message) bool { return m.ID == r.ID }))(t)
+		equal(t, "from me", sent.FromMe, true)
+		equal(t, "chat", sent.Chat, budi.LID())
+	}
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("balas"), wasim.SendOptions{}))(t)
+	waitMessage(c, id)
+	check(t, c.device.WaitAcked(soon(t), id))
+}
+
+func TestSendToOtherPhoneAndOwnDevices(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	other := must(w.server.NewPhone("6281200000009", wasim.PhoneOptions{PushName: "Tono"}))(t)
+	a, a2, b := w.linked(), w.linked(), w.newClient()
+	b.link(other)
+	r := must(a.SendMessage(soon(t), other.PN(), wasim.Text("halo")))(t)
+	m := waitMessage(b, r.ID)
+	equal(t, "text", m.Message.GetConversation(), "halo")
+	equal(t, "sender", m.Info.Sender, a.device.LID())
+	own := waitMessage(a2, r.ID)
+	equal(t, "from me", own.Info.IsFromMe, true)
+	equal(t, "chat", own.Info.Chat, other.LID())
+	r = must(b.SendMessage(soon(t), w.phone.PN(), wasim.Text("juga")))(t)
+	waitMessage(a, r.ID)
+	waitMessage(a2, r.ID)
+}
+
+func TestFromPhone(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	for _, chat := range []types.JID{budi.PN(), budi.LID()} {
+		id := must(w.phone.SendFromPhone(soon(t), chat, wasim.Text("dari HP"), wasim.SendOptions{}))(t)
+		m := waitMessage(c, id)
+		equal(t, "from me", m.Info.IsFromMe, true)
+		equal(t, "chat", m.Info.Chat, chat)
+		equal(t, "text", m.Message.GetConversation(), "dari HP")
+		check(t, c.device.WaitAcked(soon(t), id))
+		must(budi.WaitReceived(soon(t), func(m wasim.Message) bool { return m.ID == id }))(t)
+	}
+}
+
+func TestEditRevokeReactMedia(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	send := func(m *waE2E.Message) *events.Message {
+		return waitMessage(c, must(budi.Send(soon(t), w.phone, m, wasim.SendOptions{}))(t))
+	}
+	first := send(wasim.Text("salah"))
+	edit := send(wasim.Edit(budi.PN(), first.Info.ID, wasim.Text("benar")))
+	equal(t, "edit", edit.IsEdit, true)
+	equal(t, "edited", edit.Message.GetProtocolMessage().GetEditedMessage().GetConversation(), "benar")
+	equal(t, "edit attribute", edit.Info.Edit, types.EditAttributeMessageEdit)
+	revoke := send(wasim.Revoke(budi.PN(), first.Info.ID))
+	equal(t, "revoke", revoke.Message.GetProtocolMessage().GetType(), waE2E.ProtocolMessage_REVOKE)
+	react := send(wasim.React(revoke.Message.GetProtocolMessage().GetKey(), "👍"))
+	equal(t, "type", react.Info.Type, "reaction")
+	image := send(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{Caption: proto.String("foto"), Mimetype: proto.String("image/jpeg")}})
+	equal(t, "media type", image.Info.MediaType, "image")
+	equal(t, "stanza type", image.Info.Type, "media")
+}
+
+func TestRetry(t *testing.T) {
+	for _, synchronous := range []bool{true, false} {
+		t.Run(fmt.Sprintf("synchronous ack %v", synchronous), func(t *testing.T) {
+			w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+			budi := w.contact("6281200000002", "Budi")
+			c := w.linked(func(c *whatsmeow.Client) { c.SynchronousAck = synchronous })
+			must(budi.Send(soon(t), w.phone, wasim.Text("satu"), wasim.SendOptions{}))(t)
+			id := must(budi.Send(soon(t), w.phone, wasim.Text("dua"), wasim.SendOptions{Spoil: true}))(t)
+			wait[*events.UndecryptableMessage](c, nil)
+			m := wait(c, func(m *events.Message) bool { return m.Info.ID == id && m.UnavailableRequestID == "" })
+			equal(t, "text", m.Message.GetConversation(), "dua")
+			equal(t, "retry", m.RetryCount, 1)
+			check(t, c.device.WaitDrained(soon(t)))
+			next := must(budi.Send(soon(t), w.phone, wasim.Text("tiga"), wasim.SendOptions{}))(t)
+			waitMessage(c, next)
+		})
+	}
+}
+
+// With synchronous acks whatsmeow asks the phone, too, for what it can't decrypt.
+func TestPlaceholderResend(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("dua"), wasim.SendOptions{Spoil: true}))(t)
+	m := wait(c, func(m *events.Message) bool { return m.Info.ID == id && m.UnavailableRequestID != "" })
+	equal(t, "text", m.Message.GetConversation(), "dua")
+	equal(t, "sender", m.Info.Sender, budi.PN())
+}
+
+func TestReceipts(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	r := must(c.SendMessage(soon(t), budi.PN(), wasim.Text("halo")))(t)
+	for _, kind := range []types.ReceiptType{types.ReceiptTypeDelivered, types.ReceiptTypeRead, types.ReceiptTypePlayed} {
+		check(t, budi.SendReceipt(soon(t), w.phone, wasim.Receipt{Type: kind, IDs: []string{r.ID, "other"}}))
+		got := wait(c, func(e *events.Receipt) bool { return e.Type == kind })
+		equal(t, "ids", fmt.Sprint(got.MessageIDs), fmt.Sprint([]string{r.ID, "other"}))
+		equal(t, "chat", got.Chat, budi.PN())
+	}
+	check(t, w.phone.ReadOnPhone(soon(t), budi.PN(), "m1", "m2"))
+	own := wait(c, func(e *events.Receipt) bool { return e.IsFromMe })
+	equal(t, "chat", own.Chat, budi.PN())
+	equal(t, "type", own.Type, types.ReceiptTypeRead)
+	check(t, c.device.WaitDrained(soon(t)))
+
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("baca"), wasim.SendOptions{}))(t)
+	waitMessage(c, id)
+	check(t, c.MarkRead(soon(t), []string{id}, time.Now(), budi.PN(), budi.PN()))
+	check(t, budi.WaitReceipt(soon(t), func(r wasim.ReceivedReceipt) bool {
+		return r.Type == types.ReceiptTypeRead && r.IDs[0] == id
+	}))
+}
+
+// Many senders use up the one-time keys; the device uploads more when it is asked.
+func TestPreKeysRunLow(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	c := w.linked()
+	for i := range 60 {
+		who := w.contact(fmt.Sprintf("62812100001%02d", i), "Orang")
+		waitMessage(c, must(who.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t))
+	}
+	poll(t, "upload", func() bool {
+		n, err := c.DangerousInternals().GetServerPreKeyCount(soon(t))
+		return err == nil && n >= 20
+	})
+	check(t, c.device.WaitDrained(soon(t)))
+}
