@@ -1,0 +1,227 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// request is a call as either transport hands it over.
+type request struct {
+	id       string
+	method   string
+	query    string // raw
+	header   func(name string) string
+	body     func() ([]byte, error) // at most maxBody bytes, or a chat.Error
+	compress bool                   // whether that can gain anything
+}
+
+// call is one call under way.
+type call struct {
+	*API
+	endpoint *Endpoint
+	request  *request
+	params   params
+	now      time.Time
+	max      int    // bytes that the answer may have
+	out      []byte // the answer's body
+
+	claimed  string        // the account that the key names, before it has opened
+	account  string        // the account whose key has opened, or that a system's call is about
+	target   string        // as the report names it
+	reported bool          // the report is somebody else's business
+	retry    time.Duration // for Retry-After
+}
+
+// serve answers a call, whatever happens.
+func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *response {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	c := &call{API: a, endpoint: e, request: r, now: a.Now(), max: limit, out: a.buffers.get()}
+	status, err := c.run(ctx)
+	if err != nil {
+		status = c.fail(ctx, err)
+	}
+	c.report(ctx, status, err)
+	a.Logger.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("request", r.id), slog.String("endpoint", e.Name),
+		slog.String("account", c.account), slog.Int("status", status), slog.Duration("took", a.Now().Sub(c.now)))
+	return c.encode(status)
+}
+
+// run makes the answer; a panic is an error like others.
+func (c *call) run(ctx context.Context) (status int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	switch {
+	case c.endpoint.Methods == nil:
+	case c.request.method == http.MethodOptions:
+		return http.StatusNoContent, nil
+	case !slices.Contains(c.endpoint.Methods, c.request.method):
+		return 0, &chat.Error{Code: chat.MethodNotAllowed}
+	}
+	if c.endpoint.Auth == Open {
+		return c.open(ctx)
+	}
+	body, err := c.request.body()
+	if err != nil {
+		return 0, err
+	}
+	if c.params, err = decode(c.request.query, body, c.request.header("Content-Type"), c.endpoint.known()); err != nil {
+		return 0, err
+	}
+	if c.endpoint.Auth == BySecret {
+		return c.openBySecret(ctx)
+	}
+	return c.openByKey(ctx)
+}
+
+func (c *call) open(ctx context.Context) (int, error) {
+	then, err := c.endpoint.begin(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	return then(ctx, c, chat.Account{})
+}
+
+func (c *call) openBySecret(ctx context.Context) (int, error) {
+	given := c.credential("secret")
+	if given == "" {
+		return 0, &chat.Error{Code: chat.MissingSecret}
+	}
+	have, want := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(c.Secret))
+	if subtle.ConstantTimeCompare(have[:], want[:]) != 1 || c.Secret == "" {
+		return 0, &chat.Error{Code: chat.InvalidSecret}
+	}
+	return c.open(ctx)
+}
+
+// openByKey fetches the account beside what the call reads, so that both take one round trip.
+func (c *call) openByKey(ctx context.Context) (int, error) {
+	given := c.credential("apiKey")
+	if given == "" {
+		return 0, &chat.Error{Code: chat.MissingAPIKey}
+	}
+	key, err := chat.ParseKey(given)
+	if err != nil {
+		return 0, err
+	}
+	known, wait := c.limiter.take(given, c.now)
+	if wait > 0 {
+		c.retry = wait
+		return 0, &chat.Error{Code: chat.RateLimited}
+	}
+	c.claimed = key.AccountID
+	ctx, cancel := context.WithCancel(ctx)
+	opened := c.fetchAccount(ctx, cancel, key)
+	defer opened() // waits, also when begin panics
+	defer cancel()
+	then, failed := c.endpoint.begin(ctx, c)
+	account, err := opened()
+	if err != nil {
+		return 0, err
+	}
+	if !known {
+		c.limiter.admit(given, c.now)
+	}
+	c.account = account.ID
+	if failed != nil {
+		return 0, failed
+	}
+	return then(ctx, c, account)
+}
+
+// fetchAccount starts to fetch the key's account; the function it returns waits for it. cancel is called when the key
+// doesn't open. An account that isn't there looks like a wrong key.
+func (c *call) fetchAccount(ctx context.Context, cancel func(), key chat.Key) func() (chat.Account, error) {
+	type result struct {
+		account chat.Account
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: errors.New("panic while fetching the account")}
+		defer func() {
+			if v := recover(); v != nil {
+				r.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			}
+			if r.err != nil {
+				cancel()
+			}
+			done <- r
+		}()
+		r.account, r.err = c.Accounts.Account(ctx, key.AccountID)
+		if chat.CodeOf(r.err) == chat.DeviceNotFound {
+			r.account, r.err = chat.Account{}, nil
+		}
+		if r.err == nil && !key.Opens(r.account) {
+			r.err = &chat.Error{Code: chat.InvalidAPIKey}
+		}
+	}()
+	return sync.OnceValues(func() (chat.Account, error) {
+		r := <-done
+		return r.account, r.err
+	})
+}
+
+// credential is the key or secret: a parameter, or else a header.
+func (c *call) credential(param string) string {
+	if v := c.params.get(param); v != "" {
+		return v
+	}
+	if v := strings.TrimSpace(c.request.header("X-Api-Key")); v != "" {
+		return v
+	}
+	scheme, v, _ := strings.Cut(strings.TrimSpace(c.request.header("Authorization")), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(v)
+}
+
+// reportTimeout bounds what is written after the call itself.
+const reportTimeout = 3 * time.Second
+
+// report adds the call to the API log: what changed something, and what failed. A call without an account has no log.
+func (c *call) report(ctx context.Context, status int, err error) {
+	if c.account == "" || c.reported || err == nil && c.endpoint.silent {
+		return
+	}
+	r := chat.Report{Status: status}
+	if err != nil {
+		r.Error = chat.AsError(err).Code
+	}
+	c.addReport(ctx, r)
+}
+
+// addReport fills in what the call knows. The call goes on without its report when it can't be stored.
+func (c *call) addReport(ctx context.Context, r chat.Report) {
+	c.reported = true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	defer cancel()
+	var err error
+	if r.ID == "" {
+		r.ID, err = c.newID(c.now)
+	}
+	r.Account, r.At, r.Endpoint, r.Target = c.account, c.now, c.endpoint.Name, c.target
+	if err == nil {
+		err = c.Reports.AddReport(ctx, r)
+	}
+	if err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, "add report", slog.String("request", c.request.id),
+			slog.String("account", c.account), slog.Any("error", err))
+	}
+}

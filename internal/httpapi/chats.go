@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// GetChats lists the chats, newest activity first.
+func GetChats(chats chat.ChatReader) Endpoint {
+	params := []string{"type", "unread", "archived", "muted", "pinned", "limit", "cursor"}
+	return reading("getChats", params, func(ctx context.Context, c *call) (finish, error) {
+		filter, err := c.filter()
+		if err != nil {
+			return nil, err
+		}
+		page, err := c.page(0)
+		if err != nil {
+			return nil, err
+		}
+		c.out = append(c.out, `{"code":200,"results":[`...)
+		next, err := c.list(ctx, chats, filter, page)
+		if err != nil {
+			return nil, err
+		}
+		c.out = append(c.out, ']')
+		return fresh(next), nil
+	})
+}
+
+// GetChatByID shows one chat.
+func GetChatByID(chats chat.ChatReader) Endpoint {
+	return reading("getChatById", []string{"phone"}, func(ctx context.Context, c *call) (finish, error) {
+		jid, err := c.phone()
+		if err != nil {
+			return nil, err
+		}
+		view, err := chats.Chat(ctx, c.claimed, jid)
+		if err != nil {
+			return nil, err
+		}
+		c.found(view.JID)
+		c.out = view.Append(c.out, chat.Single, c.now)
+		return fresh(""), nil
+	})
+}
+
+// found starts the answer about one chat.
+func (c *call) found(jid chat.JID) {
+	c.target = jid.Echo()
+	c.out = append(c.out, `{"code":200,"query":{"to":`...)
+	c.json(c.target)
+	c.out = append(c.out, `},"results":`...)
+}
+
+// fresh ends an answer of stored things: it says how fresh they are, and where they go on.
+func fresh(next string) finish {
+	return func(_ context.Context, c *call, a chat.Account) (int, error) {
+		c.out = append(c.out, `,"asOf":`...)
+		c.json(moment(a.AsOf))
+		c.out = append(c.out, `,"state":`...)
+		c.json(a.State)
+		if next != "" {
+			c.out = append(c.out, `,"nextCursor":`...)
+			c.json(next)
+		}
+		c.out = append(c.out, '}')
+		return http.StatusOK, nil
+	}
+}
+
+// moment is a time as answers give it: RFC 3339 in UTC with milliseconds; null for none.
+func moment(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	s := t.UTC().Format("2006-01-02T15:04:05.000Z")
+	return &s
+}
+
+func (c *call) filter() (f chat.Filter, err error) {
+	switch f.Kind = chat.Kind(c.params.get("type")); f.Kind {
+	case "", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast:
+	default:
+		return f, &chat.Error{Code: chat.InvalidParameter, Message: "type"}
+	}
+	for _, flag := range []struct {
+		name string
+		into **bool
+	}{{"unread", &f.Unread}, {"archived", &f.Archived}, {"muted", &f.Muted}, {"pinned", &f.Pinned}} {
+		if *flag.into, err = c.flag(flag.name); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// listStep is how many chats are asked for at once.
+const listStep = 1000
+
+// list appends chats, all where the page has no limit, as far as the answer holds them, and returns where they go on.
+func (c *call) list(ctx context.Context, chats chat.ChatReader, f chat.Filter, p chat.Page) (next string, err error) {
+	written, room := 0, c.max-weight(c.out)
+	ask := listStep
+	for {
+		if p.Limit > 0 {
+			ask = min(ask, p.Limit-written)
+		}
+		views, next, err := chats.Chats(ctx, c.claimed, f, chat.Page{Limit: ask, Cursor: p.Cursor}, c.now)
+		if err != nil {
+			return "", err
+		}
+		start, left, fit := len(c.out), room, 0
+		for i := range views {
+			mark := len(c.out)
+			if written+i > 0 {
+				c.out = append(c.out, ',')
+			}
+			c.out = views[i].Append(c.out, chat.Listed, c.now)
+			if left -= weight(c.out[mark:]); left < 0 && written+i > 0 {
+				c.out = c.out[:mark]
+				break
+			}
+			fit++
+		}
+		if fit < len(views) {
+			if fit == 0 {
+				return p.Cursor, nil
+			}
+			// Only the store knows the cursor that goes on from here, so it is asked for exactly what fits.
+			c.out, ask = c.out[:start], fit
+			continue
+		}
+		written, room, p.Cursor = written+fit, left, next
+		if next == "" || written == p.Limit || ask < listStep {
+			return next, nil
+		}
+	}
+}

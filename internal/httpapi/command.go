@@ -1,0 +1,174 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+// Commander is what endpoints need that command a device.
+type Commander struct {
+	Commands chat.Commands // may be a Watcher, which saves polling
+	Sender   chat.CommandSender
+	Reports  ReportEnder
+	Wait     time.Duration // for the outcome; 8 s
+}
+
+// ReportEnder completes the API log.
+type ReportEnder interface {
+	// EndReport writes how the entry's command ended.
+	EndReport(ctx context.Context, account, id string, state chat.CommandState, status int, code chat.Code, at time.Time) error
+}
+
+const (
+	commandWait = 8 * time.Second
+	submitTime  = 10 * time.Second
+	firstPoll   = 10 * time.Millisecond
+	slowestPoll = 250 * time.Millisecond
+)
+
+// pendingIn says that a command goes on.
+const pendingIn = "Perintah masih diproses; hasilnya akan tercatat di getReportApi."
+
+// pendingResults are the results of a call whose command goes on.
+type pendingResults struct {
+	Message   string `json:"message"`
+	CommandID string `json:"commandId"`
+}
+
+// connected returns DEVICE_NOT_CONNECTED unless the account's device can take commands.
+func connected(a chat.Account) error {
+	if !a.On || !a.Linked() || a.State != chat.Connected {
+		return &chat.Error{Code: chat.DeviceNotConnected}
+	}
+	return nil
+}
+
+// commandID is the id that the client chose, or "".
+func (c *call) commandID() (string, error) {
+	id := c.request.header("Idempotency-Key")
+	if id != "" && !chat.ValidCommandID(id) {
+		return "", &chat.Error{Code: chat.InvalidParameter, Message: "Idempotency-Key"}
+	}
+	return id, nil
+}
+
+// earlier tells whether the account has a command with this id; its outcome is to be told again, whatever has become of
+// the device since.
+func (o Commander) earlier(ctx context.Context, account, id string) bool {
+	if id == "" {
+		return false
+	}
+	_, err := o.Commands.Command(ctx, account, id)
+	return err == nil
+}
+
+// do puts a command on the queue and waits for its outcome: the record says done or pending, an error why it failed. It
+// fills in what the call knows; an id that the account has used for the same command stands for that one.
+func (o Commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Command) (chat.CommandRecord, error) {
+	var err error
+	if cmd.ID == "" {
+		if cmd.ID, err = c.newID(c.now); err != nil {
+			return chat.CommandRecord{}, err
+		}
+	}
+	if cmd.Report, err = c.newID(c.now); err != nil {
+		return chat.CommandRecord{}, err
+	}
+	cmd.Version, cmd.Account, cmd.RequestedAt = chat.CommandVersion, a.ID, c.now
+	if err := cmd.Validate(); err != nil {
+		return chat.CommandRecord{}, err
+	}
+	ended, stop := watch(o.Commands, cmd.Account, cmd.ID)
+	defer stop()
+	r, err := o.submit(ctx, c, a.Shard, cmd)
+	if err == nil {
+		r, err = o.wait(ctx, r, ended)
+	}
+	if err == nil && r.State == chat.CommandFailed {
+		err = &chat.Error{Code: chat.Internal}
+		if r.Failure != nil {
+			err = r.Failure
+		}
+	}
+	return r, err
+}
+
+// submit stores the command and sends it. A client that goes away meanwhile doesn't leave it half done.
+func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Command) (chat.CommandRecord, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTime)
+	defer cancel()
+	r, created, err := o.Commands.PutCommand(ctx, cmd)
+	if err != nil {
+		return r, err
+	}
+	if !r.Same(cmd) {
+		return r, &chat.Error{Code: chat.IdempotencyConflict}
+	}
+	if created {
+		c.addReport(ctx, chat.Report{
+			ID: cmd.Report, Status: http.StatusAccepted, CommandID: cmd.ID, Command: chat.CommandPending,
+		})
+	}
+	c.reported = true
+	if r.State != chat.CommandPending {
+		return r, nil
+	}
+	// Sent again for a repeated id, since the first call may have died before it sent.
+	if err := o.Sender.Send(ctx, shard, r.Command); err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelError, "send command", slog.String("request", c.request.id),
+			slog.String("account", cmd.Account), slog.String("command", cmd.ID), slog.Any("error", err))
+		unsent := &chat.Error{Code: chat.Unavailable}
+		if !created { // the first call's command may be on its way
+			return r, unsent
+		}
+		return o.end(ctx, c, r, unsent)
+	}
+	return r, nil
+}
+
+// end records that a command was never sent, so that it doesn't stay pending.
+func (o Commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *chat.Error) (chat.CommandRecord, error) {
+	ended, err := o.Commands.EndCommand(ctx, r.Account, r.ID, chat.Outcome{Failure: why, At: c.Now()})
+	if err == nil && ended.State == chat.CommandFailed {
+		err = o.Reports.EndReport(ctx, r.Account, r.Report, ended.State, Status(why.Code), why.Code, c.Now())
+	}
+	if err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelError, "end command", slog.String("request", c.request.id),
+			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
+		return r, why
+	}
+	return ended, nil
+}
+
+// wait reads the record until it says that the command has ended, or the time is over. A read that fails is tried again.
+func (o Commander) wait(ctx context.Context, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Wait, commandWait))
+	defer cancel()
+	pause := firstPoll
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for r.State == chat.CommandPending {
+		select {
+		case <-ctx.Done():
+			return r, nil
+		case <-ended:
+			ended = nil
+		case <-timer.C:
+		}
+		now, err := o.Commands.Command(ctx, r.Account, r.ID)
+		switch {
+		case err == nil:
+			r = now
+		case chat.CodeOf(err) == chat.CommandNotFound && r.Kind == chat.DeleteCommand:
+			r.State = chat.CommandDone // it went with its account
+		}
+		pause = min(pause*3/2, slowestPoll)
+		timer.Reset(pause)
+	}
+	return r, nil
+}

@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"pesan/internal/chat"
+)
+
+// Status is the HTTP status of a code, and 200 of none.
+func Status(code chat.Code) int {
+	if code == "" {
+		return http.StatusOK
+	}
+	return find(code).status
+}
+
+// failure is what an answer says of a code; {} stands for the error's message.
+type failure struct {
+	status int
+	id, en string
+}
+
+func find(code chat.Code) failure {
+	if f, ok := failures[code]; ok {
+		return f
+	}
+	return failures[chat.Internal]
+}
+
+var failures = map[chat.Code]failure{
+	chat.MissingAPIKey: {401, "API key belum diisi: kirim parameter apiKey.",
+		"The API key is missing: send the parameter apiKey."},
+	chat.InvalidAPIKey: {401, "API key salah atau sudah tidak berlaku.",
+		"The API key is wrong or no longer valid."},
+	chat.MissingSecret: {401, "Secret belum diisi: kirim parameter secret.",
+		"The secret is missing: send the parameter secret."},
+	chat.InvalidSecret: {401, "Secret salah.",
+		"The secret is wrong."},
+	chat.InvalidPhone: {400, "Parameter phone harus berisi nomor WhatsApp atau JID yang benar.",
+		"The parameter phone must be a valid WhatsApp number or JID."},
+	chat.InvalidLimit: {400, "Parameter limit harus bilangan bulat dari 1 sampai 1000.",
+		"The parameter limit must be a whole number from 1 to 1000."},
+	chat.InvalidSecond: {400, "Parameter second harus bilangan bulat dari 1 sampai 315360000 (sepuluh tahun), atau kosong.",
+		"The parameter second must be a whole number from 1 to 315360000 (ten years), or empty."},
+	chat.InvalidCursor: {400, "Parameter cursor tidak dikenal: pakai nextCursor dari jawaban sebelumnya.",
+		"The parameter cursor is unknown: use nextCursor of the answer before."},
+	chat.InvalidParameter: {400, "Nilai parameter {} salah.",
+		"The value of the parameter {} is wrong."},
+	chat.InvalidBody: {400, "Isi permintaan tidak dapat dibaca sebagai form atau JSON.",
+		"The request body can't be read as a form or JSON."},
+	chat.BodyTooLarge: {413, "Isi permintaan melebihi 64 KiB.",
+		"The request body is over 64 KiB."},
+	chat.UnknownEndpoint: {404, "Endpoint tidak dikenal.",
+		"The endpoint is unknown."},
+	chat.MethodNotAllowed: {405, "Metode HTTP ini tidak berlaku untuk endpoint ini.",
+		"The endpoint doesn't take this HTTP method."},
+	chat.ChatNotFound: {404, "Chat tidak ditemukan.",
+		"The chat was not found."},
+	chat.DeviceNotFound: {404, "Perangkat tidak ditemukan.",
+		"The device was not found."},
+	chat.CommandNotFound: {404, "Perintah tidak ditemukan.",
+		"The command was not found."},
+	chat.DeviceNotConnected: {409, "Perangkat tidak terhubung ke WhatsApp.",
+		"The device is not connected to WhatsApp."},
+	chat.IdempotencyConflict: {409, "Idempotency-Key ini sudah dipakai untuk perintah lain.",
+		"This Idempotency-Key was used for a different command."},
+	chat.WhatsAppRejected: {502, "WhatsApp menolak perintah ini: {}.",
+		"WhatsApp refused the command: {}."},
+	chat.RateLimited: {429, "Terlalu banyak permintaan; coba lagi sebentar lagi.",
+		"Too many requests; try again in a moment."},
+	chat.Unavailable: {503, "Layanan sedang tidak tersedia; coba lagi.",
+		"The service is unavailable for now; try again."},
+	chat.LeaseHeld: {503, "Layanan sedang dipindahkan; coba lagi.",
+		"The service is being moved; try again."},
+	chat.Internal: {500, "Terjadi kesalahan di server.",
+		"Something went wrong in the server."},
+}
+
+// sentence says in the client's language what went wrong.
+func sentence(e *chat.Error, acceptLanguage string) string {
+	f := find(e.Code)
+	s := f.id
+	if prefersEnglish(acceptLanguage) {
+		s = f.en
+	}
+	detail := strings.TrimRight(strings.ToValidUTF8(e.Message, ""), ". ")
+	if detail == "" {
+		detail = "-"
+	}
+	return strings.Replace(s, "{}", detail, 1)
+}
+
+// prefersEnglish tells whether Accept-Language puts English before Indonesian, which stands for all other languages.
+func prefersEnglish(header string) bool {
+	var english, indonesian float64
+	for choice := range strings.SplitSeq(header, ",") {
+		name, quality := splitQuality(choice)
+		language, _, _ := strings.Cut(strings.ToLower(name), "-")
+		switch language {
+		case "en":
+			// Of two that are equally welcome the first is meant.
+			if quality > english && quality > indonesian {
+				english = quality
+			}
+		case "id", "in":
+			if quality > indonesian && quality >= english {
+				indonesian = quality
+			}
+		}
+	}
+	return english > indonesian
+}
+
+// fail writes the error's answer. What is our own fault is logged here and nowhere else.
+func (c *call) fail(ctx context.Context, err error) (status int) {
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		err = &chat.Error{Code: chat.Unavailable} // the client has gone; nobody reads this
+	case Status(chat.CodeOf(err)) >= http.StatusInternalServerError && chat.CodeOf(err) != chat.WhatsAppRejected:
+		c.Logger.LogAttrs(ctx, slog.LevelError, "call failed", slog.String("request", c.request.id),
+			slog.String("endpoint", c.endpoint.Name), slog.String("account", c.account), slog.Any("error", err))
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = &chat.Error{Code: chat.Unavailable}
+	}
+	e := chat.AsError(err)
+	status = Status(e.Code)
+	c.out = c.out[:0]
+	c.json(problem{Code: status, Error: e.Code, Message: sentence(e, c.request.header("Accept-Language"))})
+	return status
+}
+
+type problem struct {
+	Code    int       `json:"code"`
+	Error   chat.Code `json:"error"`
+	Message string    `json:"message"`
+}

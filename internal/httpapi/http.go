@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"pesan/internal/chat"
+)
+
+// maxPage is the most that an answer over net/http holds, so that a single call can't take all memory.
+const maxPage = 64 << 20
+
+// pathPrefix is where the endpoints are.
+const pathPrefix = "/api/"
+
+// Handler serves the endpoints at /api/<name>. The server that it is put into bounds headers and reading.
+func (a *API) Handler(endpoints ...Endpoint) http.Handler {
+	byName := make(map[string]*Endpoint, len(endpoints))
+	for i := range endpoints {
+		byName[endpoints[i].Name] = &endpoints[i]
+	}
+	limit := a.MaxAnswer
+	if limit <= 0 {
+		limit = maxPage
+	}
+	unknown := Unknown()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
+		e := byName[name]
+		if !ok || e == nil {
+			e = &unknown
+		}
+		id, err := a.newID(a.Now())
+		if err != nil {
+			id = "-" // the call fails on its own if it needs an id
+		}
+		response := a.serve(r.Context(), e, &request{
+			id: id, method: r.Method, query: r.URL.RawQuery, header: r.Header.Get,
+			body:     func() ([]byte, error) { return readBody(w, r) },
+			compress: !loopback(r.RemoteAddr),
+		}, limit)
+		defer response.free()
+		for _, f := range response.header {
+			w.Header().Set(f.name, f.value)
+		}
+		if response.status != http.StatusNoContent {
+			w.Header().Set("Content-Length", strconv.Itoa(len(response.body)))
+		}
+		w.WriteHeader(response.status)
+		if r.Method != http.MethodHead && response.status != http.StatusNoContent {
+			_, _ = w.Write(response.body) // a client that has gone needs no answer
+		}
+	})
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close") // rather than read it to its end
+		return nil, &chat.Error{Code: chat.BodyTooLarge}
+	}
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &chat.Error{Code: chat.BodyTooLarge}
+	case err != nil:
+		return nil, &chat.Error{Code: chat.InvalidBody}
+	}
+	return body, nil
+}
+
+// loopback tells whether a peer is on this machine, where compressing costs more than sending.
+func loopback(address string) bool {
+	peer, err := netip.ParseAddrPort(address)
+	return err == nil && peer.Addr().Unmap().IsLoopback()
+}

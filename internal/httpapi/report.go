@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"pesan/internal/chat"
+)
+
+// ReportLister reads the API log.
+type ReportLister interface {
+	// ListReports returns entries, newest first.
+	ListReports(ctx context.Context, account string, p chat.Page) (reports []chat.Report, next string, err error)
+}
+
+// ReportClearer clears the API log.
+type ReportClearer interface {
+	// ClearReports deletes the account's finished entries, or with all also the pending ones.
+	ClearReports(ctx context.Context, account string, all bool) error
+}
+
+// reportEntry is an entry of the API log as it is shown.
+type reportEntry struct {
+	ID        string            `json:"id"`
+	Time      *string           `json:"time"`
+	Endpoint  string            `json:"endpoint"`
+	Target    string            `json:"target,omitempty"`
+	Code      int               `json:"code"`
+	Error     chat.Code         `json:"error,omitempty"`
+	CommandID string            `json:"commandId,omitempty"`
+	Command   chat.CommandState `json:"command,omitempty"`
+	EndedAt   *string           `json:"endedAt,omitempty"`
+}
+
+// GetReportAPI shows the API log, newest first.
+func GetReportAPI(reports ReportLister) Endpoint {
+	return reading("getReportApi", []string{"limit", "cursor"}, func(ctx context.Context, c *call) (finish, error) {
+		page, err := c.page(defaultLimit)
+		if err != nil {
+			return nil, err
+		}
+		entries, next, err := reports.ListReports(ctx, c.claimed, page)
+		if err != nil {
+			return nil, err
+		}
+		answer := struct {
+			Code    int           `json:"code"`
+			Results []reportEntry `json:"results"`
+			Next    string        `json:"nextCursor,omitempty"`
+		}{http.StatusOK, make([]reportEntry, 0, len(entries)), next}
+		for _, r := range entries {
+			answer.Results = append(answer.Results, reportEntry{
+				r.ID, moment(r.At), r.Endpoint, r.Target, r.Status, r.Error, r.CommandID, r.Command, moment(r.EndedAt),
+			})
+		}
+		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
+			c.json(answer)
+			return http.StatusOK, nil
+		}, nil
+	})
+}
+
+// ClearReportAPI clears the API log. It leaves no entry of its own: what was cleared stays empty.
+func ClearReportAPI(reports ReportClearer) Endpoint {
+	e := changing("clearReportApi", http.MethodPost, []string{"all"}, func(_ context.Context, c *call) (finish, error) {
+		all := false
+		switch strings.ToLower(c.params.get("all")) {
+		case "all", "true", "1":
+			all = true
+		case "", "false", "0":
+		default:
+			return nil, &chat.Error{Code: chat.InvalidParameter, Message: "all"}
+		}
+		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
+			if err := reports.ClearReports(ctx, a.ID, all); err != nil {
+				return 0, err
+			}
+			c.out = append(c.out, `{"code":200,"message":"Success"}`...)
+			return http.StatusOK, nil
+		}, nil
+	})
+	e.silent = true
+	return e
+}

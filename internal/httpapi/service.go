@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+
+	"pesan/internal/chat"
+)
+
+// AccountUpdater changes accounts.
+type AccountUpdater interface {
+	// UpdateAccount loads the account, lets change work on it, and stores it, atomically.
+	UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error
+}
+
+// serviceAnswer answers serviceStart and serviceDestroy.
+type serviceAnswer struct {
+	Code    int `json:"code"`
+	Results any `json:"results"`
+}
+
+// ServiceStart makes the account's device connect, or wait to be linked.
+func ServiceStart(accounts AccountUpdater, o Commander) Endpoint {
+	return changing("serviceStart", http.MethodGet, nil, func(_ context.Context, c *call) (finish, error) {
+		id, err := c.commandID()
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
+			message := "API for device " + cmp.Or(a.Name, a.ID) + " Already activated"
+			if !a.Linked() {
+				message += ", please scan the qr code to connect the device"
+			}
+			return o.turn(ctx, c, a, accounts, true, chat.Command{ID: id, Kind: chat.ConnectCommand}, message)
+		}, nil
+	})
+}
+
+// ServiceDestroy makes the account's device disconnect; with logout it ends the link too.
+func ServiceDestroy(accounts AccountUpdater, o Commander) Endpoint {
+	return changing("serviceDestroy", http.MethodGet, []string{"logout"}, func(_ context.Context, c *call) (finish, error) {
+		id, err := c.commandID()
+		if err != nil {
+			return nil, err
+		}
+		logout, err := c.flag("logout")
+		if err != nil {
+			return nil, err
+		}
+		cmd := chat.Command{ID: id, Kind: chat.DisconnectCommand}
+		if logout != nil && *logout {
+			cmd.Kind = chat.LogoutCommand
+		}
+		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
+			return o.turn(ctx, c, a, accounts, false, cmd, "Whatsapp API service successfully turned off.")
+		}, nil
+	})
+}
+
+// turn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
+// hears the command: it reads it when it takes the account.
+func (o Commander) turn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
+	if a.On != on {
+		if err := accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error {
+			a.On = on
+			return nil
+		}); err != nil {
+			return 0, err
+		}
+	}
+	r, err := o.do(ctx, c, a, cmd)
+	if err != nil {
+		return 0, err
+	}
+	answer := serviceAnswer{http.StatusOK, done{message}}
+	if r.State == chat.CommandPending {
+		answer = serviceAnswer{http.StatusAccepted, pendingResults{pendingIn, r.ID}}
+	}
+	c.json(answer)
+	return answer.Code, nil
+}
+
+// GetState tells where the link to WhatsApp stands.
+func GetState() Endpoint {
+	return reading("getState", nil, func(context.Context, *call) (finish, error) {
+		return func(_ context.Context, c *call, a chat.Account) (int, error) {
+			type results struct {
+				ID       string     `json:"id"`
+				Name     string     `json:"name"`
+				Service  bool       `json:"service"` // wanted on
+				State    chat.State `json:"state"`
+				Reason   string     `json:"reason,omitempty"`
+				Number   string     `json:"number,omitempty"` // own
+				PushName string     `json:"pushName,omitempty"`
+				Sync     *chat.Sync `json:"sync,omitempty"` // history sync under way
+			}
+			c.json(struct {
+				Code    int        `json:"code"`
+				Results results    `json:"results"`
+				AsOf    *string    `json:"asOf"`
+				State   chat.State `json:"state"`
+			}{http.StatusOK, results{
+				a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync,
+			}, moment(a.AsOf), a.State})
+			return http.StatusOK, nil
+		}, nil
+	})
+}

@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"context"
+	"hash/fnv"
+	"net/http"
+
+	"pesan/internal/chat"
+)
+
+// systemAnswer answers the system's endpoints, as the vendor does.
+type systemAnswer struct {
+	Code      int    `json:"code,omitempty"` // of a command that goes on
+	Status    bool   `json:"status"`
+	Message   string `json:"message,omitempty"`
+	CommandID string `json:"commandId,omitempty"`
+	Data      any    `json:"data,omitempty"`
+}
+
+// device is what the system's endpoints show of an account.
+type device struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	APIKey    string     `json:"apiKey"` // whole when it was just made, else masked: only its hash is known
+	State     chat.State `json:"state_status"`
+	Reason    string     `json:"reason,omitempty"`
+	Number    string     `json:"number,omitempty"`
+	Service   bool       `json:"service"` // wanted on
+	CreatedAt *string    `json:"createdAt"`
+	AsOf      *string    `json:"asOf,omitempty"`
+}
+
+func showDevice(a chat.Account, key string) device {
+	return device{a.ID, a.Name, key, a.State, a.Reason, a.JID.User(), a.On, moment(a.CreatedAt), moment(a.AsOf)}
+}
+
+// maskedKey stands for a key that can't be shown again.
+func maskedKey(a chat.Account) string { return "pk_" + a.ID + "_…" }
+
+// AccountCreator makes accounts.
+type AccountCreator interface {
+	// CreateAccount stores a new account; its id must be new.
+	CreateAccount(ctx context.Context, a chat.Account) error
+}
+
+// AccountLister lists accounts.
+type AccountLister interface {
+	// Accounts returns all, oldest first.
+	Accounts(ctx context.Context) ([]chat.Account, error)
+}
+
+// AddDevice makes an account on one of the shards, and answers with its key, this once.
+func AddDevice(accounts AccountCreator, shards int) Endpoint {
+	return system(changing("addDevice", http.MethodPost, []string{"name"}, func(ctx context.Context, c *call) (finish, error) {
+		name, err := c.name()
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
+			id, err := c.newID(c.now)
+			if err != nil {
+				return 0, err
+			}
+			key, hash, err := chat.NewKey(id, c.Random)
+			if err != nil {
+				return 0, err
+			}
+			a := chat.Account{
+				ID: id, Name: name, KeyHash: hash, Shard: shardOf(id, shards), CreatedAt: c.now, State: chat.ServiceOff,
+			}
+			if err := accounts.CreateAccount(ctx, a); err != nil {
+				return 0, err
+			}
+			c.account, c.target = id, name
+			return c.system(systemAnswer{Status: true, Message: "Device successfully added", Data: showDevice(a, key)})
+		}, nil
+	}))
+}
+
+// shardOf spreads accounts over the shards.
+func shardOf(id string, shards int) int {
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return int(h.Sum32() % uint32(max(shards, 1)))
+}
+
+// EditDevice renames an account.
+func EditDevice(accounts AccountUpdater) Endpoint {
+	return system(changing("editDevice", http.MethodPost, []string{"id", "name"}, func(_ context.Context, c *call) (finish, error) {
+		id, err := c.id()
+		if err != nil {
+			return nil, err
+		}
+		name, err := c.name()
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
+			if _, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.Name = name }); err != nil {
+				return 0, err
+			}
+			return c.system(systemAnswer{Status: true, Message: "Device successfully updated"})
+		}, nil
+	}))
+}
+
+// ListDevice lists all accounts.
+func ListDevice(accounts AccountLister) Endpoint {
+	return system(reading("listDevice", nil, func(ctx context.Context, c *call) (finish, error) {
+		all, err := accounts.Accounts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
+			devices := make([]device, 0, len(all))
+			for _, a := range all {
+				devices = append(devices, showDevice(a, maskedKey(a)))
+			}
+			return c.system(systemAnswer{Status: true, Data: devices})
+		}, nil
+	}))
+}
+
+// DeleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
+func DeleteDevice(accounts AccountUpdater, o Commander) Endpoint {
+	return system(changing("deleteDevice", http.MethodPost, []string{"id"}, func(_ context.Context, c *call) (finish, error) {
+		id, err := c.id()
+		if err != nil {
+			return nil, err
+		}
+		commandID, err := c.commandID()
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
+			a, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.On, a.KeyHash = false, nil })
+			if err != nil {
+				return 0, err
+			}
+			r, err := o.do(ctx, c, a, chat.Command{ID: commandID, Kind: chat.DeleteCommand})
+			if err != nil {
+				return 0, err
+			}
+			if r.State == chat.CommandPending {
+				return c.system(systemAnswer{
+					Code: http.StatusAccepted, Status: true, Message: "Device is being deleted", CommandID: r.ID,
+				})
+			}
+			c.reported = true // the log is gone with the account
+			return c.system(systemAnswer{Status: true, Message: "Device successfully deleted"})
+		}, nil
+	}))
+}
+
+// ChangeAPIKey gives an account a new key, shown this once; the old one stops opening.
+func ChangeAPIKey(accounts AccountUpdater) Endpoint {
+	return system(changing("changeApiKey", http.MethodPost, []string{"id"}, func(_ context.Context, c *call) (finish, error) {
+		id, err := c.id()
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
+			key, hash, err := chat.NewKey(id, c.Random)
+			if err != nil {
+				return 0, err
+			}
+			a, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.KeyHash = hash })
+			if err != nil {
+				return 0, err
+			}
+			return c.system(systemAnswer{Status: true, Message: "API key successfully changed", Data: showDevice(a, key)})
+		}, nil
+	}))
+}
+
+// update changes an account and returns it as it is then; the call's report goes to it.
+func (c *call) update(ctx context.Context, accounts AccountUpdater, id string, change func(*chat.Account)) (changed chat.Account, err error) {
+	err = accounts.UpdateAccount(ctx, id, func(a *chat.Account) error {
+		change(a)
+		changed = *a
+		return nil
+	})
+	if err == nil {
+		c.account, c.target = id, changed.Name
+	}
+	return changed, err
+}
+
+func (c *call) system(answer systemAnswer) (int, error) {
+	c.json(answer)
+	if answer.Code != 0 {
+		return answer.Code, nil
+	}
+	return http.StatusOK, nil
+}
