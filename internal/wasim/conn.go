@@ -222,6 +222,9 @@ func (c *conn) send(node waBinary.Node) {
 }
 
 func (c *conn) sendBytes(stanzas ...[]byte) {
+	if _, on := c.fault(Silent, ""); on {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing {
@@ -252,9 +255,6 @@ func (c *conn) write() {
 		c.out = nil
 		c.mu.Unlock()
 		for _, data := range out {
-			if c.silent() {
-				continue
-			}
 			if err := c.writeFrame(c.toCli.Seal(nil, nonce(sealed), data, nil)); err != nil {
 				c.end()
 				return

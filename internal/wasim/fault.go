@@ -104,8 +104,3 @@ func (c *conn) fault(kind FaultKind, what string) (Fault, bool) {
 	}
 	return c.s.faults.take(kind, what)
 }
-
-func (c *conn) silent() bool {
-	_, on := c.fault(Silent, "")
-	return on
-}

@@ -12,6 +12,7 @@ import (
 
 	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -110,8 +111,10 @@ func (w *world) contact(pn, name string) *wasim.Contact {
 // client is an unmodified whatsmeow with what it has told so far.
 type client struct {
 	*whatsmeow.Client
-	t      testing.TB
-	device *wasim.Device
+	t         testing.TB
+	w         *world
+	container *sqlstore.Container
+	device    *wasim.Device
 
 	mu      sync.Mutex
 	events  []any
@@ -127,16 +130,24 @@ func (w *world) newClient(options ...func(*whatsmeow.Client)) *client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var log waLog.Logger = waLog.Noop
-	if os.Getenv("WASIM_LOG") != "" {
-		log = waLog.Stdout("client", "DEBUG", false)
-	}
 	container := sqlstore.NewWithDB(db, "sqlite3", waLog.Noop)
 	if err := container.Upgrade(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = container.Close() })
-	c := &client{Client: whatsmeow.NewClient(container.NewDevice(), log), t: w.t, changed: make(chan struct{})}
+	return w.clientOf(container, container.NewDevice(), options...)
+}
+
+// clientOf makes a client of a device in a store.
+func (w *world) clientOf(container *sqlstore.Container, device *store.Device, options ...func(*whatsmeow.Client)) *client {
+	w.t.Helper()
+	var log waLog.Logger = waLog.Noop
+	if os.Getenv("WASIM_LOG") != "" {
+		log = waLog.Stdout("client", "DEBUG", false)
+	}
+	c := &client{
+		Client: whatsmeow.NewClient(device, log), t: w.t, w: w, container: container, changed: make(chan struct{}),
+	}
 	http := w.server.HTTPClient()
 	c.SetMediaHTTPClient(http)
 	c.SetWebsocketHTTPClient(http)
@@ -149,6 +160,18 @@ func (w *world) newClient(options ...func(*whatsmeow.Client)) *client {
 	c.AddEventHandlerWithSuccessStatus(c.take)
 	w.t.Cleanup(c.Disconnect)
 	return c
+}
+
+// twin is another client of the same linked device, as after a restart or on a second host.
+func (c *client) twin() *client {
+	c.t.Helper()
+	device, err := c.container.GetDevice(soon(c.t), *c.Store.ID)
+	if err != nil || device == nil {
+		c.t.Fatalf("device in the store: %v", err)
+	}
+	t := c.w.clientOf(c.container, device)
+	t.device = c.device
+	return t
 }
 
 // linked makes a client and links it by QR code.

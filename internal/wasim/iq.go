@@ -122,26 +122,26 @@ func (d *Device) addPreKeys(iq *waBinary.Node) error {
 	var added []publicPreKey
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fresh := map[uint32]bool{}
+	if len(list.GetChildren()) == 0 {
+		return errors.New("no pre keys")
+	}
 	for _, key := range list.GetChildren() {
 		k, err := readPreKey(key)
 		if err != nil {
 			return err
 		}
-		if d.keys.seen[k.id] || fresh[k.id] {
-			return fmt.Errorf("pre key %d was uploaded before", k.id)
+		switch old, seen := d.keys.seen[k.id]; {
+		case seen && old != k.pub:
+			return fmt.Errorf("pre key %d was another before", k.id)
+		case !seen: // else the client repeats a request whose answer it missed
+			added = append(added, k)
 		}
-		fresh[k.id] = true
-		added = append(added, k)
-	}
-	if len(added) == 0 {
-		return errors.New("no pre keys")
 	}
 	if d.keys.seen == nil {
-		d.keys.seen = map[uint32]bool{}
+		d.keys.seen = map[uint32][32]byte{}
 	}
-	for id := range fresh {
-		d.keys.seen[id] = true
+	for _, k := range added {
+		d.keys.seen[k.id] = k.pub
 	}
 	d.keys.preKeys, d.keys.signed = append(d.keys.preKeys, added...), signed
 	return nil

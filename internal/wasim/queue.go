@@ -107,10 +107,14 @@ func (q *queue) len() int {
 	return q.order.Len()
 }
 
+// clear drops everything; late acknowledgements are still known.
 func (q *queue) clear() {
 	q.mu.Lock()
-	q.order.Init()
+	for key := range q.byKey {
+		q.done[maphash.Comparable(q.seed, key)] = struct{}{}
+	}
 	clear(q.byKey)
+	q.order.Init()
 	q.mu.Unlock()
 	q.changed.tell()
 }

@@ -50,9 +50,9 @@ type deviceKeys struct {
 	identity []byte // 32 B
 	regID    uint32
 	signed   publicPreKey
-	preKeys  []publicPreKey // one-time, the next to give out first
-	seen     map[uint32]bool
-	adv      []byte // details of the device's identity, signed by the account and by the device
+	preKeys  []publicPreKey      // one-time, the next to give out first
+	seen     map[uint32][32]byte // all one-time keys so far, by id
+	adv      []byte              // details of the device's identity, signed by the account and by the device
 }
 
 type publicPreKey struct {

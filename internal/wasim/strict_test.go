@@ -1,0 +1,226 @@
+package wasim_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waWa6"
+	"go.mau.fi/whatsmeow/socket"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"go.mau.fi/whatsmeow/util/keys"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/wasim"
+)
+
+// dial opens a websocket to the server, as a client that isn't whatsmeow.
+func (w *world) dial() *websocket.Conn {
+	w.t.Helper()
+	ws, resp, err := websocket.Dial(soon(w.t), "ws://"+w.server.Address()+"/ws/chat", &websocket.DialOptions{
+		HTTPHeader: map[string][]string{"Origin": {socket.Origin}},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if resp.Body != nil {
+		_ = resp.Body.Close()
+	}
+	w.t.Cleanup(func() { _ = ws.CloseNow() })
+	return ws
+}
+
+func frame(data []byte) []byte {
+	return append([]byte{byte(len(data) >> 16), byte(len(data) >> 8), byte(len(data))}, data...)
+}
+
+func clientHello(t testing.TB) []byte {
+	t.Helper()
+	hello := must(proto.Marshal(&waWa6.HandshakeMessage{
+		ClientHello: &waWa6.HandshakeMessage_ClientHello{Ephemeral: keys.NewKeyPair().Pub[:]},
+	}))(t)
+	return append(bytes.Clone(socket.WAConnHeader), frame(hello)...)
+}
+
+func TestBadHandshakes(t *testing.T) {
+	forged := must(proto.Marshal(&waWa6.HandshakeMessage{
+		ClientFinish: &waWa6.HandshakeMessage_ClientFinish{Static: make([]byte, 48), Payload: make([]byte, 20)},
+	}))(t)
+	for name, messages := range map[string][][]byte{
+		"header":     {[]byte("XX63")},
+		"no hello":   {append(bytes.Clone(socket.WAConnHeader), frame([]byte{})...)},
+		"garbage":    {append(bytes.Clone(socket.WAConnHeader), frame([]byte{0xff, 0xff, 0xff})...)},
+		"forged end": {clientHello(t), frame(forged)},
+		"null key":   {append(bytes.Clone(socket.WAConnHeader), frame(nullHello(t))...)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+			w.expect(wasim.BadHandshake)
+			ws := w.dial()
+			for _, m := range messages {
+				check(t, ws.Write(soon(t), websocket.MessageBinary, m))
+			}
+			w.reported(wasim.BadHandshake)
+			for {
+				if _, _, err := ws.Read(soon(t)); err != nil {
+					break // refused
+				}
+			}
+		})
+	}
+}
+
+// nullHello has the all-zero key, with which Diffie-Hellman gives a secret that everybody knows.
+func nullHello(t testing.TB) []byte {
+	return must(proto.Marshal(&waWa6.HandshakeMessage{
+		ClientHello: &waWa6.HandshakeMessage_ClientHello{Ephemeral: make([]byte, 32)},
+	}))(t)
+}
+
+// A frame may come in pieces, and several in one piece.
+func TestFramesInPieces(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	ws := w.dial()
+	hello := clientHello(t)
+	for _, b := range hello {
+		check(t, ws.Write(soon(t), websocket.MessageBinary, []byte{b}))
+	}
+	_, reply, err := ws.Read(soon(t))
+	check(t, err)
+	var m waWa6.HandshakeMessage
+	check(t, proto.Unmarshal(reply[3:], &m))
+	equal(t, "ephemeral key", len(m.GetServerHello().GetEphemeral()), 32)
+}
+
+func TestForeignOrigin(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w.expect(wasim.BadHandshake)
+	_, _, err := websocket.Dial(soon(t), "ws://"+w.server.Address()+"/ws/chat", &websocket.DialOptions{
+		HTTPHeader: map[string][]string{"Origin": {"https://example.com"}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("foreign origin: %v", err)
+	}
+}
+
+func TestForgedRegistration(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w.expect(wasim.BadSignature)
+	c := w.newClient()
+	c.Store.SignedPreKey.Signature[3] ^= 1
+	check(t, c.Connect())
+	wait[*events.ConnectFailure](c, nil)
+	w.reported(wasim.BadSignature)
+}
+
+func TestLoginWithAnotherKey(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w.expect(wasim.BadHandshake)
+	c := w.linked()
+	c.Disconnect()
+	check(t, c.device.WaitOffline(soon(t)))
+	thief := c.twin()
+	thief.Store.NoiseKey = keys.NewKeyPair()
+	check(t, thief.Connect())
+	wait[*events.LoggedOut](thief, nil)
+	w.reported(wasim.BadHandshake)
+}
+
+// Each of these is refused and reported, and the connection or at least the device goes on.
+func TestBadStanzas(t *testing.T) {
+	server := types.ServerJID
+	iq := func(ns, kind string, children ...waBinary.Node) waBinary.Node {
+		return waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"id": "77", "xmlns": ns, "type": kind, "to": server}, Content: children}
+	}
+	enc := waBinary.Node{Tag: "enc", Attrs: waBinary.Attrs{"v": "2", "type": "msg"}, Content: []byte("not a message")}
+	pkmsg := waBinary.Node{Tag: "enc", Attrs: waBinary.Attrs{"v": "2", "type": "pkmsg"}, Content: []byte("not a message")}
+	message := func(to types.JID, children ...waBinary.Node) waBinary.Node {
+		return waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"id": "M1", "type": "text", "to": to}, Content: children}
+	}
+	budi := pn("6281200000002")
+	toBudi := func(e waBinary.Node) waBinary.Node {
+		return waBinary.Node{Tag: "participants", Content: []waBinary.Node{
+			{Tag: "to", Attrs: waBinary.Attrs{"jid": budi}, Content: []waBinary.Node{e}},
+		}}
+	}
+	for name, f := range map[string]struct {
+		kind wasim.ViolationKind
+		node waBinary.Node
+	}{
+		"unknown tag":           {wasim.UnknownStanza, waBinary.Node{Tag: "nonsense"}},
+		"unknown request":       {wasim.UnknownStanza, iq("w:nonsense", "get")},
+		"unknown child":         {wasim.UnknownStanza, iq("encrypt", "get", waBinary.Node{Tag: "nonsense"})},
+		"unknown info":          {wasim.UnknownStanza, waBinary.Node{Tag: "ib", Content: []waBinary.Node{{Tag: "nonsense"}}}},
+		"unknown receipt":       {wasim.UnknownStanza, waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": "1", "to": budi, "type": "nonsense"}}},
+		"iq without id":         {wasim.BadStanza, waBinary.Node{Tag: "iq", Attrs: waBinary.Attrs{"xmlns": "w:p", "type": "get", "to": server}}},
+		"message without id":    {wasim.BadStanza, waBinary.Node{Tag: "message", Attrs: waBinary.Attrs{"to": budi, "type": "text"}}},
+		"address as text":       {wasim.BadStanza, waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": "1", "to": "budi"}}},
+		"receipt out of thin":   {wasim.BadAck, waBinary.Node{Tag: "receipt", Attrs: waBinary.Attrs{"id": "nothing", "to": budi}}},
+		"ack out of thin":       {wasim.BadAck, waBinary.Node{Tag: "ack", Attrs: waBinary.Attrs{"id": "nothing", "to": budi, "class": "notification"}}},
+		"ack of unknown class":  {wasim.BadAck, waBinary.Node{Tag: "ack", Attrs: waBinary.Attrs{"id": "1", "to": budi, "class": "nonsense"}}},
+		"no pre keys":           {wasim.BadPreKey, iq("encrypt", "set", waBinary.Node{Tag: "registration", Content: []byte{1, 2, 3, 4}})},
+		"pre keys of nobody":    {wasim.BadRecipients, iq("encrypt", "get", waBinary.Node{Tag: "key", Content: []waBinary.Node{{Tag: "user", Attrs: waBinary.Attrs{"jid": pn("1")}}}})},
+		"message to nobody":     {wasim.BadRecipients, message(pn("1"), toBudi(enc))},
+		"message to a stranger": {wasim.BadRecipients, message(types.NewJID("1", types.GroupServer), toBudi(enc))},
+		"undecryptable":         {wasim.BadCiphertext, message(budi, toBudi(enc))},
+		"pkmsg of nobody":       {wasim.BadSignature, message(budi, toBudi(pkmsg))},
+		"forged identity":       {wasim.BadSignature, message(budi, toBudi(pkmsg), waBinary.Node{Tag: "device-identity", Content: []byte{1, 2}})},
+		"app state":             {wasim.BadAppState, iq("w:sync:app:state", "set", waBinary.Node{Tag: "sync", Content: []waBinary.Node{{Tag: "collection", Attrs: waBinary.Attrs{"name": "nonsense"}}}})},
+		"logout of another":     {wasim.BadStanza, iq("md", "set", waBinary.Node{Tag: "remove-companion-device", Attrs: waBinary.Attrs{"jid": budi}})},
+		"usync without users":   {wasim.BadStanza, iq("usync", "get", waBinary.Node{Tag: "usync"})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+			w.expect(f.kind)
+			budi := w.contact("6281200000002", "Budi")
+			c := w.linked()
+			check(t, c.DangerousInternals().SendNode(soon(t), f.node))
+			w.reported(f.kind)
+			id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t)
+			check(t, c.device.WaitAcked(soon(t), id))
+		})
+	}
+}
+
+// A contact that can't decrypt asks for another copy, and gets it.
+func TestContactAsksForAnotherCopy(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w.expect(wasim.BadCiphertext)
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	must(c.SendMessage(soon(t), budi.PN(), wasim.Text("satu")))(t)
+	address := types.JID{User: budi.LID().User, Server: types.HiddenUserServer}.SignalAddress()
+	session := must(c.Store.Sessions.GetSession(soon(t), address.String()))(t)
+	must(c.SendMessage(soon(t), budi.PN(), wasim.Text("dua")))(t)
+	check(t, c.Store.Sessions.PutSession(soon(t), address.String(), session)) // the ratchet goes back: an old counter
+	r := must(c.SendMessage(soon(t), budi.PN(), wasim.Text("tiga")))(t)
+	w.reported(wasim.BadCiphertext)
+	m := must(budi.WaitReceived(soon(t), func(m wasim.Message) bool { return m.ID == r.ID }))(t)
+	equal(t, "text", m.Message.GetConversation(), "tiga")
+}
+
+// A pre key whose signature is forged is refused, and the former one stays.
+func TestForgedSignedPreKey(t *testing.T) {
+	w := newWorld(t, wasim.Options{FullPreKeyUpload: true}, wasim.PhoneOptions{})
+	w.expect(wasim.BadSignature)
+	budi := w.contact("6281200000002", "Budi")
+	c := w.newClient()
+	c.AddEventHandler(func(evt any) {
+		if _, ok := evt.(*events.PairSuccess); ok {
+			forged := *c.Store.SignedPreKey.Signature
+			forged[0] ^= 1
+			c.Store.SignedPreKey.Signature = &forged
+		}
+	})
+	c.PrePairCallback = func(types.JID, string, string) bool { return true }
+	c.link(w.phone)
+	w.reported(wasim.BadSignature)
+	waitMessage(c, must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t))
+	if _, err := c.SendMessage(soon(t), budi.PN(), wasim.Text("halo"), whatsmeow.SendRequestExtra{}); err != nil {
+		t.Error(err)
+	}
+}
