@@ -1,0 +1,168 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"math"
+	"slices"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+const viewColumns = "jid, shows, activity, mute_end, pinned, archived, unread, last_id, last_time, last_order, last_expires, last_document, document"
+
+func scanView(scan func(...any) error) (v chat.View, err error) {
+	err = scan(&v.JID, &v.Shows, &v.Activity, &v.MuteEnd, &v.Pinned, &v.Archived, &v.Unread,
+		&v.Last.ID, &v.Last.Time, &v.Last.Order, &v.Last.Expires, &v.Last.Document, &v.Document)
+	return v, err
+}
+
+// A NULL parameter of a filter accepts both.
+const selectChats = "SELECT " + viewColumns + ` FROM chats
+	WHERE account = ?1 AND shows AND activity <= ?2 AND (activity < ?2 OR jid > ?3)
+	AND (?4 = '' OR kind = ?4) AND (?5 IS NULL OR unread = ?5) AND (?6 IS NULL OR archived = ?6) AND (?7 IS NULL OR pinned = ?7)
+	AND (?8 IS NULL OR (mute_end = -1 OR mute_end > ?9) = ?8)
+	ORDER BY activity DESC, jid LIMIT ?10`
+
+// Chats implements chat.ChatReader.
+func (db *DB) Chats(ctx context.Context, account string, f chat.Filter, p chat.Page, now time.Time) (views []chat.View, next string, err error) {
+	activity, after := int64(math.MaxInt64), ""
+	if p.Cursor != "" {
+		if err := readCursor(p.Cursor, chatCursor, &activity, &after); err != nil {
+			return nil, "", err
+		}
+	}
+	views = make([]chat.View, 0, min(p.Limit+1, 1024))
+	args := []any{account, activity, after, string(f.Kind), either(f.Unread), either(f.Archived), either(f.Pinned), either(f.Muted), now.UnixMilli(), p.Limit + 1}
+	err = db.reader.each(ctx, selectChats, args, func(rows *sql.Rows) error {
+		v, err := scanView(rows.Scan)
+		views = append(views, v)
+		return err
+	})
+	if err != nil {
+		return nil, "", wrap("list chats", err)
+	}
+	if len(views) > p.Limit {
+		views = views[:p.Limit]
+		last := views[p.Limit-1]
+		next = cursor(chatCursor, last.Activity, last.JID)
+	}
+	return views, next, nil
+}
+
+func either(b *bool) any {
+	if b == nil {
+		return nil
+	}
+	return *b
+}
+
+// canonical is what an address stands for: itself, unless it is an alias.
+const canonical = "coalesce((SELECT jid FROM aliases WHERE account = ?1 AND alias = ?2), ?2)"
+
+// Chat implements chat.ChatReader.
+func (db *DB) Chat(ctx context.Context, account string, jid chat.JID) (chat.View, error) {
+	v, err := scanView(func(into ...any) error {
+		found, err := db.reader.get(ctx, "SELECT "+viewColumns+" FROM chats WHERE account = ?1 AND jid = "+canonical+" AND shows", []any{account, string(jid)}, into...)
+		if err == nil && !found {
+			return &chat.Error{Code: chat.ChatNotFound}
+		}
+		return err
+	})
+	if err != nil {
+		return chat.View{}, wrap("get chat", err)
+	}
+	return v, nil
+}
+
+// hidden is what of a chat's state decides which messages are listed.
+type hidden struct {
+	Cleared          chat.Range `json:"cl,omitzero"`
+	ClearedUnstarred chat.Range `json:"clu,omitzero"`
+	Deleted          chat.Range `json:"del,omitzero"`
+}
+
+// newHidden is nil when nothing is hidden.
+func newHidden(c *chat.Chat) ([]byte, error) {
+	if c.Cleared.Through == 0 && c.ClearedUnstarred.Through == 0 && c.Deleted.Through == 0 {
+		return nil, nil
+	}
+	return json.Marshal(hidden{c.Cleared, c.ClearedUnstarred, c.Deleted})
+}
+
+// The first index that fits is that of the primary key, backwards. What lies before the ranges isn't looked at.
+const selectMessages = `SELECT id, time, ord, expires, starred, document FROM messages
+	WHERE chat = ?1 AND (time, ord, id) < (?2, ?3, ?4) AND time >= ?5 AND (time >= ?6 OR starred)
+	AND listed AND (expires = 0 OR expires > ?7)
+	ORDER BY time DESC, ord DESC, id DESC LIMIT ?8`
+
+// Messages implements chat.MessageReader.
+func (db *DB) Messages(ctx context.Context, account string, jid chat.JID, p chat.Page, now time.Time) (chat.Conversation, error) {
+	before := chat.MessageView{Time: math.MaxInt64}
+	if p.Cursor != "" {
+		if err := readCursor(p.Cursor, messageCursor, &before.Time, &before.Order, &before.ID); err != nil {
+			return chat.Conversation{}, err
+		}
+	}
+	var key int64
+	var c chat.Chat
+	var ranges []byte
+	found, err := db.reader.get(ctx, "SELECT id, jid, hidden FROM chats WHERE account = ?1 AND jid = "+canonical+" AND shows",
+		[]any{account, string(jid)}, &key, &c.JID, &ranges)
+	if err == nil && !found {
+		err = &chat.Error{Code: chat.ChatNotFound}
+	}
+	if err == nil && ranges != nil {
+		var h hidden
+		err = json.Unmarshal(ranges, &h)
+		c.Cleared, c.ClearedUnstarred, c.Deleted = h.Cleared, h.ClearedUnstarred, h.Deleted
+	}
+	if err != nil {
+		return chat.Conversation{}, wrap("get messages", err)
+	}
+	conversation := chat.Conversation{Chat: c.JID}
+	for {
+		page, more, err := db.messages(ctx, key, &c, before, p.Limit+1-len(conversation.Messages), now)
+		if err != nil {
+			return chat.Conversation{}, wrap("get messages", err)
+		}
+		conversation.Messages = append(conversation.Messages, page...)
+		if len(conversation.Messages) > p.Limit {
+			conversation.Messages = conversation.Messages[:p.Limit]
+			oldest := conversation.Messages[p.Limit-1]
+			conversation.Next = cursor(messageCursor, oldest.Time, oldest.Order, oldest.ID)
+			break
+		}
+		if more == nil {
+			break
+		}
+		before = *more
+	}
+	slices.Reverse(conversation.Messages)
+	return conversation, nil
+}
+
+// messages reads up to limit messages before one, newest first, and drops those of them that the chat doesn't list,
+// which is rare: the query knows the ranges but for their ids. It returns where to go on.
+func (db *DB) messages(ctx context.Context, key int64, c *chat.Chat, before chat.MessageView, limit int, now time.Time) (page []chat.MessageView, more *chat.MessageView, err error) {
+	page = make([]chat.MessageView, 0, min(limit, 1024))
+	read := 0
+	args := []any{key, before.Time, before.Order, before.ID, max(c.Cleared.Through, c.Deleted.Through), c.ClearedUnstarred.Through, now.Unix(), limit}
+	err = db.reader.each(ctx, selectMessages, args, func(rows *sql.Rows) error {
+		v := chat.MessageView{Listed: true}
+		if err := rows.Scan(&v.ID, &v.Time, &v.Order, &v.Expires, &v.Starred, &v.Document); err != nil {
+			return err
+		}
+		read++
+		if c.Lists(v, now) {
+			page = append(page, v)
+		}
+		if read == limit {
+			more = &v
+		}
+		return nil
+	})
+	return page, more, err
+}

@@ -1,0 +1,114 @@
+// Package sqlite keeps everything in one SQLite database: the ports of package chat, the command queue included. One
+// process owns the database; see LockFolder.
+//
+// What a call has stored survives the end of the process, SIGKILL included. After a power cut the database is whole, but
+// what was stored in the last moments before may be missing, unless Options.Sync is set.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"pesan/internal/chat"
+)
+
+// Options of a database. The zero value is fit for use.
+type Options struct {
+	// Sync waits for the disk at every commit, so that a power cut loses nothing; it costs a third of the speed and more.
+	Sync bool
+	// Visibility is the visibility timeout of the queue; 0: chat.VisibilityTimeout.
+	Visibility time.Duration
+	// Now is the queue's clock; nil: time.Now.
+	Now func() time.Time
+	// Readers is how many calls read at the same time; 0: 4.
+	Readers int
+}
+
+// DB is an open database. It implements the ports of package chat.
+type DB struct {
+	*writer
+	reader     reader
+	visibility time.Duration
+	now        func() time.Time
+	sent       signal // something on the queue has changed
+}
+
+var (
+	_ chat.Accounts      = (*DB)(nil)
+	_ chat.ChatStore     = (*DB)(nil)
+	_ chat.Commands      = (*DB)(nil)
+	_ chat.CommandSender = (*DB)(nil)
+	_ chat.CommandQueue  = (*DB)(nil)
+	_ chat.Reports       = (*DB)(nil)
+	_ chat.Leases        = (*DB)(nil)
+	_ chat.Backlog       = (*DB)(nil)
+)
+
+// Open opens the database file, makes it where it is missing, and brings its tables up to date. Readers and the one
+// writer don't block each other: the journal is a WAL.
+func Open(ctx context.Context, path string, o Options) (*DB, error) {
+	if o.Visibility == 0 {
+		o.Visibility = chat.VisibilityTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Readers == 0 {
+		o.Readers = 4
+	}
+	db := &DB{visibility: o.Visibility, now: o.Now}
+	var err error
+	if db.writer, err = openWriter(ctx, path, o.Sync); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	if db.reader, err = openReader(path, o.Readers); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.writer.close())
+	}
+	return db, nil
+}
+
+// Close ends the use of the database; no call may be under way.
+func (db *DB) Close() error { return errors.Join(db.reader.db.Close(), db.writer.close()) }
+
+// OpenDevices opens the database in which whatsmeow's sqlstore keeps the keys of all devices, with the dialect
+// "sqlite3". It is a file of its own: whatsmeow takes several short write transactions a message, and ours would
+// wait for them. One file for all devices, since a file costs some 400 KiB of memory.
+func OpenDevices(ctx context.Context, path string, sync bool) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, sync, nil))
+	if err != nil {
+		return nil, fmt.Errorf("open device keys %s: %w", path, err)
+	}
+	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open device keys %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// dsn names a database with the settings that all connections share.
+func dsn(path string, sync bool, more url.Values) string {
+	values := url.Values{
+		"_txlock":       {"immediate"}, // a transaction that would write after reading could fail at once
+		"_busy_timeout": {"20000"},
+		"_journal_mode": {"WAL"},
+		"_foreign_keys": {"on"},
+		"_synchronous":  {"NORMAL"}, // in WAL mode commits wait for no disk; checkpoints do
+		"_pragma":       {"temp_store(MEMORY)", "journal_size_limit(67108864)"},
+		"_defensive":    {"1"},
+	}
+	if sync {
+		values.Set("_synchronous", "FULL")
+	}
+	for key, list := range more {
+		values[key] = append(values[key], list...)
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: values.Encode()}).String()
+}
