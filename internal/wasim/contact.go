@@ -189,7 +189,8 @@ func (c *Contact) WaitReceived(ctx context.Context, match func(Message) bool) (M
 	return found, err
 }
 
-// Receipts are the receipts that the person's messages got so far, in order; retry receipts are not among them.
+// Receipts are the receipts that the person's messages got so far, in order; retry receipts are not among them. A phone
+// also gets those of its own devices for key shares and history (peer_msg, hist_sync, server-error).
 func (c *Contact) Receipts() []ReceivedReceipt {
 	c.mu.Lock()
 	defer c.mu.Unlock()

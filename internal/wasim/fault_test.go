@@ -50,7 +50,10 @@ func TestUnlinked(t *testing.T) {
 	out := wait[*events.LoggedOut](c, nil)
 	equal(t, "on connect", out.OnConnect, false)
 	equal(t, "linked", c.device.Linked(), false)
-	poll(t, "keys deleted", func() bool { return c.Store.GetJID().IsEmpty() })
+	poll(t, "keys deleted", func() bool {
+		devices, err := c.container.GetAllDevices(soon(t))
+		return err == nil && len(devices) == 0
+	})
 }
 
 func TestLoginFailures(t *testing.T) {
@@ -96,7 +99,7 @@ func TestSilentAndSlow(t *testing.T) {
 	ping := func(limit time.Duration) error {
 		ctx, cancel := context.WithTimeout(soon(t), limit)
 		defer cancel()
-		_, err := c.DangerousInternals().GetServerPreKeyCount(ctx)
+		_, err := c.preKeys(ctx)
 		return err
 	}
 	slow := c.device.Inject(wasim.Fault{Kind: wasim.Slow, Delay: 300 * time.Millisecond})

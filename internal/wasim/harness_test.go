@@ -12,6 +12,8 @@ import (
 
 	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
@@ -193,7 +195,21 @@ func (c *client) link(phone *wasim.Phone) {
 		c.t.Fatal(err)
 	}
 	c.device = d
+	c.settle(phone)
+}
+
+// settle waits until a new client has all that its phone gave it, and told so. whatsmeow does it in goroutines that race
+// with a later logout.
+func (c *client) settle(phone *wasim.Phone) {
+	c.t.Helper()
 	wait[*events.Connected](c, nil)
+	for _, name := range appstate.AllPatchNames {
+		wait(c, func(e *events.AppStateSyncComplete) bool { return e.Name == name })
+	}
+	check(c.t, phone.WaitReceipt(soon(c.t), func(r wasim.ReceivedReceipt) bool {
+		return r.Type == types.ReceiptTypePeerMsg && r.From == c.device.JID()
+	}))
+	check(c.t, c.device.WaitDrained(soon(c.t)))
 }
 
 func (c *client) take(evt any) bool {
@@ -310,4 +326,15 @@ func equal[T comparable](t testing.TB, what string, got, want T) {
 
 func pn(format string, args ...any) types.JID {
 	return types.NewJID(fmt.Sprintf(format, args...), types.DefaultUserServer)
+}
+
+// send sends a stanza that whatsmeow itself would not.
+func (c *client) send(n waBinary.Node) {
+	c.t.Helper()
+	check(c.t, c.DangerousInternals().SendNode(soon(c.t), n)) //lint:ignore SA1019 there is no other way to send a wrong stanza
+}
+
+// preKeys asks the server how many one-time keys it has; any request would do to see whether it answers.
+func (c *client) preKeys(ctx context.Context) (int, error) {
+	return c.DangerousInternals().GetServerPreKeyCount(ctx) //lint:ignore SA1019 it is only a test
 }

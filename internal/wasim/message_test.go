@@ -205,7 +205,7 @@ func TestPreKeysRunLow(t *testing.T) {
 		waitMessage(c, must(who.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t))
 	}
 	poll(t, "upload", func() bool {
-		n, err := c.DangerousInternals().GetServerPreKeyCount(soon(t))
+		n, err := c.preKeys(soon(t))
 		return err == nil && n >= 20
 	})
 	check(t, c.device.WaitDrained(soon(t)))

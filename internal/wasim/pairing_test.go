@@ -20,7 +20,6 @@ func TestPairByQR(t *testing.T) {
 	equal(t, "JID", *c.Store.ID, c.device.JID())
 	equal(t, "LID", c.Store.LID, c.device.LID())
 	equal(t, "business", c.Store.BusinessName, "Toko Sari")
-	check(t, c.device.WaitDrained(soon(t))) // the key share
 	equal(t, "logins", c.device.Logins(), 1)
 	wait[*events.OfflineSyncCompleted](c, nil)
 	id, err := c.Store.AppStateKeys.GetLatestAppStateSyncKeyID(soon(t))
@@ -40,17 +39,17 @@ func TestPairByCode(t *testing.T) {
 	c := w.newClient()
 	check(t, c.Connect())
 	wait[*events.QR](c, nil)
-	code := must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
+	must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
 	if _, err := w.phone.EnterCode(soon(t), "ZZZZ-ZZZZ"); !errors.Is(err, wasim.ErrWrongCode) {
 		t.Fatalf("wrong code: %v", err)
 	}
 	// The client's secret is spoiled by the wrong code, so it shows another.
-	code = must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
-	d := must(w.phone.EnterCode(soon(t), strings.ToLower(code)))(t)
+	code := must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
+	c.device = must(w.phone.EnterCode(soon(t), strings.ToLower(code)))(t)
 	wait[*events.PairSuccess](c, nil)
-	wait[*events.Connected](c, nil)
-	equal(t, "JID", *c.Store.ID, d.JID())
-	check(t, d.WaitOnline(soon(t)))
+	c.settle(w.phone)
+	equal(t, "JID", *c.Store.ID, c.device.JID())
+	equal(t, "online", c.device.Online(), true)
 }
 
 func TestQRThatNobodyShows(t *testing.T) {
@@ -124,7 +123,7 @@ func TestLatestVersion(t *testing.T) {
 func TestFullPreKeyUpload(t *testing.T) {
 	w := newWorld(t, wasim.Options{FullPreKeyUpload: true}, wasim.PhoneOptions{})
 	c := w.linked()
-	n, err := c.DangerousInternals().GetServerPreKeyCount(soon(t))
+	n, err := c.preKeys(soon(t))
 	check(t, err)
 	equal(t, "pre keys", n, 812)
 }

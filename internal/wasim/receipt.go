@@ -41,6 +41,9 @@ func (c *conn) handleReceipt(n *waBinary.Node) {
 		c.retry(n, key)
 	case types.ReceiptTypePeerMsg, types.ReceiptTypeHistorySync, types.ReceiptTypeServerError:
 		// They tell the phone something and acknowledge nothing: another receipt follows.
+		c.device.phone.recordReceipt(ReceivedReceipt{
+			Type: kind, IDs: receiptIDs(n), Time: time.Now(), From: c.device.jid, Chat: key.from,
+		})
 	case types.ReceiptTypeRead, types.ReceiptTypePlayed:
 		c.tellSender(n, key, kind)
 		c.tellOthers(n)

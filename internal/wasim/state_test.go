@@ -26,11 +26,7 @@ var forever time.Time
 func synced(w *world) *client {
 	w.t.Helper()
 	check(w.t, w.phone.Change(soon(w.t), appstate.Pin(pn("62811"), true), appstate.UnarchiveChats(false), appstate.Mute(pn("62811"), appstate.Forever)))
-	c := w.linked()
-	for _, name := range []waappstate.WAPatchName{waappstate.WAPatchRegularHigh, waappstate.WAPatchRegularLow} {
-		wait(c, func(e *events.AppStateSyncComplete) bool { return e.Name == name })
-	}
-	return c
+	return w.linked()
 }
 
 func TestChangesOnPhone(t *testing.T) {
@@ -57,7 +53,6 @@ func TestChangesByDevice(t *testing.T) {
 	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
 	chat := pn("6281200000002")
 	a, b := synced(w), w.linked()
-	wait(b, func(e *events.AppStateSyncComplete) bool { return e.Name == waappstate.WAPatchRegular })
 	end := time.Now().Add(time.Hour).UnixMilli()
 	check(t, a.SendAppState(soon(t), waappstate.BuildMuteAbs(chat, true, &end)))
 	entry := must(w.phone.AppState().Wait(soon(t), func(e appstate.Entry) bool { return e.Index[0] == "mute" && e.Index[1] == chat.String() }))(t)
@@ -198,7 +193,6 @@ func TestHistoryOnDemand(t *testing.T) {
 	chat := pn("6281300000000")
 	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{Archive: []*waHistorySync.Conversation{conversation(chat.String(), 40)}})
 	c := w.linked()
-	check(t, c.device.WaitDrained(soon(t))) // the client has a session with its phone
 	req := c.BuildHistorySyncRequest(&types.MessageInfo{
 		MessageSource: types.MessageSource{Chat: chat}, ID: "H9", Timestamp: time.Unix(1_700_000_000-9, 0),
 	}, 20)

@@ -178,7 +178,7 @@ func TestBadStanzas(t *testing.T) {
 			w.expect(f.kind)
 			budi := w.contact("6281200000002", "Budi")
 			c := w.linked()
-			check(t, c.DangerousInternals().SendNode(soon(t), f.node))
+			c.send(f.node)
 			w.reported(f.kind)
 			id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t)
 			check(t, c.device.WaitAcked(soon(t), id))
