@@ -12,8 +12,14 @@ import (
 func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
 	switch c.Kind {
 	case chat.ConnectCommand:
+		if !a.On {
+			return nil // a later wish has undone it, and counts even if its command never comes
+		}
 		return s.connectDevice(ctx, l, c)
 	case chat.DisconnectCommand:
+		if a.On {
+			return nil // likewise
+		}
 		l.stop()
 		return s.turnOff(ctx, c.Account)
 	case chat.LogoutCommand:
@@ -51,9 +57,6 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 
 // connectDevice runs the device, also one whose link was over, and asks for a pairing code if the command names a phone.
 func (s *shard) connectDevice(ctx context.Context, l *link, c chat.Command) error {
-	if err := s.setOn(ctx, c.Account, true); err != nil {
-		return err
-	}
 	if err := l.start(ctx); err != nil {
 		return err
 	}
@@ -100,12 +103,11 @@ func (s *shard) delete(ctx context.Context, l *link) error {
 	return nil
 }
 
-// turnOff stores that the account's service is off and was meant to be.
+// turnOff stores that the account's service is off, as was wanted.
 func (s *shard) turnOff(ctx context.Context, account string) error {
 	err := s.accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
-		a.On, a.State, a.Reason = false, chat.ServiceOff, ""
-		a.QR, a.PairingCode, a.Sync = "", "", nil
-		a.CodeExpires = time.Time{}
+		a.State, a.Reason = chat.ServiceOff, ""
+		a.QR, a.PairingCode, a.CodeExpires, a.Sync = "", "", time.Time{}, nil
 		return nil
 	})
 	if err != nil {
@@ -114,17 +116,19 @@ func (s *shard) turnOff(ctx context.Context, account string) error {
 	return nil
 }
 
-// setOn makes the desired state what the command says, for commands that weren't sent by the API.
-func (s *shard) setOn(ctx context.Context, account string, on bool) error {
-	a, err := s.accounts.Account(ctx, account)
-	if err == nil && a.On != on {
-		err = s.accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
-			a.On = on
-			return nil
-		})
+// wish stores whether a command wants the account's device to be on, which the API does for its own before it sends them.
+func (s *shard) wish(ctx context.Context, a *chat.Account, kind chat.CommandKind) error {
+	on := kind == chat.ConnectCommand
+	if !on && kind != chat.DisconnectCommand && kind != chat.LogoutCommand || a.On == on {
+		return nil
 	}
+	err := s.accounts.UpdateAccount(ctx, a.ID, func(stored *chat.Account) error {
+		stored.On = on
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("turn account on: %w", err)
+		return fmt.Errorf("store wish: %w", err)
 	}
+	a.On = on
 	return nil
 }

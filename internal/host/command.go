@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -41,6 +42,15 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return fmt.Errorf("command of shard %d on the queue of shard %d", a.Shard, s.number)
 	}
 	l := s.link(c.Account)
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	return s.settle(ctx, log, l, a, c, invalid, d.Attempt())
+}
+
+// settle brings a command to its outcome; the link is locked, lest two deliveries of one command both carry it out.
+func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error, attempt int) error {
 	if !chat.ValidCommandID(c.ID) {
 		log.Warn("invalid command", "error", invalid)
 		return s.refuse(ctx, c, invalid)
@@ -57,17 +67,17 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return s.refuse(ctx, c, &chat.Error{Code: chat.IdempotencyConflict})
 	}
 	if err = invalid; err == nil {
-		err = s.attempt(ctx, l, a, c)
+		err = s.attempt(ctx, l, a, r)
 	}
-	if temporary(err) && d.Attempt() < chat.MaxAttempts {
+	if temporary(err) && attempt < chat.MaxAttempts {
 		return err
 	}
-	if ended := s.end(ctx, r, err, d.Attempt()); ended != nil {
+	if ended := s.end(ctx, r, err, attempt); ended != nil {
 		return ended
 	}
-	log.Info("command ended", "error", err, "attempt", d.Attempt(), "after", s.Now().Sub(c.RequestedAt))
+	log.Info("command ended", "error", err, "attempt", attempt, "after", s.Now().Sub(c.RequestedAt))
 	if temporary(err) {
-		return err
+		return err // to the dead letters
 	}
 	return nil
 }
@@ -81,14 +91,17 @@ func temporary(err error) bool {
 	return false
 }
 
-func (s *shard) attempt(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
-	if err := l.lock(ctx); err != nil {
-		return err
-	}
-	defer l.unlock()
+func (s *shard) attempt(ctx context.Context, l *link, a chat.Account, r chat.CommandRecord) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
-	return caught(func() error { return s.carryOut(ctx, l, a, c) })
+	return caught(func() error {
+		if r.Report == s.entry(r.Command).ID { // not from the API
+			if err := s.wish(ctx, &a, r.Kind); err != nil {
+				return err
+			}
+		}
+		return s.carryOut(ctx, l, a, r.Command)
+	})
 }
 
 // record finds the command's record. A command that has none wasn't sent by the API: it gets one, and a report.
