@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -190,8 +191,19 @@ func (c *conn) read() {
 			c.streamError("bad-request", nil)
 			continue
 		}
-		c.handle(node)
+		c.safely(node)
 	}
+}
+
+// safely handles a stanza. A panic, which net/http would hide, is reported.
+func (c *conn) safely(node *waBinary.Node) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.s.violate(c.device, Broken, "<%s>: %v\n%s", node.Tag, r, debug.Stack())
+			c.drop()
+		}
+	}()
+	c.handle(node)
 }
 
 // decode turns a frame into a node; a decoder that panics on bad input gives an error.

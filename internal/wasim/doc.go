@@ -27,10 +27,10 @@
 //     [Server.Connections], [Server.Inject].
 //   - [Contact]: a person. It sends to phones and groups, gives receipts, and records what it receives.
 //   - [Phone]: a Contact whose account can have linked devices. It pairs them, shares keys and history with them,
-//     answers their peer messages, and changes the account's app state (mute, pin, clear, …).
+//     answers their peer messages, and changes the account's app state: phone.Change(ctx, appstate.Pin(chat, true)).
 //   - [Device]: one linked device: its queue, its acknowledgements, its connection and the faults put into it.
 //   - [Group]: subject, members, notifications.
-//   - [Fault]: what goes wrong, where, how often.
+//   - [Fault]: what goes wrong, where, how often. App state and media have their own: [Phone.AppState], [Server.Media].
 //
 // Every goroutine belongs to the Server; [Server.Close] waits for all of them. All types are safe for concurrent use.
 // Messages given to the simulator must not be changed afterwards.

@@ -331,7 +331,11 @@ func pn(format string, args ...any) types.JID {
 // send sends a stanza that whatsmeow itself would not.
 func (c *client) send(n waBinary.Node) {
 	c.t.Helper()
-	check(c.t, c.DangerousInternals().SendNode(soon(c.t), n)) //lint:ignore SA1019 there is no other way to send a wrong stanza
+	check(c.t, c.trySend(n))
+}
+
+func (c *client) trySend(n waBinary.Node) error {
+	return c.DangerousInternals().SendNode(soon(c.t), n) //lint:ignore SA1019 there is no other way to send a wrong stanza
 }
 
 // preKeys asks the server how many one-time keys it has; any request would do to see whether it answers.

@@ -101,7 +101,7 @@ func (c *conn) verifyIdentity(n *waBinary.Node) error {
 // encsOf are all encrypted parts of a message.
 func encsOf(n *waBinary.Node) []waBinary.Node {
 	encs := n.GetChildrenByTag("enc")
-	list, _ := n.GetOptionalChildByTag("participants")
+	list := child(*n, "participants")
 	for _, to := range list.GetChildrenByTag("to") {
 		encs = append(encs, to.GetChildrenByTag("enc")...)
 	}
@@ -147,7 +147,7 @@ func (in *inbound) fanOut(expected []types.JID, chat types.JID, skmsg *waBinary.
 	if !in.d.firstTime(in.id) {
 		return 0
 	}
-	list, _ := in.node.GetOptionalChildByTag("participants")
+	list := child(*in.node, "participants")
 	parts := map[types.JID]*waBinary.Node{}
 	for _, to := range list.GetChildrenByTag("to") {
 		jid := to.AttrGetter().OptionalJIDOrEmpty("jid")
@@ -172,7 +172,7 @@ func (in *inbound) fanOut(expected []types.JID, chat types.JID, skmsg *waBinary.
 func (in *inbound) deliver(jid, chat types.JID, direct, skmsg *waBinary.Node) {
 	who := in.c.s.find(jid.ToNonAD())
 	if jid.Device != 0 {
-		if d := who.phone.device(jid.Device); d != nil {
+		if d := in.c.s.device(jid.ToNonAD(), jid.Device); d != nil {
 			in.forward(d, chat, direct, skmsg)
 		}
 		return
@@ -276,9 +276,9 @@ func (in *inbound) again() (code int) {
 		in.c.s.violate(in.d, BadRecipients, "another copy of %s for nobody", in.id)
 		return 404
 	}
-	enc, _ := in.node.GetOptionalChildByTag("enc")
+	enc := child(*in.node, "enc")
 	if who.Device != 0 {
-		if d := c.phone.device(who.Device); d != nil {
+		if d := in.c.s.device(who.ToNonAD(), who.Device); d != nil {
 			in.forward(d, chat, &enc, nil)
 		}
 		return 0

@@ -27,11 +27,11 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 	if _, on := c.fault(LoseRequest, ns); on {
 		return
 	}
-	var child waBinary.Node
+	var what waBinary.Node
 	if all := iq.GetChildren(); len(all) > 0 {
-		child = all[0]
+		what = all[0]
 	}
-	switch ns + "/" + kind + "/" + child.Tag {
+	switch ns + "/" + kind + "/" + what.Tag {
 	case "w:p/get/", "urn:xmpp:whatsapp:dirty/set/clean":
 		c.reply(iq)
 	case "passive/set/active":
@@ -44,11 +44,11 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 	case "encrypt/set/registration":
 		c.uploadPreKeys(iq)
 	case "encrypt/get/key":
-		c.preKeyBundles(iq, child)
+		c.preKeyBundles(iq, what)
 	case "usync/get/usync":
-		c.usync(iq, child)
+		c.usync(iq, what)
 	case "w:sync:app:state/set/sync":
-		c.syncAppState(iq, child)
+		c.syncAppState(iq, what)
 	case "privacy/get/privacy":
 		c.reply(iq, privacySettings())
 	case "privacy/set/tokens":
@@ -60,7 +60,7 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 	case "w:g2/get/participating":
 		c.joinedGroups(iq)
 	case "md/set/remove-companion-device":
-		c.removeCompanion(iq, child)
+		c.removeCompanion(iq, what)
 	case "status/get/privacy", "w:profile:picture/get/picture":
 		c.refuse(iq, 404, "item-not-found") // none set
 	case "blocklist/get/":
@@ -118,7 +118,7 @@ func (d *Device) addPreKeys(iq *waBinary.Node) error {
 	if err != nil {
 		return err
 	}
-	list, _ := iq.GetOptionalChildByTag("list")
+	list := child(*iq, "list")
 	var added []publicPreKey
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -217,10 +217,7 @@ func (s *Server) bundleNodes(jid types.JID) []waBinary.Node {
 	if jid.Device == 0 {
 		return who.bundleNodes()
 	}
-	if who.phone == nil {
-		return nil
-	}
-	d := who.phone.device(jid.Device)
+	d := s.device(jid.ToNonAD(), jid.Device)
 	if d == nil {
 		return nil
 	}
@@ -254,8 +251,8 @@ func preKeyNodes(k publicPreKey) []waBinary.Node {
 }
 
 // removeCompanion is a logout by the device itself.
-func (c *conn) removeCompanion(iq *waBinary.Node, child waBinary.Node) {
-	if child.AttrGetter().OptionalJIDOrEmpty("jid") != c.device.jid {
+func (c *conn) removeCompanion(iq *waBinary.Node, what waBinary.Node) {
+	if what.AttrGetter().OptionalJIDOrEmpty("jid") != c.device.jid {
 		c.s.violate(c.device, BadStanza, "logout of another device")
 		c.refuse(iq, 403, "forbidden")
 		return

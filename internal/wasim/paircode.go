@@ -164,12 +164,17 @@ func (p *Phone) openBundle(shared, identity, bundle []byte) ([]byte, error) {
 	return hkdf.Key(sha256.New, join(shared, dh, plain[64:]), nil, "adv_secret", 32)
 }
 
+// child is a child of a node, the empty node if there is none.
+func child(n waBinary.Node, tags ...string) waBinary.Node {
+	if c, ok := n.GetOptionalChildByTag(tags...); ok {
+		return c
+	}
+	return waBinary.Node{}
+}
+
 // childBytes is the binary content of a child, nil if there is none.
 func childBytes(n waBinary.Node, tags ...string) []byte {
-	child, ok := n.GetOptionalChildByTag(tags...)
-	if !ok {
-		return nil
-	}
-	data, _ := child.Content.([]byte)
+	c := child(n, tags...)
+	data, _ := c.Content.([]byte)
 	return data
 }

@@ -238,12 +238,12 @@ func (p *pairing) confirm(iq *waBinary.Node) {
 		return // the answer to pair-device
 	}
 	if iq.AttrGetter().OptionalString("type") == "error" {
-		failed, _ := iq.GetOptionalChildByTag("error")
+		failed := child(*iq, "error")
 		l.result <- fmt.Errorf("%w: %s", ErrLinking, failed.AttrGetter().OptionalString("text"))
 		return
 	}
-	signed, ok := iq.GetOptionalChildByTag("pair-device-sign", "device-identity")
-	data, _ := signed.Content.([]byte)
+	signed := child(*iq, "pair-device-sign", "device-identity")
+	data, ok := signed.Content.([]byte)
 	var id waAdv.ADVSignedDeviceIdentity
 	accountKey := l.phone.signal.identity.Pub[:]
 	if err := proto.Unmarshal(data, &id); !ok || err != nil || len(id.AccountSignatureKey) != 0 ||

@@ -27,6 +27,12 @@ func (p *Phone) Change(_ context.Context, mutations ...appstate.Mutation) error 
 	return nil
 }
 
+// ChangePushName changes the user's own name, in the account's settings and in later messages.
+func (p *Phone) ChangePushName(ctx context.Context, name string) error {
+	p.SetPushName(name)
+	return p.Change(ctx, appstate.PushName(name))
+}
+
 // RotateAppStateKey makes a new app state key, shares it with the linked devices, and uses it from now on.
 func (p *Phone) RotateAppStateKey(ctx context.Context) error {
 	share, err := p.state.RotateKey()

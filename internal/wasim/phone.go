@@ -65,6 +65,11 @@ func (s *Server) NewPhone(pn string, o PhoneOptions) (*Phone, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make app state: %w", err)
 	}
+	if o.PushName != "" {
+		if _, err := state.Apply(appstate.PushName(o.PushName)); err != nil {
+			return nil, fmt.Errorf("set push name: %w", err)
+		}
+	}
 	c, err := s.NewContact(pn, o.LID, o.PushName)
 	if err != nil {
 		return nil, err
@@ -93,11 +98,14 @@ func (p *Phone) device(number uint16) *Device {
 	return nil
 }
 
-// newDevice numbers a device that isn't linked yet.
+// newDevice numbers a device that isn't linked yet. A number has one byte; those of devices that are gone come again.
 func (p *Phone) newDevice(keys deviceKeys) *Device {
 	p.devMu.Lock()
 	defer p.devMu.Unlock()
-	p.lastDevice++
+	taken := func(d *Device) bool { return d.jid.Device == p.lastDevice }
+	for p.lastDevice = p.lastDevice%255 + 1; slices.ContainsFunc(p.devices, taken); {
+		p.lastDevice = p.lastDevice%255 + 1
+	}
 	d := &Device{s: p.s, phone: p, jid: p.pn, lid: p.lid, keys: keys}
 	d.jid.Device, d.lid.Device = p.lastDevice, p.lastDevice
 	return d

@@ -185,12 +185,11 @@ func (s *Server) sentMail(key stanzaKey, d *Device) *mail {
 }
 
 func readRetry(n *waBinary.Node, d *Device) (*retry, error) {
-	child, ok := n.GetOptionalChildByTag("retry")
-	reg := childBytes(*n, "registration")
-	if !ok || len(reg) != 4 || binary.BigEndian.Uint32(reg) != d.keys.regID {
+	wish, reg := child(*n, "retry"), childBytes(*n, "registration")
+	if wish.Tag == "" || len(reg) != 4 || binary.BigEndian.Uint32(reg) != d.keys.regID {
 		return nil, errors.New("no retry, or another registration id")
 	}
-	r := &retry{count: child.AttrGetter().OptionalInt("count")}
+	r := &retry{count: wish.AttrGetter().OptionalInt("count")}
 	keys, ok := n.GetOptionalChildByTag("keys")
 	if !ok {
 		return r, nil
@@ -202,8 +201,7 @@ func readRetry(n *waBinary.Node, d *Device) (*retry, error) {
 	if err != nil {
 		return nil, err
 	}
-	one, _ := keys.GetOptionalChildByTag("key")
-	k, err := readPreKey(one)
+	k, err := readPreKey(child(keys, "key"))
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +237,7 @@ func (c *conn) tellOthers(n *waBinary.Node) {
 
 func receiptIDs(n *waBinary.Node) []string {
 	ids := []string{n.AttrGetter().OptionalString("id")}
-	list, _ := n.GetOptionalChildByTag("list")
+	list := child(*n, "list")
 	for _, item := range list.GetChildrenByTag("item") {
 		ids = append(ids, item.AttrGetter().OptionalString("id"))
 	}

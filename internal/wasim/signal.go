@@ -22,15 +22,17 @@ import (
 
 var errNoKey = errors.New("no such key")
 
-// signalStore is a person's side of the Signal protocol, in memory. Records are kept serialised, since libsignal changes
-// those that it is given even when it then fails. It isn't safe for concurrent use: its owner's lock guards it.
+// signalStore is a person's side of the Signal protocol, in memory. libsignal changes the records that it is given even
+// when it then fails to decrypt, so that it gets copies then; encrypting, which must be cheap, works on the record itself.
+// The store isn't safe for concurrent use: its owner's lock guards it.
 type signalStore struct {
 	identity   *keys.KeyPair
 	regID      uint32
 	signed     *keys.PreKey
 	preKeys    map[uint32]*keys.PreKey // one-time, given out and not yet used
 	nextPreKey uint32
-	sessions   map[string][]byte
+	sessions   map[string]*record.Session
+	encrypting bool
 	senderKeys map[string][]byte
 }
 
@@ -40,7 +42,7 @@ func newSignalStore() *signalStore {
 	_, _ = rand.Read(id[:])
 	return &signalStore{
 		identity: pair, regID: binary.BigEndian.Uint32(id[:])&0x3fff + 1, signed: pair.CreateSignedPreKey(1),
-		preKeys: map[uint32]*keys.PreKey{}, sessions: map[string][]byte{}, senderKeys: map[string][]byte{},
+		preKeys: map[uint32]*keys.PreKey{}, sessions: map[string]*record.Session{}, senderKeys: map[string][]byte{},
 	}
 }
 
@@ -81,6 +83,8 @@ func (s *signalStore) hasSession(a *protocol.SignalAddress) bool {
 }
 
 func (s *signalStore) encrypt(ctx context.Context, a *protocol.SignalAddress, plain []byte) (kind string, data []byte, err error) {
+	s.encrypting = true
+	defer func() { s.encrypting = false }()
 	b := session.NewBuilderFromSignal(s, a, store.SignalProtobufSerializer)
 	m, err := session.NewCipher(b, a).Encrypt(ctx, pad(plain))
 	if err != nil {
@@ -232,11 +236,14 @@ func (s *signalStore) RemoveSignedPreKey(context.Context, uint32) error { return
 // LoadSession gives a new session where there is none.
 func (s *signalStore) LoadSession(_ context.Context, a *protocol.SignalAddress) (*record.Session, error) {
 	z := store.SignalProtobufSerializer
-	data := s.sessions[a.String()]
-	if data == nil {
+	r := s.sessions[a.String()]
+	if r == nil {
 		return record.NewSession(z.Session, z.State), nil
 	}
-	return record.NewSessionFromBytes(data, z.Session, z.State)
+	if s.encrypting {
+		return r, nil
+	}
+	return record.NewSessionFromBytes(r.Serialize(), z.Session, z.State)
 }
 
 // GetSubDeviceSessions isn't used by sessions.
@@ -246,7 +253,7 @@ func (s *signalStore) GetSubDeviceSessions(context.Context, string) ([]uint32, e
 
 // StoreSession keeps a session.
 func (s *signalStore) StoreSession(_ context.Context, a *protocol.SignalAddress, r *record.Session) error {
-	s.sessions[a.String()] = r.Serialize()
+	s.sessions[a.String()] = r
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"go.mau.fi/whatsmeow/util/keys"
 	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
 
 	"pesan/internal/wasim"
 )
@@ -223,4 +224,69 @@ func TestForgedSignedPreKey(t *testing.T) {
 	if _, err := c.SendMessage(soon(t), budi.PN(), wasim.Text("halo"), whatsmeow.SendRequestExtra{}); err != nil {
 		t.Error(err)
 	}
+}
+
+// Whatever a client sends, the simulator doesn't break, and goes on with the others.
+func TestNonsense(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	for _, kind := range []wasim.ViolationKind{
+		wasim.BadHandshake, wasim.BadStanza, wasim.UnknownStanza, wasim.BadSignature, wasim.BadCiphertext, wasim.BadPreKey,
+		wasim.BadAck, wasim.BadRecipients, wasim.BadAppState, wasim.BadPairing,
+	} {
+		w.expect(kind) // everything but Broken
+	}
+	budi := w.contact("6281200000002", "Budi")
+	g := must(w.server.NewGroup("Arisan", budi, wasim.GroupOptions{}, w.phone.Contact))(t)
+	c, other := w.linked(), w.linked()
+	words := []string{
+		"iq", "message", "receipt", "ack", "ib", "presence", "enc", "participants", "to", "list", "item", "user", "key", "skey",
+		"registration", "identity", "type", "sync", "collection", "patch", "usync", "query", "devices", "retry", "keys",
+		"device-identity", "md", "encrypt", "w:sync:app:state", "privacy", "w:g2", "get", "set", "pkmsg", "msg", "skmsg", "peer",
+		"2", "1", "77", "", "retry", "read", "notification", "meta", "remove-companion-device", "media_conn", "count", "tokens",
+	}
+	jids := []types.JID{types.ServerJID, budi.PN(), budi.LID(), g.JID(), w.phone.PN(), c.device.JID(), other.device.LID(), pn("1")}
+	names := []string{"id", "to", "type", "xmlns", "class", "participant", "category", "jid", "v", "t", "name", "version", "recipient"}
+	rapid.Check(t, func(rt *rapid.T) {
+		var node func(depth int) waBinary.Node
+		word := rapid.SampledFrom(words)
+		node = func(depth int) waBinary.Node {
+			n := waBinary.Node{Tag: word.Draw(rt, "tag"), Attrs: waBinary.Attrs{}}
+			if n.Tag == "" {
+				n.Tag = "iq"
+			}
+			for _, name := range rapid.SliceOfDistinct(rapid.SampledFrom(names), rapid.ID).Draw(rt, "attributes") {
+				if rapid.Bool().Draw(rt, "address") {
+					n.Attrs[name] = rapid.SampledFrom(jids).Draw(rt, "jid")
+				} else {
+					n.Attrs[name] = word.Draw(rt, "value")
+				}
+			}
+			switch {
+			case rapid.Bool().Draw(rt, "leaf") || depth == 0:
+				if rapid.Bool().Draw(rt, "bytes") {
+					n.Content = rapid.SliceOfN(rapid.Byte(), 0, 70).Draw(rt, "content")
+				}
+			default:
+				var children []waBinary.Node
+				for range rapid.IntRange(1, 3).Draw(rt, "children") {
+					children = append(children, node(depth-1))
+				}
+				n.Content = children
+			}
+			return n
+		}
+		n := node(3) // which a server looks at, since it knows the tag
+		n.Tag = rapid.SampledFrom([]string{"iq", "message", "receipt", "ack"}).Draw(rt, "stanza")
+		n.Attrs["id"], n.Attrs["to"] = word.Draw(rt, "id"), rapid.SampledFrom(jids).Draw(rt, "to")
+		if err := c.trySend(n); err != nil { // the server has ended the connection
+			check(t, c.device.WaitOnline(soon(t)))
+		}
+	})
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t)
+	check(t, other.device.WaitAcked(soon(t), id))
+	seen := map[wasim.ViolationKind]bool{}
+	for _, v := range w.server.Violations() {
+		seen[v.Kind] = true
+	}
+	equal(t, "kinds of violation found, at least 4", len(seen) >= 4, true)
 }

@@ -9,9 +9,8 @@ import (
 
 // usync answers a question about people: their devices, LIDs, whether they are on WhatsApp.
 func (c *conn) usync(iq *waBinary.Node, query waBinary.Node) {
-	asked, ok := query.GetOptionalChildByTag("query")
-	list, _ := query.GetOptionalChildByTag("list")
-	if !ok || len(list.GetChildren()) == 0 {
+	asked, list := child(query, "query"), child(query, "list")
+	if asked.Tag == "" || len(list.GetChildren()) == 0 {
 		c.s.violate(c.device, BadStanza, "usync without query or users")
 		c.refuse(iq, 400, "bad-request")
 		return

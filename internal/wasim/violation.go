@@ -22,6 +22,7 @@ const (
 	BadRecipients ViolationKind = "bad recipients" // a message to nobody, or to a device that isn't there
 	BadAppState   ViolationKind = "bad app state"  // MAC, LTHash, key id or version of a patch
 	BadPairing    ViolationKind = "bad pairing"    // a pairing that the client spoiled
+	Broken        ViolationKind = "simulator"      // no violation, but a fault of the simulator that a stanza laid bare
 )
 
 // Violation is something that WhatsApp would refuse.
