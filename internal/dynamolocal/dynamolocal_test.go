@@ -14,7 +14,8 @@ import (
 func TestMain(m *testing.M) { os.Exit(dynamolocal.Main(m)) }
 
 func TestWriteAndRead(t *testing.T) {
-	db := dynamolocal.Client(t)
+	var meter dynamolocal.Meter
+	db := dynamolocal.Client(t, meter.Attach)
 	dynamolocal.CreateTable(t, db, &dynamodb.CreateTableInput{
 		TableName:            aws.String("write-and-read"),
 		BillingMode:          types.BillingModePayPerRequest,
@@ -22,14 +23,9 @@ func TestWriteAndRead(t *testing.T) {
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
 	})
 	item := map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}
-	put, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{
-		TableName: aws.String("write-and-read"), Item: item, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
-	})
-	if err != nil {
+	meter.Take()
+	if _, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String("write-and-read"), Item: item}); err != nil {
 		t.Fatal(err)
-	}
-	if got := *put.ConsumedCapacity.CapacityUnits; got != 1 {
-		t.Errorf("a small put costs %v units, want 1", got)
 	}
 	got, err := db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("write-and-read"), Key: item})
 	if err != nil {
@@ -37,5 +33,8 @@ func TestWriteAndRead(t *testing.T) {
 	}
 	if got.Item["pk"] == nil {
 		t.Error("the item isn't there")
+	}
+	if got, want := meter.Take(), (dynamolocal.Usage{Read: 0.5, Write: 1, Requests: 2}); got != want {
+		t.Errorf("used %+v, want %+v", got, want)
 	}
 }
