@@ -118,14 +118,14 @@ func (t *take) perform(l line) error {
 			t.done = append(t.done, &said{id: t.id(nil), by: t.reactor(last), about: last, emoji: text})
 		}
 	case "hapus":
-		m := t.say(by, t.text(by, "Maaf salah kirim", &waE2E.ContextInfo{}))
+		m := t.say(by, t.text(by, "Maaf salah kirim", t.context()))
 		t.done = append(t.done, &said{id: t.id(by), by: by, about: m, revokes: true})
 	case "ubah":
 		now, before, _ := strings.Cut(text, " | ")
-		m := t.say(by, t.text(by, before, &waE2E.ContextInfo{}))
+		m := t.say(by, t.text(by, before, t.context()))
 		t.done = append(t.done, &said{id: t.id(by), by: by, about: m, edits: true, content: &waE2E.Message{
 			ProtocolMessage: &waE2E.ProtocolMessage{
-				Key: t.key(m), Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), EditedMessage: t.text(by, now, &waE2E.ContextInfo{}),
+				Key: t.key(m), Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), EditedMessage: t.text(by, now, t.context()),
 			},
 		}})
 	case "panggilan":

@@ -11,15 +11,36 @@ import (
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pesan/internal/wasim/media"
 )
 
 // content makes a message of a kind. Parts of the text are divided by " | ".
 func (t *take) content(by *Person, kind, text string) (*waE2E.Message, error) {
+	ctx := t.context()
+	m, err := t.fresh(by, kind, text, ctx)
+	if err == nil && proto.Size(ctx) == 0 {
+		dropContext(m)
+	}
+	return m, err
+}
+
+// dropContext takes away an empty contextInfo, which no client writes.
+func dropContext(m *waE2E.Message) {
+	m.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Message() != nil {
+			if context := f.Message().Fields().ByName("contextInfo"); context != nil {
+				v.Message().Clear(context)
+			}
+		}
+		return true
+	})
+}
+
+func (t *take) fresh(by *Person, kind, text string, ctx *waE2E.ContextInfo) (*waE2E.Message, error) {
 	parts := strings.Split(text, " | ")
 	first, rest := parts[0], parts[1:]
-	ctx := t.context()
 	switch kind {
 	case "":
 		if mentioned(text) {

@@ -27,7 +27,8 @@ func (a *Account) write(w *writer) error {
 		total += weight(i)
 	}
 	for i, c := range a.chats {
-		age := time.Duration(40*math.Pow(1.07, float64(i))) * time.Second
+		// From a minute over hours (the 50th chat) and days (the 100th) to half a year.
+		age := time.Duration(45*float64(i+1)*math.Exp(float64(i)/26)) * time.Second
 		end := a.now.Add(-age - between(w.rng, 0, age/4))
 		if err := a.fill(w, c, max(3, int(messages*weight(i)/total)), end); err != nil {
 			return err

@@ -35,7 +35,10 @@ var kin = []struct {
 }
 
 // firms talk like machines.
-var firms = []string{"Internet Lancar", "Klinik Sehat Sentosa", "Cepat Kirim", "Bank Contoh", "Toko Kain Jaya", "Apotek Waras", "Listrik Pintar", "Kedai Kopi Tepi Kali"}
+var firms = []struct{ name, theme string }{
+	{"Internet Lancar", "tagihan"}, {"Listrik Pintar", "tagihan"}, {"Klinik Sehat Sentosa", "klinik"}, {"Apotek Waras", "promo"},
+	{"Cepat Kirim", "kirim"}, {"Bank Contoh", "bank"}, {"Toko Kain Jaya", "promo"}, {"Kedai Kopi Tepi Kali", "promo"},
+}
 
 // circles are the groups, with what is talked about there and how many members they have.
 var circles = []struct {
@@ -55,15 +58,17 @@ var circles = []struct {
 }
 
 var (
-	firstNames = strings.Fields(`Adi Agus Ahmad Ajeng Andi Anisa Ardi Arif Ayu Bagas Bambang Bima Budi Cahya Citra Dani Dewi Dian Dimas Dina Dwi
-		Eka Endang Eko Fajar Farah Fitri Galih Gilang Hana Hari Hendra Ida Indah Intan Iwan Joko Kartika Lina Lukman Maya Mega Nia Ningsih Nur Nurul
-		Putra Putri Rahma Rani Ratna Reza Rini Rizki Rudi Sari Satria Siti Slamet Sri Surya Susi Taufik Tri Umi Vina Wahyu Wati Wawan Widya Yanti Yoga Yuni Yusuf Zahra`)
+	women = strings.Fields(`Ajeng Anisa Ayu Citra Dewi Dian Dina Eka Endang Farah Fitri Hana Ida Indah Intan Kartika Lina Maya Mega Nia Ningsih
+		Nurul Putri Rahma Rani Ratna Rini Siti Sri Susi Umi Vina Wati Widya Yanti Yuni Zahra`)
+	men = strings.Fields(`Adi Agus Ahmad Andi Ardi Arif Bagas Bambang Bima Budi Cahyo Dani Dimas Dwi Eko Fajar Galih Gilang Hari Hendra Iwan Joko
+		Lukman Nur Putra Reza Rizki Rudi Satria Slamet Surya Taufik Tri Wahyu Wawan Yoga Yusuf`)
 	lastNames = strings.Fields(`Anggraini Aryanto Astuti Cahyono Firmansyah Gunawan Hakim Handayani Hartono Hidayat Irawan Kurniawan Kusuma Lestari
 		Maharani Mulyani Nugroho Permana Prasetyo Pratama Purnomo Puspita Rahayu Rahman Ramadhan Safitri Saputra Setiawan Siregar Suharto Sulistyo
 		Susanto Suryani Utami Wardani Wibowo Widodo Wijaya Wulandari Yulianto`)
-	titles = []string{"Bu", "Pak", "Mas", "Mbak", "Kak", "Tante", "Om", "Bang", "Teh"}
-	tags   = []string{"", "", "", " Reseller", " Pelanggan", " Kain", " RT", " Solo", " Jogja", " Pasar Klewer", " SMA", " Kampus"}
-	marks  = []string{"", "", "", "", " ✨", " 🌷", " 🇮🇩", " ⚽", " ☕", " 🐈"}
+	herTitles = []string{"Bu", "Bu", "Mbak", "Mbak", "Kak", "Tante", "Teh", "Dik"}
+	hisTitles = []string{"Pak", "Pak", "Mas", "Mas", "Kak", "Om", "Bang", "Dik"}
+	tags      = []string{"", "", "", " Reseller", " Pelanggan", " Kain", " RT", " Solo", " Jogja", " Pasar Klewer", " SMA", " Kampus"}
+	marks     = []string{"", "", "", "", " ✨", " 🌷", " 🇮🇩", " ⚽", " ☕", " 🐈"}
 )
 
 func owner() *Person {
@@ -91,18 +96,16 @@ func (a *Account) cast(rng *rand.Rand) {
 			LID:   types.NewJID(unique("1", 14), types.HiddenUserServer),
 			lower: rng.IntN(3) == 0, long: rng.IntN(6) == 0,
 		}
-		first := pick(rng, firstNames)
-		p.PushName = first + pick(rng, marks)
+		names, titles := women, herTitles
 		if rng.IntN(2) == 0 {
-			p.PushName = first + " " + pick(rng, lastNames)
+			names, titles = men, hisTitles
 		}
-		if rng.IntN(12) == 0 {
-			p.PushName = ""
+		first, last := pick(rng, names), pick(rng, lastNames)
+		p.PushName = pick(rng, []string{first + pick(rng, marks), first + " " + last, strings.ToLower(first), ""})
+		if p.PushName == "" && rng.IntN(3) > 0 {
+			p.PushName = first
 		}
-		p.Name = pick(rng, titles) + " " + first + pick(rng, tags)
-		if rng.IntN(2) == 0 {
-			p.Name = first + " " + pick(rng, lastNames)
-		}
+		p.Name = pick(rng, []string{first + " " + last, pick(rng, titles) + " " + first + pick(rng, tags)})
 		a.People = append(a.People, p)
 		return p
 	}
@@ -113,7 +116,7 @@ func (a *Account) cast(rng *rand.Rand) {
 		case i < len(kin):
 			p.Name, p.PushName, c.themes = kin[i].name, kin[i].push, kin[i].themes
 		case firm < len(firms):
-			p.Name, p.PushName, p.Business, c.themes = "", firms[firm], true, []string{"bisnis"}
+			p.Name, p.PushName, p.Business, c.themes = "", firms[firm].name, true, []string{firms[firm].theme}
 		case i >= privateChats-lidChats:
 			c.jid, c.byLID = p.LID, true
 			p.HidesPN = i >= privateChats-hiddenChats

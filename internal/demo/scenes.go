@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -86,7 +87,9 @@ var (
 		"hari":   {"Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu"},
 		"kereta": {"Prameks", "Argo Dwipangga", "Lodaya", "Senja Utama", "Gajayana"},
 		"kota":   places,
-		"nama":   firstNames,
+		"nama":   slices.Concat(women, men),
+		"wanita": women,
+		"pria":   men,
 	}
 	placeholder = regexp.MustCompile(`\{([a-z]+)\d?\}`)
 )
