@@ -31,13 +31,18 @@ const (
 	slowestPoll = 250 * time.Millisecond
 )
 
-// pendingIn says that a command goes on.
-const pendingIn = "Perintah masih diproses; hasilnya akan tercatat di getReportApi."
-
-// pendingResults are the results of a call whose command goes on.
-type pendingResults struct {
+// pending are the results of a call whose command goes on.
+type pending struct {
 	Message   string `json:"message"`
 	CommandID string `json:"commandId"`
+}
+
+func (c *call) pending(r chat.CommandRecord) pending {
+	message := "Perintah masih diproses; hasilnya akan tercatat di getReportApi."
+	if prefersEnglish(c.request.header("Accept-Language")) {
+		message = "The command is still being carried out; how it ends will stand in getReportApi."
+	}
+	return pending{message, r.ID}
 }
 
 // connected returns DEVICE_NOT_CONNECTED unless the account's device can take commands.

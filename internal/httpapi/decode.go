@@ -168,7 +168,7 @@ func decodeMultipart(body []byte, boundary string) (params, bool) {
 	}
 	var p params
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for range maxParams {
+	for range maxParams + 1 {
 		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			return p, true

@@ -64,8 +64,8 @@ var failures = map[chat.Code]failure{
 		"The device was not found."},
 	chat.CommandNotFound: {404, "Perintah tidak ditemukan.",
 		"The command was not found."},
-	chat.DeviceNotConnected: {409, "Perangkat tidak terhubung ke WhatsApp.",
-		"The device is not connected to WhatsApp."},
+	chat.DeviceNotConnected: {409, "Perangkat tidak terhubung ke WhatsApp; lihat getState.",
+		"The device is not connected to WhatsApp; see getState."},
 	chat.IdempotencyConflict: {409, "Idempotency-Key ini sudah dipakai untuk perintah lain.",
 		"This Idempotency-Key was used for a different command."},
 	chat.WhatsAppRejected: {502, "WhatsApp menolak perintah ini: {}.",
@@ -107,7 +107,7 @@ func prefersEnglish(header string) bool {
 				english = quality
 			}
 		case "id", "in":
-			if quality > indonesian && quality >= english {
+			if quality > indonesian && quality > english {
 				indonesian = quality
 			}
 		}

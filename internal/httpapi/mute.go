@@ -78,7 +78,7 @@ func onChat(chats chat.ChatReader, o Commander, kind chat.CommandKind, results f
 			}
 			answer.Code, answer.Results = http.StatusOK, results(c.target)
 			if r.State == chat.CommandPending {
-				answer.Code, answer.Results = http.StatusAccepted, pendingResults{pendingIn, r.ID}
+				answer.Code, answer.Results = http.StatusAccepted, c.pending(r)
 			}
 			c.json(answer)
 			return answer.Code, nil

@@ -75,7 +75,7 @@ func (o Commander) turn(ctx context.Context, c *call, a chat.Account, accounts A
 	}
 	answer := serviceAnswer{http.StatusOK, done{message}}
 	if r.State == chat.CommandPending {
-		answer = serviceAnswer{http.StatusAccepted, pendingResults{pendingIn, r.ID}}
+		answer = serviceAnswer{http.StatusAccepted, c.pending(r)}
 	}
 	c.json(answer)
 	return answer.Code, nil

@@ -1,0 +1,197 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"image/png"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// goldens are calls whose whole answer is kept in testdata, in the file of this name. KEY stands for Toko's key.
+var goldens = []struct {
+	name   string
+	before func(w *world)
+	ask    ask
+	status int
+}{
+	{name: "getChats", ask: ask{method: "GET", endpoint: "getChats", body: `"apiKey='KEY'"`}},
+	{name: "getChats.empty", ask: ask{endpoint: "getChats", body: "apiKey=KEY&type=newsletter"}},
+	{name: "getChats.off", before: turnedOff, ask: ask{method: "GET", endpoint: "getChats", query: "apiKey=KEY&pinned=true"}},
+	{name: "getChatById", ask: ask{endpoint: "getChatById", body: `"apiKey='KEY'&phone='0812-3456-7890'"`}},
+	{name: "getChatById.lid", ask: ask{endpoint: "getChatById", body: "apiKey=KEY&phone=" + string(lid)}},
+	{name: "getChatById.group", ask: ask{method: "GET", endpoint: "getChatById", query: "apiKey=KEY&phone=" + string(family)}},
+	{name: "getChatById.unknown", ask: ask{endpoint: "getChatById", body: "apiKey=KEY&phone=0811111111"}, status: 404},
+	{name: "fetchMessageById", ask: ask{endpoint: "fetchMessageById", body: `"apiKey='KEY'&limit='100'&phone='6281234567890'"`}},
+	{name: "fetchMessageById.group", ask: ask{endpoint: "fetchMessageById", body: `{"apiKey":"KEY","limit":2,"phone":"` + string(family) + `"}`}},
+	{name: "clearMessageById", ask: ask{endpoint: "clearMessageById", body: "apiKey=KEY&phone=0812-3456-7890"}},
+	{name: "muteChat", ask: ask{endpoint: "muteChat", body: `"apiKey='KEY'&phone='0812-3456-7890'&second='50'"`}},
+	{name: "muteChat.forever", ask: ask{endpoint: "muteChat", body: "apiKey=KEY&second=&phone=" + string(family)}},
+	{name: "muteChat.pending", before: silentQueue, ask: ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890&second=50",
+		header: map[string]string{"Idempotency-Key": "order-7"}}, status: 202},
+	{name: "muteChat.rejected", before: refusing, ask: ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890",
+		header: map[string]string{"Accept-Language": "en"}}, status: 502},
+	{name: "muteChat.off", before: turnedOff, ask: ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890"}, status: 409},
+	{name: "unmuteChat", ask: ask{endpoint: "unmuteChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "clearMessageById.pending", before: silentQueue, ask: ask{endpoint: "clearMessageById", body: "apiKey=KEY&phone=081234567890",
+		header: map[string]string{"Idempotency-Key": "order-8"}}, status: 202},
+	{name: "getReportApi", before: withReports, ask: ask{method: "GET", endpoint: "getReportApi", header: map[string]string{"X-Api-Key": "KEY"}}},
+	{name: "clearReportApi", before: withReports, ask: ask{endpoint: "clearReportApi", body: `"all='all'&apiKey='KEY'"`}},
+	{name: "serviceStart", before: unlinked, ask: ask{method: "GET", endpoint: "serviceStart", body: "apiKey=KEY"}},
+	{name: "serviceStart.linked", ask: ask{endpoint: "serviceStart", body: "apiKey=KEY"}},
+	{name: "serviceDestroy", ask: ask{method: "GET", endpoint: "serviceDestroy", body: "apiKey=KEY"}},
+	{name: "getQR", before: scanning, ask: ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}},
+	{name: "getQR.code", before: pairing, ask: ask{endpoint: "getQR", body: "apiKey=KEY&phone=0812-3456-7890"}},
+	{name: "getQR.connected", ask: ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}},
+	{name: "getQR.off", before: turnedOff, ask: ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}, status: 409},
+	{name: "getState", before: syncing, ask: ask{method: "GET", endpoint: "getState", header: map[string]string{"Authorization": "Bearer KEY"}}},
+	{name: "getState.loggedout", before: loggedOut, ask: ask{method: "GET", endpoint: "getState", header: map[string]string{"Authorization": "Bearer KEY"}}},
+	{name: "addDevice", ask: ask{endpoint: "addDevice", body: "name=Cabang+Timur&secret=" + secret}},
+	{name: "editDevice", ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&name=Pusat&secret=" + secret}},
+	{name: "listDevice", ask: ask{method: "GET", endpoint: "listDevice", body: "secret=" + secret}},
+	{name: "deleteDevice", ask: ask{endpoint: "deleteDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&secret=" + secret}},
+	{name: "deleteDevice.pending", before: silentQueue, ask: ask{endpoint: "deleteDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&secret=" + secret,
+		header: map[string]string{"Idempotency-Key": "order-9"}}, status: 202},
+	{name: "changeApiKey", ask: ask{endpoint: "changeApiKey", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&secret=" + secret}},
+	{name: "error.indonesian", ask: ask{endpoint: "getChats", body: "apiKey=pk_x"}, status: 401},
+	{name: "error.english", ask: ask{endpoint: "getChats", body: "apiKey=KEY&unread=maybe", header: map[string]string{"Accept-Language": "en-US,en;q=0.9"}}, status: 400},
+}
+
+func turnedOff(w *world) { w.change(func(a *chat.Account) { a.On, a.State = false, chat.ServiceOff }) }
+
+func loggedOut(w *world) {
+	w.change(func(a *chat.Account) { a.State, a.Reason, a.JID, a.PushName = chat.ServiceOff, "LOGGED_OUT", "", "" })
+}
+
+func unlinked(w *world) {
+	w.change(func(a *chat.Account) { a.On, a.State, a.JID, a.AsOf = false, chat.ServiceOff, "", time.Time{} })
+}
+
+func scanning(w *world) {
+	w.change(func(a *chat.Account) {
+		a.State, a.JID, a.QR, a.CodeExpires = chat.ServiceScan, "", qrText, noon.Add(20*time.Second)
+	})
+}
+
+// qrText is as long as WhatsApp's.
+var qrText = "https://wa.me/settings/linked_devices#2@" + strings.Repeat("Qr7/+cD9", 28) + ",1"
+
+// pairing has a host that makes a pairing code.
+func pairing(w *world) {
+	scanning(w)
+	w.onSend(func(ctx context.Context, c chat.Command) error {
+		w.change(func(a *chat.Account) { a.QR, a.PairingCode, a.CodeExpires = "", "ABCD-EFGH", noon.Add(3*time.Minute) })
+		return w.end(ctx, c, nil)
+	})
+}
+
+func syncing(w *world) {
+	w.change(func(a *chat.Account) { a.Sync = &chat.Sync{Percent: 40, Chats: 120, Messages: 3000} })
+}
+
+// silentQueue takes commands, and nobody carries them out.
+func silentQueue(w *world) {
+	w.commander.Wait = 20 * time.Millisecond
+	w.onSend(func(context.Context, chat.Command) error { return nil })
+}
+
+func refusing(w *world) {
+	w.onSend(func(ctx context.Context, c chat.Command) error {
+		return w.end(ctx, c, &chat.Error{Code: chat.WhatsAppRejected, Message: "409 conflict"})
+	})
+}
+
+func withReports(w *world) {
+	at := noon
+	for i, r := range []chat.Report{
+		{Endpoint: "getChats", Status: 400, Error: chat.InvalidLimit},
+		{Endpoint: "muteChat", Target: "6281234567890", Status: 200, CommandID: "c1", Command: chat.CommandDone, EndedAt: noon.Add(time.Second)},
+		{Endpoint: "unmuteChat", Target: string(family), Status: 502, Error: chat.WhatsAppRejected, CommandID: "c2", Command: chat.CommandFailed,
+			EndedAt: noon.Add(2 * time.Second)},
+		{Endpoint: "clearMessageById", Target: "6281234567890", Status: 202, CommandID: "c3", Command: chat.CommandPending},
+	} {
+		at = at.Add(time.Second)
+		r.ID, r.Account, r.At = "01JNGKX0T0CCCCCCCCCCCCCCC"+string(rune('0'+i)), w.toko.ID, at
+		w.must("add report", w.db.AddReport(w.Context(), r))
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for _, g := range goldens {
+		for name, call := range transports {
+			t.Run(g.name+"/"+name, func(t *testing.T) {
+				w := newWorld(t)
+				w.seed()
+				if g.before != nil {
+					g.before(w)
+				}
+				got := call(w, w.fill(g.ask))
+				if status := got.status; status != max(g.status, 200) {
+					t.Errorf("status %d: %s", status, got.body)
+				}
+				if got.header.Get("Content-Type") != "application/json" || got.header.Get("Cache-Control") != "no-store" {
+					t.Errorf("headers %v", got.header)
+				}
+				w.compare(filepath.Join("testdata", g.name+".json"), w.normal(got.body))
+			})
+		}
+	}
+}
+
+// fill puts Toko's key into a call.
+func (w *world) fill(a ask) ask {
+	a.body, a.query = strings.ReplaceAll(a.body, "KEY", w.tokoKey), strings.ReplaceAll(a.query, "KEY", w.tokoKey)
+	header := make(map[string]string)
+	for name, value := range a.header {
+		header[name] = strings.ReplaceAll(value, "KEY", w.tokoKey)
+	}
+	a.header = header
+	return a
+}
+
+var (
+	dataURI = regexp.MustCompile(`data:image/png;base64,[A-Za-z0-9+/=]+`)
+	noonID  = regexp.MustCompile(`01KJMMA2G0[0-9A-Z]{16}`) // a ULID made at noon
+	someKey = regexp.MustCompile(`pk_[0-9A-Z]{26}_[a-z2-7]{52}`)
+)
+
+// normal makes an answer comparable: an image is checked for being one, and keys are checked for their form.
+func (w *world) normal(body []byte) []byte {
+	body = dataURI.ReplaceAllFunc(body, func(uri []byte) []byte {
+		data, err := base64.StdEncoding.DecodeString(string(uri[len("data:image/png;base64,"):]))
+		w.must("decode image", err)
+		if image, err := png.Decode(bytes.NewReader(data)); err != nil || image.Bounds().Dx() < 300 {
+			w.Errorf("image: %v", err)
+		}
+		return []byte("data:image/png;base64,PNG")
+	})
+	return noonID.ReplaceAll(someKey.ReplaceAll(body, []byte("KEY")), []byte("ID"))
+}
+
+func (w *world) compare(file string, got []byte) {
+	w.Helper()
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, got, "", "  "); err != nil {
+		w.Fatalf("%s: %v", got, err)
+	}
+	pretty.WriteByte('\n')
+	if *update {
+		w.must("write", os.WriteFile(file, pretty.Bytes(), 0o666))
+	}
+	want, err := os.ReadFile(file)
+	w.must("read", err)
+	if !bytes.Equal(pretty.Bytes(), want) {
+		w.Errorf("%s:\n got %s\nwant %s", file, pretty.Bytes(), want)
+	}
+}
