@@ -29,6 +29,8 @@ type Chat struct {
 	Contact  Register[string]          `json:"con,omitzero"` // the address book's name
 	PushName Register[string]          `json:"psh,omitzero"`
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
+	Admins   map[JID]bool              `json:"adm,omitempty"` // who ever was one: their revokes count, also of others' messages
+	Disputed map[string]bool           `json:"dis,omitempty"` // ids of messages that somebody else has revoked, not known as an admin
 
 	Mute         Register[int64] `json:"mut,omitzero"` // end in ms since 1970; MutedForEver; 0: not muted
 	Pin          Register[int64] `json:"pin,omitzero"` // when it was pinned, as WhatsApp gives it; 0: not pinned
@@ -86,14 +88,19 @@ func (c *Chat) Lists(v MessageView, now time.Time) bool {
 // Join adds what o knows of the same chat; Last stays, since it belongs to the messages. It commutes, associates, and
 // repeating it changes nothing.
 func (c *Chat) Join(o Chat) {
-	if o.LID != "" {
-		c.LID = o.LID
-	}
+	c.LID = max(c.LID, o.LID) // a number that was given to somebody else may have had two
 	joinRegisters(&c.Fields, o.Fields)
 	c.Subject.Join(o.Subject)
 	c.Contact.Join(o.Contact)
 	c.PushName.Join(o.PushName)
 	joinRegisters(&c.Members, o.Members)
+	joinSet(&c.Admins, o.Admins)
+	for jid, rank := range o.Members {
+		if rank.Value == RankAdmin || rank.Value == RankSuperAdmin {
+			joinSet(&c.Admins, map[JID]bool{jid: true})
+		}
+	}
+	joinSet(&c.Disputed, o.Disputed)
 	c.Mute.Join(o.Mute)
 	c.Pin.Join(o.Pin)
 	c.Archived.Join(o.Archived)
@@ -135,5 +142,9 @@ func (c *Chat) rename(from, to JID) {
 	if r, ok := c.Members[from]; ok {
 		delete(c.Members, from)
 		joinRegisters(&c.Members, map[JID]Register[Rank]{to: r})
+	}
+	if c.Admins[from] {
+		delete(c.Admins, from)
+		c.Admins[to] = true
 	}
 }

@@ -2,7 +2,6 @@ package chat
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 )
 
@@ -93,18 +92,18 @@ func earliest(a, b int64) int64 {
 // known tells whether the message itself has come, not only what concerns it.
 func (c Content) known() bool { return c.Time != 0 }
 
-// wins tells whether c stays where two contents claim one id. The earlier does, so nobody replaces a message by sending
-// another under its id. At the same time it is mostly the same message under the two addresses of its sender; the phone
-// number is kept.
+// wins tells whether c stays where two contents claim one id. One that says something takes the place of one that
+// couldn't be decrypted at first. Else the earlier stays, so nobody replaces a message by sending another under its id.
+// At the same time it is mostly the same message under the two addresses of its sender; the phone number is kept.
 func (c Content) wins(o Content) bool {
 	if !o.known() || !c.known() {
 		return c.known()
 	}
 	return cmp.Or(
+		-compareBool(c.Message != "", o.Message != ""),
 		cmp.Compare(c.Time, o.Time),
 		-compareBool(c.Sender.IsPN(), o.Sender.IsPN()),
 		cmp.Compare(c.Sender, o.Sender),
-		-compareBool(c.Message != "", o.Message != ""), // a message that couldn't be decrypted at first
 		cmp.Compare(c.Order, o.Order),
 		cmp.Compare(text(c), text(o)),
 	) <= 0
@@ -120,15 +119,14 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// Join adds what o knows of the same message. It commutes, associates, and repeating it changes nothing.
+// Join adds what o knows of the same message. It commutes, associates, and repeating it changes nothing. It may change
+// m's maps.
 func (m *Message) Join(o Message) {
 	if !m.Content.wins(o.Content) {
 		m.Content = o.Content
 	}
 	joinRegisters(&m.Edits, o.Edits)
-	if len(o.Revoked) > 0 {
-		m.Revoked = cloneInto(m.Revoked, o.Revoked)
-	}
+	joinSet(&m.Revoked, o.Revoked)
 	m.Status = max(m.Status, o.Status)
 	for jid, receipt := range o.Receipts {
 		if m.Receipts == nil {
@@ -140,15 +138,6 @@ func (m *Message) Join(o Message) {
 	m.Starred.Join(o.Starred)
 	m.ReadHere = m.ReadHere || o.ReadHere
 	m.Gone = m.Gone || o.Gone
-}
-
-func cloneInto(into, from map[JID]bool) map[JID]bool {
-	into = maps.Clone(into)
-	if into == nil {
-		into = make(map[JID]bool, len(from))
-	}
-	maps.Copy(into, from)
-	return into
 }
 
 // before orders messages as a conversation shows them.

@@ -55,7 +55,21 @@ func (p *Projector) apply(ctx context.Context, account string, c Change) error {
 	if c.empty() {
 		return nil
 	}
-	return p.store.Update(ctx, account, jid, c.ids(), func(t *Thread) error { return t.Apply(c, p.now()) })
+	return p.update(ctx, account, jid, c)
+}
+
+func (p *Projector) update(ctx context.Context, account string, jid JID, c Change) error {
+	var again Change
+	needed := false
+	err := p.store.Update(ctx, account, jid, c.ids(), func(t *Thread) error {
+		err := t.Apply(c, p.now())
+		again, needed = t.review(c)
+		return err
+	})
+	if err != nil || !needed {
+		return err
+	}
+	return p.store.Update(ctx, account, jid, again.ids(), func(t *Thread) error { return t.Apply(again, p.now()) })
 }
 
 func (p *Projector) turn(account string) *sync.Mutex {
@@ -103,7 +117,7 @@ func (p *Projector) link(ctx context.Context, account string, pn, lid JID) error
 			return fmt.Errorf("link addresses: %w", err)
 		}
 		c := Change{Chat: lid, Alt: pn, State: state, Messages: messages}
-		if err := p.store.Update(ctx, account, pn, c.ids(), func(t *Thread) error { return t.Apply(c, p.now()) }); err != nil {
+		if err := p.update(ctx, account, pn, c); err != nil {
 			return fmt.Errorf("link addresses: %w", err)
 		}
 		if cursor = next; cursor == "" {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -38,10 +39,13 @@ type Register[T comparable] struct {
 // Set tells whether the register holds a value.
 func (r Register[T]) Set() bool { return r.At != 0 }
 
-// Join keeps the later value. Of two values with the same time the one with the greater JSON text stays, so that the
-// order of joins doesn't matter.
+// Join keeps the later value. Of two values with the same time the order of joins must not matter: the zero value, which
+// is a mute, a name or a reaction that isn't, gives way, and else the one with the greater JSON text stays.
 func (r *Register[T]) Join(o Register[T]) {
-	if o.At > r.At || o.At == r.At && o.Value != r.Value && text(o.Value) > text(r.Value) {
+	var zero T
+	switch {
+	case o.At < r.At, o.At == r.At && (o.Value == r.Value || o.Value == zero):
+	case o.At > r.At, r.Value == zero, text(o.Value) > text(r.Value):
 		*r = o
 	}
 }
@@ -61,6 +65,14 @@ func joinRegisters[K comparable, T comparable](into *map[K]Register[T], from map
 		r.Join(o)
 		(*into)[k] = r
 	}
+}
+
+// joinSet adds from to a set.
+func joinSet[K comparable](into *map[K]bool, from map[K]bool) {
+	if len(from) > 0 && *into == nil {
+		*into = make(map[K]bool, len(from))
+	}
+	maps.Copy(*into, from)
 }
 
 // Range covers the messages of a chat up to a moment: those before Through, and at Through those named by IDs, or all

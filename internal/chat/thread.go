@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Change is what one event tells: a partial state of a chat, and of some of its messages. Projecting it is joining it.
+// Change is what one event tells: a partial state of a chat, and of some of its messages. Projecting it is joining it. In
+// a private chat it names the other person by Chat or Alt only, and everywhere the account itself by its phone number.
 type Change struct {
 	Chat     JID // either address of a person, or the JID of a group, newsletter or broadcast
 	Alt      JID // the person's other address, where the event gives it
@@ -32,7 +33,8 @@ func (c Change) ids() []string {
 type Thread struct {
 	Chat     Chat
 	Messages map[string]*Message // by id, those asked for that are stored
-	// Newest finds the newest stored message that shows accepts, among those not in Messages; nil when there is none.
+	// Newest finds the newest stored message that shows accepts, among those not in Messages; nil when there is none. The
+	// views that shows gets have no document.
 	Newest func(shows func(MessageView) bool) (*Message, error)
 
 	Changed map[string]*Message // what Apply leaves to be stored
@@ -47,8 +49,11 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 	}
 	t.learnLID(c)
 	state := c.State
-	state.Members = maps.Clone(state.Members)
+	state.Members, state.Admins = maps.Clone(state.Members), maps.Clone(state.Admins)
 	t.readdress(c, state.rename)
+	if c.Chat != t.Chat.JID {
+		state.Unread.aside()
+	}
 	t.Chat.Join(state)
 	for _, m := range c.Messages {
 		t.readdress(c, m.rename)
@@ -77,46 +82,60 @@ func (t *Thread) readdress(c Change, rename func(from, to JID)) {
 func (t *Thread) learnLID(c Change) {
 	for _, jid := range []JID{c.Chat, c.Alt} {
 		if jid.IsLID() && t.Chat.JID.IsPN() {
-			t.Chat.LID = jid
+			t.Chat.LID = max(t.Chat.LID, jid)
 		}
 	}
 }
 
 func (t *Thread) join(o Message) {
-	m := t.Messages[o.ID]
+	m, before := t.Messages[o.ID], Content{}
 	if m == nil {
+		if t.Chat.Disputed[o.ID] && reflect.DeepEqual(o, Message{ID: o.ID}) { // a review of what isn't there any more
+			t.Chat.Disputed = without(t.Chat.Disputed, o.ID)
+			return
+		}
 		m = &Message{ID: o.ID}
-	} else if old := *m; true {
-		m = &old // loaded messages stay as they were, for adapters that compare
+	} else {
+		before = m.Content
+		m = &Message{}
+		*m = *t.Messages[o.ID] // loaded messages stay as they were, for adapters that compare
 		m.unshare()
 	}
 	m.Join(o)
+	t.seen(o.Content)
 	if m.Content.known() {
 		if m.Gone {
 			m.forget()
 		}
-		t.count(m)
+		t.count(m, before)
 		if t.Chat.Cleared.Covers(m.Content.Time, m.ID) || t.Chat.Deleted.Covers(m.Content.Time, m.ID) {
 			return // hidden for good: whatever is stored of it is pruned
 		}
 	}
-	if t.Chat.revokes(m) {
-		m.forget()
-	}
+	t.judge(m)
 	if t.Messages == nil {
 		t.Messages = make(map[string]*Message)
 	}
 	t.Messages[m.ID], t.Changed[m.ID] = m, m
 }
 
-// count brings the chat's figures up to date with a message.
-func (t *Thread) count(m *Message) {
+// seen moves the chat's times on with a content, even if another stands under its id.
+func (t *Thread) seen(c Content) {
+	t.Chat.Activity = max(t.Chat.Activity, c.Time)
+	if !c.FromMe {
+		t.Chat.Received = max(t.Chat.Received, c.Time)
+	}
+}
+
+// count brings the chat's unread count up to date with a message, whose content was another before.
+func (t *Thread) count(m *Message, before Content) {
 	c := &t.Chat
-	c.Activity = max(c.Activity, m.Content.Time)
+	if before.known() && before.Time != m.Content.Time {
+		c.Unread.remove(stampOf(&Message{ID: m.ID, Content: before}))
+	}
 	if m.Content.FromMe {
 		return
 	}
-	c.Received = max(c.Received, m.Content.Time)
 	if m.ReadHere {
 		c.Read.Join(RangeOf(m.Content.Time, m.ID))
 	}
@@ -127,20 +146,51 @@ func (t *Thread) count(m *Message) {
 	}
 }
 
+// judge lets a revoke take effect, or notes that it would if who revoked turned out to be an admin.
+func (t *Thread) judge(m *Message) {
+	c := &t.Chat
+	switch {
+	case len(m.Revoked) == 0 || !m.Content.known():
+	case c.revokes(m):
+		m.forget()
+		c.Disputed = without(c.Disputed, m.ID)
+	case c.JID.Kind() == Group && len(c.Disputed) < maxDisputed:
+		joinSet(&c.Disputed, map[string]bool{m.ID: true})
+	}
+}
+
+// maxDisputed bounds what a member who revokes at random can make a chat remember; the revoke of an admin who is known
+// as such only later may be missed then.
+const maxDisputed = 64
+
+// review is what to apply after c: if c tells of admins, all messages in dispute are looked at again.
+func (t *Thread) review(c Change) (again Change, needed bool) {
+	if len(t.Chat.Disputed) == 0 || len(c.State.Members) == 0 {
+		return Change{}, false
+	}
+	again = Change{Chat: t.Chat.JID}
+	for id := range t.Chat.Disputed {
+		again.Messages = append(again.Messages, Message{ID: id})
+	}
+	return again, true
+}
+
+func without(set map[string]bool, id string) map[string]bool {
+	if !set[id] {
+		return set
+	}
+	if set = maps.Clone(set); len(set) == 1 {
+		return nil
+	}
+	delete(set, id)
+	return set
+}
+
 // revokes tells whether somebody who may has revoked the message: its sender or, in a group, an admin.
 func (c *Chat) revokes(m *Message) bool {
 	for by := range m.Revoked {
-		if !m.Content.known() {
-			continue
-		}
-		if by == m.Content.Sender {
+		if m.Content.known() && (by == m.Content.Sender || c.JID.Kind() == Group && c.Admins[by]) {
 			return true
-		}
-		if c.JID.Kind() == Group {
-			rank, known := c.Members[by]
-			if !known && len(c.Members) == 0 || rank.Value == RankAdmin || rank.Value == RankSuperAdmin {
-				return true
-			}
 		}
 	}
 	return false
@@ -158,9 +208,9 @@ func (t *Thread) findLast(now time.Time) error {
 	last := &Message{ID: t.Chat.Last.ID, Content: Content{Time: t.Chat.Last.Time, Order: t.Chat.Last.Order}}
 	_, loaded := t.Messages[last.ID]
 	switch {
-	case newest != nil && (last.ID == "" || newest.ID == last.ID || last.before(newest)):
+	case last.ID == "" || newest != nil && !newest.before(last):
 		t.setLast(newest)
-	case last.ID != "" && (loaded || t.Chat.hidesLast(now)):
+	case loaded || t.Chat.hidesLast(now):
 		other, err := t.Newest(shows)
 		if err != nil {
 			return err
@@ -218,9 +268,12 @@ func (m *Message) unshare() {
 	m.Receipts, m.Reactions = maps.Clone(m.Receipts), maps.Clone(m.Reactions)
 }
 
-// forget drops what a revoked or deleted message said; who said it and when stays.
+// forget drops what a revoked or deleted message said; who said it and when stays, and that it said something.
 func (m *Message) forget() {
 	c := &m.Content
-	c.Body, c.Message, c.Quoted, c.Mentions, c.Info = "", "", "", nil, ""
+	if c.Message != "" {
+		c.Message = "{}"
+	}
+	c.Body, c.Quoted, c.Mentions, c.Info = "", "", nil, ""
 	m.Edits, m.Reactions = nil, nil
 }

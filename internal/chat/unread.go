@@ -13,8 +13,36 @@ type Unread struct {
 	Count    int    `json:"n,omitempty"` // as a history sync told
 	Mentions int    `json:"m,omitempty"`
 	At       int64  `json:"t,omitempty"` // seconds: messages at or before it are in Count, or were read
-	Since    stamps `json:"s,omitzero"`  // messages after At
+	Other    base   `json:"o,omitzero"`  // the same of a person's other address, where the history has both as chats
+	Since    stamps `json:"s,omitzero"`  // messages after both
 }
+
+// base is what a history sync told of one address.
+type base struct {
+	Count    int   `json:"n,omitempty"`
+	Mentions int   `json:"m,omitempty"`
+	At       int64 `json:"t,omitempty"`
+}
+
+func (b base) join(o base) base {
+	if cmp.Or(cmp.Compare(o.At, b.At), cmp.Compare(o.Count, b.Count), cmp.Compare(o.Mentions, b.Mentions)) > 0 {
+		return o
+	}
+	return b
+}
+
+func (u *Unread) main() base { return base{u.Count, u.Mentions, u.At} }
+
+func (u *Unread) setMain(b base) { u.Count, u.Mentions, u.At = b.Count, b.Mentions, b.At }
+
+// aside makes what was told of a chat that of its person's other address.
+func (u *Unread) aside() {
+	u.Other = u.Other.join(u.main())
+	u.setMain(base{})
+}
+
+// counted is the time up to which messages needn't be counted.
+func (u *Unread) counted() int64 { return max(u.At, u.Other.At) }
 
 // maxStamps bounds the size of Since. Beyond it the older half moves into Count, and from then on a message that comes
 // later than the newest of them but is older isn't counted.
@@ -39,11 +67,14 @@ func (s stamp) compare(o stamp) int {
 
 // add counts a message, once.
 func (u *Unread) add(s stamp) {
-	if s.time <= u.At {
+	if s.time <= u.counted() {
 		return
 	}
-	if i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare); !found {
-		u.Since = slices.Insert(slices.Clone(u.Since), i, s)
+	i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare)
+	if u.Since = slices.Clone(u.Since); found {
+		u.Since[i] = s
+	} else {
+		u.Since = slices.Insert(u.Since, i, s)
 	}
 	u.fold()
 }
@@ -75,13 +106,15 @@ func (u *Unread) fold() {
 
 // join adds what o counted.
 func (u *Unread) join(o Unread) {
-	if cmp.Or(cmp.Compare(o.At, u.At), cmp.Compare(o.Count, u.Count), cmp.Compare(o.Mentions, u.Mentions)) > 0 {
-		u.Count, u.Mentions, u.At = o.Count, o.Mentions, o.At
+	if len(o.Since) == 0 && o.main() == (base{}) && o.Other == (base{}) {
+		return
 	}
+	u.setMain(u.main().join(o.main()))
+	u.Other = u.Other.join(o.Other)
 	both := slices.Concat(u.Since, o.Since)
-	slices.SortFunc(both, stamp.compare)
+	slices.SortStableFunc(both, func(a, b stamp) int { return cmp.Or(a.compare(b), -compareBool(a.mention, b.mention)) })
 	both = slices.CompactFunc(both, func(a, b stamp) bool { return a.compare(b) == 0 })
-	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.At })
+	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.counted() })
 	u.fold()
 }
 
@@ -90,6 +123,9 @@ func (u *Unread) settle(through int64, covered func(time int64, id uint32) bool)
 	if through >= u.At {
 		u.Count, u.Mentions = 0, 0
 	}
+	if through >= u.Other.At {
+		u.Other.Count, u.Other.Mentions = 0, 0
+	}
 	if slices.ContainsFunc(u.Since, func(s stamp) bool { return covered(s.time, s.id) }) {
 		u.Since = slices.DeleteFunc(slices.Clone(u.Since), func(s stamp) bool { return covered(s.time, s.id) })
 	}
@@ -97,7 +133,7 @@ func (u *Unread) settle(through int64, covered func(time int64, id uint32) bool)
 
 // total is the number of unread messages, and how many of them mention the account.
 func (u Unread) total() (messages, mentions int) {
-	messages, mentions = u.Count+len(u.Since), u.Mentions
+	messages, mentions = u.Count+u.Other.Count+len(u.Since), u.Mentions+u.Other.Mentions
 	for _, s := range u.Since {
 		if s.mention {
 			mentions++

@@ -122,4 +122,6 @@ func exported(t *testing.T, ctx context.Context, store chat.ChatStore, account s
 	}
 }
 
+func now() time.Time { return noon }
+
 func at(second int64) time.Time { return time.Unix(start+second, 0) }

@@ -71,3 +71,7 @@ func TestQueue(t *testing.T) {
 		}
 	})
 }
+
+func TestProjection(t *testing.T) {
+	porttest.Projection(t, opens(func(db *DB) chat.ChatStore { return db }))
+}
