@@ -1,6 +1,6 @@
 // Package demo is a person's WhatsApp account to look at: Sari Wulandari of Solo, who sells batik, with her family, friends,
-// customers and groups. Inbox makes the whole account as data, the same for the same seed; Move brings it into a simulated
-// WhatsApp; World.Traffic lets its people go on talking.
+// customers and groups. Inbox makes the whole account as data, the same for the same seed; NewWorld brings it into a
+// simulated WhatsApp; World.Traffic lets its people go on talking.
 //
 // Nobody in it exists. Phone numbers begin with 0890 to 0894, which no operator in Indonesia has; bank accounts, places,
 // links (under contoh.id) and file contents are made up.
@@ -57,13 +57,19 @@ type Group struct {
 	Created time.Time
 }
 
-// Inbox makes the account of a seed. Times are relative to now: the newest message is some seconds old, the oldest two years.
-func Inbox(seed uint64, now time.Time) (*Account, error) {
+// Inbox makes the account of a seed, with 200 chats and some 5,000 messages. Times are relative to now: the newest message
+// is a minute old, the oldest ones a year.
+func Inbox(seed uint64, now time.Time) (*Account, error) { return InboxOf(seed, now, 200, 5000) }
+
+// InboxOf is an Inbox with another number of chats, at least 50, and about so many messages.
+func InboxOf(seed uint64, now time.Time, chats, messages int) (*Account, error) {
+	if chats < 50 {
+		return nil, fmt.Errorf("an inbox of %d chats is too small", chats)
+	}
 	rng := rand.New(rand.NewPCG(seed, 0x6d656c617469))
 	a := &Account{now: now.Truncate(time.Second), Owner: owner()}
-	w := &writer{rng: rng, owner: a.Owner}
-	a.cast(rng)
-	if err := a.write(w); err != nil {
+	a.cast(rng, chats)
+	if err := a.write(&writer{rng: rng, owner: a.Owner}, messages); err != nil {
 		return nil, fmt.Errorf("write the inbox: %w", err)
 	}
 	a.settle(rng)

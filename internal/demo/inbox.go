@@ -12,14 +12,11 @@ import (
 	"pesan/internal/wasim/appstate"
 )
 
-// messages is about how many messages the inbox has.
-const messages = 5000
-
 // wib is the time zone of Solo.
 var wib = time.FixedZone("WIB", 7*60*60)
 
-// write fills the chats. The busiest come first and have the newest messages.
-func (a *Account) write(w *writer) error {
+// write fills the chats with about so many messages. The busiest come first and have the newest.
+func (a *Account) write(w *writer, messages int) error {
 	a.rank(w.rng)
 	a.decide(w.rng)
 	total := 0.0
@@ -27,10 +24,11 @@ func (a *Account) write(w *writer) error {
 		total += weight(i)
 	}
 	for i, c := range a.chats {
-		// From a minute over hours (the 50th chat) and days (the 100th) to half a year.
-		age := time.Duration(45*float64(i+1)*math.Exp(float64(i)/26)) * time.Second
+		// From a minute over hours (at a quarter of the chats) and days (at half of them) to half a year.
+		place := 200 * float64(i) / float64(len(a.chats))
+		age := time.Duration(45*(place+1)*math.Exp(place/26)) * time.Second
 		end := a.now.Add(-age - between(w.rng, 0, age/4))
-		if err := a.fill(w, c, max(3, int(messages*weight(i)/total)), end); err != nil {
+		if err := a.fill(w, c, max(3, int(float64(messages)*weight(i)/total)), end); err != nil {
 			return err
 		}
 		if c.unread > 0 {
@@ -51,7 +49,7 @@ func (a *Account) rank(rng *rand.Rand) {
 	place := map[*chat]float64{}
 	for i, c := range a.chats {
 		place[c] = rng.Float64()
-		if group := i - privateChats; i < len(kin) || group >= 0 && group < len(circles) {
+		if i < len(kin) || c.group != nil && slices.Contains(a.Groups[:len(circles)], c.group) {
 			place[c] /= 5
 		}
 	}

@@ -268,6 +268,23 @@ func each(a *Account, f func(*waWeb.WebMessageInfo)) {
 	}
 }
 
+func TestSizes(t *testing.T) {
+	for _, c := range []struct{ chats, messages int }{{50, 500}, {500, 20_000}} {
+		a, err := InboxOf(1, now, c.chats, c.messages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		each(a, func(*waWeb.WebMessageInfo) { n++ })
+		if len(a.Conversations) != c.chats || n < c.messages*9/10 || n > c.messages*2 {
+			t.Errorf("%d chats with %d messages, not %v", len(a.Conversations), n, c)
+		}
+	}
+	if _, err := InboxOf(1, now, 3, 10); err == nil {
+		t.Error("an inbox that is too small")
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for _, bad := range []string{"< halo", "== a\nhalo", "== a\n0 halo"} {
 		if err := parse(bad, map[string][]scene{}); err == nil {

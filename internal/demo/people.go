@@ -9,13 +9,6 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-const (
-	privateChats = 150
-	lidChats     = 30 // of the private ones
-	hiddenChats  = 6  // of these, people whose number isn't known
-	groupMembers = 90 // who are in groups only
-)
-
 // kin are the chats that every such person has, with what is talked about there.
 var kin = []struct {
 	name, push string
@@ -78,8 +71,12 @@ func owner() *Person {
 	}
 }
 
-// cast makes the people, the groups and the chats between them.
-func (a *Account) cast(rng *rand.Rand) {
+// cast makes the people, the groups and the chats between them: three quarters are private, a fifth of these by LID, a fifth
+// of these of people whose number isn't known.
+func (a *Account) cast(rng *rand.Rand, chats int) {
+	private := chats * 3 / 4
+	byLID := private / 5
+	hidden := byLID / 5
 	seen := map[string]bool{a.Owner.PN.User: true, a.Owner.LID.User: true}
 	unique := func(prefix string, digits int) string {
 		for {
@@ -109,7 +106,7 @@ func (a *Account) cast(rng *rand.Rand) {
 		a.People = append(a.People, p)
 		return p
 	}
-	for i := range privateChats {
+	for i := range private {
 		p := person()
 		c := &chat{jid: p.PN, people: []*Person{p}, themes: []string{pick(rng, []string{"pelanggan", "pelanggan", "pelanggan", "teman", "kurir", "kantor"})}}
 		switch firm := i - len(kin); {
@@ -117,21 +114,21 @@ func (a *Account) cast(rng *rand.Rand) {
 			p.Name, p.PushName, c.themes = kin[i].name, kin[i].push, kin[i].themes
 		case firm < len(firms):
 			p.Name, p.PushName, p.Business, c.themes = "", firms[firm].name, true, []string{firms[firm].theme}
-		case i >= privateChats-lidChats:
+		case i >= private-byLID:
 			c.jid, c.byLID = p.LID, true
-			p.HidesPN = i >= privateChats-hiddenChats
+			p.HidesPN = i >= private-hidden
 		}
 		if c.byLID && p.HidesPN || i > len(kin)+len(firms) && rng.IntN(4) == 0 {
 			p.Name = ""
 		}
 		a.chats = append(a.chats, c)
 	}
-	for range groupMembers {
+	for range 90 { // who are in groups only
 		if p := person(); rng.IntN(3) > 0 {
 			p.Name = ""
 		}
 	}
-	a.gather(rng, unique)
+	a.gather(rng, unique, chats-3)
 	a.chats = append(a.chats,
 		newsletter("1203634"+number(rng, 11), "Info Batik Nusantara"),
 		newsletter("1203634"+number(rng, 11), "Resep Dapur Harian"),
@@ -146,8 +143,8 @@ func newsletter(id, subject string) *chat {
 	return &chat{jid: jid, subject: subject, people: []*Person{voice}, themes: []string{"kanal"}}
 }
 
-// gather makes the groups: the circles first, then as many small ones as are needed for some 200 chats.
-func (a *Account) gather(rng *rand.Rand, unique func(string, int) string) {
+// gather makes the groups: the circles first, then as many small ones as are needed for so many chats in all.
+func (a *Account) gather(rng *rand.Rand, unique func(string, int) string, chats int) {
 	members := func(n int) []*Person {
 		var out []*Person
 		for _, i := range rng.Perm(len(a.People))[:n] {
@@ -177,7 +174,7 @@ func (a *Account) gather(rng *rand.Rand, unique func(string, int) string) {
 		{"kelas", "Wali Murid TK %s"}, {"rt", "Warga %s Indah"}, {"alumni", "Alumni SMP %s"}, {"kantor_grup", "Pameran %s"}, {"umkm", "Bazar %s"},
 		{"keluarga_besar", "Sepupu %s"}, {"futsal", "Badminton %s"}, {"jualbeli", "Preloved %s"}, {"arisan", "Arisan %s"}, {"pengajian", "Majelis %s"},
 	}
-	for len(a.chats) < 197 {
+	for len(a.chats) < chats {
 		k := kinds[len(a.Groups)%len(kinds)]
 		add(fmt.Sprintf(k.form, pick(rng, places)), "", k.theme, 5+rng.IntN(20))
 	}

@@ -183,6 +183,10 @@ func (s *State) apply(mutations []Mutation) ([]Change, error) {
 // group checks mutations, sorts them by collection and drops all but the last of each index.
 func group(mutations []Mutation) (map[Name][]Mutation, error) {
 	out := make(map[Name][]Mutation)
+	last := make(map[string]int, len(mutations))
+	for i, m := range mutations {
+		last[indexKey(m.Index)] = i
+	}
 	for i, m := range mutations {
 		if len(m.Index) == 0 {
 			return nil, fmt.Errorf("mutation without an index")
@@ -193,8 +197,7 @@ func group(mutations []Mutation) (map[Name][]Mutation, error) {
 		if !slices.Contains(Names(), m.Collection) {
 			return nil, fmt.Errorf("no collection for %q", m.Index[0])
 		}
-		again := func(o Mutation) bool { return slices.Equal(o.Index, m.Index) }
-		if !slices.ContainsFunc(mutations[i+1:], again) {
+		if last[indexKey(m.Index)] == i {
 			out[m.Collection] = append(out[m.Collection], m)
 		}
 	}
