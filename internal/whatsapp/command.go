@@ -1,0 +1,355 @@
+package whatsapp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+)
+
+// maxSends is how often a change of the app state is tried while others change it too.
+const maxSends = 8
+
+// Mute implements host.Device.
+func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
+	return d.mute(ctx, jid, true, end)
+}
+
+// Unmute implements host.Device.
+func (d *device) Unmute(ctx context.Context, jid chat.JID) error { return d.mute(ctx, jid, false, 0) }
+
+func (d *device) mute(ctx context.Context, jid chat.JID, mute bool, end int64) error {
+	r, err := d.connected()
+	if err != nil {
+		return err
+	}
+	var ends *int64
+	if mute {
+		ends = &end
+	}
+	index, err := r.index(ctx, jid)
+	if err != nil {
+		return fmt.Errorf("mute: %w", err)
+	}
+	if err := r.set(ctx, appstate.BuildMuteAbs(index, mute, ends)); err != nil {
+		return fmt.Errorf("mute: %w", err)
+	}
+	return nil
+}
+
+// connected is the run under way, if WhatsApp takes something from it. DEVICE_NOT_CONNECTED otherwise.
+func (d *device) connected() (*run, error) {
+	r, err := d.current()
+	if err == nil && !r.online.Load() {
+		err = &chat.Error{Code: chat.DeviceNotConnected}
+	}
+	return r, err
+}
+
+// clearVersion is the version of the clear action that clients send.
+const clearVersion = 6
+
+// Clear implements host.Device.
+func (d *device) Clear(ctx context.Context, jid chat.JID) error {
+	r, err := d.connected()
+	if err != nil {
+		return err
+	}
+	index, err := r.index(ctx, jid)
+	if err != nil {
+		return fmt.Errorf("clear: %w", err)
+	}
+	span, err := r.span(ctx, jid, index)
+	if err != nil {
+		return fmt.Errorf("clear: %w", err)
+	}
+	err = r.set(ctx, appstate.PatchInfo{
+		Type: appstate.WAPatchRegularHigh,
+		Mutations: []appstate.MutationInfo{{
+			Index:   []string{appstate.IndexClearChat, index.String(), "1", "0"}, // starred messages too, files stay
+			Version: clearVersion,
+			Value:   &waSyncAction.SyncActionValue{ClearChatAction: &waSyncAction.ClearChatAction{MessageRange: span}},
+		}},
+	})
+	if err != nil {
+		return fmt.Errorf("clear: %w", err)
+	}
+	return nil
+}
+
+// spanPage is how many messages are read at a time to find those of the last second.
+const spanPage = 100
+
+// span is the range of all messages that the chat shows: the time of the last, and all keys at that second.
+func (r *run) span(ctx context.Context, jid chat.JID, index types.JID) (*waSyncAction.SyncActionMessageRange, error) {
+	span := &waSyncAction.SyncActionMessageRange{}
+	last, cursor := int64(0), ""
+	for older := false; !older; {
+		page, err := r.Chats.Messages(ctx, r.account, jid, chat.Page{Limit: spanPage, Cursor: cursor}, r.Now())
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range slices.Backward(page.Messages) {
+			if last == 0 {
+				last = v.Time
+			}
+			if older = v.Time != last; older {
+				break
+			}
+			k, err := keyOf(v, index)
+			if err != nil {
+				return nil, err
+			}
+			span.Messages = append(span.Messages, &waSyncAction.SyncActionMessage{Key: k, Timestamp: proto.Int64(v.Time)})
+		}
+		cursor = page.Next
+		older = older || cursor == ""
+	}
+	if last == 0 { // nothing shows here, but the phone may have more
+		view, err := r.Chats.Chat(ctx, r.account, jid)
+		if err != nil {
+			return nil, err
+		}
+		last = max(view.Activity, 1)
+	}
+	span.LastMessageTimestamp = &last
+	return span, nil
+}
+
+// keyOf is a message's key, under the address that the app state has for the chat.
+func keyOf(v chat.MessageView, index types.JID) (*waCommon.MessageKey, error) {
+	var d struct {
+		Key struct {
+			FromMe      bool   `json:"fromMe"`
+			Participant string `json:"participant"`
+		} `json:"key"`
+	}
+	if err := json.Unmarshal([]byte(v.Document), &d); err != nil {
+		return nil, fmt.Errorf("read message key: %w", err)
+	}
+	k := &waCommon.MessageKey{RemoteJID: proto.String(index.String()), ID: &v.ID, FromMe: &d.Key.FromMe}
+	if d.Key.Participant != "" {
+		k.Participant = &d.Key.Participant
+	}
+	return k, nil
+}
+
+// index is the address that the app state has for a chat. A person's may be under either: where a setting is already it
+// stays, so that there is one; else an account whose chats have moved to LIDs uses those.
+func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
+	if !jid.IsPN() && !jid.IsLID() {
+		return wireJID(jid), nil
+	}
+	b := r.bookFor(ctx)
+	both := b.both(jid)
+	if b.err != nil {
+		return types.JID{}, b.err
+	}
+	if len(both) == 1 {
+		return wireJID(both[0]), nil
+	}
+	for _, jid := range both {
+		setting, err := r.identity().settings.GetChatSettings(ctx, wireJID(jid))
+		if err != nil {
+			return types.JID{}, err
+		}
+		if setting.Found {
+			return wireJID(jid), nil
+		}
+	}
+	if r.migrated.Load() {
+		return wireJID(both[1]), nil
+	}
+	return wireJID(both[0]), nil
+}
+
+// set sends a change of the app state and projects it, so that the next read shows it.
+func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
+	patch.Timestamp = time.UnixMilli(r.Now().UnixMilli())
+	if err := r.send(ctx, patch); err != nil {
+		return err
+	}
+	b := r.bookFor(ctx)
+	for _, m := range patch.Mutations {
+		m.Value.Timestamp = proto.Int64(patch.Timestamp.UnixMilli())
+		changes := b.setting(m.Index, m.Value)
+		if b.err != nil {
+			return b.err
+		}
+		if err := r.projector.Apply(ctx, r.account, changes...); err != nil {
+			return err
+		}
+	}
+	r.status.touch()
+	return nil
+}
+
+// send sends a patch, one at a time: the state's hash goes on from one to the next. While the phone changes the same
+// collection it fails; fetching mends it.
+func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
+	select {
+	case r.sending <- struct{}{}:
+		defer func() { <-r.sending }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	id, err := r.identity().appKeys.GetLatestAppStateSyncKeyID(ctx)
+	if err != nil {
+		return fmt.Errorf("find app state key: %w", err)
+	}
+	if id == nil {
+		return &chat.Error{Code: chat.Unavailable, Message: "the phone hasn't shared its app state keys yet"}
+	}
+	for n := 1; ; n++ {
+		err := r.wa.SendAppState(ctx, patch)
+		if err == nil {
+			return nil
+		}
+		full, again := repair(err)
+		if !again || n == maxSends {
+			return refusal(err)
+		}
+		r.log.Info("app state changed meanwhile; again", "times", n, "full", full)
+		if err := pause(ctx, r.backoff(n)/64); err != nil {
+			return err
+		}
+		if err := r.wa.FetchAppState(ctx, patch.Type, full, false); err != nil {
+			if errors.Is(err, appstate.ErrKeyNotFound) {
+				return &chat.Error{Code: chat.Unavailable, Message: "an app state key is missing"}
+			}
+			if _, again := repair(err); !again {
+				return refusal(err)
+			}
+		}
+	}
+}
+
+// repair tells whether fetching may mend a failed change of the app state, and whether it must fetch everything.
+func repair(err error) (full, again bool) {
+	for _, broken := range []error{
+		appstate.ErrMismatchingLTHash, appstate.ErrMismatchingPatchMAC, appstate.ErrMismatchingContentMAC,
+		appstate.ErrMismatchingIndexMAC, appstate.ErrMissingPreviousSetValueOperation,
+	} {
+		if errors.Is(err, broken) {
+			return true, true
+		}
+	}
+	return false, errors.Is(err, whatsmeow.ErrAppStateUpdate) && refusalCode(err) == "409"
+}
+
+// codeInStanza finds the code in the stanza that whatsmeow prints into ErrAppStateUpdate; it stands nowhere else.
+var codeInStanza = regexp.MustCompile(`<error[^>]*\bcode="(\d+)"`)
+
+func refusalCode(err error) string {
+	if found := codeInStanza.FindStringSubmatch(err.Error()); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// refusal makes the domain's error of whatsmeow's.
+func refusal(err error) error {
+	var iq *whatsmeow.IQError
+	var gone *whatsmeow.DisconnectedError
+	switch {
+	case errors.Is(err, whatsmeow.ErrNotConnected):
+		return &chat.Error{Code: chat.DeviceNotConnected}
+	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):
+		return &chat.Error{Code: chat.Unavailable, Message: "WhatsApp doesn't answer"}
+	case errors.Is(err, whatsmeow.ErrAppStateUpdate):
+		if refusalCode(err) == "409" {
+			return &chat.Error{Code: chat.Unavailable, Message: "the app state keeps changing"}
+		}
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: refusalCode(err)}
+	case errors.As(err, &iq):
+		if iq.Code == 429 || iq.Code >= 500 {
+			return &chat.Error{Code: chat.Unavailable, Message: fmt.Sprintf("%d %s", iq.Code, iq.Text)}
+		}
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: fmt.Sprintf("%d %s", iq.Code, iq.Text)}
+	}
+	return err
+}
+
+func connectionLost(err error) bool {
+	var gone *whatsmeow.DisconnectedError
+	return errors.Is(err, whatsmeow.ErrNotConnected) || errors.As(err, &gone)
+}
+
+// unlinkedByUs is what Logout tells the run.
+type unlinkedByUs struct{}
+
+// unlinkTimeout bounds how long WhatsApp is tried to be told of a logout.
+const unlinkTimeout = 8 * time.Second
+
+// Logout implements host.Device. A device that doesn't run connects for it.
+func (d *device) Logout(ctx context.Context) error {
+	a, err := d.Accounts.Account(ctx, d.account)
+	if err != nil {
+		return fmt.Errorf("log out: %w", err)
+	}
+	r, err := d.current()
+	switch {
+	case err == nil:
+		r.leave(ctx, a)
+	case a.Device != "":
+		if err := d.leaveBriefly(ctx, a); err != nil {
+			return fmt.Errorf("log out: %w", err)
+		}
+	}
+	if err := d.forget(ctx, state(chat.ServiceOff, LoggedOut)); err != nil {
+		return fmt.Errorf("log out: %w", err)
+	}
+	return nil
+}
+
+// leaveBriefly runs the device for no more than to tell WhatsApp.
+func (d *device) leaveBriefly(ctx context.Context, a chat.Account) error {
+	ctx, cancel := context.WithTimeout(ctx, unlinkTimeout)
+	defer cancel()
+	r, err := d.start(ctx)
+	if err != nil {
+		return err
+	}
+	var running sync.WaitGroup
+	running.Go(func() { _ = r.work(ctx) })
+	defer running.Wait()
+	select {
+	case <-r.first:
+	case <-ctx.Done():
+	}
+	r.leave(ctx, a)
+	return nil
+}
+
+// leave tells WhatsApp, if it can be reached, that the device is no more, and ends the run.
+func (r *run) leave(ctx context.Context, a chat.Account) {
+	if jid, err := types.ParseJID(a.Device); err == nil && a.Device != "" && r.online.Load() {
+		ctx, cancel := context.WithTimeout(ctx, unlinkTimeout)
+		defer cancel()
+		if err := unlink(ctx, r.wa, jid); err != nil {
+			r.log.Warn("tell WhatsApp of the logout", "error", masked(err.Error()))
+		}
+	}
+	select {
+	case r.signals <- unlinkedByUs{}:
+	case <-r.done:
+	case <-ctx.Done():
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+	}
+}

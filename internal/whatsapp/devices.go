@@ -1,0 +1,192 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/chat"
+	"pesan/internal/host"
+)
+
+// Config is what devices work with. Stores refuse writes for accounts that this process doesn't hold: see host.Fence….
+type Config struct {
+	Keys     Keys
+	Accounts chat.Accounts
+	Chats    chat.ChatStore
+	Backlog  chat.Backlog
+	HTTP     *http.Client // reaches WhatsApp; what Globals.Set returned
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Keys keeps the keys of linked devices, under the addresses that WhatsApp gave them.
+type Keys interface {
+	// Device returns DEVICE_NOT_FOUND when the account has no keys under this address.
+	Device(ctx context.Context, account string, jid types.JID) (*store.Device, error)
+	// NewDevice makes keys for a device that isn't linked yet. It stores them when it is.
+	NewDevice(account string) *store.Device
+}
+
+// SQLKeys keeps the keys in whatsmeow's own tables.
+func SQLKeys(c *sqlstore.Container) Keys { return sqlKeys{c} }
+
+type sqlKeys struct{ *sqlstore.Container }
+
+func (k sqlKeys) Device(ctx context.Context, _ string, jid types.JID) (*store.Device, error) {
+	d, err := k.GetDevice(ctx, jid)
+	if err == nil && d == nil {
+		return nil, &chat.Error{Code: chat.DeviceNotFound}
+	}
+	return d, err
+}
+
+func (k sqlKeys) NewDevice(string) *store.Device { return k.Container.NewDevice() }
+
+// Devices opens devices. Make one with New, for all accounts of the process.
+type Devices struct {
+	Config
+	projector *chat.Projector
+	version   *version
+	media     *http.Client
+	backoff   func(failures int) time.Duration // how long to wait before connecting again
+}
+
+var _ host.Devices = (*Devices)(nil)
+
+// New makes the devices of a process.
+func New(c Config) *Devices {
+	media := c.HTTP
+	if media == nil {
+		media = &http.Client{Transport: http.DefaultTransport}
+	}
+	return &Devices{
+		Config:    c,
+		projector: chat.NewProjector(c.Chats, c.Now),
+		version:   newVersion(media, c.Now, c.Logger),
+		media:     media,
+		backoff:   backoff,
+	}
+}
+
+// Open implements host.Devices.
+func (ds *Devices) Open(ctx context.Context, account string) (host.Device, error) {
+	if _, err := ds.Accounts.Account(ctx, account); err != nil {
+		return nil, fmt.Errorf("open device: %w", err)
+	}
+	return &device{Devices: ds, account: account, log: ds.Logger.With("account", account)}, nil
+}
+
+// device is the linked device of one account. Its keys are read when it runs.
+type device struct {
+	*Devices
+	account string
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	running *run // nil unless Run is under way
+}
+
+var _ host.Device = (*device)(nil)
+
+// current is the run under way. DEVICE_NOT_CONNECTED when there is none.
+func (d *device) current() (*run, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.running == nil {
+		return nil, &chat.Error{Code: chat.DeviceNotConnected}
+	}
+	return d.running, nil
+}
+
+// load reads the device's keys. An account gets the address of its device right before its keys are stored, so an
+// address without keys is a link that didn't come about; keys whose account doesn't say that it is linked belong to a
+// link that did.
+func (d *device) load(ctx context.Context) (*store.Device, error) {
+	a, err := d.Accounts.Account(ctx, d.account)
+	if err != nil {
+		return nil, fmt.Errorf("load device: %w", err)
+	}
+	if a.Device == "" {
+		return d.Keys.NewDevice(d.account), nil
+	}
+	keys, err := d.stored(ctx, a)
+	if chat.CodeOf(err) == chat.DeviceNotFound {
+		if err := d.forget(ctx, nil); err != nil {
+			return nil, fmt.Errorf("load device: %w", err)
+		}
+		return d.Keys.NewDevice(d.account), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load device: %w", err)
+	}
+	if !a.Linked() {
+		err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error { linked(a, keys); return nil })
+	}
+	return keys, err
+}
+
+// stored reads the keys under the account's device address.
+func (d *device) stored(ctx context.Context, a chat.Account) (*store.Device, error) {
+	jid, err := types.ParseJID(a.Device)
+	if err != nil || jid.User == "" {
+		return nil, &chat.Error{Code: chat.DeviceNotFound}
+	}
+	return d.Keys.Device(ctx, d.account, jid)
+}
+
+// linked writes whose device it is.
+func linked(a *chat.Account, keys *store.Device) {
+	a.JID, _ = address(keys.GetJID())
+	a.LID, _ = address(keys.GetLID())
+}
+
+// forget ends the link on this side: the keys are deleted, then the account says so, with what else it has to say.
+func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
+	a, err := d.Accounts.Account(ctx, d.account)
+	if err != nil {
+		return fmt.Errorf("forget device: %w", err)
+	}
+	if a.Device != "" {
+		keys, err := d.stored(ctx, a)
+		if err == nil {
+			err = keys.Delete(ctx)
+		}
+		if err != nil && !errors.Is(err, &chat.Error{Code: chat.DeviceNotFound}) {
+			return fmt.Errorf("forget device: %w", err)
+		}
+	}
+	if err := d.clearBacklog(ctx); err != nil {
+		return fmt.Errorf("forget device: %w", err)
+	}
+	err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error {
+		a.Device, a.JID, a.LID, a.PushName, a.Sync = "", "", "", "", nil
+		if also != nil {
+			also(a)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget device: %w", err)
+	}
+	return nil
+}
+
+// clearBacklog drops work that can't be done without the keys.
+func (d *device) clearBacklog(ctx context.Context) error {
+	items, err := d.Backlog.ListBacklog(ctx, d.account)
+	for _, item := range items {
+		if err == nil {
+			err = d.Backlog.DeleteBacklog(ctx, d.account, item.ID)
+		}
+	}
+	return err
+}

@@ -1,0 +1,289 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+)
+
+// handle takes whatsmeow's events, several at once. It is true when the event may be acknowledged: everything it says is
+// stored. When it is false, the device reconnects so that WhatsApp delivers the event again.
+func (r *run) handle(evt any) (ok bool) {
+	if !r.handlers.enter() {
+		return false
+	}
+	defer r.handlers.leave()
+	defer func() {
+		if p := recover(); p != nil {
+			ok = r.panicked(evt, p)
+		}
+	}()
+	handled, err := r.handleConnection(evt), error(nil)
+	if !handled {
+		err = r.handleContent(evt)
+	}
+	if err != nil {
+		r.again(fmt.Errorf("%T: %w", evt, err))
+		return false
+	}
+	return true
+}
+
+// again has the device reconnect.
+func (r *run) again(err error) {
+	select {
+	case r.trouble <- err:
+	default: // it is about to
+	}
+}
+
+// handleConnection hands the events about the connection to live; it is false for others.
+func (r *run) handleConnection(evt any) bool {
+	switch evt.(type) {
+	case *events.QR, *events.PairSuccess, *events.PairError, *events.PairPasskeyRequest, *events.ManualLoginReconnect,
+		*events.Connected, *events.LoggedOut, *events.StreamReplaced, *events.TemporaryBan, *events.ClientOutdated,
+		*events.ConnectFailure, *events.StreamError, *events.KeepAliveTimeout:
+	default:
+		return false
+	}
+	select {
+	case r.signals <- evt:
+	case <-r.ctx.Done():
+	}
+	return true
+}
+
+// handleContent stores what events say.
+func (r *run) handleContent(evt any) error {
+	b := r.book()
+	switch evt := evt.(type) {
+	case *events.Message:
+		return r.handleMessage(b, evt)
+	case *events.UndecryptableMessage:
+		return r.project(b, b.undecryptable(evt, r.nextOrder()))
+	case *events.Receipt:
+		return r.project(b, b.receipt(evt))
+	case *events.GroupInfo:
+		return r.project(b, b.groupChange(evt))
+	case *events.JoinedGroup:
+		return r.project(b, b.joinedGroup(evt, r.Now()))
+	case *events.PushName:
+		return r.project(b, b.pushName(evt))
+	case *events.NewsletterJoin:
+		return r.project(b, b.newsletter(evt))
+	case *events.AppState:
+		return r.handleSetting(b, evt)
+	case *events.AppStateSyncError:
+		r.sync.broken(evt.Name)
+	case *events.OfflineSyncCompleted:
+		r.status.touch()
+	}
+	return nil
+}
+
+// handleMessage stores a message. What it says to the device itself is put into the backlog, or done by whatsmeow.
+func (r *run) handleMessage(b *book, evt *events.Message) error {
+	p := evt.Message.GetProtocolMessage()
+	if p != nil && evt.Info.IsFromMe {
+		switch {
+		case p.GetHistorySyncNotification() != nil:
+			return r.deferHistory(evt.Info.ID, p.GetHistorySyncNotification())
+		case p.GetAppStateSyncKeyShare() != nil:
+			r.sync.keysCame()
+			return nil
+		case p.GetLidMigrationMappingSyncMessage() != nil:
+			return r.migrate(p.GetLidMigrationMappingSyncMessage().GetEncodedMappingPayload())
+		}
+	}
+	r.uncover(evt)
+	changes := b.message(evt, r.nextOrder())
+	if err := r.project(b, changes); err != nil {
+		return err
+	}
+	if evt.Info.Chat.Server == types.GroupServer && len(changes) > 0 {
+		r.groups.seen(changes[0].Chat)
+	}
+	return nil
+}
+
+// uncover opens what is encrypted a second time, with the secret of the message that it is about. Without that secret
+// nobody can tell what it says.
+func (r *run) uncover(evt *events.Message) {
+	m := evt.Message
+	switch {
+	case m.GetEncReactionMessage() != nil:
+		reaction, err := r.wa.DecryptReaction(r.ctx, evt)
+		if err == nil {
+			reaction.Key = m.GetEncReactionMessage().GetTargetMessageKey()
+			evt.RawMessage = &waE2E.Message{ReactionMessage: reaction}
+		}
+	case m.GetEncCommentMessage() != nil:
+		comment, err := r.wa.DecryptComment(r.ctx, evt)
+		if err == nil {
+			evt.RawMessage = &waE2E.Message{CommentMessage: &waE2E.CommentMessage{
+				Message: comment, TargetMessageKey: m.GetEncCommentMessage().GetTargetMessageKey(),
+			}}
+		}
+	case m.GetSecretEncryptedMessage().GetSecretEncType() == waE2E.SecretEncryptedMessage_MESSAGE_EDIT:
+		edit, err := r.wa.DecryptSecretEncryptedMessage(r.ctx, evt)
+		if err == nil {
+			evt.RawMessage = &waE2E.Message{ProtocolMessage: edited(edit, m.GetSecretEncryptedMessage())}
+		}
+	}
+}
+
+// edited is a secret edit as a plain one. Some clients encrypt the whole protocol message, others the new content.
+func edited(m *waE2E.Message, secret *waE2E.SecretEncryptedMessage) *waE2E.ProtocolMessage {
+	if p := m.GetProtocolMessage(); p.GetEditedMessage() != nil {
+		return p
+	}
+	return &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: secret.GetTargetMessageKey(), EditedMessage: m,
+	}
+}
+
+// handleSetting stores a mutation of the app state. whatsmeow has taken it as applied already: if it can't be stored, the
+// whole state is fetched anew.
+func (r *run) handleSetting(b *book, evt *events.AppState) error {
+	if name := evt.GetPushNameSetting().GetName(); name != "" {
+		r.status.set(func(a *chat.Account) { a.PushName = name })
+	}
+	err := r.project(b, b.setting(evt.Index, evt.SyncActionValue))
+	r.sync.applied(err)
+	if err != nil {
+		r.log.Warn("store app state", "error", err)
+	}
+	return nil
+}
+
+// migrate links the addresses of persons whose chats move to LIDs.
+func (r *run) migrate(payload []byte) error {
+	var p waLidMigrationSyncPayload.LIDMigrationMappingSyncPayload
+	if err := proto.Unmarshal(payload, &p); err != nil {
+		r.log.Warn("unreadable mapping of addresses")
+		return nil
+	}
+	if p.GetChatDbMigrationTimestamp() > 0 {
+		r.migrated.Store(true)
+	}
+	for _, m := range p.GetPnToLidMappings() {
+		lid := m.GetLatestLid()
+		if lid == 0 {
+			lid = m.GetAssignedLid()
+		}
+		pn, ok := address(types.NewJID(fmt.Sprint(m.GetPn()), types.DefaultUserServer))
+		if !ok {
+			continue
+		}
+		if err := r.link(pn, chat.NewJID(fmt.Sprint(lid), chat.LIDServer)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// link makes one chat of a person's two, if there is one at all.
+func (r *run) link(pn, lid chat.JID) error {
+	for _, jid := range []chat.JID{lid, pn} {
+		_, _, _, err := r.Chats.Export(r.ctx, r.account, jid, chat.Page{Limit: 1})
+		switch {
+		case err == nil:
+			return r.projector.Apply(r.ctx, r.account, chat.Change{Chat: lid, Alt: pn})
+		case chat.CodeOf(err) != chat.ChatNotFound:
+			return fmt.Errorf("link addresses: %w", err)
+		}
+	}
+	return nil
+}
+
+// project stores changes that were made with a book.
+func (r *run) project(b *book, changes []chat.Change) error {
+	if b.err != nil {
+		return fmt.Errorf("look up address: %w", b.err)
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {
+		return err
+	}
+	r.status.touch()
+	return nil
+}
+
+// book knows the account's addresses and those in whatsmeow's store.
+func (r *run) book() *book { return r.bookFor(r.ctx) }
+
+func (r *run) bookFor(ctx context.Context) *book {
+	own := r.identity()
+	return newBook(own.pn, own.lid, func(jid chat.JID) (chat.JID, error) { return alternative(ctx, own.lids, jid) })
+}
+
+// alternative looks for a person's other address.
+func alternative(ctx context.Context, lids store.LIDStore, jid chat.JID) (chat.JID, error) {
+	if lids == nil {
+		return "", nil
+	}
+	look := lids.GetLIDForPN
+	if jid.IsLID() {
+		look = lids.GetPNForLID
+	}
+	alt, err := look(ctx, wireJID(jid))
+	if err != nil {
+		return "", err
+	}
+	found, _ := address(alt)
+	return found, nil
+}
+
+// nextOrder numbers the messages as they come, greater than any number of a history sync.
+func (r *run) nextOrder() int64 {
+	for {
+		last := r.order.Load()
+		next := max(last+1, r.Now().UnixMicro())
+		if r.order.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// maxPanics is how often an event may come that can't be handled at all. Then it is dropped, so that the rest comes through.
+const maxPanics = 3
+
+// panics counts the panics for each message.
+type panics struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (r *run) panicked(evt, p any) (ok bool) {
+	id := fmt.Sprintf("%T", evt)
+	if m, is := evt.(*events.Message); is {
+		id = m.Info.ID
+	}
+	r.panics.mu.Lock()
+	if r.panics.count == nil {
+		r.panics.count = make(map[string]int)
+	}
+	r.panics.count[id]++
+	n := r.panics.count[id]
+	r.panics.mu.Unlock()
+	// The value may hold what no log should.
+	r.log.Error("event handler panicked", "event", fmt.Sprintf("%T", evt), "message", id, "times", n,
+		"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	if n >= maxPanics {
+		return true
+	}
+	r.again(fmt.Errorf("%T: panic", evt))
+	return false
+}

@@ -1,0 +1,257 @@
+package whatsapp
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/proto/waWeb"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+)
+
+const (
+	historyPrefix = "history/"       // of backlog items; the message's id follows
+	historyPage   = 500              // messages that are stored at a time
+	secretsBatch  = 50               // chats whose message secrets are stored at a time
+	progressEvery = time.Second      // how often the account tells the progress
+	nextPart      = 60 * time.Second // the phone sends its next part by then
+)
+
+// deferHistory puts a part of a history sync into the backlog. Stories are left out.
+func (r *run) deferHistory(id string, n *waE2E.HistorySyncNotification) error {
+	if n.GetSyncType() == waE2E.HistorySyncType_INITIAL_STATUS_V3 {
+		return nil
+	}
+	data, err := proto.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("marshal history notification: %w", err)
+	}
+	if err := r.Backlog.PutBacklog(r.ctx, r.account, historyPrefix+id, data); err != nil {
+		return fmt.Errorf("store history notification: %w", err)
+	}
+	r.history.start()
+	return nil
+}
+
+// progress is how far a history sync is. It belongs to the errand's goroutine.
+type progress struct {
+	chat.Sync
+	told  time.Time
+	shown bool // the account may have a Sync
+}
+
+// workHistory projects the parts that wait, the oldest first, until there are no more or the connection is needed and
+// isn't there.
+func (r *run) workHistory() {
+	p := &r.progress
+	for failures := 0; ; {
+		items, err := r.Backlog.ListBacklog(r.ctx, r.account)
+		done := 0
+		for _, item := range items {
+			if err == nil && strings.HasPrefix(item.ID, historyPrefix) {
+				if err = r.workPart(item, p); err == nil {
+					done++
+				}
+			}
+		}
+		switch {
+		case err == nil && done == 0:
+			r.endProgress(p)
+			return
+		case err == nil:
+			failures = 0
+			continue
+		case r.ctx.Err() != nil:
+			return
+		case connectionLost(err):
+			return // it goes on with the next connection
+		}
+		r.log.Warn("project history", "error", masked(err.Error()))
+		failures++
+		if pause(r.ctx, r.backoff(failures)) != nil {
+			return
+		}
+	}
+}
+
+// workPart projects one part and takes it off the backlog. A part that can't be had or read is given up: the phone is
+// asked to upload it again.
+func (r *run) workPart(item chat.BacklogItem, p *progress) error {
+	n := &waE2E.HistorySyncNotification{}
+	err := proto.Unmarshal(item.Data, n)
+	if err == nil {
+		err = r.projectPart(n, p)
+	}
+	if err != nil {
+		if !isLost(err) {
+			return err
+		}
+		r.log.Error("history part is lost", "type", n.GetSyncType().String(), "error", masked(err.Error()))
+		if len(n.GetMediaKey()) > 0 {
+			id := strings.TrimPrefix(item.ID, historyPrefix)
+			if err := r.wa.SendHistorySyncServerErrorReceipt(r.ctx, id, n.GetMediaKey()); err != nil {
+				return fmt.Errorf("ask for history again: %w", err)
+			}
+		}
+	}
+	if err := r.Backlog.DeleteBacklog(r.ctx, r.account, item.ID); err != nil {
+		return fmt.Errorf("finish history part: %w", err)
+	}
+	return nil
+}
+
+// isLost tells whether trying again is of no use.
+func isLost(err error) bool {
+	for _, lost := range []error{
+		errUnreadable, whatsmeow.ErrMediaDownloadFailedWith403, whatsmeow.ErrMediaDownloadFailedWith404,
+		whatsmeow.ErrMediaDownloadFailedWith410, whatsmeow.ErrNoURLPresent, whatsmeow.ErrTooShortFile,
+		whatsmeow.ErrInvalidMediaHMAC, whatsmeow.ErrInvalidMediaEncSHA256, whatsmeow.ErrInvalidMediaSHA256,
+	} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return false
+}
+
+// projectPart reads a part twice: what is about all chats first, then chat by chat, so that memory holds one at a time.
+func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
+	blob := n.GetInitialHistBootstrapInlinePayload()
+	if blob == nil {
+		if !r.online.Load() {
+			return whatsmeow.ErrNotConnected
+		}
+		var err error
+		if blob, err = r.wa.Download(r.ctx, n); err != nil {
+			return fmt.Errorf("download history: %w", err)
+		}
+	}
+	common, err := readHistory(blob, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.learnHistory(common); err != nil {
+		return err
+	}
+	p.Percent = int(max(n.GetProgress(), common.GetProgress()))
+	var batch []*waHistorySync.Conversation
+	_, err = readHistory(blob, func(conv *waHistorySync.Conversation) error {
+		if batch = append(batch, keepSecrets(conv)); len(batch) == secretsBatch {
+			internals(r.wa).StoreHistoricalMessageSecrets(r.ctx, batch)
+			batch = nil
+		}
+		return r.projectConversation(conv, p)
+	})
+	if err != nil {
+		return err
+	}
+	internals(r.wa).StoreHistoricalMessageSecrets(r.ctx, batch)
+	if err := r.nameHistory(common); err != nil {
+		return err
+	}
+	r.log.Info("history", "type", common.GetSyncType().String(), "percent", p.Percent, "chats", p.Chats, "messages", p.Messages)
+	return nil
+}
+
+// keepSecrets is what whatsmeow needs of a conversation to open later reactions and edits.
+func keepSecrets(conv *waHistorySync.Conversation) *waHistorySync.Conversation {
+	kept := &waHistorySync.Conversation{
+		ID: conv.ID, TcToken: conv.TcToken, TcTokenTimestamp: conv.TcTokenTimestamp,
+		TcTokenSenderTimestamp: conv.TcTokenSenderTimestamp,
+	}
+	for _, m := range conv.GetMessages() {
+		if w := m.GetMessage(); len(w.GetMessageSecret()) > 0 {
+			kept.Messages = append(kept.Messages, &waHistorySync.HistorySyncMsg{Message: &waWeb.WebMessageInfo{
+				Key: w.Key, Participant: w.Participant, MessageSecret: w.MessageSecret,
+			}})
+		}
+	}
+	return kept
+}
+
+// learnHistory stores what whatsmeow needs to know, the mapping of addresses above all.
+func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
+	in := internals(r.wa)
+	if err := in.StoreNCTSalt(r.ctx, h.GetNctSalt()); err != nil {
+		return fmt.Errorf("store history's salt: %w", err)
+	}
+	if mappings := h.GetPhoneNumberToLidMappings(); len(mappings) > 0 {
+		in.StoreHistoricalPNLIDMappings(r.ctx, mappings)
+	}
+	if h.GetGlobalSettings().GetChatDbLidMigrationTimestamp() > 0 && !r.migrated.Swap(true) {
+		in.StoreGlobalSettings(r.ctx, h.GetGlobalSettings())
+	}
+	if len(h.GetPushnames()) > 0 {
+		in.HandleHistoricalPushNames(r.ctx, h.GetPushnames())
+	}
+	return r.ctx.Err()
+}
+
+func (r *run) projectConversation(conv *waHistorySync.Conversation, p *progress) error {
+	b := r.book()
+	for _, c := range b.conversation(conv, historyPage) {
+		if err := r.project(b, []chat.Change{c}); err != nil {
+			return err
+		}
+		p.Messages += len(c.Messages)
+	}
+	p.Chats++
+	r.tell(p)
+	return nil
+}
+
+// nameHistory projects names, and links the addresses of those whose chats were there before.
+func (r *run) nameHistory(h *waHistorySync.HistorySync) error {
+	b := r.book()
+	for _, m := range h.GetPhoneNumberToLidMappings() {
+		pn, lid := parse(m.GetPnJID()), parse(m.GetLidJID())
+		if !pn.IsPN() || !lid.IsLID() {
+			continue
+		}
+		b.learn(pn, lid)
+		if err := r.link(pn, lid); err != nil {
+			return err
+		}
+	}
+	return r.project(b, b.names(h))
+}
+
+// tell has the account say how far it is, now and then.
+func (r *run) tell(p *progress) {
+	if now := time.Now(); now.Sub(p.told) >= progressEvery {
+		p.told = now
+		r.show(p)
+	}
+}
+
+func (r *run) show(p *progress) {
+	p.shown = true
+	s := p.Sync
+	r.status.set(func(a *chat.Account) { a.Sync = &s })
+}
+
+// endProgress says that no history sync is under way, unless the phone is about to send more.
+func (r *run) endProgress(p *progress) {
+	if p.Chats > 0 && p.Percent < 100 {
+		r.show(p)
+		timer := time.NewTimer(nextPart)
+		defer timer.Stop()
+		select {
+		case <-r.history.wanted:
+			return
+		case <-r.ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+	if p.shown {
+		r.status.set(func(a *chat.Account) { a.Sync = nil })
+	}
+	*p = progress{}
+}

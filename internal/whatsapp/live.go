@@ -1,0 +1,280 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.mau.fi/whatsmeow/types/events"
+
+	"pesan/internal/chat"
+)
+
+// cause says why a connection ended.
+type cause string
+
+const (
+	stopped   cause = "stopped"
+	dropped   cause = "dropped"
+	unstored  cause = "event not stored"
+	paired    cause = "paired"
+	outdated  cause = "outdated"
+	unscanned cause = "not scanned"
+	over      cause = "link is over"
+)
+
+// ending is the end of a connection.
+type ending struct {
+	cause    cause
+	reason   string // of over
+	unlinked bool   // of over: the keys are worth nothing any more
+	expires  time.Time
+	err      error
+}
+
+// How long a connection may take for what it has to do.
+const (
+	loginTimeout = 90 * time.Second
+	pairTimeout  = 15 * time.Second       // from the scan to the new login
+	lastWords    = 2 * time.Second        // whatsmeow telling why WhatsApp ended the connection
+	farewell     = 300 * time.Millisecond // the same, when it doesn't look as if it had anything to tell
+	deadAfter    = 3                      // unanswered pings
+)
+
+// connection is one connection to WhatsApp while live looks after it.
+type connection struct {
+	*run
+	cancel  context.CancelFunc // ends what whatsmeow does for the connection
+	dialled chan error         // result of the connection's beginning; nil once it was taken
+	timeout *time.Timer
+	codes   *time.Timer
+	qr      []string // codes that come after the one shown
+	scanned bool     // the phone has linked the device
+	restart bool     // WhatsApp wants the linked device to log in
+}
+
+// live makes a connection and returns when it has ended.
+func (r *run) live(ctx context.Context) ending {
+	c := &connection{run: r, dialled: make(chan error, 1), timeout: time.NewTimer(loginTimeout), codes: time.NewTimer(time.Hour)}
+	defer c.timeout.Stop()
+	defer c.codes.Stop()
+	c.codes.Stop()
+	if r.identity().pn != "" {
+		r.sync.watch(r.keys)
+	}
+	if e, ended := c.leftovers(); ended {
+		return e
+	}
+	r.wire.ready()
+	var life context.Context
+	life, c.cancel = context.WithCancel(r.ctx)
+	dialled := c.dialled
+	if !r.spawn(func() { dialled <- r.wa.ConnectContext(life) }) {
+		c.cancel()
+		return ending{cause: stopped}
+	}
+	e := c.look(ctx)
+	r.online.Store(false)
+	r.pairing.close()
+	if e.cause == stopped && c.dialled == nil {
+		return e // close hangs up after the events under way
+	}
+	c.finish()
+	return e
+}
+
+// leftovers takes what was said about the connection before, after its end.
+func (c *connection) leftovers() (e ending, ended bool) {
+	for {
+		select {
+		case s := <-c.signals:
+			e.cause = over
+			if e.reason, e.unlinked, e.expires = c.verdict(s); e.reason != "" {
+				return e, true
+			}
+		case <-c.trouble:
+		default:
+			return e, false
+		}
+	}
+}
+
+// finish ends the connection and waits for what it has brought.
+func (c *connection) finish() {
+	defer c.cancel()
+	if c.dialled != nil {
+		c.wire.cut(true)
+		c.cancel()
+		<-c.dialled
+	}
+	c.hangUp()
+	ctx, cancel := context.WithTimeout(c.ctx, handlersTimeout)
+	defer cancel()
+	_ = c.handlers.wait(ctx)
+}
+
+// hangUp ends the connection and waits until whatsmeow has noticed.
+func (r *run) hangUp() {
+	r.wire.cut(false)
+	deadline := time.NewTimer(detachTimeout)
+	defer deadline.Stop()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !detached(r.wa) {
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			r.log.Warn("whatsmeow doesn't notice the end of its connection")
+			return
+		}
+	}
+}
+
+// look waits for the connection's end.
+func (c *connection) look(ctx context.Context) ending {
+	for {
+		var gone <-chan struct{}
+		if c.dialled == nil {
+			gone = c.wire.gone()
+		}
+		select {
+		case <-ctx.Done():
+			return ending{cause: stopped}
+		case err := <-c.dialled:
+			c.dialled = nil
+			if err != nil {
+				return ending{cause: dropped, err: fmt.Errorf("connect: %s", masked(err.Error()))}
+			}
+		case err := <-c.trouble:
+			return ending{cause: unstored, err: err}
+		case s := <-c.signals:
+			if e, ended := c.signal(s); ended {
+				return e
+			}
+		case <-gone:
+			return c.parting()
+		case <-c.codes.C:
+			if !c.showCode() {
+				return ending{cause: unscanned}
+			}
+		case <-c.timeout.C:
+			if c.scanned {
+				return ending{cause: paired}
+			}
+			return ending{cause: dropped, err: context.DeadlineExceeded}
+		}
+	}
+}
+
+// parting finds out why WhatsApp ended the connection: whatsmeow may still be about to tell.
+func (c *connection) parting() ending {
+	wait := farewell
+	if dismissed(c.wa) {
+		wait = lastWords
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case s := <-c.signals:
+			if e, ended := c.signal(s); ended && e.cause != dropped {
+				return e
+			}
+		case <-timer.C:
+			switch {
+			case c.scanned:
+				return ending{cause: paired}
+			case c.identity().pn == "":
+				return ending{cause: unscanned}
+			}
+			return ending{cause: dropped}
+		}
+	}
+}
+
+// signal takes an event about the connection.
+func (c *connection) signal(s any) (e ending, ended bool) {
+	switch s := s.(type) {
+	case *events.Connected:
+		c.connected()
+	case *events.QR:
+		c.timeout.Stop()
+		c.qr = s.Codes
+		if !c.showCode() {
+			return ending{cause: unscanned}, true
+		}
+		c.pairing.open(c.Now().Add(codesLast(len(s.Codes))))
+	case *events.PairSuccess:
+		c.scan()
+		return ending{cause: paired}, c.restart
+	case *events.ManualLoginReconnect:
+		c.restart = true
+		return ending{cause: paired}, c.scanned
+	case *events.KeepAliveTimeout:
+		return ending{cause: dropped, err: context.DeadlineExceeded}, s.ErrorCount >= deadAfter
+	case *events.StreamError:
+		return ending{cause: dropped, err: fmt.Errorf("stream error %q", s.Code)}, true
+	case *events.ClientOutdated:
+		return ending{cause: outdated}, true
+	default:
+		e.cause = over
+		e.reason, e.unlinked, e.expires = c.verdict(s)
+		return e, e.reason != ""
+	}
+	return e, false
+}
+
+// verdict says what ends the link; reason is empty for anything else.
+func (c *connection) verdict(s any) (reason string, unlinked bool, expires time.Time) {
+	switch s := s.(type) {
+	case unlinkedByUs:
+		return LoggedOut, true, expires
+	case *events.LoggedOut:
+		switch s.Reason {
+		case events.ConnectFailureMainDeviceGone:
+			return Locked, true, expires
+		case events.ConnectFailureUnknownLogout:
+			return Banned, true, expires
+		}
+		return LoggedOut, true, expires
+	case *events.TemporaryBan:
+		if s.Expire > 0 {
+			expires = c.Now().Add(s.Expire)
+		}
+		return Banned, false, expires
+	case *events.StreamReplaced:
+		return Replaced, false, expires
+	case *events.ConnectFailure:
+		c.log.Warn("WhatsApp refuses the connection", "code", int(s.Reason))
+		return ConnectRefused, false, expires
+	case *events.PairError:
+		c.log.Warn("link the device", "error", masked(s.Error.Error()))
+		return PairingFailed, true, expires
+	case *events.PairPasskeyRequest:
+		return PasskeyRequired, false, expires
+	}
+	return "", false, expires
+}
+
+// connected is called when WhatsApp starts to deliver.
+func (c *connection) connected() {
+	if c.identity().pn == "" || c.scanned {
+		return // from a connection before
+	}
+	c.timeout.Stop()
+	if c.identity().lid == "" {
+		c.identify() // WhatsApp tells the LID at the login
+	}
+	c.online.Store(true)
+	select {
+	case <-c.first:
+	default:
+		close(c.first)
+	}
+	c.log.Info("connected")
+	c.status.set(state(chat.Connected, ""))
+	c.status.touch()
+	c.sync.connected()
+	c.history.start()
+	c.groups.connected()
+}

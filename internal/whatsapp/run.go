@@ -1,0 +1,323 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waWa6"
+	"go.mau.fi/whatsmeow/store"
+
+	"pesan/internal/chat"
+)
+
+// The reasons why a link is over, or off, as the account tells them.
+const (
+	LoggedOut       = "LOGGED_OUT"       // the user removed the device on the phone, or by the API
+	Locked          = "LOCKED"           // WhatsApp locked the account, or the phone moved to another number
+	Banned          = "BANNED"           // for good, or until the account's CodeExpires
+	Replaced        = "REPLACED"         // somebody else uses the device's keys
+	ClientOutdated  = "CLIENT_OUTDATED"  // WhatsApp refuses this version, also the current one
+	QRTimeout       = "QR_TIMEOUT"       // nobody scanned
+	PairingFailed   = "PAIRING_FAILED"   // the phone's answer was wrong, or couldn't be stored
+	PasskeyRequired = "PASSKEY_REQUIRED" // the phone wants a passkey, which a service has none of
+	ConnectRefused  = "CONNECT_REFUSED"  // WhatsApp refuses for another reason
+	Reconnecting    = "RECONNECTING"     // the connection was lost; with PAIRING
+)
+
+// How long things may take.
+const (
+	handlersTimeout = 4 * time.Second  // events under way when the device stops
+	detachTimeout   = 2 * time.Second  // whatsmeow noticing the end of a connection
+	flushTimeout    = 2 * time.Second  // the last write of the account
+	dialLimit       = 15 * time.Second // reaching WhatsApp
+	stableAfter     = time.Minute      // a connection that lasted so long was a good one
+)
+
+// backoff waits 0, 1, 2, 4 … 60 seconds, give or take a fifth, so that many devices don't come at once.
+func backoff(failures int) time.Duration {
+	if failures == 0 {
+		return 0
+	}
+	wait := min(time.Second<<min(failures-1, 6), time.Minute)
+	return wait + time.Duration(rand.Int64N(int64(wait)*2/5)) - wait/5
+}
+
+// run is a device at work, from its first connection to its last.
+type run struct {
+	*device
+	ctx     context.Context // of all work; ends after the last connection
+	cancel  context.CancelFunc
+	keys    *store.Device
+	wa      *whatsmeow.Client
+	wire    *wire
+	status  *status
+	history *errand
+	sync    *syncer
+	groups  *groups
+
+	signals  chan any      // whatsmeow's events about the connection
+	trouble  chan error    // an event couldn't be stored: it must be delivered again
+	handlers gate          // events under way
+	online   atomic.Bool   // logged in and active
+	sending  chan struct{} // the lock of changes to the app state
+	order    atomic.Int64  // of the last message
+	first    chan struct{} // closed when it is online for the first time
+	done     chan struct{} // closed when it is over
+	migrated atomic.Bool   // the account's chats are kept under LIDs
+	pairing  pairing
+	panics   panics
+	progress progress
+
+	mu    sync.Mutex // guards what follows
+	own   identity
+	over  bool // no more tasks
+	tasks sync.WaitGroup
+}
+
+// identity is whose device it is, with those of its stores that are used here; zero before it is linked. It is taken from
+// the keys while whatsmeow doesn't write there.
+type identity struct {
+	pn, lid  chat.JID
+	lids     store.LIDStore
+	settings store.ChatSettingsStore
+	appKeys  store.AppStateSyncKeyStore
+}
+
+// Run implements host.Device.
+func (d *device) Run(ctx context.Context) error {
+	r, err := d.start(ctx)
+	if err != nil {
+		return err
+	}
+	return r.work(ctx)
+}
+
+// start makes ready for work, which has to follow.
+func (d *device) start(ctx context.Context) (*run, error) {
+	keys, err := d.loaded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := d.newRun(ctx, keys)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.running != nil {
+		r.cancel()
+		return nil, fmt.Errorf("device of %s runs already", d.account)
+	}
+	d.running = r
+	return r, nil
+}
+
+// work stays connected until ctx ends or the link is over.
+func (r *run) work(ctx context.Context) error {
+	defer func() {
+		r.device.mu.Lock()
+		r.device.running = nil
+		r.device.mu.Unlock()
+		close(r.done)
+	}()
+	defer r.close()
+	return r.connect(ctx)
+}
+
+// loaded reads the keys, however long it takes. It fails when ctx ends or the account is gone.
+func (d *device) loaded(ctx context.Context) (*store.Device, error) {
+	for n := 1; ; n++ {
+		keys, err := d.load(ctx)
+		if err == nil || chat.CodeOf(err) == chat.DeviceNotFound || ctx.Err() != nil {
+			return keys, err
+		}
+		d.log.Warn("load device", "error", err)
+		if pause(ctx, d.backoff(n)) != nil {
+			return nil, err
+		}
+	}
+}
+
+func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
+	r := &run{
+		device:  d,
+		keys:    keys,
+		wire:    newWire(d.HTTP),
+		signals: make(chan any, 64),
+		trouble: make(chan error, 1),
+		sending: make(chan struct{}, 1),
+		first:   make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.status = newStatus(r.ctx, d, r.spawn)
+	r.history = newErrand(r.spawn, r.workHistory)
+	r.sync = newSyncer(r)
+	r.groups = newGroups(r)
+	r.progress.shown = true // from a run that was killed
+	r.identify()
+	r.migrated.Store(keys.LIDMigrationTimestamp > 0)
+	r.wa = r.newClient()
+	return r
+}
+
+// identify takes the identity from the keys.
+func (r *run) identify() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.own = identity{lids: r.keys.LIDs, settings: r.keys.ChatSettings, appKeys: r.keys.AppStateKeys}
+	r.own.pn, _ = address(r.keys.GetJID())
+	r.own.lid, _ = address(r.keys.GetLID())
+}
+
+func (r *run) identity() identity {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.own
+}
+
+func (r *run) newClient() *whatsmeow.Client {
+	c := whatsmeow.NewClient(r.keys, newLogger(r.log, r.handlers.isClosed))
+	websocket := &http.Client{Transport: r.wire, Timeout: dialLimit}
+	c.SetWebsocketHTTPClient(websocket)
+	c.SetPreLoginHTTPClient(websocket)
+	c.SetMediaHTTPClient(r.media)
+	c.EnableAutoReconnect, c.DisableLoginAutoReconnect = false, true // connect does it
+	c.SynchronousAck, c.EnableDecryptedEventBuffer = true, true
+	c.ManualHistorySyncDownload, c.EmitAppStateEventsOnFullSync = true, true
+	c.BackgroundEventCtx = r.ctx
+	c.GetClientPayload = func() *waWa6.ClientPayload { return r.version.payload(r.keys) }
+	c.PrePairCallback = r.bind
+	c.AddEventHandlerWithSuccessStatus(r.handle)
+	return c
+}
+
+// connect stays connected until ctx ends or the link is over.
+func (r *run) connect(ctx context.Context) error {
+	r.status.set(state(chat.Pairing, ""))
+	r.version.ensure(ctx)
+	r.sync.begin()
+	r.history.start()
+	renewed, scans, failures := false, 0, 0
+	for {
+		started := time.Now()
+		e := r.live(ctx)
+		switch {
+		case e.cause == stopped || ctx.Err() != nil:
+			return nil
+		case e.cause == outdated && !renewed:
+			renewed = true
+			r.log.Warn("WhatsApp refuses the client's version; fetching the current one")
+			r.version.renew(ctx)
+			continue
+		case e.cause == outdated:
+			return r.end(ctx, e, ClientOutdated)
+		case e.cause == unscanned:
+			if scans++; scans >= maxScans {
+				return r.end(ctx, e, QRTimeout)
+			}
+			continue
+		case e.cause == over:
+			return r.end(ctx, e, e.reason)
+		case e.cause == paired:
+			r.identify()
+			continue
+		}
+		renewed = false
+		if time.Since(started) > stableAfter {
+			failures = 0
+		}
+		if e.cause == unstored {
+			failures = max(failures, 1) // the store needs a moment
+		}
+		wait := r.backoff(failures)
+		failures++
+		r.log.Info("connection ended", "cause", string(e.cause), "error", e.err, "again", wait)
+		if r.identity().pn != "" {
+			r.status.set(state(chat.Pairing, Reconnecting))
+		}
+		if pause(ctx, wait) != nil {
+			return nil
+		}
+	}
+}
+
+// end stores why the link is over. Keys that are worth nothing any more are deleted.
+func (r *run) end(ctx context.Context, e ending, reason string) error {
+	r.log.Warn("link is over", "reason", reason)
+	say := func(a *chat.Account) {
+		state(chat.ServiceOff, reason)(a)
+		a.CodeExpires = e.expires
+	}
+	for n := 1; ; n++ {
+		err := r.sayEnd(ctx, e.unlinked, say)
+		if err == nil || ctx.Err() != nil || chat.CodeOf(err) == chat.DeviceNotFound {
+			return nil
+		}
+		r.log.Warn("store the end of the link", "error", err)
+		if pause(ctx, r.backoff(n)) != nil {
+			return nil
+		}
+	}
+}
+
+func (r *run) sayEnd(ctx context.Context, unlinked bool, say func(*chat.Account)) error {
+	if err := r.status.seal(ctx); err != nil {
+		return err
+	}
+	if unlinked {
+		return r.forget(ctx, say)
+	}
+	return r.Accounts.UpdateAccount(ctx, r.account, func(a *chat.Account) error { say(a); return nil })
+}
+
+// close ends all work. What isn't acknowledged is delivered again the next time.
+func (r *run) close() {
+	r.online.Store(false)
+	r.handlers.close()
+	ctx, cancel := context.WithTimeout(r.ctx, handlersTimeout)
+	if err := r.handlers.wait(ctx); err != nil {
+		r.log.Warn("events are left for the next time")
+	}
+	cancel()
+	r.hangUp()
+	ctx, cancel = context.WithTimeout(r.ctx, flushTimeout)
+	if _, err := r.status.flush(ctx); err != nil {
+		r.log.Warn("write account", "error", err)
+	}
+	cancel()
+	r.mu.Lock()
+	r.over = true
+	r.mu.Unlock()
+	r.cancel()
+	r.wa.Disconnect() // there is no connection any more; it ends requests that wait for one
+	r.tasks.Wait()
+	_ = r.handlers.wait(context.Background()) // they have no context any more to go on with
+	r.projector.Forget(r.account)
+}
+
+// spawn runs f in a goroutine that close waits for; f must end when r.ctx does. It is false when all is over.
+func (r *run) spawn(f func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return false
+	}
+	r.tasks.Go(f)
+	return true
+}
+
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

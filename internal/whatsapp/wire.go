@@ -1,0 +1,113 @@
+package whatsapp
+
+import (
+	"io"
+	"net/http"
+	"sync"
+)
+
+// wire is the HTTP transport of a device's websocket. It tells when the connection has ended, and ends it at once, which
+// whatsmeow can't: its Disconnect races with an end from the other side and leaves a reader behind, and its handshake
+// waits 20 s for an answer whatever happens.
+type wire struct {
+	next http.RoundTripper
+
+	mu   sync.Mutex
+	body *wireBody // of the connection at hand; nil before it is made
+	shut bool      // no connection may be made
+}
+
+func newWire(c *http.Client) *wire {
+	next := http.DefaultTransport
+	if c != nil && c.Transport != nil {
+		next = c.Transport
+	}
+	return &wire{next: next}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(r)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		return resp, err
+	}
+	if rwc, ok := resp.Body.(io.ReadWriteCloser); ok {
+		body := &wireBody{ReadWriteCloser: rwc, gone: make(chan struct{})}
+		resp.Body = body
+		w.mu.Lock()
+		w.body = body
+		shut := w.shut
+		w.mu.Unlock()
+		if shut {
+			body.cut(true)
+		}
+	}
+	return resp, nil
+}
+
+// gone is closed when the connection at hand has ended; nil when there is none.
+func (w *wire) gone() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.body == nil {
+		return nil
+	}
+	return w.body.gone
+}
+
+// ready allows a new connection.
+func (w *wire) ready() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.body, w.shut = nil, false
+}
+
+// cut ends the connection at hand, or the one being made. A handshake under way gets an answer that ends it.
+func (w *wire) cut(handshake bool) {
+	w.mu.Lock()
+	body := w.body
+	w.shut = true
+	w.mu.Unlock()
+	if body != nil {
+		body.cut(handshake)
+	}
+}
+
+// wireBody is the websocket's connection.
+type wireBody struct {
+	io.ReadWriteCloser
+	once sync.Once
+	gone chan struct{}
+
+	mu   sync.Mutex
+	last []byte // what Read gives before the end
+}
+
+// noHandshake is a websocket message with a frame that is no handshake.
+var noHandshake = []byte{0x82, 4, 0, 0, 1, 0xff}
+
+func (b *wireBody) cut(handshake bool) {
+	if handshake {
+		b.mu.Lock()
+		b.last = noHandshake
+		b.mu.Unlock()
+	}
+	_ = b.ReadWriteCloser.Close()
+}
+
+// Read implements io.Reader.
+func (b *wireBody) Read(p []byte) (int, error) {
+	n, err := b.ReadWriteCloser.Read(p)
+	if n > 0 || err == nil {
+		return n, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.last) > 0 {
+		n = copy(p, b.last)
+		b.last = b.last[n:]
+		return n, nil
+	}
+	b.once.Do(func() { close(b.gone) })
+	return 0, err
+}
