@@ -228,6 +228,11 @@ func (w *world) rows(db *sql.DB, query string) [][]any {
 			into[i] = &row[i]
 		}
 		w.must("scan", rows.Scan(into...))
+		for i, value := range row {
+			if text, ok := value.([]byte); ok {
+				row[i] = string(text)
+			}
+		}
 		all = append(all, row)
 	}
 	w.must("rows", rows.Err())
