@@ -1,0 +1,348 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/util/keys"
+	waLog "go.mau.fi/whatsmeow/util/log"
+	"go.uber.org/goleak"
+
+	"pesan/internal/chat"
+	"pesan/internal/host"
+	"pesan/internal/sqlite"
+	"pesan/internal/wasim"
+)
+
+// root is trusted by all devices of this process, since whatsmeow keeps the trusted key in a global.
+var root = keys.NewKeyPair()
+
+func TestMain(m *testing.M) {
+	if _, err := (Globals{Logger: testLogger()}).Set(); err != nil {
+		panic(err)
+	}
+	whatsmeow.WACertPubKey = *root.Pub
+	goleak.VerifyTestMain(m)
+}
+
+func testLogger() *slog.Logger {
+	if os.Getenv("PESAN_LOG") != "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+const account = "01JXAMPZ0000000000000000AB"
+
+// stores are the account's stores. They tell of every write, and fail when they are told to.
+type stores struct {
+	*sqlite.DB
+	mu      sync.Mutex
+	changed chan struct{}
+	fail    func(what string) error
+}
+
+func (s *stores) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// breaks has writes fail as f says; nil mends them.
+func (s *stores) breaks(f func(what string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = f
+}
+
+func (s *stores) try(what string, do func() error) error {
+	s.mu.Lock()
+	fail := s.fail
+	s.mu.Unlock()
+	if fail != nil {
+		if err := fail(what); err != nil {
+			return err
+		}
+	}
+	err := do()
+	s.tell()
+	return err
+}
+
+func (s *stores) UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error {
+	return s.try("account", func() error { return s.DB.UpdateAccount(ctx, id, change) })
+}
+
+func (s *stores) Update(ctx context.Context, account string, jid chat.JID, ids []string, change func(*chat.Thread) error) error {
+	return s.try("chat", func() error { return s.DB.Update(ctx, account, jid, ids, change) })
+}
+
+func (s *stores) Alias(ctx context.Context, account string, from, to chat.JID) error {
+	return s.try("alias", func() error { return s.DB.Alias(ctx, account, from, to) })
+}
+
+func (s *stores) PutBacklog(ctx context.Context, account, id string, data []byte) error {
+	return s.try("backlog", func() error { return s.DB.PutBacklog(ctx, account, id, data) })
+}
+
+func (s *stores) DeleteBacklog(ctx context.Context, account, id string) error {
+	return s.try("backlog", func() error { return s.DB.DeleteBacklog(ctx, account, id) })
+}
+
+// world is a WhatsApp server with a phone, and an account whose device links to it. Violations fail the test.
+type world struct {
+	t       testing.TB
+	server  *wasim.Server
+	phone   *wasim.Phone
+	linked  *wasim.Device // once linked
+	folder  string
+	store   *stores
+	keys    *sqlstore.Container
+	devices *Devices
+	device  host.Device
+
+	mu       sync.Mutex
+	expected map[wasim.ViolationKind]bool
+	stop     func() error // of the running device; nil when none runs
+}
+
+const ownNumber = "6281200000001"
+
+func newWorld(t testing.TB, o wasim.Options, p wasim.PhoneOptions) *world {
+	t.Helper()
+	w := &world{t: t, folder: t.TempDir(), expected: make(map[wasim.ViolationKind]bool)}
+	o.Root = root
+	o.OnViolation = w.violation
+	var err error
+	w.server, err = wasim.New(o)
+	w.ok(err)
+	t.Cleanup(func() { _ = w.server.Close() })
+	if p.PushName == "" {
+		p.PushName = "Sari"
+	}
+	w.phone, err = w.server.NewPhone(ownNumber, p)
+	w.ok(err)
+	w.open()
+	w.ok(w.store.CreateAccount(w.soon(), chat.Account{ID: account, Name: "toko", On: true, State: chat.ServiceOff}))
+	return w
+}
+
+// open opens the stores, as a process does that starts.
+func (w *world) open() {
+	w.t.Helper()
+	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{})
+	w.ok(err)
+	w.store = &stores{DB: db, changed: make(chan struct{})}
+	keysDB, err := sqlite.OpenDevices(w.soon(), filepath.Join(w.folder, "devices.db"), false)
+	w.ok(err)
+	w.keys = sqlstore.NewWithDB(keysDB, "sqlite3", waLog.Noop)
+	w.ok(w.keys.Upgrade(w.soon()))
+	w.t.Cleanup(func() {
+		_ = w.keys.Close()
+		_ = db.Close()
+	})
+	client := Redirect(w.server.Address())
+	w.t.Cleanup(client.CloseIdleConnections)
+	w.devices = New(Config{
+		Keys: SQLKeys(w.keys), Accounts: w.store, Chats: w.store, Backlog: w.store,
+		HTTP: client, Now: time.Now, Logger: testLogger(),
+	})
+	w.devices.backoff = func(n int) time.Duration { return time.Duration(min(n, 10)) * 5 * time.Millisecond }
+	w.device = nil
+}
+
+func (w *world) violation(v wasim.Violation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.expected[v.Kind] {
+		w.t.Errorf("violation: %v", v)
+	}
+}
+
+func (w *world) expect(kinds ...wasim.ViolationKind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, k := range kinds {
+		w.expected[k] = true
+	}
+}
+
+func (w *world) ok(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// soon is a context for what has to be done in a moment.
+func (w *world) soon() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	w.t.Cleanup(cancel)
+	return ctx
+}
+
+// run runs the device until the test ends or halt is called.
+func (w *world) run() {
+	w.t.Helper()
+	if w.device == nil {
+		var err error
+		w.device, err = w.devices.Open(w.soon(), account)
+		w.ok(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	device := w.device
+	go func() { ended <- device.Run(ctx) }()
+	var once sync.Once
+	var result error
+	w.stop = func() error {
+		once.Do(func() {
+			cancel()
+			result = <-ended
+		})
+		return result
+	}
+	w.t.Cleanup(func() { _ = w.halt() })
+}
+
+// halt stops the device and waits until it has drained.
+func (w *world) halt() error {
+	if w.stop == nil {
+		return nil
+	}
+	err := w.stop()
+	w.stop = nil
+	return err
+}
+
+// link runs the device and links it by QR code.
+func (w *world) link() {
+	w.t.Helper()
+	w.run()
+	a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
+	var err error
+	w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
+	w.ok(err)
+	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
+	w.settled()
+}
+
+// settled waits until the device has taken all that waited for it, and the app state is there.
+func (w *world) settled() {
+	w.t.Helper()
+	w.ok(w.linked.WaitOnline(w.soon()))
+	w.ok(w.linked.WaitDrained(w.soon()))
+	w.until("push name", func(a chat.Account) bool { return a.PushName != "" })
+}
+
+// until waits for a state of the account.
+func (w *world) until(what string, is func(chat.Account) bool) chat.Account {
+	w.t.Helper()
+	var a chat.Account
+	w.eventually(what, func() bool {
+		var err error
+		a, err = w.store.Account(context.Background(), account)
+		return err == nil && is(a)
+	})
+	return a
+}
+
+// eventually waits for a condition, looking after every write.
+func (w *world) eventually(what string, is func() bool) {
+	w.t.Helper()
+	ctx := w.soon()
+	for {
+		w.store.mu.Lock()
+		changed := w.store.changed
+		w.store.mu.Unlock()
+		if is() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			a, _ := w.store.Account(context.Background(), account)
+			a.QR = ""
+			w.t.Fatalf("waited in vain for %s; account %+v", what, a)
+		}
+	}
+}
+
+// acked waits until the device has acknowledged messages: then they are stored.
+func (w *world) acked(ids ...string) {
+	w.t.Helper()
+	w.ok(w.linked.WaitAcked(w.soon(), ids...))
+}
+
+func (w *world) contact(number, name string) *wasim.Contact {
+	w.t.Helper()
+	c, err := w.server.NewContact(number, "", name)
+	w.ok(err)
+	return c
+}
+
+// jid is a person's address by phone number.
+func jid(c *wasim.Contact) chat.JID { return chat.JID(c.PN().String()) }
+
+func lid(c *wasim.Contact) chat.JID { return chat.JID(c.LID().String()) }
+
+func jidOf(j types.JID) chat.JID { return chat.JID(j.ToNonAD().String()) }
+
+// shown is a chat as it is read; ok is false when it isn't there.
+func (w *world) shown(jid chat.JID) (v chat.View, ok bool) {
+	v, err := w.store.Chat(context.Background(), account, jid)
+	return v, err == nil
+}
+
+// messages are the documents of a conversation, oldest first.
+func (w *world) messages(jid chat.JID) []string {
+	var all []string
+	cursor := ""
+	for {
+		page, err := w.store.Messages(context.Background(), account, jid, chat.Page{Limit: 1000, Cursor: cursor}, time.Now())
+		if err != nil {
+			return all
+		}
+		var docs []string
+		for _, m := range page.Messages {
+			docs = append(docs, string(m.Document))
+		}
+		all = append(docs, all...)
+		if cursor = page.Next; cursor == "" {
+			return all
+		}
+	}
+}
+
+// says fails unless the text has all the pieces.
+func says(t testing.TB, text string, pieces ...string) {
+	t.Helper()
+	for _, p := range pieces {
+		if !strings.Contains(text, p) {
+			t.Errorf("%s\nis missing in %s", p, text)
+		}
+	}
+}
+
+// says1 is says for the only message of a chat.
+func (w *world) says1(jid chat.JID, pieces ...string) {
+	w.t.Helper()
+	all := w.messages(jid)
+	if len(all) != 1 {
+		w.t.Fatalf("%s has %d messages: %s", jid, len(all), strings.Join(all, "\n"))
+	}
+	says(w.t, all[0], pieces...)
+}
+
+func field(name string, value any) string { return fmt.Sprintf(`%q:%v`, name, value) }
