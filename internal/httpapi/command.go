@@ -92,7 +92,7 @@ func (o Commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	defer stop()
 	r, err := o.submit(ctx, c, a.Shard, cmd)
 	if err == nil {
-		r, err = o.wait(ctx, r, ended)
+		r, err = o.wait(ctx, c, r, ended)
 	}
 	if err == nil && r.State == chat.CommandFailed {
 		err = &chat.Error{Code: chat.Internal}
@@ -151,7 +151,7 @@ func (o Commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *
 }
 
 // wait reads the record until it says that the command has ended, or the time is over. A read that fails is tried again.
-func (o Commander) wait(ctx context.Context, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
+func (o Commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Wait, commandWait))
 	defer cancel()
 	pause := firstPoll
@@ -170,7 +170,10 @@ func (o Commander) wait(ctx context.Context, r chat.CommandRecord, ended <-chan 
 		case err == nil:
 			r = now
 		case chat.CodeOf(err) == chat.CommandNotFound && r.Kind == chat.DeleteCommand:
-			r.State = chat.CommandDone // it went with its account
+			// It goes with its account, shortly before it.
+			if _, err := c.Accounts.Account(ctx, r.Account); chat.CodeOf(err) == chat.DeviceNotFound {
+				r.State = chat.CommandDone
+			}
 		}
 		pause = min(pause*3/2, slowestPoll)
 		timer.Reset(pause)

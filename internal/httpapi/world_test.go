@@ -301,7 +301,9 @@ func overLambda(w *world, a ask) answer {
 }
 
 func overPlainLambda(w *world, a ask) answer {
-	return invoke(w, a, func(e *events.APIGatewayV2HTTPRequest, headers map[string]string) { e.Body, e.Headers = a.body, headers })
+	return invoke(w, a, func(e *events.APIGatewayV2HTTPRequest, headers map[string]string) {
+		e.Body, e.Headers = a.body, headers
+	})
 }
 
 func invoke(w *world, a ask, fill func(*events.APIGatewayV2HTTPRequest, map[string]string)) answer {
@@ -361,4 +363,17 @@ func (w *world) want(a answer, status int, code chat.Code) {
 	if got := w.code(a); a.status != status || got != code {
 		w.Fatalf("answer %d %s, want %d %q", a.status, a.body, status, code)
 	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// serveHTTP makes a call and returns its status.
+func serveHTTP(handler http.Handler, a ask) int {
+	r := httptest.NewRequest(cmp.Or(a.method, http.MethodPost), "/api/"+a.endpoint+"?"+a.query, strings.NewReader(a.body))
+	for name, value := range a.headers() {
+		r.Header.Set(name, value)
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, r)
+	return recorder.Code
 }

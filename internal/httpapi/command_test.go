@@ -1,0 +1,405 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pesan/internal/chat"
+	"pesan/internal/httpapi"
+)
+
+func muteBudi(id string) ask {
+	a := ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890&second=50"}
+	if id != "" {
+		a.header = map[string]string{"Idempotency-Key": id}
+	}
+	return a
+}
+
+// TestCommandSent holds what goes onto the queue, and what is stored before.
+func TestCommandSent(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		w.onSend(func(ctx context.Context, c chat.Command) error {
+			r, err := w.db.Command(ctx, c.Account, c.ID)
+			w.must("read record", err)
+			if r.State != chat.CommandPending || !r.Same(c) {
+				w.Errorf("record %+v", r)
+			}
+			reports, _, err := w.db.ListReports(ctx, c.Account, chat.Page{Limit: 1})
+			w.must("list reports", err)
+			if len(reports) != 1 || reports[0].ID != c.Report || reports[0].Finished() || reports[0].CommandID != c.ID {
+				w.Errorf("reports %+v", reports)
+			}
+			return w.carryOut(ctx, c)
+		})
+		w.want(call(muteBudi("order-1")), 200, "")
+		w.pass(time.Second)
+		w.want(call(ask{endpoint: "unmuteChat", body: "apiKey=KEY&phone=" + string(lid)}), 200, "")
+		w.pass(time.Second)
+		w.want(call(ask{endpoint: "serviceDestroy", body: "apiKey=KEY&logout=true"}), 200, "")
+		w.pass(time.Second)
+		w.want(call(ask{endpoint: "serviceStart", body: "apiKey=KEY"}), 200, "")
+		want := []chat.Command{
+			{ID: "order-1", Kind: chat.MuteCommand, Chat: budi, Seconds: 50},
+			{Kind: chat.UnmuteCommand, Chat: budi},
+			{Kind: chat.LogoutCommand},
+			{Kind: chat.ConnectCommand},
+		}
+		sent := w.commandsSent()
+		if len(sent) != len(want) {
+			w.Fatalf("%d commands were sent", len(sent))
+		}
+		for i, c := range sent {
+			w.must("validate", c.Validate())
+			want[i].Account = w.toko.ID
+			if !c.Same(want[i]) || want[i].ID != "" && c.ID != want[i].ID || !c.RequestedAt.Equal(noon.Add(time.Duration(i)*time.Second)) {
+				w.Errorf("sent %+v, want %+v", c, want[i])
+			}
+		}
+		a, err := w.db.Account(w.Context(), w.toko.ID)
+		w.must("account", err)
+		if !a.On {
+			w.Error("serviceStart didn't turn the service on")
+		}
+	})
+}
+
+// TestMuteShows holds that what a command did is read right after it.
+func TestMuteShows(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		shows := func(what string) bool {
+			return strings.Contains(string(call(ask{endpoint: "getChatById", body: "apiKey=KEY&phone=" + string(budi)}).body), what)
+		}
+		w.want(call(muteBudi("")), 200, "")
+		if !shows(`"muted":true,"muteEndTime":1772366450000`) {
+			w.Error("the mute doesn't show")
+		}
+		w.pass(time.Second)
+		w.want(call(ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890"}), 200, "")
+		if !shows(`"muted":true,"muteEndTime":-1`) {
+			w.Error("the mute without end doesn't show")
+		}
+		w.pass(time.Second)
+		w.want(call(ask{endpoint: "unmuteChat", body: "apiKey=KEY&phone=081234567890"}), 200, "")
+		if !shows(`"muted":false`) {
+			w.Error("the unmute doesn't show")
+		}
+		w.want(call(ask{endpoint: "clearMessageById", body: "apiKey=KEY&phone=081234567890"}), 200, "")
+		a := call(ask{endpoint: "fetchMessageById", body: "apiKey=KEY&phone=081234567890"})
+		if w.want(a, 200, ""); !strings.Contains(string(a.body), `"results":[],`) {
+			w.Errorf("the chat isn't empty: %s", a.body)
+		}
+	})
+}
+
+// TestNotConnected holds that nothing is sent for a device that can't do it, and that stored chats are read nevertheless.
+func TestNotConnected(t *testing.T) {
+	for name, change := range map[string]func(*chat.Account){
+		"off":        func(a *chat.Account) { a.On = false },
+		"unlinked":   func(a *chat.Account) { a.JID, a.State = "", chat.ServiceScan },
+		"connecting": func(a *chat.Account) { a.State = chat.Pairing },
+		"given up":   func(a *chat.Account) { a.State, a.Reason = chat.ServiceOff, "BANNED" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onAll(t, func(w *world, call func(ask) answer) {
+				w.want(call(muteBudi("done")), 200, "")
+				w.change(change)
+				for _, endpoint := range []string{"muteChat", "unmuteChat", "clearMessageById"} {
+					w.want(call(ask{endpoint: endpoint, body: "apiKey=KEY&phone=081234567890"}), 409, chat.DeviceNotConnected)
+				}
+				w.want(call(muteBudi("done")), 200, "") // its outcome stands
+				w.want(call(muteBudi("new")), 409, chat.DeviceNotConnected)
+				for _, endpoint := range []string{"getChats", "getChatById", "fetchMessageById", "getState", "getReportApi"} {
+					w.want(call(ask{endpoint: endpoint, body: "apiKey=KEY&phone=081234567890"}), 200, "")
+				}
+				if sent := w.commandsSent(); len(sent) != 1 {
+					w.Errorf("sent %+v", sent)
+				}
+			})
+		})
+	}
+}
+
+func TestIdempotency(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		first := call(muteBudi("order-1"))
+		w.want(first, 200, "")
+		w.pass(time.Minute)
+		if again := call(muteBudi("order-1")); string(again.body) != string(first.body) {
+			w.Errorf("the second answer is %s", again.body)
+		}
+		conflicts := []ask{
+			{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890&second=51"}, {endpoint: "muteChat", body: "apiKey=KEY&second=50&phone=" + string(family)},
+			{endpoint: "unmuteChat", body: "apiKey=KEY&phone=081234567890"}, {endpoint: "serviceStart", body: "apiKey=KEY"},
+		}
+		for _, a := range conflicts {
+			a.header = map[string]string{"Idempotency-Key": "order-1"}
+			w.want(call(a), 409, chat.IdempotencyConflict)
+		}
+		if sent := w.commandsSent(); len(sent) != 1 {
+			w.Errorf("sent %+v", sent)
+		}
+		w.must("update", w.db.UpdateAccount(w.Context(), w.lain.ID, func(a *chat.Account) error {
+			a.On, a.State, a.JID = true, chat.Connected, siti
+			return nil
+		}))
+		a := muteBudi("order-1") // another account's ids are its own
+		a.body = strings.ReplaceAll(a.body, "KEY", w.lainKey)
+		w.want(call(a), 200, "")
+	})
+}
+
+// TestRejectedStays holds that a repeated id tells of the same failure.
+func TestRejectedStays(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		refusing(w)
+		w.want(call(muteBudi("order-1")), 502, chat.WhatsAppRejected)
+		w.onSend(nil)
+		w.want(call(muteBudi("order-1")), 502, chat.WhatsAppRejected)
+		w.want(call(muteBudi("order-2")), 200, "")
+	})
+}
+
+// TestSendFails holds that a command that never came onto the queue doesn't stay pending.
+func TestSendFails(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		w.onSend(func(context.Context, chat.Command) error { return errors.New("queue: no such host RAHASIA") })
+		a := call(muteBudi("order-1"))
+		if w.want(a, 503, chat.Unavailable); strings.Contains(string(a.body), "RAHASIA") {
+			w.Errorf("leaks: %s", a.body)
+		}
+		r, err := w.db.Command(w.Context(), w.toko.ID, "order-1")
+		w.must("command", err)
+		reports, _, err := w.db.ListReports(w.Context(), w.toko.ID, chat.Page{Limit: 5})
+		w.must("reports", err)
+		if r.State != chat.CommandFailed || len(reports) != 1 || reports[0].Command != chat.CommandFailed || reports[0].Status != 503 {
+			w.Errorf("record %+v, reports %+v", r, reports)
+		}
+	})
+}
+
+// TestRepeatSendsAgain holds that a call that died between the record and the queue can be repeated.
+func TestRepeatSendsAgain(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		dead := chat.Command{Version: 1, ID: "order-1", Account: w.toko.ID, Kind: chat.MuteCommand, Chat: budi, Seconds: 50, RequestedAt: noon.Add(-time.Minute)}
+		_, _, err := w.db.PutCommand(w.Context(), dead)
+		w.must("put", err)
+		w.onSend(func(context.Context, chat.Command) error { return errors.New("still down") })
+		w.want(call(muteBudi("order-1")), 503, chat.Unavailable) // another call's command may be on its way, so it isn't ended
+		w.onSend(nil)
+		w.want(call(muteBudi("order-1")), 200, "")
+		sent := w.commandsSent()
+		if c := sent[len(sent)-1]; !c.RequestedAt.Equal(dead.RequestedAt) {
+			w.Errorf("sent %+v: not the first call's", c)
+		}
+	})
+}
+
+// TestTogether holds that calls under one id at the same time do it once.
+func TestTogether(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	var group sync.WaitGroup
+	handler := httpapi.New(w.config).Handler(w.endpoints()...)
+	for range 20 {
+		group.Go(func() {
+			if status := serveHTTP(handler, w.fill(muteBudi("order-1"))); status != 200 {
+				w.Errorf("status %d", status)
+			}
+		})
+	}
+	group.Wait()
+	ids := map[string]bool{}
+	for _, c := range w.commandsSent() {
+		ids[c.ID+c.RequestedAt.String()] = true
+	}
+	if len(ids) != 1 {
+		w.Errorf("sent %v", ids)
+	}
+}
+
+// commands is a store of one command record, with faults.
+type commands struct {
+	chat.Commands
+	mu      sync.Mutex
+	record  chat.CommandRecord
+	reads   []time.Time
+	command func(n int) error // fault of the nth read
+}
+
+func (c *commands) PutCommand(_ context.Context, cmd chat.Command) (chat.CommandRecord, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.record = chat.CommandRecord{Command: cmd, State: chat.CommandPending}
+	return c.record, true, nil
+}
+
+func (c *commands) Command(context.Context, string, string) (chat.CommandRecord, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads = append(c.reads, time.Now())
+	if c.command != nil {
+		if err := c.command(len(c.reads)); err != nil {
+			return chat.CommandRecord{}, err
+		}
+	}
+	return c.record, nil
+}
+
+func (c *commands) EndCommand(_ context.Context, _, _ string, o chat.Outcome) (chat.CommandRecord, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.record.State, c.record.Failure, c.record.EndedAt = o.State(), o.Failure, o.At
+	return c.record, nil
+}
+
+// stubs are the other ports of a command, which do nothing.
+type stubs struct{ account chat.Account }
+
+func (s stubs) Account(context.Context, string) (chat.Account, error) { return s.account, nil }
+func (stubs) AddReport(context.Context, chat.Report) error            { return nil }
+func (stubs) Send(context.Context, int, chat.Command) error           { return nil }
+func (stubs) Chat(context.Context, string, chat.JID) (chat.View, error) {
+	return chat.View{JID: budi}, nil
+}
+func (stubs) EndReport(context.Context, string, string, chat.CommandState, int, chat.Code, time.Time) error {
+	return nil
+}
+func (stubs) Chats(context.Context, string, chat.Filter, chat.Page, time.Time) ([]chat.View, string, error) {
+	return nil, "", nil
+}
+
+// timed makes a mute call in a bubble of its own time; what happens meanwhile is up to during.
+func timed(t *testing.T, store *commands, watched bool, during func(chat.Commands, *commands)) (status int, took time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		key, hash, err := chat.NewKey("01JNGKX0T0AAAAAAAAAAAAAAAA", strings.NewReader(strings.Repeat("k", 32)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := stubs{chat.Account{ID: "01JNGKX0T0AAAAAAAAAAAAAAAA", KeyHash: hash, On: true, State: chat.Connected, JID: me}}
+		var port chat.Commands = store
+		if watched {
+			port = httpapi.WatchCommands(store)
+		}
+		api := httpapi.New(httpapi.Config{Accounts: s, Reports: s, Logger: quiet()})
+		handler := api.Handler(httpapi.MuteChat(s, httpapi.Commander{Commands: port, Sender: s, Reports: s}))
+		start := time.Now()
+		go during(port, store)
+		status = serveHTTP(handler, ask{endpoint: "muteChat", body: "phone=081234567890&apiKey=" + key})
+		took = time.Since(start)
+	})
+	return status, took
+}
+
+func TestWait(t *testing.T) {
+	endAfter := func(d time.Duration) func(chat.Commands, *commands) {
+		return func(c chat.Commands, store *commands) {
+			<-time.After(d) // of the bubble's time
+			_, _ = c.EndCommand(context.Background(), store.record.Account, store.record.ID, chat.Outcome{At: time.Now()})
+		}
+	}
+	never := func(chat.Commands, *commands) {}
+	t.Run("polling", func(t *testing.T) {
+		store := new(commands)
+		status, took := timed(t, store, false, endAfter(3*time.Second))
+		if status != 200 || took < 3*time.Second || took > 3250*time.Millisecond {
+			t.Errorf("status %d after %v", status, took)
+		}
+		for i := 1; i < len(store.reads); i++ {
+			if gap := store.reads[i].Sub(store.reads[i-1]); gap < 10*time.Millisecond || gap > 250*time.Millisecond {
+				t.Errorf("a gap of %v", gap)
+			}
+		}
+		if len(store.reads) > 25 {
+			t.Errorf("%d reads", len(store.reads))
+		}
+	})
+	t.Run("soon", func(t *testing.T) {
+		if status, took := timed(t, new(commands), false, endAfter(15*time.Millisecond)); status != 200 || took > 30*time.Millisecond {
+			t.Errorf("status %d after %v", status, took)
+		}
+	})
+	t.Run("watched", func(t *testing.T) {
+		if status, took := timed(t, new(commands), true, endAfter(3001*time.Millisecond)); status != 200 || took != 3001*time.Millisecond {
+			t.Errorf("status %d after %v", status, took)
+		}
+	})
+	t.Run("too late", func(t *testing.T) {
+		if status, took := timed(t, new(commands), false, never); status != 202 || took != 8*time.Second {
+			t.Errorf("status %d after %v", status, took)
+		}
+	})
+	t.Run("reads fail", func(t *testing.T) {
+		store := &commands{command: func(n int) error {
+			if n < 5 {
+				return &chat.Error{Code: chat.Unavailable}
+			}
+			return nil
+		}}
+		if status, _ := timed(t, store, false, endAfter(time.Millisecond)); status != 200 {
+			t.Errorf("status %d", status)
+		}
+	})
+	t.Run("reads fail for good", func(t *testing.T) {
+		store := &commands{command: func(int) error { return errors.New("down") }}
+		if status, _ := timed(t, store, false, never); status != 202 {
+			t.Errorf("status %d", status)
+		}
+	})
+}
+
+// TestWatchWakes holds that a watched command's end is heard at once, and that watches leave nothing behind.
+func TestWatchWakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := httpapi.WatchCommands(new(commands))
+		one, stopOne := w.Watch("a", "1")
+		two, stopTwo := w.Watch("a", "1")
+		other, stopOther := w.Watch("b", "1")
+		stopTwo()
+		if _, err := w.EndCommand(t.Context(), "a", "1", chat.Outcome{}); err != nil {
+			t.Fatal(err)
+		}
+		<-one
+		select {
+		case <-two:
+			t.Error("a watch that has ended was woken")
+		case <-other:
+			t.Error("another account's watch was woken")
+		default:
+		}
+		stopOne()
+		stopOther()
+		if _, err := w.EndCommand(t.Context(), "a", "1", chat.Outcome{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestDeletedWhileWaiting holds that a deletion has ended once the account is gone, though its record went before.
+func TestDeletedWhileWaiting(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		w.onSend(func(ctx context.Context, c chat.Command) error { return w.db.DeleteCommands(ctx, c.Account) })
+		looks := 0
+		w.config.Accounts = accountReader(func(ctx context.Context, id string) (chat.Account, error) {
+			if looks++; looks == 3 {
+				w.must("delete account", w.db.DeleteAccount(ctx, id))
+			}
+			return w.db.Account(ctx, id)
+		})
+		w.want(call(ask{endpoint: "deleteDevice", body: "id=" + w.toko.ID + "&secret=" + secret}), 200, "")
+		if looks != 3 {
+			w.Errorf("%d looks", looks)
+		}
+	})
+}
+
+type accountReader func(context.Context, string) (chat.Account, error)
+
+func (f accountReader) Account(ctx context.Context, id string) (chat.Account, error) {
+	return f(ctx, id)
+}
