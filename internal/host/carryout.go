@@ -106,7 +106,9 @@ func (s *shard) delete(ctx context.Context, l *link) error {
 // turnOff stores that the account's service is off, as was wanted.
 func (s *shard) turnOff(ctx context.Context, account string) error {
 	err := s.accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
-		a.State, a.Reason = chat.ServiceOff, ""
+		if a.State != chat.ServiceOff { // else the reason tells why
+			a.State, a.Reason = chat.ServiceOff, ""
+		}
 		a.QR, a.PairingCode, a.CodeExpires, a.Sync = "", "", time.Time{}, nil
 		return nil
 	})

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"pesan/internal/env"
+	"pesan/internal/standalone"
+)
+
+// settings are what flags and environment say.
+type settings struct {
+	config  standalone.Config
+	demo    bool
+	verbose bool
+	logFile string
+
+	whatsAppAddress, whatsAppRootKey string
+}
+
+// errUsage says that the arguments name nothing to do; how to use the program was printed.
+var errUsage = errors.New("usage")
+
+const usage = `Pesan serves the chats of a linked WhatsApp account over HTTP.
+
+  pesan demo   an inbox of 200 chats on a simulated WhatsApp; nothing is kept
+  pesan run    links a phone by QR code and serves its chats
+
+Flags, of both:
+`
+
+const environment = `
+Environment:
+  PESAN_LISTEN PESAN_DATA PESAN_LOG   as the flags, which win
+  PESAN_SECRET       the system secret, at least 16 characters; else one is made and kept in the data folder
+  COUNTRY_CODE       what a leading 0 in a phone number stands for (62)
+  COMMAND_WAIT       how long a call waits for WhatsApp before it answers 202 (8s)
+  RATE_LIMIT         calls a second of one API key; 0: no limit (50)
+  WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
+  WHATSAPP_ROOT_KEY  the key that signs its certificates, 32 bytes in hex
+  LANG, LC_ALL       id…: messages in Indonesian, else in English
+
+`
+
+// parse reads arguments and environment, and reports all that is wrong with them at once.
+func parse(args []string, lookup func(string) (string, bool), out, errOut io.Writer) (settings, error) {
+	r := env.New(lookup)
+	s := settings{
+		config: standalone.Config{
+			Secret:      r.String("PESAN_SECRET", ""),
+			CountryCode: r.Digits("COUNTRY_CODE", "62", 3),
+			CommandWait: r.Duration("COMMAND_WAIT", 8*time.Second, 0, 25*time.Second),
+			Rate:        float64(r.Int("RATE_LIMIT", 50, 0, 1_000_000)),
+			Locale:      cmp.Or(r.String("LC_ALL", ""), r.String("LC_MESSAGES", ""), r.String("LANG", "")),
+		},
+		whatsAppAddress: r.Address("WHATSAPP_ADDRESS", ""),
+	}
+	if key := r.Key("WHATSAPP_ROOT_KEY"); key != nil {
+		s.whatsAppRootKey = fmt.Sprintf("%x", key[:])
+	}
+	if (s.whatsAppAddress == "") != (s.whatsAppRootKey == "") && r.Err() == nil {
+		r.Reject("WHATSAPP_ADDRESS, WHATSAPP_ROOT_KEY", "both must be set, or none")
+	}
+	if n := len(s.config.Secret); n > 0 && n < standalone.LeastSecret {
+		r.Reject("PESAN_SECRET", fmt.Sprintf("must have at least %d characters", standalone.LeastSecret))
+	}
+
+	flags := flag.NewFlagSet("pesan", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	flags.StringVar(&s.config.Listen, "listen", r.Address("PESAN_LISTEN", "127.0.0.1:8080"), "`host:port` to answer on; port 0 is any free one")
+	flags.StringVar(&s.config.Folder, "data", r.String("PESAN_DATA", "data"), "`folder` for what is kept; pesan run only")
+	flags.StringVar(&s.logFile, "log", r.String("PESAN_LOG", ""), "`file` to append the log to; else standard error")
+	flags.BoolVar(&s.verbose, "v", false, "log more than warnings")
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+		fmt.Fprint(flags.Output(), environment)
+	}
+	help := func() { flags.SetOutput(out); flags.Usage() }
+	if len(args) == 0 {
+		flags.Usage()
+		return s, errUsage
+	}
+	switch args[0] {
+	case "demo", "run":
+		s.demo = args[0] == "demo"
+	case "-h", "--help", "-help", "help":
+		help()
+		return s, flag.ErrHelp
+	default:
+		fmt.Fprintf(errOut, "pesan: there is no %s\n\n", strconv.Quote(args[0]))
+		flags.Usage()
+		return s, errUsage
+	}
+	if len(args) > 1 && (args[1] == "-h" || args[1] == "--help" || args[1] == "-help") {
+		help()
+		return s, flag.ErrHelp
+	}
+	if err := flags.Parse(args[1:]); err != nil {
+		return s, errUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(errOut, "pesan: %s is too much\n\n", strconv.Quote(flags.Arg(0)))
+		flags.Usage()
+		return s, errUsage
+	}
+	if _, err := env.ParseAddress(s.config.Listen); err != nil {
+		r.Reject("-listen", err.Error())
+	}
+	return s, r.Err()
+}
+
+// logger logs JSON lines to the file, or to errOut.
+func (s settings) logger(errOut io.Writer) (_ *slog.Logger, closeLog func(), err error) {
+	level, to, closeLog := slog.LevelWarn, errOut, func() {}
+	if s.logFile != "" {
+		f, err := os.OpenFile(s.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return nil, nil, fmt.Errorf("open log: %w; set -log or PESAN_LOG to a file that can be written", err)
+		}
+		level, to, closeLog = slog.LevelInfo, f, func() { f.Close() }
+	}
+	if s.verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level})), closeLog, nil
+}

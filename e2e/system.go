@@ -1,0 +1,303 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/wasim"
+)
+
+// System is a Pesan that reaches a simulated WhatsApp, with an account of its own to be tested.
+type System struct {
+	*Client
+	WhatsApp *wasim.Server
+	Phone    *wasim.Phone
+	Friends  []*wasim.Contact
+	Device   *wasim.Device // once it is linked
+}
+
+// number of the phone; of its friends the next.
+const number = 6281200000001
+
+// Populate makes a phone with friends, and some messages of each that the phone has before it links a device.
+func Populate(server *wasim.Server, friends int) (*wasim.Phone, []*wasim.Contact, error) {
+	phone, err := server.NewPhone(strconv.Itoa(number), wasim.PhoneOptions{PushName: "Sari"})
+	if err != nil {
+		return nil, nil, err
+	}
+	all := make([]*wasim.Contact, friends)
+	for i := range all {
+		if all[i], err = server.NewContact(strconv.Itoa(number+1+i), "", fmt.Sprint("Teman ", i+1)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return phone, all, nil
+}
+
+// AddDevice adds a device and makes its key the client's.
+func (s *System) AddDevice(ctx context.Context) error {
+	answer, err := s.Call(ctx, "addDevice", "secret", s.Secret, "name", "e2e")
+	if err != nil {
+		return err
+	}
+	var device struct {
+		APIKey string `json:"apiKey"`
+	}
+	if err := unmarshal(answer.Data, &device); err != nil || answer.Status != http.StatusOK {
+		return fmt.Errorf("addDevice answers %d %s: %v", answer.Status, answer.Error, err)
+	}
+	s.Key = device.APIKey
+	return nil
+}
+
+// Link links the phone by a pairing code and waits until the device is connected.
+func (s *System) Link(ctx context.Context) error {
+	if answer, err := s.Call(ctx, "serviceStart"); err != nil || answer.Status >= 300 {
+		return fmt.Errorf("serviceStart answers %d %s: %v", answer.Status, answer.Error, err)
+	}
+	var code struct {
+		PairingCode string `json:"pairingCode"`
+	}
+	err := Until(ctx, "a pairing code", func() (bool, error) {
+		_, err := s.Get(ctx, &code, "getQR", "phone", s.Phone.PN().User)
+		return code.PairingCode != "", err
+	})
+	if err != nil {
+		return err
+	}
+	if s.Device, err = s.Phone.EnterCode(ctx, code.PairingCode); err != nil {
+		return fmt.Errorf("enter code: %w", err)
+	}
+	return s.Connected(ctx)
+}
+
+// Connected waits until the device is.
+func (s *System) Connected(ctx context.Context) error {
+	return Until(ctx, "the connection", func() (bool, error) {
+		state, err := s.State(ctx)
+		return state.State == "CONNECTED" && s.Device.Online(), err
+	})
+}
+
+// Suite is what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
+func Suite(t *testing.T, s *System) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context, *testing.T, *System)
+	}{
+		{"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Reconnect", reconnect}, {"Unlink", unlink},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { step.do(ctx, t, s) }) {
+			return
+		}
+	}
+}
+
+func link(ctx context.Context, t *testing.T, s *System) {
+	if s.Key == "" {
+		must(t, s.AddDevice(ctx))
+	}
+	answer, err := s.Call(ctx, "muteChat", "phone", s.Friends[0].PN().User)
+	must(t, err)
+	if answer.Status != http.StatusConflict || answer.Error != "DEVICE_NOT_CONNECTED" {
+		t.Errorf("muteChat before the link answers %d %s", answer.Status, answer.Error)
+	}
+	must(t, s.Link(ctx))
+	state, err := s.State(ctx)
+	must(t, err)
+	if state.Number != s.Phone.PN().User {
+		t.Errorf("state %+v", state)
+	}
+}
+
+// receive checks that messages show, in the order of their times, and are acknowledged.
+func receive(ctx context.Context, t *testing.T, s *System) {
+	now := time.Now().Truncate(time.Second)
+	var ids []string
+	for i := range 3 {
+		for _, friend := range s.Friends {
+			id, err := friend.Send(ctx, s.Phone, wasim.Text(fmt.Sprint("halo ", i)), wasim.SendOptions{Time: now.Add(time.Duration(i) * time.Second)})
+			must(t, err)
+			ids = append(ids, id)
+		}
+	}
+	must(t, s.Device.WaitAcked(ctx, ids...))
+	chats, err := s.Chats(ctx)
+	must(t, err)
+	if len(chats) != len(s.Friends) {
+		t.Errorf("%d chats, want %d", len(chats), len(s.Friends))
+	}
+	for i, friend := range s.Friends {
+		messages, err := s.Messages(ctx, friend.PN().User)
+		must(t, err)
+		if len(messages) != 3 {
+			t.Fatalf("%d messages of %s, want 3", len(messages), friend.PN())
+		}
+		for n, m := range messages {
+			if want := ids[n*len(s.Friends)+i]; m.ID != want || m.Body != fmt.Sprint("halo ", n) || m.FromMe {
+				t.Errorf("message %d is %+v, want %s", n, m, want)
+			}
+		}
+		chat, err := s.Chat(ctx, friend.LID().String())
+		must(t, err)
+		if chat.ID != friend.PN().String() || chat.Name != friend.PushName() || chat.Unread != 3 {
+			t.Errorf("chat %+v", chat)
+		}
+	}
+}
+
+func mute(ctx context.Context, t *testing.T, s *System) {
+	friend := s.Friends[0]
+	phone := friend.PN().User
+	for _, seconds := range []string{"3600", ""} {
+		before := time.Now()
+		answer, err := s.Call(ctx, "muteChat", "phone", phone, "second", seconds)
+		must(t, err)
+		if answer.Status != http.StatusOK || answer.Query.To != phone || answer.Query.Seconds != seconds {
+			t.Fatalf("muteChat answers %s", answer.Body)
+		}
+		end, muted := Muted(s.Phone, friend.PN())
+		chat, err := s.Chat(ctx, phone)
+		must(t, err)
+		if !muted || !chat.Muted || chat.MuteEndTime != end {
+			t.Errorf("the phone has mute %v until %d, the chat %v until %d", muted, end, chat.Muted, chat.MuteEndTime)
+		}
+		if late := time.UnixMilli(end).Sub(before) - time.Hour; seconds != "" && (late < -time.Second || late > 10*time.Second) {
+			t.Errorf("an hour's mute is %v off", late)
+		}
+		if seconds == "" && end != -1 {
+			t.Errorf("a mute without end ends at %d", end)
+		}
+		chats, err := s.Chats(ctx, "muted", "true")
+		must(t, err)
+		if len(chats) != 1 || chats[0].ID != friend.PN().String() {
+			t.Errorf("muted chats: %+v", chats)
+		}
+	}
+	answer, err := s.Call(ctx, "unmuteChat", "phone", phone)
+	must(t, err)
+	chat, err := s.Chat(ctx, phone)
+	must(t, err)
+	if _, muted := Muted(s.Phone, friend.PN()); answer.Status != http.StatusOK || muted || chat.Muted {
+		t.Errorf("unmuteChat answers %s; the phone has mute %v, the chat %v", answer.Body, muted, chat.Muted)
+	}
+}
+
+// Muted is what the phone says of a chat: whether it is muted, and the end in ms, -1 for ever.
+func Muted(phone *wasim.Phone, chat types.JID) (end int64, muted bool) {
+	value, ok := phone.AppState().Lookup("mute", chat.String())
+	return value.GetMuteAction().GetMuteEndTimestamp(), ok && value.GetMuteAction().GetMuted()
+}
+
+func clearChat(ctx context.Context, t *testing.T, s *System) {
+	friend := s.Friends[1]
+	phone := friend.PN().User
+	answer, err := s.Call(ctx, "clearMessageById", "phone", phone)
+	must(t, err)
+	if answer.Status != http.StatusOK || string(answer.Results) != "true" {
+		t.Fatalf("clearMessageById answers %s", answer.Body)
+	}
+	messages, err := s.Messages(ctx, phone)
+	must(t, err)
+	if len(messages) != 0 {
+		t.Errorf("%d messages after a clear", len(messages))
+	}
+	if _, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "1", "0"); !ok {
+		t.Error("the phone knows of no clear")
+	}
+	id, err := friend.Send(ctx, s.Phone, wasim.Text("lagi"), wasim.SendOptions{Time: time.Now().Add(5 * time.Second)})
+	must(t, err)
+	must(t, s.Device.WaitAcked(ctx, id))
+	messages, err = s.Messages(ctx, phone)
+	must(t, err)
+	if len(messages) != 1 || messages[0].ID != id {
+		t.Errorf("after a clear and a message: %+v", messages)
+	}
+}
+
+func report(ctx context.Context, t *testing.T, s *System) {
+	reports, err := s.Reports(ctx)
+	must(t, err)
+	seen := map[string]int{}
+	for _, r := range reports {
+		seen[fmt.Sprint(r.Endpoint, " ", r.Code)]++
+		if r.Command == "pending" {
+			t.Errorf("pending: %+v", r)
+		}
+	}
+	for entry, want := range map[string]int{"muteChat 200": 2, "muteChat 409": 1, "unmuteChat 200": 1, "clearMessageById 200": 1} {
+		if seen[entry] != want {
+			t.Errorf("%d reports of %s, want %d; all: %v", seen[entry], entry, want, seen)
+		}
+	}
+	answer, err := s.Call(ctx, "clearReportApi", "all", "all")
+	must(t, err)
+	if answer.Status != http.StatusOK || answer.Message != "Success" {
+		t.Errorf("clearReportApi answers %s", answer.Body)
+	}
+	if reports, err = s.Reports(ctx); err != nil || len(reports) > 1 { // clearing may be reported itself
+		t.Errorf("after clearReportApi: %+v, %v", reports, err)
+	}
+}
+
+// reconnect turns the service off and on: what comes meanwhile isn't lost.
+func reconnect(ctx context.Context, t *testing.T, s *System) {
+	answer, err := s.Call(ctx, "serviceDestroy")
+	must(t, err)
+	if answer.Status != http.StatusOK {
+		t.Fatalf("serviceDestroy answers %s", answer.Body)
+	}
+	must(t, s.Device.WaitOffline(ctx))
+	state, err := s.State(ctx)
+	must(t, err)
+	if state.State != "SERVICE_OFF" {
+		t.Errorf("after serviceDestroy: %+v", state)
+	}
+	friend := s.Friends[2]
+	id, err := friend.Send(ctx, s.Phone, wasim.Text("sementara itu"), wasim.SendOptions{Time: time.Now().Add(10 * time.Second)})
+	must(t, err)
+	if answer, err = s.Call(ctx, "serviceStart"); err != nil || answer.Status != http.StatusOK {
+		t.Fatalf("serviceStart answers %s, %v", answer.Body, err)
+	}
+	must(t, s.Device.WaitAcked(ctx, id))
+	must(t, s.Connected(ctx))
+	messages, err := s.Messages(ctx, friend.PN().User)
+	must(t, err)
+	if len(messages) != 4 || messages[3].ID != id {
+		t.Errorf("after a reconnect: %+v", messages)
+	}
+}
+
+// unlink ends the link from this side; what is stored can still be read.
+func unlink(ctx context.Context, t *testing.T, s *System) {
+	answer, err := s.Call(ctx, "serviceDestroy", "logout", "true")
+	must(t, err)
+	if answer.Status != http.StatusOK {
+		t.Fatalf("serviceDestroy answers %s", answer.Body)
+	}
+	if s.Device.Linked() {
+		t.Error("WhatsApp still has the device")
+	}
+	state, err := s.State(ctx)
+	must(t, err)
+	chats, err := s.Chats(ctx)
+	must(t, err)
+	if state.State != "SERVICE_OFF" || len(chats) != len(s.Friends) {
+		t.Errorf("after a logout: %+v, %d chats", state, len(chats))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,198 @@
+package standalone
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"pesan/internal/chat"
+	"pesan/internal/demo"
+	"pesan/internal/wasim"
+	"pesan/internal/whatsapp"
+)
+
+// demoSeed makes the demo's inbox the same each time.
+const demoSeed = 1
+
+// Demo serves an inbox on a simulated WhatsApp until ctx ends, in a folder of its own that goes with it.
+func Demo(ctx context.Context, c Config, globals whatsapp.Globals) (err error) {
+	started := time.Now()
+	if c.Folder, err = os.MkdirTemp("", "pesan-demo-"); err != nil {
+		return fmt.Errorf("make demo folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(c.Folder)) }()
+	server, err := wasim.New(wasim.Options{OnViolation: func(v wasim.Violation) {
+		c.Logger.Warn("simulated WhatsApp refuses", "violation", fmt.Sprint(v))
+	}})
+	if err != nil {
+		return fmt.Errorf("start simulated WhatsApp: %w", err)
+	}
+	defer server.Close()
+	root := server.RootKey()
+	globals.Address, globals.RootKey = server.Address(), hex.EncodeToString(root[:])
+	if c.WhatsApp, err = globals.Set(); err != nil {
+		return err
+	}
+	p, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	p.say("%s", p.demoStart)
+	account, err := demo.Inbox(demoSeed, started)
+	if err != nil {
+		return err
+	}
+	world, err := demo.NewWorld(ctx, server, account)
+	if err != nil {
+		return err
+	}
+	show := &show{program: p, world: world, started: started}
+	if show.device, show.key, err = p.addDevice(ctx, p.firstName, true); err != nil {
+		return err
+	}
+	if show.spare, _, err = p.addDevice(ctx, p.spareName, false); err != nil {
+		return err
+	}
+	if err := p.serve(ctx, show.run); err != nil {
+		return err
+	}
+	p.say("%s", p.stopped)
+	return nil
+}
+
+// show is a demo under way.
+type show struct {
+	*program
+	world   *demo.World
+	started time.Time
+	device  chat.Account
+	key     string
+	spare   chat.Account // for calls that rename or delete a device
+}
+
+func (s *show) run(ctx context.Context) error {
+	err := s.link(ctx)
+	if err == nil {
+		err = s.fill(ctx)
+	}
+	if err == nil {
+		err = s.explain(ctx)
+	}
+	if err == nil {
+		err = s.world.Traffic(ctx, demo.TrafficOptions{Seed: uint64(s.started.UnixNano())})
+	}
+	if ctx.Err() != nil {
+		s.say("%s", s.stopping)
+		return nil
+	}
+	return err
+}
+
+// link lets the phone scan the code as soon as there is one.
+func (s *show) link(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.accounts.changed:
+		}
+		for _, a := range s.accounts.take() {
+			if a.QR == "" {
+				continue
+			}
+			if _, err := s.world.Phone.ScanQR(ctx, a.QR); err != nil {
+				return fmt.Errorf("scan code: %w", err)
+			}
+			return nil
+		}
+	}
+}
+
+// fill waits until every chat of the phone is there.
+func (s *show) fill(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	want := len(s.world.Account.Conversations)
+	for {
+		views, _, err := s.db.Chats(ctx, s.device.ID, chat.Filter{}, chat.Page{Limit: want}, time.Now())
+		if err != nil {
+			return fmt.Errorf("count chats: %w", err)
+		}
+		if len(views) == want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *show) explain(ctx context.Context) error {
+	number, err := s.example(ctx)
+	if err != nil {
+		return err
+	}
+	chats, messages := s.world.Account.Conversations, 0
+	for _, c := range chats {
+		messages += len(c.GetMessages())
+	}
+	s.say(s.demoReady, time.Since(s.started).Seconds(), len(chats), messages)
+	s.say("\n"+s.demoKey, s.key)
+	s.say(s.demoSecret, s.secret)
+	s.say("\n%s\n", s.allCalls)
+	for _, line := range s.calls(number) {
+		s.say("%s", line)
+	}
+	s.say("\n%s", s.demoLive)
+	s.say("%s", s.toStop)
+	return nil
+}
+
+// example is the number of somebody whose chat is there to be muted and cleared.
+func (s *show) example(ctx context.Context) (string, error) {
+	no := false
+	f := chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no}
+	views, _, err := s.db.Chats(ctx, s.device.ID, f, chat.Page{Limit: 100}, time.Now())
+	if err != nil {
+		return "", fmt.Errorf("find an example: %w", err)
+	}
+	for _, v := range views {
+		if v.JID.IsPN() {
+			return v.JID.Echo(), nil
+		}
+	}
+	return "", errors.New("the demo has no private chat")
+}
+
+// calls has a line for every endpoint, in an order in which all of them succeed.
+func (s *show) calls(number string) []string {
+	key, secret, phone, id := "apiKey="+s.key, "secret="+s.secret, "phone="+number, "id="+s.spare.ID
+	call := func(endpoint string, params ...string) string { return curl(s.url(), endpoint, params...) }
+	return []string{
+		call("getChats", key),
+		call("getChatById", key, phone),
+		call("fetchMessageById", key, phone, "limit=100"),
+		call("muteChat", key, phone, "second=3600"),
+		call("unmuteChat", key, phone),
+		call("clearMessageById", key, phone),
+		call("getReportApi", key),
+		call("clearReportApi", key, "all=all"),
+		"",
+		call("getState", key),
+		call("getQR", key),
+		call("serviceDestroy", key),
+		call("serviceStart", key),
+		"",
+		call("listDevice", secret),
+		call("addDevice", secret, "name=Toko"),
+		call("editDevice", secret, id, "name=Gudang"),
+		call("changeApiKey", secret, id),
+		call("deleteDevice", secret, id),
+	}
+}

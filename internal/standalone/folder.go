@@ -1,0 +1,93 @@
+package standalone
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// folder is the data folder, held by this process alone.
+type folder struct {
+	path string
+	lock *os.File
+}
+
+// errFolderInUse says that another process holds the data folder.
+var errFolderInUse = errors.New("the data folder is in use by another process")
+
+// openFolder makes the folder if need be and locks it. The lock ends with the process, however it ends.
+func openFolder(path string) (*folder, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find data folder: %w", err)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open data folder: %w", err)
+	}
+	if err := lockFile(lock); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &folder{path, lock}, nil
+}
+
+// Close lets others have the folder.
+func (f *folder) Close() error { return f.lock.Close() }
+
+// file is the path of a file in the folder.
+func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
+
+// LeastSecret is what a system secret must have at least, in characters.
+const LeastSecret = 16
+
+// secret reads the system secret from the folder, and makes one at first. It returns the file too.
+func (f *folder) secret() (secret, file string, err error) {
+	file = f.file("secret")
+	b, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		secret = newSecret()
+		return secret, file, writeFile(file, secret+"\n")
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("read system secret: %w", err)
+	}
+	secret = strings.TrimSpace(string(b))
+	if len(secret) < LeastSecret {
+		return "", "", fmt.Errorf("%s: the system secret has less than %d characters", file, LeastSecret)
+	}
+	return secret, file, nil
+}
+
+func newSecret() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// writeFile writes a private file whole or not at all.
+func writeFile(name, text string) error {
+	temp, err := os.CreateTemp(filepath.Dir(name), ".new-*") // private
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	defer os.Remove(temp.Name())
+	_, err = temp.WriteString(text)
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err = errors.Join(err, temp.Close()); err == nil {
+		err = os.Rename(temp.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package standalone
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"rsc.io/qr"
+
+	"pesan/internal/chat"
+)
+
+// screen tells a person how the devices are doing. Nothing of it is a log.
+type screen struct {
+	words
+	out   io.Writer
+	tty   bool
+	above int // lines of a QR code that stands last on the terminal
+	known map[string]chat.Account
+}
+
+func newScreen(out io.Writer, locale string, tty bool) *screen {
+	return &screen{words: wordsOf(locale), out: out, tty: tty, known: make(map[string]chat.Account)}
+}
+
+// say prints a line.
+func (s *screen) say(format string, args ...any) {
+	s.above = 0
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
+
+// show prints what is new of an account.
+func (s *screen) show(a chat.Account) {
+	old := s.known[a.ID]
+	s.known[a.ID] = a
+	switch {
+	case a.State == chat.ServiceScan && (a.QR != old.QR || a.PairingCode != old.PairingCode) && a.QR+a.PairingCode != "":
+		s.code(a)
+	case a.State != old.State || a.Reason != old.Reason && a.State != chat.Connected:
+		s.state(a)
+	}
+	switch {
+	case a.Sync != nil && (old.Sync == nil || old.Sync.Percent != a.Sync.Percent):
+		s.say(s.syncing, a.Sync.Percent, a.Sync.Chats, a.Sync.Messages)
+	case a.Sync == nil && old.Sync != nil && a.State == chat.Connected:
+		s.say("%s", s.synced)
+	}
+}
+
+func (s *screen) state(a chat.Account) {
+	switch a.State {
+	case chat.Pairing:
+		s.say(s.connecting, a.Name)
+	case chat.Connected:
+		name := a.PushName
+		if name == "" {
+			name = masked(a.JID)
+		}
+		s.say(s.connected, a.Name, name)
+	case chat.ServiceOff:
+		if a.Reason != "" {
+			s.say(s.off, a.Name, a.Reason)
+		}
+	}
+}
+
+// code draws the QR code, over the one before if nothing was printed since.
+func (s *screen) code(a chat.Account) {
+	var b strings.Builder
+	if a.QR != "" {
+		fmt.Fprintf(&b, "\n%s\n\n", s.scan)
+		drawCode(&b, a.QR)
+	}
+	if a.PairingCode != "" {
+		fmt.Fprintf(&b, "\n"+s.pairingCode+"\n", a.PairingCode)
+	}
+	fmt.Fprintf(&b, "\n%s\n", s.refreshes)
+	if s.tty && s.above > 0 {
+		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.above)
+	}
+	fmt.Fprint(s.out, b.String())
+	s.above = strings.Count(b.String(), "\n")
+}
+
+// drawCode draws a QR code with half blocks, two modules to a character, light on dark as terminals mostly are. The light
+// frame that scanners need is drawn too.
+func drawCode(b *strings.Builder, text string) {
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		fmt.Fprintln(b, text) // too long for a QR code, which WhatsApp's never are
+		return
+	}
+	const frame = 2
+	for y := -frame; y < code.Size+frame; y += 2 {
+		for x := -frame; x < code.Size+frame; x++ {
+			b.WriteString(blocks[code.Black(x, y)][code.Black(x, y+1)])
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// blocks are the characters for dark (true) and light halves, above and below.
+var blocks = map[bool]map[bool]string{
+	true:  {true: " ", false: "▄"},
+	false: {true: "▀", false: "█"},
+}
+
+// masked shows the end of a number.
+func masked(jid chat.JID) string {
+	user := jid.User()
+	return "…" + user[max(0, len(user)-4):]
+}

@@ -1,0 +1,303 @@
+// Package standalone runs everything in one process: the HTTP API, the host with its devices, and SQLite under them.
+//
+// # Promise
+//
+// One process works on a data folder at a time. What a call was answered is still so after the process was killed. When
+// its context ends it finishes what it has begun, within seconds, and all its goroutines have ended when Run returns.
+package standalone
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	"golang.org/x/sync/errgroup"
+
+	"pesan/internal/chat"
+	"pesan/internal/host"
+	"pesan/internal/httpapi"
+	"pesan/internal/sqlite"
+	"pesan/internal/whatsapp"
+)
+
+// Config is what the program runs with.
+type Config struct {
+	Listen      string // host:port
+	Folder      string // for data
+	Secret      string // the system's; "": kept in a file of the folder
+	CountryCode string // what a leading 0 in a phone number stands for
+	CommandWait time.Duration
+	Rate        float64      // calls a second of one key; 0: no limit
+	WhatsApp    *http.Client // nil: the real one
+	Out         io.Writer    // what people read
+	Terminal    bool         // Out is one
+	Locale      string       // such as id_ID.UTF-8
+	Logger      *slog.Logger
+}
+
+// Run serves until ctx ends. It adds a first device when there is none.
+func Run(ctx context.Context, c Config) error {
+	p, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	if err := p.greet(ctx); err != nil {
+		return err
+	}
+	if err := p.serve(ctx, p.follow); err != nil {
+		return err
+	}
+	p.say("%s", p.stopped)
+	return nil
+}
+
+// greet says where everything is, and adds the first device.
+func (p *program) greet(ctx context.Context) error {
+	p.say(p.listening, p.url())
+	p.say(p.at, p.folder.path)
+	if p.place != "" {
+		p.say(p.secretFile, p.place)
+	} else {
+		p.say("%s", p.secretEnv)
+	}
+	p.say("%s\n", p.toStop)
+	all, err := p.accounts.Accounts(ctx)
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	a, key, err := p.addDevice(ctx, p.firstName, true)
+	if err != nil {
+		return err
+	}
+	p.say(p.firstDevice+"\n\n    %s\n\n%s", a.Name, key, p.keyOnce)
+	p.say("%s\n\n    %s\n", p.tryIt, curl(p.url(), "getState", "apiKey="+key))
+	return nil
+}
+
+// curl is a shell command that calls an endpoint.
+func curl(url, endpoint string, params ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "curl -s %s/api/%s", url, endpoint)
+	for _, p := range params {
+		fmt.Fprintf(&b, " -d '%s'", p)
+	}
+	return b.String()
+}
+
+// program is an opened Config.
+type program struct {
+	Config
+	*screen
+	folder   *folder // locked
+	listener net.Listener
+	db       *sqlite.DB
+	keys     *sql.DB // of the devices
+	accounts *watch
+	secret   string
+	place    string // of the secret; "" when it was given
+}
+
+func open(ctx context.Context, c Config) (p *program, err error) {
+	p = &program{Config: c, screen: newScreen(c.Out, c.Locale, c.Terminal)}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.folder, err = openFolder(c.Folder); err != nil {
+		if errors.Is(err, errFolderInUse) {
+			return nil, fmt.Errorf(p.inUse, c.Folder)
+		}
+		return nil, fmt.Errorf(p.folderBad, c.Folder, err)
+	}
+	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, fmt.Errorf(p.addressBad, c.Listen, reason(err))
+	}
+	if p.db, err = sqlite.Open(ctx, p.folder.file("pesan.db"), sqlite.Options{}); err != nil {
+		return nil, err
+	}
+	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.file("devices.db"), false); err != nil {
+		return nil, err
+	}
+	p.accounts = newWatch(p.db)
+	p.secret = c.Secret
+	if p.secret == "" {
+		p.secret, p.place, err = p.folder.secret()
+	}
+	return p, err
+}
+
+// reason is what the system says, without what the program said to it.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func (p *program) close() {
+	if p.listener != nil {
+		p.listener.Close() // closed already after serving
+	}
+	var errs []error
+	if p.keys != nil {
+		errs = append(errs, p.keys.Close())
+	}
+	if p.db != nil {
+		errs = append(errs, p.db.Close())
+	}
+	if p.folder != nil {
+		errs = append(errs, p.folder.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		p.Logger.Error("close", "error", err)
+	}
+}
+
+// url is where the program answers.
+func (p *program) url() string { return "http://" + p.listener.Addr().String() }
+
+// shutdown bounds how long calls may take to end once the host has ended, which ends the commands that they wait for.
+const shutdown = time.Second
+
+// serve runs the host, the API and what stands beside them until ctx ends or one of them fails.
+func (p *program) serve(ctx context.Context, beside func(context.Context) error) error {
+	guard := host.NewGuard(time.Now)
+	commands := httpapi.WatchCommands(p.db)
+	devices, err := p.devices(ctx, guard)
+	if err != nil {
+		return err
+	}
+	h := host.New(host.Config{
+		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Shards: 1,
+		Leases: p.db, Accounts: p.accounts, Chats: p.db, Commands: commands, Reports: p.db, Queue: p.db,
+		Devices: devices, Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: p.Logger,
+	})
+	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer endCalls()
+	server := &http.Server{
+		Handler:           p.handler(commands),
+		BaseContext:       func(net.Listener) context.Context { return calls },
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	hosted := make(chan struct{})
+	group.Go(func() error {
+		defer close(hosted)
+		return h.Run(ctx)
+	})
+	group.Go(func() error {
+		if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return p.endServer(server, hosted, endCalls)
+	})
+	group.Go(func() error { return beside(ctx) })
+	return group.Wait()
+}
+
+// endServer takes no more calls, and lets those that go on end: after the host nothing is left that they could wait for.
+func (p *program) endServer(server *http.Server, hosted <-chan struct{}, endCalls func()) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Shutdown(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-hosted:
+	}
+	endCalls()
+	patience := time.AfterFunc(shutdown, cancel)
+	defer patience.Stop()
+	if err := <-ended; err != nil {
+		return server.Close()
+	}
+	return nil
+}
+
+// follow prints how the devices are doing.
+func (p *program) follow(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			p.say("%s", p.stopping)
+			return nil
+		case <-p.accounts.changed:
+			for _, a := range p.accounts.take() {
+				p.show(a)
+			}
+		}
+	}
+}
+
+// devices are those whose keys are in the folder. What they store is fenced by the guard.
+func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices, error) {
+	keys := sqlstore.NewWithDB(p.keys, "sqlite3", nil)
+	if err := keys.Upgrade(ctx); err != nil {
+		return nil, fmt.Errorf("open device keys: %w", err)
+	}
+	return whatsapp.New(whatsapp.Config{
+		Keys:     whatsapp.SQLKeys(keys),
+		Accounts: host.FenceAccounts(p.accounts, guard),
+		Chats:    host.FenceChats(p.db, guard),
+		Backlog:  host.FenceBacklog(p.db, guard),
+		HTTP:     p.WhatsApp,
+		Now:      time.Now,
+		Logger:   p.Logger,
+	}), nil
+}
+
+// handler is the whole HTTP API.
+func (p *program) handler(commands chat.Commands) http.Handler {
+	api := httpapi.New(httpapi.Config{
+		Accounts: p.accounts, Reports: p.db, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
+	})
+	o := httpapi.Commander{Commands: commands, Sender: p.db, Reports: p.db, Wait: p.CommandWait}
+	return api.Handler(
+		httpapi.GetChats(p.db), httpapi.GetChatByID(p.db), httpapi.FetchMessageByID(p.db),
+		httpapi.MuteChat(p.db, o), httpapi.UnmuteChat(p.db, o), httpapi.ClearMessageByID(p.db, o),
+		httpapi.GetReportAPI(p.db), httpapi.ClearReportAPI(p.db),
+		httpapi.ServiceStart(p.accounts, o), httpapi.ServiceDestroy(p.accounts, o), httpapi.GetQR(o), httpapi.GetState(),
+		httpapi.AddDevice(p.accounts, 1), httpapi.EditDevice(p.accounts), httpapi.ListDevice(p.accounts),
+		httpapi.DeleteDevice(p.accounts, o), httpapi.ChangeAPIKey(p.accounts),
+	)
+}
+
+// addDevice makes an account that is on, and returns its key.
+func (p *program) addDevice(ctx context.Context, name string, on bool) (a chat.Account, key string, err error) {
+	now := time.Now()
+	id, err := ulid.New(ulid.Timestamp(now), rand.Reader)
+	if err != nil {
+		return a, "", fmt.Errorf("make id: %w", err)
+	}
+	a = chat.Account{ID: id.String(), Name: name, CreatedAt: now, On: on, State: chat.ServiceOff}
+	if key, a.KeyHash, err = chat.NewKey(a.ID, rand.Reader); err != nil {
+		return a, "", err
+	}
+	if err := p.accounts.CreateAccount(ctx, a); err != nil {
+		return a, "", fmt.Errorf("add device: %w", err)
+	}
+	return a, key, nil
+}

@@ -1,0 +1,69 @@
+package standalone
+
+import (
+	"context"
+	"sync"
+
+	"pesan/internal/chat"
+)
+
+// watch is the accounts' store, and tells of changes that a person wants to see.
+type watch struct {
+	accountPort
+	changed chan struct{} // holds a token while news wait
+
+	mu   sync.Mutex
+	seen map[string]chat.Account // as last told of
+	news []chat.Account
+}
+
+// accountPort gives the embedded port a name that isn't one of its methods.
+type accountPort interface{ chat.Accounts }
+
+func newWatch(accounts chat.Accounts) *watch {
+	return &watch{accountPort: accounts, changed: make(chan struct{}, 1), seen: make(map[string]chat.Account)}
+}
+
+// UpdateAccount tells of what it stored.
+func (w *watch) UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error {
+	var stored chat.Account
+	err := w.accountPort.UpdateAccount(ctx, id, func(a *chat.Account) error {
+		err := change(a)
+		stored = *a
+		return err
+	})
+	if err == nil {
+		w.tell(stored)
+	}
+	return err
+}
+
+// tell makes news of an account unless nothing but its time has changed.
+func (w *watch) tell(a chat.Account) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if old, ok := w.seen[a.ID]; ok && looksSame(old, a) {
+		return
+	}
+	w.seen[a.ID] = a
+	w.news = append(w.news, a)
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the news since the last call, in order.
+func (w *watch) take() []chat.Account {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	news := w.news
+	w.news = nil
+	return news
+}
+
+func looksSame(a, b chat.Account) bool {
+	sameSync := a.Sync == b.Sync || a.Sync != nil && b.Sync != nil && a.Sync.Percent == b.Sync.Percent
+	return a.State == b.State && a.Reason == b.Reason && a.QR == b.QR && a.PairingCode == b.PairingCode &&
+		a.PushName == b.PushName && a.JID == b.JID && sameSync
+}

@@ -1,0 +1,109 @@
+package standalone
+
+import "strings"
+
+// words are what the program says to people, in one language. The names in braces of the comments are the arguments.
+type words struct {
+	listening   string // {url}
+	at          string // {path}
+	secretFile  string // {path}
+	secretEnv   string
+	firstDevice string // {name}
+	firstName   string
+	spareName   string
+	keyOnce     string
+	scan        string
+	refreshes   string
+	pairingCode string // {code}
+	connecting  string // {device}
+	connected   string // {device} {name}
+	syncing     string // {percent} {chats} {messages}
+	synced      string
+	off         string // {device} {reason}
+	tryIt       string
+	allCalls    string
+	toStop      string
+	stopping    string
+	stopped     string
+	demoStart   string
+	demoReady   string // {seconds} {chats} {messages}
+	demoKey     string
+	demoSecret  string
+	demoLive    string
+	inUse       string // {path}
+	addressBad  string // {address} {error}
+	folderBad   string // {path} {error}
+}
+
+// wordsOf finds the words of a locale such as id_ID.UTF-8; English for those that there are no others for.
+func wordsOf(locale string) words {
+	switch language, _, _ := strings.Cut(strings.ToLower(locale), "_"); language {
+	case "id", "in", "ms", "jv", "su":
+		return indonesian
+	}
+	return english
+}
+
+var english = words{
+	listening:   "Pesan answers at %s",
+	at:          "  data folder     %s",
+	secretFile:  "  system secret   in %s",
+	secretEnv:   "  system secret   as set",
+	firstDevice: "The first device, %q, was added. Its API key, shown only now:",
+	firstName:   "Device 1",
+	spareName:   "Spare",
+	keyOnce:     "Keep it: it can be replaced (changeApiKey), but not shown again.",
+	scan:        "Scan this with the phone: WhatsApp > Linked devices > Link a device",
+	refreshes:   "The code changes by itself.",
+	pairingCode: "Or enter this code on the phone: %s",
+	connecting:  "%s: connecting",
+	connected:   "%s: connected as %s",
+	syncing:     "  history: %d %%, %d chats, %d messages",
+	synced:      "  history: complete",
+	off:         "%s: off (%s)",
+	tryIt:       "Try it in another terminal:",
+	allCalls:    "Every endpoint once; paste any line into another terminal:",
+	toStop:      "Ctrl-C stops it.",
+	stopping:    "Stopping …",
+	stopped:     "Stopped.",
+	demoStart:   "Starting a simulated WhatsApp, a phone with a full inbox, and Pesan linked to it …",
+	demoReady:   "Ready after %.1f s: %d chats, %d messages, and more keep coming in.",
+	demoKey:     "API key         %s",
+	demoSecret:  "system secret   %s",
+	demoLive:    "All of it is made up, and gone when it stops.",
+	inUse:       "another process uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
+	addressBad:  "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
+	folderBad:   "can't use the data folder %s: %v. Choose another by -data or PESAN_DATA",
+}
+
+var indonesian = words{
+	listening:   "Pesan menjawab di %s",
+	at:          "  folder data      %s",
+	secretFile:  "  rahasia sistem   di %s",
+	secretEnv:   "  rahasia sistem   seperti yang diatur",
+	firstDevice: "Perangkat pertama, %q, telah ditambahkan. Kunci API-nya, hanya ditampilkan sekarang:",
+	firstName:   "Perangkat 1",
+	spareName:   "Cadangan",
+	keyOnce:     "Simpanlah: kunci ini dapat diganti (changeApiKey), tetapi tidak ditampilkan lagi.",
+	scan:        "Pindai dengan ponsel: WhatsApp > Perangkat tertaut > Tautkan perangkat",
+	refreshes:   "Kode berganti sendiri.",
+	pairingCode: "Atau masukkan kode ini di ponsel: %s",
+	connecting:  "%s: menghubungkan",
+	connected:   "%s: terhubung sebagai %s",
+	syncing:     "  riwayat: %d %%, %d chat, %d pesan",
+	synced:      "  riwayat: lengkap",
+	off:         "%s: mati (%s)",
+	tryIt:       "Cobalah di terminal lain:",
+	allCalls:    "Setiap endpoint sekali; tempelkan salah satu baris ke terminal lain:",
+	toStop:      "Ctrl-C untuk berhenti.",
+	stopping:    "Menghentikan …",
+	stopped:     "Berhenti.",
+	demoStart:   "Memulai WhatsApp tiruan, ponsel dengan kotak masuk yang penuh, dan Pesan yang tertaut …",
+	demoReady:   "Siap setelah %.1f detik: %d chat, %d pesan, dan pesan baru terus masuk.",
+	demoKey:     "kunci API        %s",
+	demoSecret:  "rahasia sistem   %s",
+	demoLive:    "Semuanya rekaan, dan hilang ketika berhenti.",
+	inUse:       "proses lain memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
+	addressBad:  "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
+	folderBad:   "folder data %s tidak dapat dipakai: %v. Pilih yang lain dengan -data atau PESAN_DATA",
+}
