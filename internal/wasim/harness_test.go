@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -222,6 +223,17 @@ func (c *client) take(evt any) bool {
 	return handle == nil || handle(evt)
 }
 
+// dropAndReturn breaks the connection and waits until the client is back. One that is dropped again before it is races
+// with itself.
+func (c *client) dropAndReturn() {
+	c.t.Helper()
+	c.mu.Lock()
+	c.events = slices.DeleteFunc(c.events, func(e any) bool { _, ok := e.(*events.Connected); return ok })
+	c.mu.Unlock()
+	c.device.Drop()
+	wait[*events.Connected](c, nil)
+}
+
 // forget drops the events so far.
 func (c *client) forget() {
 	c.mu.Lock()
@@ -331,11 +343,7 @@ func pn(format string, args ...any) types.JID {
 // send sends a stanza that whatsmeow itself would not.
 func (c *client) send(n waBinary.Node) {
 	c.t.Helper()
-	check(c.t, c.trySend(n))
-}
-
-func (c *client) trySend(n waBinary.Node) error {
-	return c.DangerousInternals().SendNode(soon(c.t), n) //lint:ignore SA1019 there is no other way to send a wrong stanza
+	check(c.t, c.DangerousInternals().SendNode(soon(c.t), n)) //lint:ignore SA1019 there is no other way to send a wrong stanza
 }
 
 // preKeys asks the server how many one-time keys it has; any request would do to see whether it answers.

@@ -70,11 +70,8 @@ func TestTraffic(t *testing.T) {
 			}
 		})
 	}
-	for n := range 3 {
-		c.device.Drop()
-		check(t, c.device.WaitLogins(soon(t), 2+n))
-		wait[*events.Connected](c, nil)
-		c.forgetConnected()
+	for range 3 {
+		c.dropAndReturn()
 	}
 	wg.Wait()
 	for _, to := range []*client{c, other} {

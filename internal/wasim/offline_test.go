@@ -90,15 +90,12 @@ func TestDropsUnderTraffic(t *testing.T) {
 	budi := w.contact("6281200000002", "Budi")
 	c := w.linked()
 	var ids []string
-	for i := range 5 {
+	for range 5 {
 		for range 30 {
 			ids = append(ids, must(budi.Send(soon(t), w.phone, wasim.Text("x"), wasim.SendOptions{}))(t))
 		}
 		check(t, c.device.WaitAcked(soon(t), ids[len(ids)-20]))
-		c.device.Drop()
-		check(t, c.device.WaitLogins(soon(t), 2+i))
-		wait[*events.Connected](c, nil)
-		c.forgetConnected()
+		c.dropAndReturn()
 	}
 	check(t, c.device.WaitAcked(soon(t), ids...))
 	for _, id := range ids {
@@ -106,13 +103,6 @@ func TestDropsUnderTraffic(t *testing.T) {
 			t.Fatalf("message %s was lost", id)
 		}
 	}
-}
-
-// forgetConnected drops what tells of connections, so that the next one can be waited for.
-func (c *client) forgetConnected() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.events = slices.DeleteFunc(c.events, func(e any) bool { _, ok := e.(*events.Connected); return ok })
 }
 
 func TestWaitEndsWithContext(t *testing.T) {
