@@ -27,9 +27,7 @@ func newDeviceKeys(p *partition) *deviceKeys {
 
 // flush writes all that waits.
 func (k *deviceKeys) flush(ctx context.Context) error {
-	k.ratchets.writing.Lock()
-	defer k.ratchets.writing.Unlock()
-	if err := k.ratchets.flush(ctx, nil); err != nil {
+	if err := k.ratchets.flushAll(ctx); err != nil {
 		return err
 	}
 	return k.appState.flush(ctx)

@@ -147,10 +147,18 @@ func (k *deviceKeys) remaining(ctx context.Context) ([]preKey, error) {
 	return slices.DeleteFunc(all, func(p preKey) bool { return k.ratchets.isRemoved(ctx, p.id) }), err
 }
 
+// settled returns all keys when none waits to be deleted: a new key may get the id of one that is gone.
+func (k *deviceKeys) settled(ctx context.Context) ([]preKey, error) {
+	if err := k.ratchets.flushAll(ctx); err != nil {
+		return nil, err
+	}
+	return k.remaining(ctx)
+}
+
 func (k *deviceKeys) GetOrGenPreKeys(ctx context.Context, count uint32) ([]*keys.PreKey, error) {
 	k.preKeys.generating.Lock()
 	defer k.preKeys.generating.Unlock()
-	have, err := k.remaining(ctx)
+	have, err := k.settled(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +181,7 @@ func (k *deviceKeys) GetOrGenPreKeys(ctx context.Context, count uint32) ([]*keys
 func (k *deviceKeys) GenOnePreKey(ctx context.Context) (*keys.PreKey, error) {
 	k.preKeys.generating.Lock()
 	defer k.preKeys.generating.Unlock()
-	have, err := k.remaining(ctx)
+	have, err := k.settled(ctx)
 	if err != nil {
 		return nil, err
 	}

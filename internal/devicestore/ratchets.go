@@ -240,6 +240,12 @@ func (r *ratchets) flush(ctx context.Context, done *eventHash) error {
 	return nil
 }
 
+func (r *ratchets) flushAll(ctx context.Context) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.flush(ctx, nil)
+}
+
 // changeAll takes a step with all records of a user's devices, in no decryption.
 func (r *ratchets) changeAll(ctx context.Context, user string, s step) error {
 	r.writing.Lock()
