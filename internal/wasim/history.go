@@ -2,9 +2,9 @@ package wasim
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -41,7 +41,7 @@ func (p *Phone) SendHistoryNotification(ctx context.Context, n *waE2E.HistorySyn
 func (p *Phone) shareHistory(ctx context.Context, d *Device) error {
 	if p.o.Inbox != nil {
 		for n, err := range p.s.media.Bootstrap(*p.o.Inbox, p.o.Latest, p.o.Chunking) {
-			if err != nil {
+			if err = errors.Join(err, ctx.Err()); err != nil {
 				return err
 			}
 			if _, err := p.sendPeer(ctx, historyMessage(n), d); err != nil {
@@ -163,7 +163,7 @@ func (p *Phone) findReceived(key *waCommon.MessageKey) (Message, bool) {
 	all := p.Received()
 	i := slices.IndexFunc(all, func(m Message) bool { return m.ID == key.GetID() && p.sameChat(m.Chat, chat) })
 	if i < 0 {
-		return Message{Time: time.Time{}}, false
+		return Message{}, false
 	}
 	return all[i], true
 }

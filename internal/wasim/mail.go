@@ -38,23 +38,30 @@ type peer struct {
 
 // outbox keeps the newest mail, for devices that ask for another copy.
 type outbox struct {
-	byID map[string]*mail
-	ids  []string
+	mail map[outboxKey]*mail
+	keys []outboxKey
+}
+
+// outboxKey tells a message to somebody else from the one to the own devices, which has the same id.
+type outboxKey struct {
+	id  string
+	own bool
 }
 
 const outboxSize = 2000
 
 func (o *outbox) add(m *mail) {
-	if o.byID == nil {
-		o.byID = map[string]*mail{}
+	if o.mail == nil {
+		o.mail = map[outboxKey]*mail{}
 	}
-	if o.byID[m.id] == nil {
-		o.ids = append(o.ids, m.id)
+	key := outboxKey{m.id, m.own || m.peer}
+	if o.mail[key] == nil {
+		o.keys = append(o.keys, key)
 	}
-	o.byID[m.id] = m
-	if len(o.ids) > outboxSize {
-		delete(o.byID, o.ids[0])
-		o.ids = o.ids[1:]
+	o.mail[key] = m
+	if len(o.keys) > outboxSize {
+		delete(o.mail, o.keys[0])
+		o.keys = o.keys[1:]
 	}
 }
 

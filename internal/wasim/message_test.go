@@ -1,6 +1,7 @@
 package wasim_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -209,4 +210,37 @@ func TestPreKeysRunLow(t *testing.T) {
 		return err == nil && n >= 20
 	})
 	check(t, c.device.WaitDrained(soon(t)))
+}
+
+// What a client may ask about people.
+func TestQuestionsAboutPeople(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	budi := w.contact("6281200000002", "Budi")
+	c := w.linked()
+	found := must(c.IsOnWhatsApp(soon(t), []string{"+6281200000002", "+6281299999999"}))(t)
+	equal(t, "answers", len(found), 2)
+	equal(t, "is in", found[0].IsIn, true)
+	equal(t, "LID", found[0].JID, budi.LID())
+	equal(t, "isn't in", found[1].IsIn, false)
+	info := must(c.GetUserInfo(soon(t), []types.JID{budi.PN(), w.phone.PN()}))(t)
+	equal(t, "LID", info[budi.PN()].LID, budi.LID())
+	equal(t, "devices", len(info[w.phone.PN()].Devices), 2)
+	if _, err := c.GetProfilePictureInfo(soon(t), budi.PN(), nil); !errors.Is(err, whatsmeow.ErrProfilePictureNotSet) {
+		t.Errorf("picture: %v", err)
+	}
+	settings := must(c.TryFetchPrivacySettings(soon(t), true))(t)
+	equal(t, "read receipts", settings.ReadReceipts, types.PrivacySettingAll)
+	equal(t, "push name", c.Store.PushName, "Sari")
+	check(t, c.SendPresence(soon(t), types.PresenceAvailable))
+	check(t, c.SubscribePresence(soon(t), budi.PN()))
+	must(c.GetBlocklist(soon(t)))(t)
+	must(c.GetStatusPrivacy(soon(t)))(t)
+	check(t, w.phone.ChangePushName(soon(t), "Sari D."))
+	poll(t, "new push name", func() bool {
+		return count(c, func(e *events.PushNameSetting) bool { return e.Action.GetName() == "Sari D." }) == 1
+	})
+	id := must(budi.Send(soon(t), w.phone, wasim.Text("halo"), wasim.SendOptions{}))(t)
+	check(t, c.device.WaitAcked(soon(t), id))
+	acks := c.device.Acks()
+	equal(t, "receipt of a client that is online", acks[len(acks)-1].Kind, "delivered")
 }

@@ -108,7 +108,7 @@ func (c *conn) acknowledge(key stanzaKey, kind string) {
 		Time: time.Now(), Device: d.jid, Class: key.class, ID: key.id, From: key.from, Kind: kind,
 	})
 	c.s.mu.Unlock()
-	if !d.takeRetry(st) {
+	if d.retryOf(st) == nil { // else the message isn't done: another copy is in the queue
 		d.queue.ack(key)
 	}
 }
@@ -116,10 +116,7 @@ func (c *conn) acknowledge(key stanzaKey, kind string) {
 // acknowledgeParcel tells the sender that the device has the session, or sends the copy that was asked for before.
 func (c *conn) acknowledgeParcel(st *stanza, kind string) error {
 	d := c.device
-	d.mu.Lock()
-	r := st.retry
-	d.mu.Unlock()
-	if r != nil {
+	if r := d.retryOf(st); r != nil {
 		return st.mail.from.resend(c.s.ctx, d, st.mail, r)
 	}
 	switch kind {
@@ -129,11 +126,11 @@ func (c *conn) acknowledgeParcel(st *stanza, kind string) error {
 	return nil
 }
 
-// takeRetry says whether a stanza was replaced by another copy: the message isn't done yet.
-func (d *Device) takeRetry(st *stanza) bool {
+// retryOf is the wish for another copy of a stanza, nil if there is none.
+func (d *Device) retryOf(st *stanza) *retry {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return st.retry != nil
+	return st.retry
 }
 
 // retry notes that a device wants another copy. whatsmeow acknowledges the broken one besides, before or after it asks;
@@ -181,7 +178,7 @@ func (s *Server) sentMail(key stanzaKey, d *Device) *mail {
 	}
 	who.mu.Lock()
 	defer who.mu.Unlock()
-	return who.outbox.byID[key.id]
+	return who.outbox.mail[outboxKey{key.id, key.from == d.phone.pn}]
 }
 
 func readRetry(n *waBinary.Node, d *Device) (*retry, error) {

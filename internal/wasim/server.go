@@ -157,7 +157,7 @@ func (s *Server) Media() *media.Store { return s.media }
 
 type netConnKey struct{}
 
-// serve starts the listener's goroutine. ConnState counts the connections' goroutines, so that Close can wait for them.
+// serve starts the listener's goroutine.
 func (s *Server) serve() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ws/chat", s.serveWebsocket)
