@@ -85,8 +85,8 @@ func (c *Chat) Lists(v MessageView, now time.Time) bool {
 	return v.Listed && (v.Expires == 0 || v.Expires > now.Unix()) && !c.Hides(v.Time, v.ID, v.Starred)
 }
 
-// Join adds what o knows of the same chat; Last stays, since it belongs to the messages. It commutes, associates, and
-// repeating it changes nothing.
+// Join adds what o knows of the same chat; Last and Disputed stay, since they belong to the messages. It commutes,
+// associates, and repeating it changes nothing.
 func (c *Chat) Join(o Chat) {
 	c.LID = max(c.LID, o.LID) // a number that was given to somebody else may have had two
 	joinRegisters(&c.Fields, o.Fields)
@@ -100,7 +100,6 @@ func (c *Chat) Join(o Chat) {
 			joinSet(&c.Admins, map[JID]bool{jid: true})
 		}
 	}
-	joinSet(&c.Disputed, o.Disputed)
 	c.Mute.Join(o.Mute)
 	c.Pin.Join(o.Pin)
 	c.Archived.Join(o.Archived)
@@ -110,7 +109,6 @@ func (c *Chat) Join(o Chat) {
 	c.ClearedUnstarred.Join(o.ClearedUnstarred)
 	c.Deleted.Join(o.Deleted)
 	c.Unread.join(o.Unread)
-	c.settle()
 	c.Activity = max(c.Activity, o.Activity)
 	c.Received = max(c.Received, o.Received)
 }
@@ -135,16 +133,4 @@ func hashID(id string) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(id))
 	return h.Sum32()
-}
-
-// rename puts one address of a person for the other.
-func (c *Chat) rename(from, to JID) {
-	if r, ok := c.Members[from]; ok {
-		delete(c.Members, from)
-		joinRegisters(&c.Members, map[JID]Register[Rank]{to: r})
-	}
-	if c.Admins[from] {
-		delete(c.Admins, from)
-		c.Admins[to] = true
-	}
 }

@@ -49,8 +49,6 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 	}
 	t.learnLID(c)
 	state := c.State
-	state.Members, state.Admins = maps.Clone(state.Members), maps.Clone(state.Admins)
-	t.readdress(c, state.rename)
 	if c.Chat != t.Chat.JID {
 		state.Unread.aside()
 	}

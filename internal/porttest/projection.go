@@ -17,6 +17,7 @@ import (
 func Projection(t *testing.T, open func(*testing.T) chat.ChatStore) {
 	store := open(t)
 	t.Run("AnyOrder", rapid.MakeCheck(func(t *rapid.T) { anyOrder(t, store) }))
+	t.Run("Together", func(t *testing.T) { projectTogether(t, store) })
 	for _, one := range directed {
 		t.Run(one.name, func(t *testing.T) { one.everyOrder(t, store) })
 	}
@@ -40,6 +41,40 @@ func anyOrder(t *rapid.T, store chat.ChatStore) {
 		if other != first {
 			t.Fatalf("the order of the changes matters:\n%s\n%s\nafter %s\nand %s", first, other, text(changes), text(order))
 		}
+	}
+}
+
+// projectTogether has changes under both addresses arrive while the addresses are linked, page by page.
+func projectTogether(t *testing.T, store chat.ChatStore) {
+	ctx, account := t.Context(), newAccount()
+	projector := chat.NewProjector(store, now)
+	const many, each = 4, 100
+	name := func(i, j int) string { return fmt.Sprintf("%d-%03d", i, j) }
+	ok(t, "apply", together(many+1, func(i int) error {
+		for j := range each {
+			c := []chat.Change{
+				{Chat: budi, Messages: by(budi, message(name(i, j), int64(j)))},
+				{Chat: budiLID, Messages: by(budiLID, message(name(i, j), int64(j)))},
+			}[i%2]
+			if i == many {
+				if j < each/2 {
+					continue
+				}
+				c = link
+			}
+			if err := untilAvailable(func() error { return projector.Apply(ctx, account, c) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	v, err := store.Chat(ctx, account, budiLID)
+	ok(t, "chat", err)
+	if v.JID != budi || !strings.Contains(string(v.Document), fmt.Sprintf(`"unreadCount":%d,`, many*each)) {
+		t.Errorf("the chat is %+v", v)
+	}
+	if got := allMessages(t, ctx, store, account, budi, 100); len(got) != many*each {
+		t.Errorf("%d of %d messages", len(got), many*each)
 	}
 }
 
@@ -112,6 +147,9 @@ func drawChange(t *rapid.T) chat.Change {
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "settings") {
 		rapid.SampledFrom(settings).Draw(t, "setting")(t, &c.State)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "ranges") == 0 {
+		rapid.SampledFrom(ranges).Draw(t, "range")(t, &c.State)
 	}
 	if c.Chat == group && rapid.IntRange(0, 3).Draw(t, "ranks") == 0 {
 		c.State.Members = map[chat.JID]chat.Register[chat.Rank]{}
@@ -201,11 +239,21 @@ func drawName(t *rapid.T) chat.Register[string] {
 }
 
 // drawSecond draws a moment before, at or after one of the messages.
-func drawSecond(t *rapid.T) int64 { return start + int64(rapid.IntRange(-1, 5).Draw(t, "second"))*5 }
+func drawSecond(t *rapid.T) int64 {
+	return start + rapid.SampledFrom([]int64{0, 10, 20, -5, 5, 15, 25}).Draw(t, "second")
+}
 
 func drawRange(t *rapid.T) chat.Range {
 	ids := rapid.SliceOfN(rapid.SampledFrom([]string{"m0", "m1", "m2", "m3", "m4", "m5"}), 0, 2).Draw(t, "ids")
 	return chat.RangeOf(drawSecond(t), ids...)
+}
+
+// ranges are what concerns all messages up to a moment.
+var ranges = []func(*rapid.T, *chat.Chat){
+	func(t *rapid.T, c *chat.Chat) { c.Read = drawRange(t) },
+	func(t *rapid.T, c *chat.Chat) { c.Cleared = drawRange(t) },
+	func(t *rapid.T, c *chat.Chat) { c.ClearedUnstarred = drawRange(t) },
+	func(t *rapid.T, c *chat.Chat) { c.Deleted = drawRange(t) },
 }
 
 // settings are what may be told of a chat itself.
@@ -222,11 +270,6 @@ var settings = []func(*rapid.T, *chat.Chat){
 	func(t *rapid.T, c *chat.Chat) { c.Subject = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.Contact = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.PushName = drawName(t) },
-	func(t *rapid.T, c *chat.Chat) { c.Read = drawRange(t) },
-	func(t *rapid.T, c *chat.Chat) { c.Read = drawRange(t) },
-	func(t *rapid.T, c *chat.Chat) { c.Cleared = drawRange(t) },
-	func(t *rapid.T, c *chat.Chat) { c.ClearedUnstarred = drawRange(t) },
-	func(t *rapid.T, c *chat.Chat) { c.Deleted = drawRange(t) },
 	func(t *rapid.T, c *chat.Chat) { c.Activity = drawSecond(t) },
 	func(t *rapid.T, c *chat.Chat) {
 		c.Unread = chat.Unread{
