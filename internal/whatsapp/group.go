@@ -21,7 +21,7 @@ func (b *book) groupChange(evt *events.GroupInfo) []chat.Change {
 	at := millis(evt.Timestamp)
 	c := chat.Change{Chat: jid}
 	if evt.Name != nil {
-		c.State.Subject = chat.Register[string]{Value: evt.Name.Name, At: at}
+		c.State.Subject = chat.Register[string]{Value: evt.Name.Name, At: at + 1} // than the group was made with
 	}
 	c.State.Members = make(map[chat.JID]chat.Register[chat.Rank])
 	// Within one second somebody first joins, then rises or falls.

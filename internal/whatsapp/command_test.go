@@ -1,0 +1,205 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"pesan/internal/chat"
+	"pesan/internal/wasim"
+	"pesan/internal/wasim/appstate"
+)
+
+func wantCode(t testing.TB, err error, code chat.Code) {
+	t.Helper()
+	if chat.CodeOf(err) != code {
+		t.Errorf("error %v, want %s", err, code)
+	}
+}
+
+func TestMuteAndUnmute(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	end := time.Now().Add(time.Hour).UnixMilli()
+	w.ok(w.device.Mute(w.soon(), jid(budi), end))
+	if v, _ := w.shown(jid(budi)); v.MuteEnd != end {
+		t.Errorf("mute ends at %d, want %d", v.MuteEnd, end)
+	}
+	set, ok := w.phone.AppState().Lookup("mute", budi.PN().String())
+	if !ok || !set.GetMuteAction().GetMuted() || set.GetMuteAction().GetMuteEndTimestamp() != end {
+		t.Errorf("app state has %v", set)
+	}
+	w.ok(w.device.Mute(w.soon(), lid(budi), chat.MutedForEver))
+	if v, _ := w.shown(jid(budi)); v.MuteEnd != chat.MutedForEver {
+		t.Errorf("mute ends at %d, want never", v.MuteEnd)
+	}
+	w.ok(w.device.Unmute(w.soon(), jid(budi)))
+	if v, _ := w.shown(jid(budi)); v.MuteEnd != 0 {
+		t.Errorf("mute ends at %d, want none", v.MuteEnd)
+	}
+	if set, _ := w.phone.AppState().Lookup("mute", budi.PN().String()); set.GetMuteAction().GetMuted() {
+		t.Errorf("app state has %v", set)
+	}
+	if n := len(muteEntries(w)); n != 3 {
+		t.Errorf("%d mutes in the app state's log, want 3 under one address", n)
+	}
+}
+
+func muteEntries(w *world) (entries []appstate.Entry) {
+	for _, e := range w.phone.AppState().Log() {
+		if e.Index[0] == "mute" {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+func TestClear(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	same := time.Unix(1_800_000_000, 0)
+	w.from(budi, wasim.Text("satu"), wasim.SendOptions{Time: same.Add(-time.Minute)})
+	second := w.from(budi, wasim.Text("dua"), wasim.SendOptions{Time: same})
+	third := w.written(budi.PN(), wasim.Text("tiga"))
+	_ = third
+	w.ok(w.device.Clear(w.soon(), jid(budi)))
+	if n := len(w.messages(jid(budi))); n != 0 {
+		t.Errorf("%d messages after the clear", n)
+	}
+	if _, ok := w.shown(jid(budi)); !ok {
+		t.Error("a cleared chat must stay in the list")
+	}
+	cleared, ok := w.phone.AppState().Lookup("clearChat", budi.PN().String(), "1", "0")
+	if !ok {
+		t.Fatal("the app state has no clear")
+	}
+	span := cleared.GetClearChatAction().GetMessageRange()
+	if span.GetLastMessageTimestamp() < same.Unix() || len(span.GetMessages()) == 0 {
+		t.Errorf("range %v", span)
+	}
+	for _, m := range span.GetMessages() {
+		if m.GetKey().GetRemoteJID() != budi.PN().String() || m.GetTimestamp() != span.GetLastMessageTimestamp() {
+			t.Errorf("range has %v", m)
+		}
+	}
+	_ = second
+	w.from(budi, wasim.Text("baru"), wasim.SendOptions{Time: time.Unix(span.GetLastMessageTimestamp(), 0)})
+	w.says1(jid(budi), `"body":"baru"`)
+	wantCode(t, w.device.Clear(w.soon(), "6281999999999@s.whatsapp.net"), chat.ChatNotFound)
+}
+
+func TestClearGroup(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	g, err := w.server.NewGroup("Arisan", budi, wasim.GroupOptions{}, w.phone.Contact)
+	w.ok(err)
+	id, err := budi.SendGroup(w.soon(), g, wasim.Text("halo"), wasim.SendOptions{})
+	w.ok(err)
+	w.acked(id)
+	w.ok(w.device.Clear(w.soon(), jidOf(g.JID())))
+	cleared, _ := w.phone.AppState().Lookup("clearChat", g.JID().String(), "1", "0")
+	keys := cleared.GetClearChatAction().GetMessageRange().GetMessages()
+	if len(keys) != 1 || keys[0].GetKey().GetParticipant() != budi.PN().String() || keys[0].GetKey().GetID() != id {
+		t.Errorf("range has %v", keys)
+	}
+}
+
+func TestCommandsThatFail(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	state := w.phone.AppState()
+
+	t.Run("refused", func(t *testing.T) {
+		w.expect(wasim.BadAppState)
+		state.Inject(appstate.Fault{Kind: appstate.Refuse, Code: 400})
+		wantCode(t, w.device.Mute(w.soon(), jid(budi), chat.MutedForEver), chat.WhatsAppRejected)
+		if v, _ := w.shown(jid(budi)); v.MuteEnd != 0 {
+			t.Error("a refused mute shows")
+		}
+	})
+	t.Run("conflict", func(t *testing.T) {
+		state.Inject(appstate.Fault{Kind: appstate.Conflict, Name: "regular_high", Times: 3})
+		w.ok(w.device.Mute(w.soon(), jid(budi), chat.MutedForEver))
+	})
+	t.Run("corrupt", func(t *testing.T) {
+		state.Inject(appstate.Fault{Kind: appstate.Corrupt, Name: "regular_high", Times: 2})
+		w.ok(w.device.Unmute(w.soon(), jid(budi)))
+	})
+	t.Run("reply lost", func(t *testing.T) {
+		state.Inject(appstate.Fault{Kind: appstate.Lose, Name: "regular_high"})
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		wantCode(t, w.device.Mute(ctx, jid(budi), chat.MutedForEver), chat.Unavailable)
+		w.ok(w.device.Mute(w.soon(), jid(budi), chat.MutedForEver))
+	})
+	t.Run("offline", func(t *testing.T) {
+		w.ok(w.halt())
+		wantCode(t, w.device.Mute(w.soon(), jid(budi), 0), chat.DeviceNotConnected)
+		wantCode(t, w.device.Unmute(w.soon(), jid(budi)), chat.DeviceNotConnected)
+		wantCode(t, w.device.Clear(w.soon(), jid(budi)), chat.DeviceNotConnected)
+		wantCode(t, w.device.PairingCode(w.soon(), ownNumber), chat.DeviceNotConnected)
+	})
+}
+
+// TestMutesTogether: the app state's hash goes on from change to change, and the phone changes it at the same time.
+func TestMutesTogether(t *testing.T) {
+	w := linkedWorld(t)
+	var contacts []*wasim.Contact
+	for i := range 8 {
+		c := w.contact(fmt.Sprintf("62812000001%02d", i), "Orang")
+		w.from(c, wasim.Text("halo"), wasim.SendOptions{})
+		contacts = append(contacts, c)
+	}
+	var group sync.WaitGroup
+	for _, c := range contacts {
+		group.Go(func() {
+			if err := w.device.Mute(w.soon(), jid(c), chat.MutedForEver); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 10 {
+		w.ok(w.phone.Mute(w.soon(), contacts[0].LID(), time.Now().Add(time.Hour)))
+	}
+	group.Wait()
+	for _, c := range contacts[1:] {
+		if v, _ := w.shown(jid(c)); v.MuteEnd != chat.MutedForEver {
+			t.Errorf("%s isn't muted", jid(c))
+		}
+		set, _ := w.phone.AppState().Lookup("mute", c.PN().String())
+		if !set.GetMuteAction().GetMuted() {
+			t.Errorf("%s isn't muted on the phone", jid(c))
+		}
+	}
+}
+
+func TestLogout(t *testing.T) {
+	for _, running := range []bool{true, false} {
+		t.Run(fmt.Sprintf("running %t", running), func(t *testing.T) {
+			w := linkedWorld(t)
+			if !running {
+				w.ok(w.halt())
+			}
+			w.ok(w.device.Logout(w.soon()))
+			a := w.until("logged out", func(a chat.Account) bool { return a.JID == "" && a.State == chat.ServiceOff })
+			if a.Device != "" || a.LID != "" {
+				t.Errorf("account %+v", a)
+			}
+			if w.linked.Linked() {
+				t.Error("WhatsApp wasn't told")
+			}
+			all, err := w.keys.GetAllDevices(w.soon())
+			w.ok(err)
+			if len(all) != 0 {
+				t.Errorf("keys of %d devices are left", len(all))
+			}
+			w.ok(w.halt())
+			w.ok(w.device.Logout(w.soon())) // harmless
+			w.link()                        // and back
+		})
+	}
+}

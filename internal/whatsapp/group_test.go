@@ -1,0 +1,86 @@
+package whatsapp
+
+import (
+	"strings"
+	"testing"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/wasim"
+)
+
+func TestGroup(t *testing.T) {
+	for _, byLID := range []bool{false, true} {
+		name := "by number"
+		if byLID {
+			name = "by LID"
+		}
+		t.Run(name, func(t *testing.T) { testGroup(t, byLID) })
+	}
+}
+
+func testGroup(t *testing.T, byLID bool) {
+	w := linkedWorld(t)
+	budi, citra, dewi := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra"), w.contact("6281200000004", "Dewi")
+	g, err := w.server.NewGroup("Arisan", budi, wasim.GroupOptions{ByLID: byLID}, w.phone.Contact, citra)
+	w.ok(err)
+	group := jidOf(g.JID())
+	document := func() string { v, _ := w.shown(group); return string(v.Document) }
+	member := func(c *wasim.Contact, rank string) string {
+		return `{"rank":"` + rank + `","userJid":"` + string(jid(c)) + `"}`
+	}
+	w.eventually("group", func() bool { return strings.Contains(document(), `"name":"Arisan"`) })
+	says(t, document(), member(citra, "REGULAR"))
+
+	id, err := citra.SendGroup(w.soon(), g, wasim.Text("halo semua"), wasim.SendOptions{})
+	w.ok(err)
+	w.acked(id)
+	w.says1(group, `"body":"halo semua"`, `"isGroupMsg":true`, `"sender":"6281200000003@s.whatsapp.net"`,
+		`"participant":"6281200000003@s.whatsapp.net"`, `"pushName":"Citra"`)
+
+	w.ok(g.SetSubject(w.soon(), budi, "Arisan RT 5"))
+	w.ok(g.Add(w.soon(), budi, dewi))
+	w.ok(g.Promote(w.soon(), budi, citra))
+	w.eventually("changes", func() bool { return strings.Contains(document(), member(citra, "ADMIN")) })
+	says(t, document(), `"name":"Arisan RT 5"`, member(dewi, "REGULAR"))
+	w.ok(g.Remove(w.soon(), budi, dewi))
+	w.ok(g.SetEphemeral(w.soon(), budi, 86400))
+	w.ok(g.SetTopic(w.soon(), budi, "Tiap Minggu"))
+	w.eventually("topic", func() bool { return strings.Contains(document(), `"description":"Tiap Minggu"`) })
+	says(t, document(), `"ephemeralExpiration":86400`)
+	if strings.Contains(document(), string(jid(dewi))) {
+		t.Errorf("who left is still there: %s", document())
+	}
+
+	mine := w.written(g.JID(), wasim.Text("siap"))
+	w.ok(citra.SendReceipt(w.soon(), w.phone, wasim.Receipt{Type: types.ReceiptTypeRead, IDs: []string{mine}, Group: g, ByLID: byLID}))
+	w.eventually("read by Citra", func() bool {
+		all := w.messages(group)
+		return len(all) == 2 && strings.Contains(all[1], `"userJid":"6281200000003@s.whatsapp.net"`)
+	})
+
+	// Citra is an admin now: she may delete others' messages.
+	revoked, err := budi.SendGroup(w.soon(), g, wasim.Text("salah kirim"), wasim.SendOptions{})
+	w.ok(err)
+	w.acked(revoked)
+	revoke, err := citra.SendGroup(w.soon(), g, wasim.Revoke(g.JID(), revoked), wasim.SendOptions{})
+	w.ok(err)
+	w.acked(revoke)
+	all := w.messages(group)
+	says(t, all[len(all)-1], field("id", `"`+revoked+`"`), `"messageStubType":"REVOKE"`)
+}
+
+// TestUnknownGroup is about a group that is older than the link and in no history.
+func TestUnknownGroup(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	g, err := w.server.NewGroup("Alumni", budi, wasim.GroupOptions{Silent: true}, w.phone.Contact)
+	w.ok(err)
+	id, err := budi.SendGroup(w.soon(), g, wasim.Text("apa kabar"), wasim.SendOptions{})
+	w.ok(err)
+	w.acked(id)
+	w.eventually("its name", func() bool {
+		v, ok := w.shown(jidOf(g.JID()))
+		return ok && strings.Contains(string(v.Document), `"name":"Alumni"`)
+	})
+}

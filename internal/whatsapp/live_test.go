@@ -1,0 +1,264 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"pesan/internal/chat"
+	"pesan/internal/wasim"
+)
+
+var errBroken = errors.New("store is broken")
+
+func TestPairingByCode(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w.run()
+	w.until("a QR code", func(a chat.Account) bool { return a.QR != "" && a.State == chat.ServiceScan })
+	w.ok(w.device.PairingCode(w.soon(), ownNumber))
+	a, err := w.store.Account(w.soon(), account)
+	w.ok(err)
+	if left := time.Until(a.CodeExpires); a.PairingCode == "" || left < 100*time.Second || left > 170*time.Second {
+		t.Fatalf("code %q for %v", a.PairingCode, left)
+	}
+	w.linked, err = w.phone.EnterCode(w.soon(), a.PairingCode)
+	w.ok(err)
+	a = w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
+	if a.PairingCode != "" || a.QR != "" || !a.CodeExpires.IsZero() || string(a.JID) != ownNumber+"@s.whatsapp.net" || !a.LID.IsLID() {
+		t.Errorf("account %+v", a)
+	}
+	w.settled()
+	w.ok(w.device.PairingCode(w.soon(), ownNumber)) // a linked device needs none
+}
+
+// TestCrashAfterPairing: the keys are stored, the account doesn't say yet that it is linked.
+func TestCrashAfterPairing(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w.run()
+	a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
+	w.store.breaks(func(what string) error {
+		a, _ := w.store.Account(context.Background(), account)
+		if what == "account" && a.Device != "" {
+			return errBroken
+		}
+		return nil
+	})
+	var err error
+	w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
+	w.ok(err)
+	w.ok(w.linked.WaitOnline(w.soon()))
+	w.ok(w.halt())
+	a, err = w.store.Account(w.soon(), account)
+	w.ok(err)
+	if a.Linked() || a.Device == "" {
+		t.Fatalf("account %+v", a)
+	}
+	w.store.breaks(nil)
+	w.open()
+	w.run()
+	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Linked() })
+}
+
+func TestEndOfConnection(t *testing.T) {
+	for name, end := range map[string]func(*wasim.Device){
+		"dropped":   (*wasim.Device).Drop,
+		"hung up":   (*wasim.Device).Hangup,
+		"restarted": (*wasim.Device).Restart,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := linkedWorld(t)
+			budi := w.contact("6281200000002", "Budi")
+			logins := w.linked.Logins()
+			end(w.linked)
+			w.ok(w.linked.WaitLogins(w.soon(), logins+1))
+			w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+			w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Reason == "" })
+		})
+	}
+}
+
+func TestEndOfLink(t *testing.T) {
+	tests := []struct {
+		name   string
+		end    func(*world)
+		reason string
+		keys   int
+	}{
+		{"unlinked on the phone", func(w *world) { w.linked.Unlink() }, LoggedOut, 0},
+		{"replaced", func(w *world) { w.linked.Replace() }, Replaced, 1},
+		{"banned", func(w *world) {
+			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 402, Expire: time.Hour})
+			w.linked.Drop()
+		}, Banned, 1},
+		{"banned for good", func(w *world) {
+			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 406})
+			w.linked.Drop()
+		}, Banned, 0},
+		{"locked", func(w *world) {
+			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 403})
+			w.linked.Drop()
+		}, Locked, 0},
+		{"refused", func(w *world) {
+			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 409})
+			w.linked.Drop()
+		}, ConnectRefused, 1},
+		{"outdated", func(w *world) {
+			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 405})
+			w.linked.Drop()
+		}, ClientOutdated, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := linkedWorld(t)
+			test.end(w)
+			a := w.until("the end", func(a chat.Account) bool { return a.State == chat.ServiceOff })
+			if a.Reason != test.reason || a.Linked() != (test.keys > 0) {
+				t.Errorf("reason %s, linked %t", a.Reason, a.Linked())
+			}
+			if test.name == "banned" && time.Until(a.CodeExpires) < 50*time.Minute {
+				t.Errorf("ban ends at %v", a.CodeExpires)
+			}
+			logins := w.linked.Logins()
+			w.ok(w.stop()) // it ended by itself
+			all, err := w.keys.GetAllDevices(w.soon())
+			w.ok(err)
+			if len(all) != test.keys {
+				t.Errorf("keys of %d devices, want %d", len(all), test.keys)
+			}
+			if n := w.linked.Logins(); n != logins {
+				t.Errorf("%d logins after the end", n-logins)
+			}
+		})
+	}
+}
+
+func TestOutdatedClientFetchesTheVersion(t *testing.T) {
+	w := newWorld(t, wasim.Options{Version: 2_000_000_000, MinVersion: 2_000_000_000}, wasim.PhoneOptions{})
+	// The version that the process started with is old by now.
+	w.devices.version.asked = time.Now().Add(-time.Hour)
+	w.link()
+}
+
+func TestBusyServer(t *testing.T) {
+	w := linkedWorld(t)
+	for _, code := range []int{503, 500} {
+		w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: code, Times: 2})
+		logins := w.linked.Logins()
+		w.linked.Drop()
+		w.ok(w.linked.WaitLogins(w.soon(), logins+1))
+		w.ok(w.linked.WaitOnline(w.soon()))
+	}
+}
+
+func TestStopIsSwift(t *testing.T) {
+	for name, hang := range map[string]func(*world){
+		"silent server":     func(w *world) { w.linked.Inject(wasim.Fault{Kind: wasim.Silent}) },
+		"stalled handshake": func(w *world) { w.server.Inject(wasim.Fault{Kind: wasim.Stall}); w.linked.Drop() },
+		"silent login":      func(w *world) { w.linked.Inject(wasim.Fault{Kind: wasim.Silent}); w.linked.Drop() },
+		"no server":         func(w *world) { _ = w.server.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := linkedWorld(t)
+			before := len(w.server.Connections())
+			hang(w)
+			if name == "stalled handshake" || name == "silent login" {
+				w.until("reconnecting", func(a chat.Account) bool { return a.State == chat.Pairing })
+				_ = before
+			}
+			started := time.Now()
+			w.ok(w.halt())
+			if took := time.Since(started); took > 6*time.Second {
+				t.Errorf("stopping took %v", took)
+			}
+		})
+	}
+}
+
+// TestStoreFailure: what can't be stored isn't acknowledged, and comes again.
+func TestStoreFailure(t *testing.T) {
+	w := linkedWorld(t)
+	budi, citra := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra")
+	var failures atomic.Int32
+	w.store.breaks(func(what string) error {
+		if what == "chat" && failures.Add(1) <= 5 {
+			return errBroken
+		}
+		return nil
+	})
+	for i := range 3 {
+		w.from(budi, wasim.Text(fmt.Sprint("pesan ", i)), wasim.SendOptions{})
+		w.from(citra, wasim.Text(fmt.Sprint("pesan ", i)), wasim.SendOptions{})
+	}
+	if failures.Load() <= 5 {
+		t.Error("the store never failed")
+	}
+	for _, c := range []*wasim.Contact{budi, citra} {
+		if n := len(w.messages(jid(c))); n != 3 {
+			t.Errorf("%d messages, want 3", n)
+		}
+	}
+}
+
+// TestPanic: a message that nobody can handle doesn't keep the others back for ever.
+func TestPanic(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.store.breaks(func(what string) error {
+		if what == "chat" {
+			panic("boom")
+		}
+		return nil
+	})
+	w.from(budi, wasim.Text("buruk"), wasim.SendOptions{})
+	w.store.breaks(nil)
+	w.from(budi, wasim.Text("baik"), wasim.SendOptions{})
+	w.says1(jid(budi), `"body":"baik"`)
+}
+
+// TestNothingLost stops the device and opens everything anew while messages stream in.
+func TestNothingLost(t *testing.T) {
+	w := linkedWorld(t)
+	const people, each, stops = 3, 60, 6
+	var contacts []*wasim.Contact
+	for i := range people {
+		contacts = append(contacts, w.contact(fmt.Sprintf("62812000002%02d", i), "Orang"))
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		for n := range each {
+			for _, c := range contacts {
+				m := &waE2E.Message{Conversation: new(string)}
+				*m.Conversation = fmt.Sprint("pesan ", n)
+				if _, err := c.Send(context.Background(), w.phone, m, wasim.SendOptions{}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}()
+	for n := range stops {
+		w.eventually("more messages", func() bool { return len(w.messages(jid(contacts[0]))) >= n*each/stops/2 })
+		w.ok(w.halt())
+		w.open()
+		w.run()
+	}
+	<-sent
+	w.ok(w.linked.WaitOnline(w.soon()))
+	w.ok(w.linked.WaitDrained(w.soon()))
+	for _, c := range contacts {
+		all := w.messages(jid(c))
+		if len(all) != each {
+			t.Errorf("%d messages, want %d", len(all), each)
+		}
+		for n, m := range all {
+			says(t, m, fmt.Sprintf(`"body":"pesan %d"`, n))
+		}
+		v, _ := w.shown(jid(c))
+		says(t, string(v.Document), field("unreadCount", each))
+	}
+}

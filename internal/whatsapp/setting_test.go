@@ -1,0 +1,115 @@
+package whatsapp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+	"pesan/internal/wasim"
+	"pesan/internal/wasim/appstate"
+)
+
+// change makes changes on the phone and waits until the chat shows what they say.
+func (w *world) change(what string, jid chat.JID, is func(v chat.View, ok bool) bool, mutations ...appstate.Mutation) {
+	w.t.Helper()
+	w.ok(w.phone.Change(w.soon(), mutations...))
+	w.eventually(what, func() bool { return is(w.shown(jid)) })
+}
+
+func TestSettingsMadeOnThePhone(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	b := jid(budi)
+	first := w.from(budi, wasim.Text("satu"), wasim.SendOptions{Time: time.Unix(1_800_000_000, 0)})
+	second := w.from(budi, wasim.Text("dua"), wasim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
+
+	end := time.Now().Add(time.Hour).UnixMilli()
+	w.change("mute", b, func(v chat.View, _ bool) bool { return v.MuteEnd == end }, appstate.Mute(budi.PN(), end))
+	w.change("mute for ever, by LID", b, func(v chat.View, _ bool) bool { return v.MuteEnd == chat.MutedForEver },
+		appstate.Mute(budi.LID(), appstate.Forever))
+	w.change("unmute", b, func(v chat.View, _ bool) bool { return v.MuteEnd == 0 }, appstate.Unmute(budi.PN()))
+	w.change("pin", b, func(v chat.View, _ bool) bool { return v.Pinned }, appstate.Pin(budi.PN(), true))
+	w.change("unpin", b, func(v chat.View, _ bool) bool { return !v.Pinned }, appstate.Pin(budi.PN(), false))
+	w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, nil))
+	w.change("unarchive", b, func(v chat.View, _ bool) bool { return !v.Archived }, appstate.Archive(budi.PN(), false, nil))
+	upToSecond := appstate.UpTo(time.Unix(1_800_000_010, 0), &waCommon.MessageKey{ID: &second, RemoteJID: proto.String(string(b))})
+	w.change("read", b, func(v chat.View, _ bool) bool { return !v.Unread }, appstate.MarkChatAsRead(budi.PN(), true, upToSecond))
+	w.change("unread", b, func(v chat.View, _ bool) bool { return v.Unread }, appstate.MarkChatAsRead(budi.PN(), false, upToSecond))
+	w.change("name", b, func(v chat.View, _ bool) bool { return strings.Contains(string(v.Document), `"name":"Budi Santoso"`) },
+		appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi Santoso", First: "Budi", LID: budi.LID()}))
+
+	starred := appstate.Message{Chat: budi.PN(), ID: first}
+	w.ok(w.phone.Change(w.soon(), appstate.Star(starred, true)))
+	w.eventually("star", func() bool { return strings.Contains(w.messages(b)[0], `"starred":true`) })
+	third := w.from(budi, wasim.Text("tiga"), wasim.SendOptions{Time: time.Unix(1_800_000_020, 0)})
+	w.ok(w.phone.Change(w.soon(), appstate.DeleteMessageForMe(appstate.Message{Chat: budi.PN(), ID: third}, false, time.Unix(1_800_000_020, 0))))
+	w.eventually("deleted for me", func() bool { return len(w.messages(b)) == 2 })
+
+	// A clear that spares starred messages, then one that doesn't; what comes at the same second later stays.
+	w.ok(w.phone.Change(w.soon(), appstate.ClearChat(budi.PN(), false, false, upToSecond)))
+	w.eventually("cleared but for the starred", func() bool { return len(w.messages(b)) == 1 })
+	w.says1(b, `"body":"satu"`)
+	w.ok(w.phone.Change(w.soon(), appstate.ClearChat(budi.PN(), true, false, upToSecond)))
+	w.eventually("cleared", func() bool { return len(w.messages(b)) == 0 })
+	if _, ok := w.shown(b); !ok {
+		t.Error("a cleared chat must stay in the list")
+	}
+	fourth := w.from(budi, wasim.Text("empat"), wasim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
+	w.says1(b, `"body":"empat"`)
+	upToFourth := appstate.UpTo(time.Unix(1_800_000_021, 0), &waCommon.MessageKey{ID: &fourth, RemoteJID: proto.String(string(b))})
+	w.change("deleted", b, func(_ chat.View, ok bool) bool { return !ok }, appstate.DeleteChat(budi.PN(), false, upToFourth))
+	w.from(budi, wasim.Text("lima"), wasim.SendOptions{Time: time.Unix(1_800_000_030, 0)})
+	w.says1(b, `"body":"lima"`)
+
+	w.ok(w.phone.ChangePushName(w.soon(), "Sari Dewi"))
+	w.until("own name", func(a chat.Account) bool { return a.PushName == "Sari Dewi" })
+}
+
+func TestSettingsMadeWhileOffline(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.ok(w.halt())
+	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
+	w.run()
+	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
+}
+
+// TestAppStateThatCouldNotBeStored: whatsmeow takes a change as applied whatever becomes of it.
+func TestAppStateThatCouldNotBeStored(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	broken := make(chan struct{}, 100)
+	w.store.breaks(func(what string) error {
+		if what != "chat" {
+			return nil
+		}
+		broken <- struct{}{}
+		return errBroken
+	})
+	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
+	<-broken
+	// The process ends before the store works again.
+	w.ok(w.halt())
+	w.store.breaks(nil)
+	w.open()
+	w.run()
+	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
+}
+
+func TestLateMappingByAppState(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("satu"), wasim.SendOptions{ByLID: true, HideAlt: true})
+	if _, ok := w.shown(jid(budi)); ok {
+		t.Fatal("the number can't be known yet")
+	}
+	w.change("chat under the number", jid(budi), func(_ chat.View, ok bool) bool { return ok }, appstate.PNForLID(budi.LID(), budi.PN()))
+	w.says1(jid(budi), `"body":"satu"`)
+	w.says1(lid(budi), `"body":"satu"`)
+}
