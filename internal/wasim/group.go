@@ -2,6 +2,7 @@ package wasim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -111,95 +112,112 @@ func (g *Group) Members() []*Contact {
 
 func (g *Group) has(c *Contact) bool { return slices.Contains(g.Members(), c) }
 
-// SetSubject renames the group and notifies its members.
-func (g *Group) SetSubject(_ context.Context, by *Contact, subject string) error {
-	now := time.Now()
+var errNotMember = errors.New("not a member of the group")
+
+// update changes the group in the name of a member, and notifies the members before and after it.
+func (g *Group) update(by *Contact, apply func() (change waBinary.Node)) error {
+	before := g.Members()
+	if !slices.Contains(before, by) {
+		return errNotMember
+	}
 	g.mu.Lock()
-	g.subject, g.subjectBy, g.subjectAt = subject, by, now
+	change := apply()
 	g.mu.Unlock()
-	return g.tell(by, g.Members(), waBinary.Node{Tag: "subject", Attrs: waBinary.Attrs{
-		"subject": subject, "s_t": now.Unix(), "s_o": by.address(g.byLID),
-	}})
+	people := before
+	for _, c := range g.Members() {
+		if !slices.Contains(before, c) {
+			people = append(people, c)
+		}
+	}
+	g.tell(by, people, change)
+	return nil
 }
 
-// SetTopic changes the description and notifies its members; an empty one deletes it.
+// SetSubject renames the group and notifies its members.
+func (g *Group) SetSubject(_ context.Context, by *Contact, subject string) error {
+	return g.update(by, func() waBinary.Node {
+		g.subject, g.subjectBy, g.subjectAt = subject, by, time.Now()
+		return waBinary.Node{Tag: "subject", Attrs: waBinary.Attrs{
+			"subject": subject, "s_t": g.subjectAt.Unix(), "s_o": by.address(g.byLID),
+		}}
+	})
+}
+
+// SetTopic changes the description and notifies the members; an empty one deletes it.
 func (g *Group) SetTopic(_ context.Context, by *Contact, topic string) error {
-	g.mu.Lock()
-	g.topic, g.topicID = topic, randomID()
-	id := g.topicID
-	g.mu.Unlock()
-	part := waBinary.Node{Tag: "body", Content: []byte(topic)}
-	if topic == "" {
-		part = waBinary.Node{Tag: "delete"}
-	}
-	return g.tell(by, g.Members(), waBinary.Node{
-		Tag: "description", Attrs: waBinary.Attrs{"id": id}, Content: []waBinary.Node{part},
+	return g.update(by, func() waBinary.Node {
+		g.topic, g.topicID = topic, randomID()
+		part := waBinary.Node{Tag: "body", Content: []byte(topic)}
+		if topic == "" {
+			part = waBinary.Node{Tag: "delete"}
+		}
+		return waBinary.Node{
+			Tag: "description", Attrs: waBinary.Attrs{"id": g.topicID}, Content: []waBinary.Node{part},
+		}
 	})
 }
 
 // SetEphemeral sets the time in seconds after which messages disappear; 0 turns it off.
 func (g *Group) SetEphemeral(_ context.Context, by *Contact, seconds uint32) error {
-	g.mu.Lock()
-	g.ephemeral = seconds
-	g.mu.Unlock()
-	if seconds == 0 {
-		return g.tell(by, g.Members(), waBinary.Node{Tag: "not_ephemeral"})
-	}
-	return g.tell(by, g.Members(), waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": seconds}})
+	return g.update(by, func() waBinary.Node {
+		g.ephemeral = seconds
+		if seconds == 0 {
+			return waBinary.Node{Tag: "not_ephemeral"}
+		}
+		return waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": seconds}}
+	})
 }
 
 // Add adds members and notifies all.
 func (g *Group) Add(_ context.Context, by *Contact, who ...*Contact) error {
-	g.mu.Lock()
-	for _, c := range who {
-		if !slices.ContainsFunc(g.members, func(m *member) bool { return m.Contact == c }) {
-			g.members = append(g.members, &member{Contact: c})
+	return g.update(by, func() waBinary.Node {
+		for _, c := range who {
+			if !slices.ContainsFunc(g.members, func(m *member) bool { return m.Contact == c }) {
+				g.members = append(g.members, &member{Contact: c})
+			}
 		}
-	}
-	g.mu.Unlock()
-	return g.tell(by, g.Members(), g.change("add", who))
+		return g.change("add", who)
+	})
 }
 
 // Remove removes members and notifies all, the removed ones too. Removing oneself is leaving. The others make new sender
 // keys.
 func (g *Group) Remove(_ context.Context, by *Contact, who ...*Contact) error {
 	before := g.Members()
-	g.mu.Lock()
-	g.members = slices.DeleteFunc(g.members, func(m *member) bool { return slices.Contains(who, m.Contact) })
-	g.mu.Unlock()
+	err := g.update(by, func() waBinary.Node {
+		g.members = slices.DeleteFunc(g.members, func(m *member) bool { return slices.Contains(who, m.Contact) })
+		return g.change("remove", who)
+	})
 	for _, c := range before {
 		c.dropSenderKey(g)
 	}
-	return g.tell(by, before, g.change("remove", who))
+	return err
 }
 
 // Promote makes members admins.
 func (g *Group) Promote(_ context.Context, by *Contact, who ...*Contact) error {
-	g.setAdmin("admin", who)
-	return g.tell(by, g.Members(), g.change("promote", who))
+	return g.update(by, func() waBinary.Node { return g.setAdmin("promote", "admin", who) })
 }
 
 // Demote takes it back.
 func (g *Group) Demote(_ context.Context, by *Contact, who ...*Contact) error {
-	g.setAdmin("", who)
-	return g.tell(by, g.Members(), g.change("demote", who))
+	return g.update(by, func() waBinary.Node { return g.setAdmin("demote", "", who) })
 }
 
-func (g *Group) setAdmin(admin string, who []*Contact) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (g *Group) setAdmin(tag, admin string, who []*Contact) waBinary.Node {
 	for _, m := range g.members {
 		if slices.Contains(who, m.Contact) {
 			m.admin = admin
 		}
 	}
+	return g.change(tag, who)
 }
 
 // SendGroup sends a message to a group with the sender's key, which it first distributes to the devices that lack it.
 func (c *Contact) SendGroup(ctx context.Context, g *Group, m *waE2E.Message, o SendOptions) (id string, err error) {
 	members := g.Members()
 	if !slices.Contains(members, c) {
-		return "", fmt.Errorf("not a member of the group")
+		return "", errNotMember
 	}
 	mail := c.newMail(m, o)
 	mail.group, mail.chat = g, g.jid
@@ -233,7 +251,7 @@ func (c *Contact) dropSenderKey(g *Group) {
 }
 
 // tell notifies the devices of people of a change.
-func (g *Group) tell(by *Contact, people []*Contact, change waBinary.Node) error {
+func (g *Group) tell(by *Contact, people []*Contact, change waBinary.Node) {
 	attrs := waBinary.Attrs{
 		"participant": by.address(g.byLID), "notify": by.PushName(), "addressing_mode": addressingMode(g.byLID),
 	}
@@ -248,7 +266,6 @@ func (g *Group) tell(by *Contact, people []*Contact, change waBinary.Node) error
 			d.notify("w:gp2", g.jid, attrs, change)
 		}
 	}
-	return nil
 }
 
 // change is the node of a change in the list of members.

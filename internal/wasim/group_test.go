@@ -73,6 +73,9 @@ func TestGroupChanges(t *testing.T) {
 	waitMessage(c, must(budi.SendGroup(ctx, g, wasim.Text("satu"), wasim.SendOptions{}))(t))
 	change(g.Remove(ctx, budi, citra), func(e *events.GroupInfo) bool { return len(e.Leave) == 1 })
 	waitMessage(c, must(budi.SendGroup(ctx, g, wasim.Text("dua"), wasim.SendOptions{}))(t)) // with a new sender key
+	if g.SetSubject(ctx, citra, "x") == nil || g.Subject() != "Arisan RT 5" {
+		t.Error("somebody who left could rename the group")
+	}
 	if _, err := citra.SendGroup(ctx, g, wasim.Text("tiga"), wasim.SendOptions{}); err == nil {
 		t.Error("somebody who left could send")
 	}

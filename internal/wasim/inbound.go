@@ -2,12 +2,9 @@ package wasim
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"go.mau.fi/libsignal/groups"
@@ -375,33 +372,4 @@ func (c *Contact) groupDecrypt(ctx context.Context, d *Device, chat types.JID, d
 		return nil, err
 	}
 	return unpad(plain)
-}
-
-// devicesOf are the addresses of a person's devices, the primary first.
-func (s *Server) devicesOf(user types.JID) []types.JID {
-	who := s.find(user)
-	if who == nil {
-		return nil
-	}
-	jids := []types.JID{user}
-	if who.phone != nil {
-		for _, d := range who.phone.Devices() {
-			jid := user
-			jid.Device = d.jid.Device
-			jids = append(jids, jid)
-		}
-	}
-	return jids
-}
-
-// participantHash is what a client compares with its own list of devices.
-func participantHash(devices []types.JID) string {
-	names := make([]string, len(devices))
-	for i, d := range devices {
-		names[i] = d.ADString()
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	sum := sha256.Sum256([]byte(strings.Join(names, "")))
-	return "2:" + base64.RawStdEncoding.EncodeToString(sum[:6])
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -130,10 +131,13 @@ func (d *Device) addPreKeys(iq *waBinary.Node) error {
 		if err != nil {
 			return err
 		}
+		// A client that has used its newest keys numbers the next ones like them; only what is still on offer can't change.
+		onOffer := func(o publicPreKey) bool { return o.id == k.id }
 		switch old, seen := d.keys.seen[k.id]; {
-		case seen && old != k.pub:
-			return fmt.Errorf("pre key %d was another before", k.id)
-		case !seen: // else the client repeats a request whose answer it missed
+		case seen && old == k.pub: // the client repeats a request whose answer it missed
+		case slices.ContainsFunc(d.keys.preKeys, onOffer):
+			return fmt.Errorf("pre key %d is another", k.id)
+		default:
 			added = append(added, k)
 		}
 	}

@@ -1,6 +1,9 @@
 package wasim
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
 	"strings"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -71,4 +74,33 @@ func (s *Server) usyncPart(asked waBinary.Node, who *Contact, jid types.JID, num
 		}
 	}
 	return waBinary.Node{}
+}
+
+// devicesOf are the addresses of a person's devices, the primary first.
+func (s *Server) devicesOf(user types.JID) []types.JID {
+	who := s.find(user)
+	if who == nil {
+		return nil
+	}
+	jids := []types.JID{user}
+	if who.phone != nil {
+		for _, d := range who.phone.Devices() {
+			jid := user
+			jid.Device = d.jid.Device
+			jids = append(jids, jid)
+		}
+	}
+	return jids
+}
+
+// participantHash is what a client compares with its own list of devices.
+func participantHash(devices []types.JID) string {
+	names := make([]string, len(devices))
+	for i, d := range devices {
+		names[i] = d.ADString()
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, "")))
+	return "2:" + base64.RawStdEncoding.EncodeToString(sum[:6])
 }
