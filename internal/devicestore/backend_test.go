@@ -48,12 +48,16 @@ func link(t tester, d *store.Device) {
 	t.Helper()
 	jid := deviceJID
 	d.ID, d.LID = &jid, types.JID{User: "900000001", Device: 7, Server: types.HiddenUserServer}
-	d.Account = &waAdv.ADVSignedDeviceIdentity{
-		Details: []byte("details"), AccountSignature: fill(64, 1), AccountSignatureKey: fill(32, 2), DeviceSignature: fill(64, 3),
-	}
+	d.Account = account()
 	d.Platform, d.PushName = "android", "Sari"
 	if err := d.Save(t.Context()); err != nil {
 		t.Fatalf("save the device: %v", err)
+	}
+}
+
+func account() *waAdv.ADVSignedDeviceIdentity {
+	return &waAdv.ADVSignedDeviceIdentity{
+		Details: []byte("details"), AccountSignature: fill(64, 1), AccountSignatureKey: fill(32, 2), DeviceSignature: fill(64, 3),
 	}
 }
 
@@ -141,4 +145,11 @@ func table(t *testing.T, options ...func(*dynamodb.Options)) *dynamodb.Client {
 func forEachBackend(t *testing.T, run func(t *testing.T, b *backend)) {
 	t.Run("sqlstore", func(t *testing.T) { run(t, newSQL(t, t.TempDir())) })
 	t.Run("devicestore", func(t *testing.T) { run(t, newDynamo(t, table(t), devicestore.Options{})) })
+	t.Run("devicestore, shaky", func(t *testing.T) {
+		var w wire
+		db := table(t, w.attach)
+		w.set(shaky)
+		t.Cleanup(func() { w.set(nil) })
+		run(t, newDynamo(t, db, devicestore.Options{CacheBytes: 1}))
+	})
 }
