@@ -1,0 +1,170 @@
+package dynamo
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"pesan/internal/chat"
+)
+
+// The texts of a chat's record. Its head has what Chats filters and sorts by.
+const (
+	chatDocument = iota
+	chatLastDocument
+	chatLastID // in quotation marks, as the documents hold it
+	chatState  // JSON of chat.Chat
+)
+
+// The flags that begin the head of a chat's record.
+const (
+	flagShows = 1 << iota
+	flagPinned
+	flagArchived
+	flagUnread
+)
+
+func flag(bit byte, set bool) byte {
+	if set {
+		return bit
+	}
+	return 0
+}
+
+func encodeChat(c *chat.Chat) ([]byte, error) {
+	v := c.View()
+	state, err := marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode chat: %w", err)
+	}
+	head := []byte{flag(flagShows, v.Shows) | flag(flagPinned, v.Pinned) | flag(flagArchived, v.Archived) | flag(flagUnread, v.Unread)}
+	for _, n := range []int64{v.Activity, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires} {
+		head = binary.AppendVarint(head, n)
+	}
+	return encodeRecord(head, string(v.Document), string(v.Last.Document), `"`+v.Last.ID+`"`, state), nil
+}
+
+// decodeChatHead fills in what a view has beside its texts.
+func decodeChatHead(b []byte, v *chat.View) error {
+	head, _, err := headOf(b)
+	if err != nil || len(head) == 0 {
+		return errCorrupt
+	}
+	flags, head := head[0], head[1:]
+	v.Shows, v.Pinned = flags&flagShows != 0, flags&flagPinned != 0
+	v.Archived, v.Unread = flags&flagArchived != 0, flags&flagUnread != 0
+	_, err = cutVarints(head, &v.Activity, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires)
+	return err
+}
+
+func cutVarints(b []byte, into ...*int64) (rest []byte, err error) {
+	for _, n := range into {
+		var width int
+		if *n, width = binary.Varint(b); width <= 0 {
+			return b, errCorrupt
+		}
+		b = b[width:]
+	}
+	return b, nil
+}
+
+// decodeChatTexts fills in a view's texts.
+func decodeChatTexts(r *record, v *chat.View) error {
+	document, err := r.text(chatDocument)
+	if err != nil {
+		return err
+	}
+	last, err := r.text(chatLastDocument)
+	if err != nil {
+		return err
+	}
+	id, err := r.text(chatLastID)
+	v.Document, v.Last.Document, v.Last.ID = chat.JSON(document), chat.JSON(last), strings.Trim(id, `"`)
+	return err
+}
+
+// decodeChatState is the whole chat.
+func decodeChatState(b []byte) (c chat.Chat, err error) {
+	r, _, err := decodeRecord(b, nil)
+	if err != nil {
+		return c, err
+	}
+	state, err := r.text(chatState)
+	if err != nil {
+		return c, err
+	}
+	if err := json.Unmarshal([]byte(state), &c); err != nil {
+		return c, fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	last, err := r.text(chatLastDocument)
+	c.Last.Document = chat.JSON(last)
+	return c, err
+}
+
+// marshal is json.Marshal that leaves the JSON inside as it is.
+func marshal(v any) (string, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
+}
+
+// The texts of a message's record. Its head has flags, time, order and expiry.
+const (
+	messageDocument = iota
+	messageState    // JSON of chat.Message
+)
+
+const (
+	flagStarred = 1 << iota
+	flagListed
+)
+
+func encodeMessage(c *chat.Chat, m *chat.Message) ([]byte, error) {
+	v := c.ViewMessage(m)
+	state, err := marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	head := []byte{flag(flagStarred, v.Starred) | flag(flagListed, v.Listed)}
+	for _, n := range []int64{v.Time, v.Order, v.Expires} {
+		head = binary.AppendVarint(head, n)
+	}
+	if id := m.ID; messageID(id) != id {
+		head = append(head, id...)
+	}
+	return encodeRecord(head, string(v.Document), state), nil
+}
+
+// decodeMessageHead is the view of the message without its document. id is the one of the item's key.
+func decodeMessageHead(b []byte, id string) (v chat.MessageView, err error) {
+	head, _, err := headOf(b)
+	if err != nil || len(head) == 0 {
+		return v, errCorrupt
+	}
+	v.ID, v.Starred, v.Listed = id, head[0]&flagStarred != 0, head[0]&flagListed != 0
+	rest, err := cutVarints(head[1:], &v.Time, &v.Order, &v.Expires)
+	if len(rest) > 0 {
+		v.ID = string(rest)
+	}
+	return v, err
+}
+
+func decodeMessageState(b []byte) (*chat.Message, error) {
+	r, _, err := decodeRecord(b, nil)
+	if err != nil {
+		return nil, err
+	}
+	state, err := r.text(messageState)
+	if err != nil {
+		return nil, err
+	}
+	m := new(chat.Message)
+	if err := json.Unmarshal([]byte(state), m); err != nil {
+		return nil, fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,154 @@
+package dynamo
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// scanRecords gives sort key and record of each item of a query, page after page.
+//
+// The SDK makes maps of maps of an answer, which takes most of the time of a call that lists a thousand chats. Here an
+// answer is read in one pass; one that isn't of the expected form is left to the SDK.
+func (t table) scanRecords(ctx context.Context, q query, each func(sort string, data []byte) error) error {
+	q.projection = attrSort + ", " + attrData
+	in := t.input(q)
+	for {
+		var lean leanProtocol
+		out, err := t.db.Query(ctx, in, func(o *dynamodb.Options) {
+			lean.ClientProtocol = o.Protocol
+			o.Protocol = &lean
+		})
+		if err != nil {
+			return err
+		}
+		for _, it := range out.Items {
+			lean.records = append(lean.records, leanRecord{textOf(it, attrSort), binaryOf(it, attrData)})
+		}
+		for _, r := range lean.records {
+			if err := each(r.sort, r.data); err != nil {
+				return err
+			}
+		}
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+			return nil
+		}
+	}
+}
+
+type leanRecord struct {
+	sort string
+	data []byte
+}
+
+// leanProtocol takes the items out of the answer to a query before the SDK reads the rest of it.
+type leanProtocol struct {
+	smithyhttp.ClientProtocol
+	records []leanRecord
+}
+
+func (p *leanProtocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, known *smithy.TypeRegistry, resp *smithyhttp.Response, out smithy.Deserializable) error {
+	p.records = nil
+	if resp.StatusCode == 200 {
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return &smithy.DeserializationError{Err: err}
+		}
+		records, rest, ok := cutItems(body)
+		if ok {
+			p.records, body = records, rest
+		}
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{bytes.NewReader(body), resp.Body}
+	}
+	return p.ClientProtocol.DeserializeResponse(ctx, schema, known, resp, out)
+}
+
+var itemsStart = []byte(`"Items":[`)
+
+// cutItems reads the items of an answer, which have attrSort and attrData and nothing else, and returns the answer
+// without them. It fails on any other form, escapes and spaces included.
+func cutItems(body []byte) (records []leanRecord, rest []byte, ok bool) {
+	start := bytes.Index(body, itemsStart)
+	if start < 0 {
+		return nil, nil, false
+	}
+	s := scanner{rest: body[start+len(itemsStart):]}
+	s.arena = make([]byte, 0, base64.StdEncoding.DecodedLen(len(s.rest)))
+	for !s.take(`]`) {
+		if len(records) > 0 && !s.take(`,`) {
+			return nil, nil, false
+		}
+		r, ok := s.record()
+		if !ok {
+			return nil, nil, false
+		}
+		records = append(records, r)
+	}
+	return records, append(append(body[:start:start], `"Items":[]`...), s.rest...), true
+}
+
+type scanner struct {
+	rest  []byte
+	arena []byte // holds all data, so that it is allocated once
+}
+
+func (s *scanner) take(token string) bool {
+	if len(s.rest) < len(token) || string(s.rest[:len(token)]) != token {
+		return false
+	}
+	s.rest = s.rest[len(token):]
+	return true
+}
+
+// plain reads up to a quotation mark.
+func (s *scanner) plain() ([]byte, bool) {
+	end := bytes.IndexByte(s.rest, '"')
+	if end < 0 || bytes.IndexByte(s.rest[:end], '\\') >= 0 {
+		return nil, false
+	}
+	value := s.rest[:end]
+	s.rest = s.rest[end+1:]
+	return value, true
+}
+
+// record reads {"sk":{"S":"…"},"d":{"B":"…"}}, in either order.
+func (s *scanner) record() (r leanRecord, ok bool) {
+	for i, separator := range []string{`{`, `,`} {
+		if !s.take(separator) {
+			return r, false
+		}
+		switch {
+		case s.take(`"` + attrSort + `":{"S":"`):
+			sort, ok := s.plain()
+			if !ok {
+				return r, false
+			}
+			r.sort = string(sort)
+		case s.take(`"` + attrData + `":{"B":"`):
+			data, ok := s.plain()
+			if !ok {
+				return r, false
+			}
+			before := len(s.arena)
+			var err error
+			if s.arena, err = base64.StdEncoding.AppendDecode(s.arena, data); err != nil {
+				return r, false
+			}
+			r.data = s.arena[before:len(s.arena):len(s.arena)]
+		default:
+			return r, false
+		}
+		if !s.take(`}`) || i == 1 && !s.take(`}`) {
+			return r, false
+		}
+	}
+	return r, r.sort != "" && r.data != nil
+}
