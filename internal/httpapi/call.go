@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"pesan/internal/chat"
@@ -61,11 +60,7 @@ func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *re
 
 // run makes the answer; a panic is an error like others.
 func (c *call) run(ctx context.Context) (status int, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-		}
-	}()
+	defer recovered(&err)
 	switch {
 	case c.endpoint.Methods == nil:
 	case c.request.method == http.MethodOptions:
@@ -89,8 +84,26 @@ func (c *call) run(ctx context.Context) (status int, err error) {
 	return c.openByKey(ctx)
 }
 
+// recovered makes an error of a panic; it is deferred. The text of a panic that isn't the runtime's own may hold what no
+// log should.
+func recovered(err *error) {
+	switch v := recover().(type) {
+	case nil:
+	case runtime.Error:
+		*err = fmt.Errorf("panic: %w\n%s", v, debug.Stack())
+	default:
+		*err = fmt.Errorf("panic: %T\n%s", v, debug.Stack())
+	}
+}
+
+// begin runs the endpoint's first part.
+func (c *call) begin(ctx context.Context) (f finish, err error) {
+	defer recovered(&err)
+	return c.endpoint.begin(ctx, c)
+}
+
 func (c *call) open(ctx context.Context) (int, error) {
-	then, err := c.endpoint.begin(ctx, c)
+	then, err := c.begin(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -127,9 +140,8 @@ func (c *call) openByKey(ctx context.Context) (int, error) {
 	c.claimed = key.AccountID
 	ctx, cancel := context.WithCancel(ctx)
 	opened := c.fetchAccount(ctx, cancel, key)
-	defer opened() // waits, also when begin panics
 	defer cancel()
-	then, failed := c.endpoint.begin(ctx, c)
+	then, failed := c.begin(ctx)
 	account, err := opened()
 	if err != nil {
 		return 0, err
@@ -153,16 +165,14 @@ func (c *call) fetchAccount(ctx context.Context, cancel func(), key chat.Key) fu
 	}
 	done := make(chan result, 1)
 	go func() {
-		r := result{err: errors.New("panic while fetching the account")}
+		var r result
 		defer func() {
-			if v := recover(); v != nil {
-				r.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-			}
 			if r.err != nil {
 				cancel()
 			}
 			done <- r
 		}()
+		defer recovered(&r.err)
 		r.account, r.err = c.Accounts.Account(ctx, key.AccountID)
 		if chat.CodeOf(r.err) == chat.DeviceNotFound {
 			r.account, r.err = chat.Account{}, nil
@@ -171,10 +181,10 @@ func (c *call) fetchAccount(ctx context.Context, cancel func(), key chat.Key) fu
 			r.err = &chat.Error{Code: chat.InvalidAPIKey}
 		}
 	}()
-	return sync.OnceValues(func() (chat.Account, error) {
+	return func() (chat.Account, error) {
 		r := <-done
 		return r.account, r.err
-	})
+	}
 }
 
 // credential is the key or secret: a parameter, or else a header.
@@ -202,7 +212,7 @@ func (c *call) report(ctx context.Context, status int, err error) {
 	}
 	r := chat.Report{Status: status}
 	if err != nil {
-		r.Error = chat.AsError(err).Code
+		r.Error = known(err).Code
 	}
 	c.addReport(ctx, r)
 }

@@ -154,6 +154,21 @@ func TestIdempotency(t *testing.T) {
 	})
 }
 
+// TestRepeatedWish holds that a repeated call doesn't undo what was wished since.
+func TestRepeatedWish(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		start := ask{endpoint: "serviceStart", body: "apiKey=KEY", header: map[string]string{"Idempotency-Key": "start-1"}}
+		w.want(call(start), 200, "")
+		w.want(call(ask{endpoint: "serviceDestroy", body: "apiKey=KEY"}), 200, "")
+		w.want(call(start), 200, "")
+		a, err := w.db.Account(w.Context(), w.toko.ID)
+		w.must("account", err)
+		if a.On || len(w.commandsSent()) != 2 {
+			w.Errorf("on %v, sent %+v", a.On, w.commandsSent())
+		}
+	})
+}
+
 // TestRejectedStays holds that a repeated id tells of the same failure.
 func TestRejectedStays(t *testing.T) {
 	onAll(t, func(w *world, call func(ask) answer) {

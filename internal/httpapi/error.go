@@ -80,6 +80,18 @@ var failures = map[chat.Code]failure{
 		"Something went wrong in the server."},
 }
 
+// known is err as an answer shows it: with a code of the contract.
+func known(err error) *chat.Error {
+	e := chat.AsError(err)
+	switch _, ok := failures[e.Code]; {
+	case errors.Is(err, context.DeadlineExceeded):
+		return &chat.Error{Code: chat.Unavailable}
+	case !ok:
+		return &chat.Error{Code: chat.Internal}
+	}
+	return e
+}
+
 // sentence says in the client's language what went wrong.
 func sentence(e *chat.Error, acceptLanguage string) string {
 	f := find(e.Code)
@@ -124,10 +136,7 @@ func (c *call) fail(ctx context.Context, err error) (status int) {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "call failed", slog.String("request", c.request.id),
 			slog.String("endpoint", c.endpoint.Name), slog.String("account", c.account), slog.Any("error", err))
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = &chat.Error{Code: chat.Unavailable}
-	}
-	e := chat.AsError(err)
+	e := known(err)
 	status = Status(e.Code)
 	c.out = c.out[:0]
 	c.json(problem{Code: status, Error: e.Code, Message: sentence(e, c.request.header("Accept-Language"))})

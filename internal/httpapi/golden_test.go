@@ -91,7 +91,9 @@ var qrText = "https://wa.me/settings/linked_devices#2@" + strings.Repeat("Qr7/+c
 func pairing(w *world) {
 	scanning(w)
 	w.onSend(func(ctx context.Context, c chat.Command) error {
-		w.change(func(a *chat.Account) { a.QR, a.PairingCode, a.CodeExpires = "", "ABCD-EFGH", noon.Add(3*time.Minute) })
+		w.change(func(a *chat.Account) {
+			a.QR, a.PairingCode, a.CodeExpires = "", "ABCD-EFGH", w.clock().Add(3*time.Minute)
+		})
 		return w.end(ctx, c, nil)
 	})
 }

@@ -59,9 +59,9 @@ func ServiceDestroy(accounts AccountUpdater, o Commander) Endpoint {
 }
 
 // turn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
-// hears the command: it reads it when it takes the account.
+// hears the command: it reads it when it takes the account. A repeated id doesn't wish again.
 func (o Commander) turn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
-	if a.On != on {
+	if a.On != on && !o.earlier(ctx, a.ID, cmd.ID) {
 		if err := accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error {
 			a.On = on
 			return nil

@@ -146,7 +146,6 @@ func DeleteDevice(accounts AccountUpdater, o Commander) Endpoint {
 					Code: http.StatusAccepted, Status: true, Message: "Device is being deleted", CommandID: r.ID,
 				})
 			}
-			c.reported = true // the log is gone with the account
 			return c.system(systemAnswer{Status: true, Message: "Device successfully deleted"})
 		}, nil
 	}))

@@ -41,7 +41,7 @@ const (
 
 // world is an API on a database with two accounts: Toko, whose device is connected and which has chats, and Lain.
 type world struct {
-	*testing.T
+	testing.TB
 	file      string
 	db        *sqlite.DB
 	config    httpapi.Config
@@ -58,8 +58,8 @@ type world struct {
 	sent []chat.Command
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{T: t, now: noon, file: filepath.Join(t.TempDir(), "pesan.db")}
+func newWorld(t testing.TB) *world {
+	w := &world{TB: t, now: noon, file: filepath.Join(t.TempDir(), "pesan.db")}
 	var err error
 	w.db, err = sqlite.Open(t.Context(), w.file, sqlite.Options{})
 	w.must("open", err)
