@@ -112,7 +112,10 @@ func (in *inbound) toPerson() (code int, phash string) {
 		in.c.s.violate(in.d, BadRecipients, "message %s to nobody", in.id)
 		return 404, ""
 	}
-	expected := append(in.c.s.devicesOf(in.to), in.c.s.devicesOf(in.d.phone.address(in.to.Server == types.HiddenUserServer))...)
+	expected := in.c.s.devicesOf(in.to)
+	if who != in.d.phone.Contact {
+		expected = append(expected, in.c.s.devicesOf(in.d.phone.address(in.to.Server == types.HiddenUserServer))...)
+	}
 	return in.fanOut(expected, in.to, nil), participantHash(expected)
 }
 

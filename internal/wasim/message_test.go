@@ -244,3 +244,14 @@ func TestQuestionsAboutPeople(t *testing.T) {
 	acks := c.device.Acks()
 	equal(t, "receipt of a client that is online", acks[len(acks)-1].Kind, "delivered")
 }
+
+func TestSendToOneself(t *testing.T) {
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	a, b := w.linked(), w.linked()
+	r := must(a.SendMessage(soon(t), w.phone.PN(), wasim.Text("catatan")))(t)
+	m := waitMessage(b, r.ID)
+	equal(t, "from me", m.Info.IsFromMe, true)
+	equal(t, "text", m.Message.GetConversation(), "catatan")
+	must(w.phone.WaitReceived(soon(t), func(m wasim.Message) bool { return m.ID == r.ID }))(t)
+	equal(t, "copies", len(w.phone.Received()), 1)
+}
