@@ -216,7 +216,7 @@ func TestRestart(t *testing.T) {
 	}
 	w.Key = key
 	must(t, w.Link(ctx))
-	_, err = p.find(ctx, regexp.MustCompile(`connected as Sari`))
+	_, err = p.find(ctx, regexp.MustCompile(`connected \(…0001\)`))
 	must(t, err)
 
 	other := start(t, w.env, "run", "-listen", "127.0.0.1:0", "-data", w.folder)
@@ -260,6 +260,9 @@ func TestStopUnderLoad(t *testing.T) {
 	p := w.run(ctx, t)
 	must(t, w.AddDevice(ctx))
 	must(t, w.Link(ctx))
+	id, err := w.Friends[0].Send(ctx, w.Phone, wasim.Text("halo"), wasim.SendOptions{})
+	must(t, err)
+	must(t, w.Device.WaitAcked(ctx, id))
 	w.Device.Inject(wasim.Fault{Kind: wasim.Silent})
 	answered := make(chan Answer, 1)
 	go func() {

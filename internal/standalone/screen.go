@@ -52,11 +52,7 @@ func (s *screen) state(a chat.Account) {
 	case chat.Pairing:
 		s.say(s.connecting, a.Name)
 	case chat.Connected:
-		name := a.PushName
-		if name == "" {
-			name = masked(a.JID)
-		}
-		s.say(s.connected, a.Name, name)
+		s.say(s.connected, a.Name, masked(a.JID))
 	case chat.ServiceOff:
 		if a.Reason != "" {
 			s.say(s.off, a.Name, a.Reason)

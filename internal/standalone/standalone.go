@@ -108,34 +108,37 @@ type program struct {
 	place    string // of the secret; "" when it was given
 }
 
-func open(ctx context.Context, c Config) (p *program, err error) {
-	p = &program{Config: c, screen: newScreen(c.Out, c.Locale, c.Terminal)}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	if p.folder, err = openFolder(c.Folder); err != nil {
-		if errors.Is(err, errFolderInUse) {
-			return nil, fmt.Errorf(p.inUse, c.Folder)
-		}
-		return nil, fmt.Errorf(p.folderBad, c.Folder, err)
+func open(ctx context.Context, c Config) (*program, error) {
+	p := &program{Config: c, screen: newScreen(c.Out, c.Locale, c.Terminal)}
+	if err := p.open(ctx); err != nil {
+		p.close()
+		return nil, err
 	}
-	if p.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		return nil, fmt.Errorf(p.addressBad, c.Listen, reason(err))
+	return p, nil
+}
+
+func (p *program) open(ctx context.Context) (err error) {
+	if p.folder, err = openFolder(p.Folder); err != nil {
+		if errors.Is(err, errFolderInUse) {
+			return fmt.Errorf(p.inUse, p.Folder)
+		}
+		return fmt.Errorf(p.folderBad, p.Folder, err)
+	}
+	if p.listener, err = net.Listen("tcp", p.Listen); err != nil {
+		return fmt.Errorf(p.addressBad, p.Listen, reason(err))
 	}
 	if p.db, err = sqlite.Open(ctx, p.folder.file("pesan.db"), sqlite.Options{}); err != nil {
-		return nil, err
+		return err
 	}
 	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.file("devices.db"), false); err != nil {
-		return nil, err
+		return err
 	}
 	p.accounts = newWatch(p.db)
-	p.secret = c.Secret
+	p.secret = p.Secret
 	if p.secret == "" {
 		p.secret, p.place, err = p.folder.secret()
 	}
-	return p, err
+	return err
 }
 
 // reason is what the system says, without what the program said to it.

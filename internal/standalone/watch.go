@@ -65,5 +65,5 @@ func (w *watch) take() []chat.Account {
 func looksSame(a, b chat.Account) bool {
 	sameSync := a.Sync == b.Sync || a.Sync != nil && b.Sync != nil && a.Sync.Percent == b.Sync.Percent
 	return a.State == b.State && a.Reason == b.Reason && a.QR == b.QR && a.PairingCode == b.PairingCode &&
-		a.PushName == b.PushName && a.JID == b.JID && sameSync
+		a.JID == b.JID && sameSync
 }

@@ -16,7 +16,7 @@ type words struct {
 	refreshes   string
 	pairingCode string // {code}
 	connecting  string // {device}
-	connected   string // {device} {name}
+	connected   string // {device} {number}
 	syncing     string // {percent} {chats} {messages}
 	synced      string
 	off         string // {device} {reason}
@@ -57,7 +57,7 @@ var english = words{
 	refreshes:   "The code changes by itself.",
 	pairingCode: "Or enter this code on the phone: %s",
 	connecting:  "%s: connecting",
-	connected:   "%s: connected as %s",
+	connected:   "%s: connected (%s)",
 	syncing:     "  history: %d %%, %d chats, %d messages",
 	synced:      "  history: complete",
 	off:         "%s: off (%s)",
@@ -89,7 +89,7 @@ var indonesian = words{
 	refreshes:   "Kode berganti sendiri.",
 	pairingCode: "Atau masukkan kode ini di ponsel: %s",
 	connecting:  "%s: menghubungkan",
-	connected:   "%s: terhubung sebagai %s",
+	connected:   "%s: terhubung (%s)",
 	syncing:     "  riwayat: %d %%, %d chat, %d pesan",
 	synced:      "  riwayat: lengkap",
 	off:         "%s: mati (%s)",
