@@ -1,0 +1,383 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/proto/waWeb"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/wasim"
+	"pesan/internal/wasim/media"
+)
+
+func phoneNumber(i int) string { return fmt.Sprintf("62890%07d", i) }
+
+// runMute measures a mute from the HTTP request to the HTTP answer, when the state is stored.
+func (b *bench) runMute(ctx context.Context) ([]row, error) {
+	s, err := wasim.New(wasim.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	phone, err := s.NewPhone(phoneNumber(1), wasim.PhoneOptions{})
+	if err != nil {
+		return nil, err
+	}
+	budi, err := s.NewContact(phoneNumber(2), "", "Budi")
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.run(ctx, s, filepath.Join(b.folder, "mute"))
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	key, err := p.addDevice(ctx, "mute")
+	if err != nil {
+		return nil, err
+	}
+	device, err := p.link(ctx, key, phone)
+	if err != nil {
+		return nil, err
+	}
+	id, err := budi.Send(ctx, phone, wasim.Text("halo"), wasim.SendOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if err := device.WaitAcked(ctx, id); err != nil {
+		return nil, err
+	}
+	p50, cpu, _, err := p.measure(ctx, 200, "muteChat", "apiKey", key, "phone", budi.PN().User, "second", "3600")
+	if err != nil {
+		return nil, err
+	}
+	return []row{{"muteChat, request to answer: p50 (CPU " + ms(cpu) + ")", ms(p50), "30 ms", p50 <= 30*time.Millisecond}}, nil
+}
+
+// streamed is how many messages wait for the device whose throughput is measured.
+const streamed = 10_000
+
+// runMessages measures decrypt → stored → acknowledged, Pesan against whatsmeow alone, in turn.
+func (b *bench) runMessages(ctx context.Context) ([]row, error) {
+	const rounds = 3
+	var ours, alone []float64
+	for round := range rounds {
+		fmt.Fprintf(os.Stderr, "  round %d of %d\n", round+1, rounds)
+		rate, err := b.streamTo(ctx, fmt.Sprint("alone", round), b.linkClient)
+		if err != nil {
+			return nil, err
+		}
+		alone = append(alone, rate)
+		if rate, err = b.streamTo(ctx, fmt.Sprint("pesan", round), b.linkPesan); err != nil {
+			return nil, err
+		}
+		ours = append(ours, rate)
+	}
+	a, o := median(alone), median(ours)
+	return []row{{
+		fmt.Sprintf("messages of one device, %.0f/s against whatsmeow alone, %.0f/s", o, a),
+		fmt.Sprintf("%.2f ×", o/a), "0.7 ×", o/a >= 0.7,
+	}}, nil
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// linker links devices of the phones to a program that keeps its state in a folder, and gives back what starts it again.
+type linker func(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (again func() (*process, error), err error)
+
+// streamTo lets messages wait for a device that is offline, starts its program, and measures from the first
+// acknowledgement to the last.
+func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64, error) {
+	s, err := wasim.New(wasim.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	phone, err := s.NewPhone(phoneNumber(1), wasim.PhoneOptions{})
+	if err != nil {
+		return 0, err
+	}
+	again, err := link(ctx, s, filepath.Join(b.folder, name), []*wasim.Phone{phone})
+	if err != nil {
+		return 0, err
+	}
+	device := phone.Devices()[0]
+	if err := device.WaitOffline(ctx); err != nil {
+		return 0, err
+	}
+	const contacts = 20
+	var ids []string
+	for i := range contacts {
+		contact, err := s.NewContact(phoneNumber(100+i), "", fmt.Sprint("Kontak ", i))
+		if err != nil {
+			return 0, err
+		}
+		for j := range streamed / contacts {
+			text := fmt.Sprintf("Pesan ke-%d: pesanannya sudah kami kirim pagi ini ya Kak", j)
+			id, err := contact.Send(ctx, phone, wasim.Text(text), wasim.SendOptions{})
+			if err != nil {
+				return 0, err
+			}
+			ids = append(ids, id)
+		}
+	}
+	before := len(device.Acks())
+	process, err := again()
+	if err != nil {
+		return 0, err
+	}
+	defer process.stop()
+	if err := device.WaitAcked(ctx, ids...); err != nil {
+		return 0, err
+	}
+	acks := device.Acks()[before:]
+	took := acks[len(acks)-1].Time.Sub(acks[0].Time)
+	return float64(len(acks)-1) / took.Seconds(), nil
+}
+
+func (b *bench) linkPesan(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
+	p, err := b.run(ctx, s, folder)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	for i, phone := range phones {
+		key, err := p.addDevice(ctx, fmt.Sprint("device ", i))
+		if err != nil {
+			return nil, err
+		}
+		device, err := p.link(ctx, key, phone)
+		if err != nil {
+			return nil, err
+		}
+		if err := device.WaitDrained(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return func() (*process, error) {
+		p, err := b.run(ctx, s, folder)
+		if err != nil {
+			return nil, err
+		}
+		return p.process, nil
+	}, nil
+}
+
+var codeLine = regexp.MustCompile(`^code (\S+)$`)
+var readyLine = regexp.MustCompile(`^ready (all)$`)
+
+func (b *bench) linkClient(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{clientCommand, filepath.Join(folder, "devices.db")}
+	for _, phone := range phones {
+		args = append(args, phone.PN().User)
+	}
+	run := func() (*process, error) { return start(ctx, s, nil, self, args...) }
+	p, err := run()
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	for _, phone := range phones {
+		code, err := p.await(ctx, codeLine)
+		if err != nil {
+			return nil, err
+		}
+		device, err := phone.EnterCode(ctx, code)
+		if err != nil {
+			return nil, err
+		}
+		if err := device.WaitOnline(ctx); err != nil {
+			return nil, err
+		}
+		if err := device.WaitDrained(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := p.await(ctx, readyLine); err != nil {
+		return nil, err
+	}
+	return run, nil
+}
+
+// idle is how many linked devices are held while nothing happens.
+const idle = 200
+
+// runMemory measures the resident memory of idle linked devices, Pesan against whatsmeow alone. What the program needs
+// without devices is in it, for both.
+func (b *bench) runMemory(ctx context.Context) ([]row, error) {
+	alone, err := b.residentIdle(ctx, "idle-alone", b.linkClient)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := b.residentIdle(ctx, "idle-pesan", b.linkPesan)
+	if err != nil {
+		return nil, err
+	}
+	return []row{{
+		fmt.Sprintf("resident memory of %d idle devices, %.0f MB against whatsmeow alone, %.0f MB", idle, ours/1e6, alone/1e6),
+		fmt.Sprintf("%.2f ×", ours/alone), "1.4 ×", ours/alone <= 1.4,
+	}}, nil
+}
+
+func (b *bench) residentIdle(ctx context.Context, name string, link linker) (float64, error) {
+	s, err := wasim.New(wasim.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	var phones []*wasim.Phone
+	for i := range idle {
+		phone, err := s.NewPhone(phoneNumber(1000+i), wasim.PhoneOptions{})
+		if err != nil {
+			return 0, err
+		}
+		phones = append(phones, phone)
+	}
+	again, err := link(ctx, s, filepath.Join(b.folder, name), phones)
+	if err != nil {
+		return 0, err
+	}
+	process, err := again()
+	if err != nil {
+		return 0, err
+	}
+	defer process.stop()
+	for _, phone := range phones {
+		device := phone.Devices()[0]
+		if err := device.WaitLogins(ctx, 2); err != nil {
+			return 0, err
+		}
+		if err := device.WaitOnline(ctx); err != nil {
+			return 0, err
+		}
+	}
+	// What the logins left behind is given back to the system within some garbage collections.
+	settle := time.NewTimer(settling)
+	defer settle.Stop()
+	select {
+	case <-settle.C:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	return process.resident("VmRSS")
+}
+
+const settling = 2*time.Minute + 30*time.Second
+
+const (
+	syncedChats    = 1000
+	syncedMessages = 50_000
+)
+
+// runHistory measures a history sync from the pairing until every chat and message is readable.
+func (b *bench) runHistory(ctx context.Context) ([]row, error) {
+	s, err := wasim.New(wasim.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	inbox := &media.Inbox{Conversations: manyConversations, Count: syncedChats}
+	phone, err := s.NewPhone(phoneNumber(1), wasim.PhoneOptions{Inbox: inbox})
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.run(ctx, s, filepath.Join(b.folder, "history"))
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	key, err := p.addDevice(ctx, "history")
+	if err != nil {
+		return nil, err
+	}
+	before, err := p.resident("VmRSS")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.link(ctx, key, phone); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	last := conversationJID(syncedChats - 1)
+	for ready := false; !ready; {
+		n, err := p.chats(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if n < syncedChats {
+			continue
+		}
+		// The phone sends the oldest messages of the oldest chat last.
+		if ready, err = p.holds(ctx, key, last, syncedMessages/syncedChats); err != nil {
+			return nil, err
+		}
+	}
+	for i := range syncedChats {
+		ready, err := p.holds(ctx, key, conversationJID(i), syncedMessages/syncedChats)
+		if err != nil || !ready {
+			return nil, fmt.Errorf("chat %d isn't complete (%w)", i, err)
+		}
+	}
+	took := time.Since(began)
+	most, err := p.resident("VmHWM")
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		{fmt.Sprintf("history sync of %d chats, %d messages, until all were read", syncedChats, syncedMessages), fmt.Sprintf("%.1f s", took.Seconds()), "15 s", took <= 15*time.Second},
+		{"history sync: growth of resident memory, which the heap is a part of", fmt.Sprintf("%.0f MB", (most-before)/1e6), "150 MB", most-before < 150e6},
+	}, nil
+}
+
+// holds tells whether a conversation has so many messages.
+func (p *pesan) holds(ctx context.Context, key, jid string, messages int) (bool, error) {
+	body, err := p.call(ctx, "fetchMessageById", "apiKey", key, "phone", jid, "limit", "1000")
+	if err != nil {
+		return false, err
+	}
+	return countResults(body) >= messages, nil
+}
+
+func conversationJID(i int) string { return fmt.Sprintf("62891%07d@s.whatsapp.net", i) }
+
+// manyConversations yields chats of 50 messages each, newest first.
+func manyConversations(yield func(*waHistorySync.Conversation) bool) {
+	now := uint64(time.Now().Unix())
+	for i := range syncedChats {
+		jid := conversationJID(i)
+		c := &waHistorySync.Conversation{ID: &jid, ConversationTimestamp: proto.Uint64(now - uint64(i*100))}
+		for j := range syncedMessages / syncedChats {
+			c.Messages = append(c.Messages, &waHistorySync.HistorySyncMsg{
+				MsgOrderID: proto.Uint64(uint64(syncedMessages - i*50 - j)),
+				Message: &waWeb.WebMessageInfo{
+					Key:              &waCommon.MessageKey{RemoteJID: &jid, FromMe: proto.Bool(j%3 == 0), ID: proto.String(fmt.Sprintf("3EB0%06X%06X", i, j))},
+					Message:          &waE2E.Message{Conversation: proto.String(fmt.Sprintf("Pesan %d dari obrolan %d: pesanannya sudah kami kirim ya Kak", j, i))},
+					MessageTimestamp: proto.Uint64(now - uint64(i*100+j)),
+					Status:           waWeb.WebMessageInfo_READ.Enum(),
+				},
+			})
+		}
+		if !yield(c) {
+			return
+		}
+	}
+}

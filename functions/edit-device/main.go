@@ -1,0 +1,24 @@
+// The Lambda of editDevice: it renames a device.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"pesan/internal/dynamo"
+	"pesan/internal/function"
+	"pesan/internal/function/secret"
+	"pesan/internal/httpapi"
+)
+
+func main() {
+	if err := function.Serve(endpoint); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func endpoint(w *function.Wiring) (httpapi.Endpoint, error) {
+	err := secret.Read(w)
+	return httpapi.EditDevice(dynamo.NewAccounts(w.DynamoDB, w.Table("ACCOUNTS_TABLE"))), err
+}

@@ -1,0 +1,21 @@
+// The Lambda of every path that has no endpoint.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"pesan/internal/function"
+	"pesan/internal/httpapi"
+)
+
+func main() {
+	if err := function.Serve(endpoint); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func endpoint(_ *function.Wiring) (httpapi.Endpoint, error) {
+	return httpapi.Unknown(), nil
+}

@@ -1,0 +1,31 @@
+// Package secret reads the system secret, for the functions of the system's endpoints.
+package secret
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"pesan/internal/function"
+)
+
+const patience = 8 * time.Second // Lambda gives a function ten seconds to start
+
+// Read reads the secret that SECRET_ARN names, at start: the functions that use it are called rarely.
+func Read(w *function.Wiring) error {
+	arn := w.Required("SECRET_ARN", "the ARN of the system secret")
+	if w.Err() != nil {
+		return nil // reported by whoever reads the environment
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := secretsmanager.NewFromConfig(w.AWS).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
+	if err != nil {
+		return fmt.Errorf("read system secret: %w", err)
+	}
+	w.Secret = aws.ToString(out.SecretString)
+	return nil
+}
