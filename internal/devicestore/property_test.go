@@ -311,11 +311,13 @@ func (m *pair) settings(t *rapid.T) {
 	}
 }
 
+var mappings = rapid.Custom(func(t *rapid.T) store.LIDMapping {
+	return store.LIDMapping{LID: rapid.OneOf(lids, jids).Draw(t, "lid"), PN: rapid.OneOf(pns, jids).Draw(t, "pn")}
+})
+
 func (m *pair) lids(t *rapid.T) {
-	var many []store.LIDMapping
-	for range rapid.IntRange(1, 3).Draw(t, "n") {
-		many = append(many, store.LIDMapping{LID: rapid.OneOf(lids, jids).Draw(t, "lid"), PN: rapid.OneOf(pns, jids).Draw(t, "pn")})
-	}
+	// Of equal mappings in one call theirs takes the first, wherever others that exclude it stand.
+	many := rapid.SliceOfNDistinct(mappings, 1, 3, rapid.ID).Draw(t, "mappings")
 	m.do("map", func(ctx context.Context, d *store.Device) error {
 		return d.LIDs.PutLIDMapping(ctx, many[0].LID, many[0].PN)
 	})
