@@ -1,5 +1,5 @@
 // Package sqlite keeps everything in one SQLite database: the ports of package chat, the command queue included. One
-// process owns the database; see LockFolder.
+// process owns the database, and calls TakeOver at its start.
 //
 // What a call has stored survives the end of the process, SIGKILL included. After a power cut the database is whole, but
 // what was stored in the last moments before may be missing, unless Options.Sync is set.

@@ -130,6 +130,9 @@ func (p *program) open(ctx context.Context) (err error) {
 	if p.db, err = sqlite.Open(ctx, p.folder.file("pesan.db"), sqlite.Options{}); err != nil {
 		return err
 	}
+	if err := p.db.TakeOver(ctx); err != nil { // the folder is locked: who held anything was killed
+		return err
+	}
 	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.file("devices.db"), false); err != nil {
 		return err
 	}
