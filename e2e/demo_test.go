@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDemo pastes every line that the demo prints into a shell, and checks the answers.
+func TestDemo(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")
+	ready, err := p.find(ctx, regexp.MustCompile(`Ready after .*`))
+	must(t, err)
+	t.Log(ready)
+	var lines []string
+	for {
+		line, err := p.find(ctx, regexp.MustCompile(`^curl .*|Ctrl-C`))
+		must(t, err)
+		if line == "Ctrl-C" {
+			break
+		}
+		lines = append(lines, line)
+	}
+	checks := map[string]func(Answer) error{
+		"getChats": func(a Answer) error {
+			var chats []Chat
+			if err := json.Unmarshal(a.Results, &chats); err != nil || len(chats) < 200 {
+				return fmt.Errorf("%d chats, %v", len(chats), err)
+			}
+			return nil
+		},
+		"getChatById": func(a Answer) error {
+			var chat Chat
+			if err := json.Unmarshal(a.Results, &chat); err != nil || chat.ID != a.Query.To+"@s.whatsapp.net" || chat.Name == "" {
+				return fmt.Errorf("chat %+v of %q, %v", chat, a.Query.To, err)
+			}
+			return nil
+		},
+		"fetchMessageById": func(a Answer) error {
+			var messages []Message
+			if err := json.Unmarshal(a.Results, &messages); err != nil || len(messages) == 0 || messages[0].Key.ID != messages[0].ID {
+				return fmt.Errorf("messages %+v, %v", messages, err)
+			}
+			return nil
+		},
+		"muteChat": func(a Answer) error {
+			return equal(a.Query.Seconds+string(a.Results), `3600{"message":"Anda berhasil mute `+a.Query.To+`"}`)
+		},
+		"unmuteChat": func(a Answer) error {
+			return equal(string(a.Results), `{"message":"Anda berhasil unmute `+a.Query.To+`"}`)
+		},
+		"clearMessageById": func(a Answer) error { return equal(string(a.Results), "true") },
+		"getReportApi":     func(a Answer) error { return nil },
+		"clearReportApi":   func(a Answer) error { return equal(a.Message, "Success") },
+		"getState":         func(a Answer) error { return nil },
+		"getQR":            func(a Answer) error { return nil },
+		"serviceDestroy":   func(a Answer) error { return nil },
+		"serviceStart":     func(a Answer) error { return nil },
+		"listDevice":       func(a Answer) error { return equal(string(a.Body[:14]), `{"status":true`) },
+		"addDevice":        func(a Answer) error { return equal(a.Message, "Device successfully added") },
+		"editDevice":       func(a Answer) error { return equal(a.Message, "Device successfully updated") },
+		"changeApiKey":     func(a Answer) error { return equal(a.Message, "API key successfully changed") },
+		"deleteDevice":     func(a Answer) error { return equal(a.Message, "Device successfully deleted") },
+	}
+	for _, line := range lines {
+		endpoint := regexp.MustCompile(`/api/(\w+)`).FindStringSubmatch(line)[1]
+		out, err := exec.CommandContext(ctx, "sh", "-c", line).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v: %s", endpoint, err, out)
+			continue
+		}
+		answer := Answer{Body: out}
+		if err := json.Unmarshal(out, &answer); err != nil {
+			t.Errorf("%s answers %s", endpoint, out)
+			continue
+		}
+		if answer.Code != 200 && !strings.HasPrefix(string(out), `{"status":true`) {
+			t.Errorf("%s answers %s", endpoint, out)
+		}
+		check, ok := checks[endpoint]
+		if !ok {
+			t.Errorf("%s wasn't expected, or stands there twice", endpoint)
+			continue
+		}
+		if err := check(answer); err != nil {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+		delete(checks, endpoint)
+	}
+	for endpoint := range checks {
+		t.Errorf("there is no line for %s", endpoint)
+	}
+	if took := p.stop(t); took > 10*time.Second {
+		t.Errorf("ends after %v", took)
+	}
+}
+
+func equal(got, want string) error {
+	if got != want {
+		return fmt.Errorf("got %s, want %s", got, want)
+	}
+	return nil
+}
