@@ -11,7 +11,7 @@ TESTFLAGS ?=
 
 .PHONY: help
 help: ## what there is to make
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## an inbox of 200 chats on a simulated WhatsApp, with a curl line for every endpoint
@@ -27,6 +27,7 @@ build: ## bin/pesan
 
 .PHONY: test
 test: ## all tests, with the race detector
+	@! command -v mvn >/dev/null || scripts/dynamodb-local >/dev/null
 	$(GO) test -race $(TESTFLAGS) ./...
 
 .PHONY: fuzz
@@ -42,11 +43,11 @@ fuzz: ## every fuzz test for $(FUZZTIME) beyond its seeds
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, and what may link what
-	@test -z "$$(gofmt -l cmd internal $(wildcard functions session-host) | tee /dev/stderr)"
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	@.ci/links
 
 .PHONY: bench
-bench: build ## the benchmarks
-	$(GO) test -run '^$$' -bench . -benchtime 3s ./...
+bench: ## speed and memory, beside whatsmeow alone; BENCH=reads for one part
+	@$(GO) run ./bench $(BENCH)

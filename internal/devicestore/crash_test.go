@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/devicestore"
 )
@@ -206,6 +208,81 @@ func (l *life) checkPreKeys(t *testing.T, d *store.Device) {
 	if step == nil && moved == nil && keys[0].KeyID > 1 {
 		t.Error("the pre key is gone, but there is no session")
 	}
+}
+
+// TestWrittenBeforeAcknowledged: the next owner sees a handled message's step, and of one that isn't handled nothing or all.
+func TestWrittenBeforeAcknowledged(t *testing.T) {
+	ctx, db, name := t.Context(), table(t), newAccount()
+	a := open(t, db, name, 1, devicestore.Options{})
+	d := a.NewDevice()
+	link(t, d)
+	must(t, decryptOnce(ctx, d, "11:0", 1, "step 1"))
+	unhandled := [32]byte{2}
+	must(t, d.EventBuffer.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+		if err := d.Sessions.PutSession(ctx, "11:0", []byte("step 2")); err != nil {
+			return err
+		}
+		return d.EventBuffer.PutBufferedEvent(ctx, unhandled, []byte("text"), time.Now())
+	}))
+	stored := func(epoch int64) (session, plaintext string) {
+		d := linked(t, open(t, db, name, epoch, devicestore.Options{}))
+		if e := get[*store.BufferedEvent](t)(d.EventBuffer.GetBufferedEvent(ctx, unhandled)); e != nil {
+			plaintext = string(e.Plaintext)
+		}
+		return string(get[[]byte](t)(d.Sessions.GetSession(ctx, "11:0"))), plaintext
+	}
+	session, plaintext := stored(1)
+	equal(t, "while it isn't handled", []string{session, plaintext}, []string{"step 1", ""})
+
+	d = linked(t, open(t, db, name, 1, devicestore.Options{}))
+	must(t, d.EventBuffer.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+		if err := d.Sessions.PutSession(ctx, "11:0", []byte("step 2")); err != nil {
+			return err
+		}
+		return d.EventBuffer.PutBufferedEvent(ctx, unhandled, []byte("text"), time.Now())
+	}))
+	must(t, d.Sessions.PutSession(ctx, "12:0", []byte("another's"))) // takes along what waits
+	session, plaintext = stored(1)
+	equal(t, "written with another's", []string{session, plaintext}, []string{"step 2", "text"})
+}
+
+// TestConcurrentUse: what happens in one place is not undone from another.
+func TestConcurrentUse(t *testing.T) {
+	ctx, b := t.Context(), newDynamo(t, table(t), devicestore.Options{CacheBytes: 2000})
+	const workers, steps = 12, 8
+	var group errgroup.Group
+	for g := range workers {
+		group.Go(func() error {
+			d, address := b.device, fmt.Sprintf("%d:0", g+1)
+			for i := range steps {
+				if err := decryptOnce(ctx, d, address, byte(g*steps+i), fmt.Sprint("step ", i)); err != nil {
+					return err
+				}
+				jid := types.NewJID(fmt.Sprint(g*steps+i), types.DefaultUserServer)
+				if _, _, err := d.Contacts.PutPushName(ctx, jid, address); err != nil {
+					return err
+				}
+				if err := d.LIDs.PutLIDMapping(ctx, types.NewJID("9"+jid.User, types.HiddenUserServer), jid); err != nil {
+					return err
+				}
+				if s, err := d.Sessions.GetSession(ctx, address); err != nil || string(s) != fmt.Sprint("step ", i) {
+					return fmt.Errorf("%s: %q, %w", address, s, err)
+				}
+			}
+			return nil
+		})
+	}
+	must(t, group.Wait())
+	b.again(t, func(d *store.Device) {
+		for g := range workers {
+			equal(t, "session", string(get[[]byte](t)(d.Sessions.GetSession(ctx, fmt.Sprintf("%d:0", g+1)))), fmt.Sprint("step ", steps-1))
+		}
+		equal(t, "contacts", len(get[map[types.JID]types.ContactInfo](t)(d.Contacts.GetAllContacts(ctx))), workers*steps)
+		for n := range workers * steps {
+			jid := types.NewJID(fmt.Sprint(n), types.DefaultUserServer)
+			equal(t, "LID", get[types.JID](t)(d.LIDs.GetLIDForPN(ctx, jid)).User, "9"+jid.User)
+		}
+	})
 }
 
 func TestDeletedDeviceLeavesNothing(t *testing.T) {
