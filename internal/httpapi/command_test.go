@@ -254,6 +254,12 @@ func (c *commands) PutCommand(_ context.Context, cmd chat.Command) (chat.Command
 	return c.record, true, nil
 }
 
+func (c *commands) stored() chat.CommandRecord {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.record
+}
+
 func (c *commands) Command(context.Context, string, string) (chat.CommandRecord, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -315,7 +321,8 @@ func TestWait(t *testing.T) {
 	endAfter := func(d time.Duration) func(chat.Commands, *commands) {
 		return func(c chat.Commands, store *commands) {
 			<-time.After(d) // of the bubble's time
-			_, _ = c.EndCommand(context.Background(), store.record.Account, store.record.ID, chat.Outcome{At: time.Now()})
+			r := store.stored()
+			_, _ = c.EndCommand(context.Background(), r.Account, r.ID, chat.Outcome{At: time.Now()})
 		}
 	}
 	never := func(chat.Commands, *commands) {}

@@ -3,11 +3,18 @@ package httpapi_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"io"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
+
+	"pesan/internal/chat"
+	"pesan/internal/httpapi"
 )
 
 // page reads an answer's results, each by its id, and its cursor.
@@ -44,18 +51,19 @@ func (w *world) pages(call func(ask) answer, a ask) (ids [][]string) {
 
 // TestChatsPages holds that however the list is cut into pages, by limit or by size, it is whole and in order.
 func TestChatsPages(t *testing.T) {
-	const n = 2300
+	const n = 1100
 	w := newWorld(t)
 	w.seedMany(n, 50)
-	for name, transport := range transports {
+	for _, name := range []string{"http", "lambda"} {
+		transport := transports[name]
 		call := func(a ask) answer { return transport(w, w.fill(a)) }
 		for _, test := range []struct{ limit, max, pages, largest int }{
 			{limit: 0, pages: 1, largest: n},
-			{limit: 1000, pages: 3, largest: 1000},
-			{limit: 700, pages: 4, largest: 700},
-			{limit: 0, max: 400_000, pages: 4, largest: 800},
-			{limit: 600, max: 400_000, pages: 4, largest: 600},
-			{limit: 0, max: 1_200_000, pages: 2, largest: n - 1},
+			{limit: 1000, pages: 2, largest: 1000},
+			{limit: 700, pages: 2, largest: 700},
+			{limit: 0, max: 200_000, pages: 4, largest: 400},
+			{limit: 600, max: 200_000, pages: 4, largest: 400},
+			{limit: 0, max: 560_000, pages: 2, largest: n - 1},
 		} {
 			w.config.MaxAnswer = test.max
 			a := ask{endpoint: "getChats", body: "apiKey=KEY"}
@@ -92,21 +100,22 @@ func zeros(n, digits int) string {
 
 // TestMessagesPages holds that a page has the newest messages, and that the cursor leads to what is older, all of it.
 func TestMessagesPages(t *testing.T) {
-	const n = 240
+	const n = 120
 	w := newWorld(t)
 	w.seedConversation(n, 1000)
-	for name, transport := range transports {
+	for _, name := range []string{"http", "lambda"} {
+		transport := transports[name]
 		call := func(a ask) answer { return transport(w, w.fill(a)) }
 		for _, test := range []struct {
 			limit string
 			max   int
 			sizes []int
 		}{
-			{limit: "", sizes: []int{100, 100, 40}},
-			{limit: "1000", sizes: []int{240}},
-			{limit: "200", sizes: []int{200, 40}},
-			{limit: "1000", max: 300_000},
-			{limit: "1000", max: 50_000},
+			{limit: "", sizes: []int{100, 20}},
+			{limit: "1000", sizes: []int{120}},
+			{limit: "50", sizes: []int{50, 50, 20}},
+			{limit: "1000", max: 150_000},
+			{limit: "1000", max: 25_000},
 			{limit: "", max: 1}, // one message at least
 		} {
 			w.config.MaxAnswer = test.max
@@ -130,18 +139,41 @@ func TestMessagesPages(t *testing.T) {
 	}
 }
 
+// longTexts is a conversation of n messages of some 13 KB, half of them quotes, which weigh three bytes as JSON in JSON.
+type longTexts struct{ n int }
+
+func (l longTexts) Messages(_ context.Context, _ string, jid chat.JID, p chat.Page, _ time.Time) (chat.Conversation, error) {
+	c := chat.Conversation{Chat: jid, Next: "older"}
+	if p.Limit >= l.n {
+		p.Limit, c.Next = l.n, ""
+	}
+	document := chat.JSON(`{"id":"x","body":"` + strings.Repeat(`b\"`, 4500) + `"}`)
+	for range p.Limit {
+		c.Messages = append(c.Messages, chat.MessageView{Document: document})
+	}
+	return c, nil
+}
+
 // TestAnswerFitsALambda holds that the largest answer stays under what a Lambda may return, escapes included.
 func TestAnswerFitsALambda(t *testing.T) {
 	w := newWorld(t)
-	w.seedConversation(650, 9000) // half of it are quotes, which weigh three bytes as JSON in JSON
-	response := overLambda(w, w.fill(ask{endpoint: "fetchMessageById", body: "apiKey=KEY&phone=081234567890&limit=1000"}))
-	ids, next := w.page(response)
-	encoded, err := json.Marshal(string(response.body))
-	w.must("encode", err)
-	if len(encoded) > 6_000_000 || len(encoded) < 5_000_000 || next == "" || len(ids) == 0 {
-		t.Errorf("%d bytes with %d messages, next %q", len(encoded), len(ids), next)
+	api := httpapi.New(w.config)
+	endpoint := httpapi.FetchMessageByID(longTexts{600})
+	query := "phone=081234567890&limit=1000&apiKey=" + w.tokoKey
+	b, err := api.Lambda(endpoint).Invoke(t.Context(), []byte(`{"rawQueryString":"`+query+`","requestContext":{"http":{"method":"GET"}}}`))
+	w.must("invoke", err)
+	var response struct {
+		StatusCode int
+		Body       string
 	}
-	if ids, next := w.page(overHTTP(w, w.fill(ask{endpoint: "fetchMessageById", body: "apiKey=KEY&phone=081234567890&limit=1000"}))); len(ids) != 650 || next != "" {
+	w.must("decode", json.Unmarshal(b, &response))
+	ids, next := w.page(answer{status: response.StatusCode, body: []byte(response.Body)})
+	if len(b) > 6_000_000 || len(b) < 5_000_000 || next != "older" || len(ids) == 0 {
+		t.Errorf("%d bytes with %d messages, next %q", len(b), len(ids), next)
+	}
+	recorder := httptest.NewRecorder()
+	api.Handler(endpoint).ServeHTTP(recorder, httptest.NewRequest("GET", "/api/fetchMessageById?"+query, nil))
+	if ids, next := w.page(answer{status: recorder.Code, body: recorder.Body.Bytes()}); len(ids) != 600 || next != "" {
 		t.Errorf("over HTTP %d messages, next %q", len(ids), next)
 	}
 }
