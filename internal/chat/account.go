@@ -35,7 +35,7 @@ type Account struct {
 	Reason      string    `json:"reason,omitempty"` // stable word for the last change of State, such as LOGGED_OUT
 	QR          string    `json:"qr,omitempty"`     // text of the code to scan
 	PairingCode string    `json:"pairingCode,omitempty"`
-	CodeExpires time.Time `json:"codeExpires,omitzero"` // of QR or PairingCode
+	CodeExpires time.Time `json:"codeExpires,omitzero"` // of QR or PairingCode, or of a ban
 	Device      string    `json:"device,omitempty"`     // WhatsApp's address of the linked device; its keys are stored under it
 	JID         JID       `json:"jid,omitempty"`        // own phone number
 	LID         JID       `json:"lid,omitempty"`

@@ -178,7 +178,7 @@ func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 
 // set sends a change of the app state and projects it, so that the next read shows it.
 func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
-	patch.Timestamp = time.UnixMilli(r.Now().UnixMilli())
+	patch.Timestamp = time.UnixMilli(following(&r.stamp, r.Now().UnixMilli()))
 	if err := r.send(ctx, patch); err != nil {
 		return err
 	}

@@ -39,12 +39,6 @@ func (g *gate) close() {
 	g.closed = true
 }
 
-func (g *gate) isClosed() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.closed
-}
-
 // wait returns when nobody is inside, or with ctx's error.
 func (g *gate) wait(ctx context.Context) error {
 	for {

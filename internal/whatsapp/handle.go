@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
@@ -247,11 +248,14 @@ func alternative(ctx context.Context, lids store.LIDStore, jid chat.JID) (chat.J
 }
 
 // nextOrder numbers the messages as they come, greater than any number of a history sync.
-func (r *run) nextOrder() int64 {
+func (r *run) nextOrder() int64 { return following(&r.order, r.Now().UnixMicro()) }
+
+// following is now, or the next after the last if that isn't less.
+func following(last *atomic.Int64, now int64) int64 {
 	for {
-		last := r.order.Load()
-		next := max(last+1, r.Now().UnixMicro())
-		if r.order.CompareAndSwap(last, next) {
+		was := last.Load()
+		next := max(was+1, now)
+		if last.CompareAndSwap(was, next) {
 			return next
 		}
 	}

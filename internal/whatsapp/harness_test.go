@@ -148,8 +148,9 @@ func (w *world) open() {
 	w.ok(err)
 	w.keys = sqlstore.NewWithDB(keysDB, "sqlite3", waLog.Noop)
 	w.ok(w.keys.Upgrade(w.soon()))
+	keys := w.keys
 	w.t.Cleanup(func() {
-		_ = w.keys.Close()
+		_ = keys.Close()
 		_ = db.Close()
 	})
 	client := Redirect(w.server.Address())

@@ -49,13 +49,17 @@ type connection struct {
 	timeout *time.Timer
 	codes   *time.Timer
 	qr      []string // codes that come after the one shown
-	scanned bool     // the phone has linked the device
-	restart bool     // WhatsApp wants the linked device to log in
+	started time.Time
+	scanned bool // the phone has linked the device
+	restart bool // WhatsApp wants the linked device to log in
 }
 
 // live makes a connection and returns when it has ended.
 func (r *run) live(ctx context.Context) ending {
-	c := &connection{run: r, dialled: make(chan error, 1), timeout: time.NewTimer(loginTimeout), codes: time.NewTimer(time.Hour)}
+	c := &connection{
+		run: r, started: time.Now(), dialled: make(chan error, 1),
+		timeout: time.NewTimer(loginTimeout), codes: time.NewTimer(time.Hour),
+	}
 	defer c.timeout.Stop()
 	defer c.codes.Stop()
 	c.codes.Stop()
@@ -88,8 +92,7 @@ func (c *connection) leftovers() (e ending, ended bool) {
 	for {
 		select {
 		case s := <-c.signals:
-			e.cause = over
-			if e.reason, e.unlinked, e.expires = c.verdict(s); e.reason != "" {
+			if e, ended = c.ends(s); ended {
 				return e, true
 			}
 		case <-c.trouble:
@@ -184,7 +187,7 @@ func (c *connection) parting() ending {
 			switch {
 			case c.scanned:
 				return ending{cause: paired}
-			case c.identity().pn == "":
+			case c.identity().pn == "" && time.Since(c.started) > firstCode:
 				return ending{cause: unscanned}
 			}
 			return ending{cause: dropped}
@@ -212,16 +215,26 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 		return ending{cause: paired}, c.scanned
 	case *events.KeepAliveTimeout:
 		return ending{cause: dropped, err: context.DeadlineExceeded}, s.ErrorCount >= deadAfter
+	case *events.ConnectFailure:
+		if s.Reason >= events.ConnectFailureInternalServerError { // its own fault, not ours
+			return ending{cause: dropped, err: fmt.Errorf("connect failure %d", int(s.Reason))}, true
+		}
+		return c.ends(s)
 	case *events.StreamError:
 		return ending{cause: dropped, err: fmt.Errorf("stream error %q", s.Code)}, true
 	case *events.ClientOutdated:
 		return ending{cause: outdated}, true
 	default:
-		e.cause = over
-		e.reason, e.unlinked, e.expires = c.verdict(s)
-		return e, e.reason != ""
+		return c.ends(s)
 	}
 	return e, false
+}
+
+// ends makes the end of the link of an event, if it is one.
+func (c *connection) ends(s any) (e ending, ended bool) {
+	e.cause = over
+	e.reason, e.unlinked, e.expires = c.verdict(s)
+	return e, e.reason != ""
 }
 
 // verdict says what ends the link; reason is empty for anything else.
@@ -245,6 +258,9 @@ func (c *connection) verdict(s any) (reason string, unlinked bool, expires time.
 	case *events.StreamReplaced:
 		return Replaced, false, expires
 	case *events.ConnectFailure:
+		if s.Reason >= events.ConnectFailureInternalServerError {
+			return "", false, expires
+		}
 		c.log.Warn("WhatsApp refuses the connection", "code", int(s.Reason))
 		return ConnectRefused, false, expires
 	case *events.PairError:

@@ -65,8 +65,10 @@ type run struct {
 	trouble  chan error    // an event couldn't be stored: it must be delivered again
 	handlers gate          // events under way
 	online   atomic.Bool   // logged in and active
+	stopping atomic.Bool   // no event is taken any more
 	sending  chan struct{} // the lock of changes to the app state
 	order    atomic.Int64  // of the last message
+	stamp    atomic.Int64  // time of the last change to the app state, ms since 1970
 	first    chan struct{} // closed when it is online for the first time
 	done     chan struct{} // closed when it is over
 	migrated atomic.Bool   // the account's chats are kept under LIDs
@@ -180,7 +182,7 @@ func (r *run) identity() identity {
 }
 
 func (r *run) newClient() *whatsmeow.Client {
-	c := whatsmeow.NewClient(r.keys, newLogger(r.log, r.handlers.isClosed))
+	c := whatsmeow.NewClient(r.keys, newLogger(r.log, func() bool { return r.stopping.Load() || r.wire.isShut() }))
 	websocket := &http.Client{Transport: r.wire, Timeout: dialLimit}
 	c.SetWebsocketHTTPClient(websocket)
 	c.SetPreLoginHTTPClient(websocket)
@@ -236,9 +238,7 @@ func (r *run) connect(ctx context.Context) error {
 		wait := r.backoff(failures)
 		failures++
 		r.log.Info("connection ended", "cause", string(e.cause), "error", e.err, "again", wait)
-		if r.identity().pn != "" {
-			r.status.set(state(chat.Pairing, Reconnecting))
-		}
+		r.status.set(state(chat.Pairing, Reconnecting))
 		if pause(ctx, wait) != nil {
 			return nil
 		}
@@ -277,6 +277,7 @@ func (r *run) sayEnd(ctx context.Context, unlinked bool, say func(*chat.Account)
 // close ends all work. What isn't acknowledged is delivered again the next time.
 func (r *run) close() {
 	r.online.Store(false)
+	r.stopping.Store(true)
 	r.handlers.close()
 	ctx, cancel := context.WithTimeout(r.ctx, handlersTimeout)
 	if err := r.handlers.wait(ctx); err != nil {
@@ -295,7 +296,9 @@ func (r *run) close() {
 	r.cancel()
 	r.wa.Disconnect() // there is no connection any more; it ends requests that wait for one
 	r.tasks.Wait()
-	_ = r.handlers.wait(context.Background()) // they have no context any more to go on with
+	ctx, cancel = context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	_ = r.handlers.wait(ctx) // they have no context any more to go on with
 	r.projector.Forget(r.account)
 }
 

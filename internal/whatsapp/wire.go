@@ -62,6 +62,13 @@ func (w *wire) ready() {
 	w.body, w.shut = nil, false
 }
 
+// isShut tells whether this side has ended the connection.
+func (w *wire) isShut() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.shut
+}
+
 // cut ends the connection at hand, or the one being made. A handshake under way gets an answer that ends it.
 func (w *wire) cut(handshake bool) {
 	w.mu.Lock()
@@ -108,6 +115,14 @@ func (b *wireBody) Read(p []byte) (int, error) {
 		b.last = b.last[n:]
 		return n, nil
 	}
-	b.once.Do(func() { close(b.gone) })
+	b.end()
 	return 0, err
 }
+
+// Close implements io.Closer.
+func (b *wireBody) Close() error {
+	defer b.end()
+	return b.ReadWriteCloser.Close()
+}
+
+func (b *wireBody) end() { b.once.Do(func() { close(b.gone) }) }
