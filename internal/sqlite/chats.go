@@ -11,16 +11,8 @@ import (
 	"pesan/internal/chat"
 )
 
-const viewColumns = "jid, shows, activity, mute_end, pinned, archived, unread, last_id, last_time, last_order, last_expires, last_document, document"
-
-func scanView(scan func(...any) error) (v chat.View, err error) {
-	err = scan(&v.JID, &v.Shows, &v.Activity, &v.MuteEnd, &v.Pinned, &v.Archived, &v.Unread,
-		&v.Last.ID, &v.Last.Time, &v.Last.Order, &v.Last.Expires, &v.Last.Document, &v.Document)
-	return v, err
-}
-
 // A NULL parameter of a filter accepts both.
-const selectChats = "SELECT " + viewColumns + ` FROM chats
+const selectChats = `SELECT view FROM chats
 	WHERE account = ?1 AND shows AND activity <= ?2 AND (activity < ?2 OR jid > ?3)
 	AND (?4 = '' OR kind = ?4) AND (?5 IS NULL OR unread = ?5) AND (?6 IS NULL OR archived = ?6) AND (?7 IS NULL OR pinned = ?7)
 	AND (?8 IS NULL OR (mute_end = -1 OR mute_end > ?9) = ?8)
@@ -37,9 +29,12 @@ func (db *DB) Chats(ctx context.Context, account string, f chat.Filter, p chat.P
 	views = make([]chat.View, 0, min(p.Limit+1, 1024))
 	args := []any{account, activity, after, string(f.Kind), either(f.Unread), either(f.Archived), either(f.Pinned), either(f.Muted), now.UnixMilli(), p.Limit + 1}
 	err = db.reader.each(ctx, selectChats, args, func(rows *sql.Rows) error {
-		v, err := scanView(rows.Scan)
-		views = append(views, v)
-		return err
+		var view string
+		if err := rows.Scan(&view); err != nil {
+			return err
+		}
+		views = append(views, chat.View{})
+		return unpackView(view, &views[len(views)-1])
 	})
 	if err != nil {
 		return nil, "", wrap("list chats", err)
@@ -64,17 +59,17 @@ const canonical = "coalesce((SELECT jid FROM aliases WHERE account = ?1 AND alia
 
 // Chat implements chat.ChatReader.
 func (db *DB) Chat(ctx context.Context, account string, jid chat.JID) (chat.View, error) {
-	v, err := scanView(func(into ...any) error {
-		found, err := db.reader.get(ctx, "SELECT "+viewColumns+" FROM chats WHERE account = ?1 AND jid = "+canonical+" AND shows", []any{account, string(jid)}, into...)
-		if err == nil && !found {
-			return &chat.Error{Code: chat.ChatNotFound}
-		}
-		return err
-	})
-	if err != nil {
-		return chat.View{}, wrap("get chat", err)
+	var view string
+	found, err := db.reader.get(ctx, "SELECT view FROM chats WHERE account = ?1 AND jid = "+canonical+" AND shows",
+		[]any{account, string(jid)}, &view)
+	if err == nil && !found {
+		err = &chat.Error{Code: chat.ChatNotFound}
 	}
-	return v, nil
+	var v chat.View
+	if err == nil {
+		err = unpackView(view, &v)
+	}
+	return v, wrap("get chat", err)
 }
 
 // hidden is what of a chat's state decides which messages are listed.
@@ -93,7 +88,7 @@ func newHidden(c *chat.Chat) ([]byte, error) {
 }
 
 // The first index that fits is that of the primary key, backwards. What lies before the ranges isn't looked at.
-const selectMessages = `SELECT id, time, ord, expires, starred, document FROM messages
+const selectMessages = `SELECT view FROM messages
 	WHERE chat = ?1 AND (time, ord, id) < (?2, ?3, ?4) AND time >= ?5 AND (time >= ?6 OR starred)
 	AND listed AND (expires = 0 OR expires > ?7)
 	ORDER BY time DESC, ord DESC, id DESC LIMIT ?8`
@@ -151,8 +146,12 @@ func (db *DB) messages(ctx context.Context, key int64, c *chat.Chat, before chat
 	read := 0
 	args := []any{key, before.Time, before.Order, before.ID, max(c.Cleared.Through, c.Deleted.Through), c.ClearedUnstarred.Through, now.Unix(), limit}
 	err = db.reader.each(ctx, selectMessages, args, func(rows *sql.Rows) error {
-		v := chat.MessageView{Listed: true}
-		if err := rows.Scan(&v.ID, &v.Time, &v.Order, &v.Expires, &v.Starred, &v.Document); err != nil {
+		var view string
+		if err := rows.Scan(&view); err != nil {
+			return err
+		}
+		var v chat.MessageView
+		if err := unpackMessage(view, &v); err != nil {
 			return err
 		}
 		read++

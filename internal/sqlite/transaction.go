@@ -16,6 +16,8 @@ type writer struct {
 	conn *sql.Conn
 	turn chan struct{}        // holds one while somebody writes
 	stmt map[string]*sql.Stmt // prepared, by their text
+
+	recent recentRows
 }
 
 const pageCache = "cache_size(-16384)" // KiB
@@ -30,7 +32,7 @@ func openWriter(ctx context.Context, path string, sync bool) (*writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	w := &writer{db: db, conn: conn, turn: make(chan struct{}, 1), stmt: make(map[string]*sql.Stmt)}
+	w := &writer{db: db, conn: conn, turn: make(chan struct{}, 1), stmt: make(map[string]*sql.Stmt), recent: make(recentRows)}
 	if err := migrate(ctx, conn); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
@@ -47,8 +49,9 @@ func (w *writer) close() error {
 
 // transaction is a write transaction. Its statements are prepared once and can't be cancelled: they are short.
 type transaction struct {
-	w   *writer
-	ctx context.Context
+	w         *writer
+	ctx       context.Context
+	committed func() // runs after the commit, still in turn
 }
 
 // write runs a transaction: all that work does is stored, or nothing where it returns an error.
@@ -79,6 +82,9 @@ func (w *writer) write(ctx context.Context, work func(*transaction) error) (err 
 		return err
 	}
 	committed = true
+	if tx.committed != nil {
+		tx.committed()
+	}
 	return nil
 }
 

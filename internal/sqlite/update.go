@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -26,53 +25,13 @@ func (db *DB) Update(ctx context.Context, account string, jid chat.JID, ids []st
 		if refused = change(t); refused != nil {
 			return refused
 		}
-		return tx.store(account, row, t)
+		tx.committed = func() { tx.w.recent.put(row) }
+		return tx.store(row, t)
 	})
 	if refused != nil {
 		return refused
 	}
 	return wrap("update chat", err)
-}
-
-// chatRow is a chat as it is stored; key is 0 where it isn't.
-type chatRow struct {
-	key   int64
-	state []byte
-	last  chat.JSON
-	chat  chat.Chat
-}
-
-func (tx *transaction) loadChat(account string, jid chat.JID) (row chatRow, err error) {
-	found, err := tx.loadRow(&row, account, jid)
-	if found || err != nil {
-		return row, err
-	}
-	var target chat.JID
-	found, err = tx.get("SELECT jid FROM aliases WHERE account = ? AND alias = ?", []any{account, string(jid)}, &target)
-	if err != nil {
-		return row, err
-	}
-	if !found {
-		row.chat.JID = jid
-		return row, nil
-	}
-	if found, err = tx.loadRow(&row, account, target); !found {
-		row.chat.JID = target
-	}
-	return row, err
-}
-
-func (tx *transaction) loadRow(row *chatRow, account string, jid chat.JID) (found bool, err error) {
-	found, err = tx.get("SELECT id, state, last_document FROM chats WHERE account = ? AND jid = ?",
-		[]any{account, string(jid)}, &row.key, &row.state, &row.last)
-	if !found || err != nil {
-		return found, err
-	}
-	if err := json.Unmarshal(row.state, &row.chat); err != nil {
-		return true, err
-	}
-	row.chat.Last.Document = row.last
-	return true, nil
 }
 
 func (tx *transaction) loadMessages(key int64, ids []string) (map[string]*chat.Message, error) {
@@ -130,15 +89,9 @@ func (tx *transaction) newest(key int64, t *chat.Thread, shows func(chat.Message
 }
 
 // store writes what is new of a thread.
-func (tx *transaction) store(account string, row chatRow, t *chat.Thread) error {
-	state, err := json.Marshal(&t.Chat)
-	if err != nil {
+func (tx *transaction) store(row *chatRow, t *chat.Thread) error {
+	if err := tx.storeChat(row, t.Chat); err != nil {
 		return err
-	}
-	if row.key == 0 || row.last != t.Chat.Last.Document || !bytes.Equal(row.state, state) {
-		if row.key, err = tx.storeChat(account, row.key, &t.Chat, state); err != nil {
-			return err
-		}
 	}
 	for _, m := range t.Changed {
 		if err := tx.storeMessage(row.key, &t.Chat, m); err != nil {
@@ -153,34 +106,16 @@ func (tx *transaction) store(account string, row chatRow, t *chat.Thread) error 
 	return nil
 }
 
-func (tx *transaction) storeChat(account string, key int64, c *chat.Chat, state []byte) (int64, error) {
-	v := c.View()
-	hidden, err := newHidden(c)
-	if err != nil {
-		return 0, err
-	}
-	args := []any{v.Shows, v.Activity, v.MuteEnd, v.Pinned, v.Archived, v.Unread, v.Last.ID, v.Last.Time, v.Last.Order,
-		v.Last.Expires, string(v.Document), string(v.Last.Document), hidden, state}
-	if key != 0 {
-		return key, tx.exec(`UPDATE chats SET shows = ?, activity = ?, mute_end = ?, pinned = ?, archived = ?, unread = ?, last_id = ?,
-			last_time = ?, last_order = ?, last_expires = ?, document = ?, last_document = ?, hidden = ?, state = ? WHERE id = ?`, append(args, key)...)
-	}
-	_, err = tx.get(`INSERT INTO chats (shows, activity, mute_end, pinned, archived, unread, last_id, last_time, last_order, last_expires,
-		document, last_document, hidden, state, account, jid, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		append(args, account, string(v.JID), string(v.JID.Kind())), &key)
-	return key, err
-}
-
 func (tx *transaction) storeMessage(key int64, c *chat.Chat, m *chat.Message) error {
 	state, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
 	v := c.ViewMessage(m)
-	return tx.exec(`INSERT INTO messages (chat, time, ord, id, expires, starred, listed, document, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	return tx.exec(`INSERT INTO messages (chat, time, ord, id, expires, starred, listed, view, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, id) DO UPDATE SET time = excluded.time, ord = excluded.ord, expires = excluded.expires, starred = excluded.starred,
-		listed = excluded.listed, document = excluded.document, state = excluded.state`,
-		key, v.Time, v.Order, v.ID, v.Expires, v.Starred, v.Listed, string(v.Document), state)
+		listed = excluded.listed, view = excluded.view, state = excluded.state`,
+		key, v.Time, v.Order, v.ID, v.Expires, v.Starred, v.Listed, packMessage(&v), state)
 }
 
 // prune deletes the messages that a range covers. Stubs stay: what they wait for may be newer.
@@ -212,8 +147,8 @@ func (db *DB) Export(ctx context.Context, account string, jid chat.JID, p chat.P
 		}
 	}
 	err = db.write(ctx, func(tx *transaction) error { // the newest state, at one moment
-		var row chatRow
-		found, err := tx.loadRow(&row, account, jid)
+		row := &chatRow{account: account}
+		found, err := tx.readRow(row, jid)
 		if err != nil {
 			return err
 		}
@@ -257,6 +192,7 @@ func (db *DB) Alias(ctx context.Context, account string, from, to chat.JID) erro
 		if err != nil || n == 0 {
 			return err
 		}
+		tx.w.recent.take(account, from)
 		if err := tx.exec("DELETE FROM messages WHERE chat = (SELECT id FROM chats WHERE account = ? AND jid = ?)", account, string(from)); err != nil {
 			return err
 		}
@@ -268,6 +204,7 @@ func (db *DB) Alias(ctx context.Context, account string, from, to chat.JID) erro
 // DeleteChats implements chat.ChatStore.
 func (db *DB) DeleteChats(ctx context.Context, account string) error {
 	err := db.write(ctx, func(tx *transaction) error {
+		clear(tx.w.recent)
 		for _, query := range []string{
 			"DELETE FROM messages WHERE chat IN (SELECT id FROM chats WHERE account = ?)",
 			"DELETE FROM chats WHERE account = ?",

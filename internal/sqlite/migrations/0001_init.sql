@@ -10,21 +10,18 @@ CREATE TABLE chats (
 	id            INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice
 	account       TEXT NOT NULL,
 	jid           TEXT NOT NULL, -- canonical
-	shows         INTEGER NOT NULL,
-	activity      INTEGER NOT NULL,
 	kind          TEXT NOT NULL,
+	shows         INTEGER NOT NULL, -- from here to last_expires what queries ask for; all of it is in view
+	activity      INTEGER NOT NULL,
 	mute_end      INTEGER NOT NULL,
 	pinned        INTEGER NOT NULL,
 	archived      INTEGER NOT NULL,
 	unread        INTEGER NOT NULL,
-	last_id       TEXT NOT NULL,
-	last_time     INTEGER NOT NULL,
-	last_order    INTEGER NOT NULL,
 	last_expires  INTEGER NOT NULL,
-	document      TEXT NOT NULL,
-	last_document TEXT NOT NULL,
 	hidden        BLOB, -- the ranges of messages that aren't listed, as JSON; NULL: none
-	state         BLOB NOT NULL -- chat.Chat as JSON
+	view          TEXT NOT NULL, -- chat.View, packed
+	members       BLOB,          -- of chat.Chat as JSON; NULL: none. By itself, since it may be long and changes seldom
+	state         BLOB NOT NULL  -- the rest of chat.Chat as JSON
 );
 CREATE UNIQUE INDEX chats_jid ON chats (account, jid);
 CREATE INDEX chats_activity ON chats (account, activity DESC, jid) WHERE shows;
@@ -46,7 +43,7 @@ CREATE TABLE messages (
 	expires  INTEGER NOT NULL,
 	starred  INTEGER NOT NULL,
 	listed   INTEGER NOT NULL,
-	document TEXT NOT NULL,
+	view     TEXT NOT NULL, -- chat.MessageView, packed
 	state    BLOB NOT NULL, -- chat.Message as JSON
 	PRIMARY KEY (chat, time, ord, id)
 ) WITHOUT ROWID;

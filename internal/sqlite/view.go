@@ -1,0 +1,103 @@
+package sqlite
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"pesan/internal/chat"
+)
+
+// A view is stored in one text column, since SQLite takes longer to hand over a column than Go to cut a string: a line
+// of numbers, and then the strings, whose lengths are the last of the numbers.
+
+// packed makes the text of numbers and strings.
+func packed(numbers []int64, texts ...string) string {
+	b := make([]byte, 0, 128+len(texts[len(texts)-1]))
+	for _, n := range numbers {
+		b = append(strconv.AppendInt(b, n, 10), ' ')
+	}
+	for _, s := range texts {
+		b = append(strconv.AppendInt(b, int64(len(s)), 10), ' ')
+	}
+	b = append(b, '\n')
+	for _, s := range texts {
+		b = append(b, s...)
+	}
+	return string(b)
+}
+
+// unpack is the inverse of packed.
+func unpack(s string, numbers []*int64, texts ...*string) error {
+	head, rest, ok := strings.Cut(s, "\n")
+	next := func() (n int64) {
+		var word string
+		if word, head, ok = strings.Cut(head, " "); ok {
+			var err error
+			n, err = strconv.ParseInt(word, 10, 64)
+			ok = err == nil
+		}
+		return n
+	}
+	for _, n := range numbers {
+		if !ok {
+			break
+		}
+		*n = next()
+	}
+	for _, text := range texts {
+		if !ok {
+			break
+		}
+		size := next()
+		if ok = ok && size >= 0 && size <= int64(len(rest)); ok {
+			*text, rest = rest[:size], rest[size:]
+		}
+	}
+	if !ok || rest != "" {
+		return fmt.Errorf("a stored view is broken: %.20q", s)
+	}
+	return nil
+}
+
+const (
+	showsFlag = 1 << iota
+	pinnedFlag
+	archivedFlag
+	unreadFlag
+	starredFlag
+	listedFlag
+)
+
+func flag(set bool, f int64) int64 {
+	if set {
+		return f
+	}
+	return 0
+}
+
+func packView(v *chat.View) string {
+	flags := flag(v.Shows, showsFlag) | flag(v.Pinned, pinnedFlag) | flag(v.Archived, archivedFlag) | flag(v.Unread, unreadFlag)
+	return packed([]int64{flags, v.Activity, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires},
+		string(v.JID), v.Last.ID, string(v.Last.Document), string(v.Document))
+}
+
+func unpackView(s string, v *chat.View) error {
+	var flags int64
+	err := unpack(s, []*int64{&flags, &v.Activity, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires},
+		(*string)(&v.JID), &v.Last.ID, (*string)(&v.Last.Document), (*string)(&v.Document))
+	v.Shows, v.Pinned, v.Archived, v.Unread = flags&showsFlag != 0, flags&pinnedFlag != 0, flags&archivedFlag != 0, flags&unreadFlag != 0
+	return err
+}
+
+func packMessage(v *chat.MessageView) string {
+	flags := flag(v.Starred, starredFlag) | flag(v.Listed, listedFlag)
+	return packed([]int64{flags, v.Time, v.Order, v.Expires}, v.ID, string(v.Document))
+}
+
+func unpackMessage(s string, v *chat.MessageView) error {
+	var flags int64
+	err := unpack(s, []*int64{&flags, &v.Time, &v.Order, &v.Expires}, &v.ID, (*string)(&v.Document))
+	v.Starred, v.Listed = flags&starredFlag != 0, flags&listedFlag != 0
+	return err
+}
