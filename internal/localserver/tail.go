@@ -1,4 +1,4 @@
-package dynamolocal
+package localserver
 
 import "sync"
 
