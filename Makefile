@@ -31,7 +31,7 @@ test: ## all tests, with the race detector
 	$(GO) test -race $(TESTFLAGS) ./...
 
 .PHONY: fuzz
-fuzz: ## every fuzz test for $(FUZZTIME) beyond its seeds
+fuzz: ## every fuzz test beyond its seeds; FUZZTIME=1m for longer
 	@$(GO) list -f '{{$$d := .Dir}}{{$$p := .ImportPath}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}' ./... | \
 	while read -r file package; do \
 		[ -n "$$file" ] || continue; \

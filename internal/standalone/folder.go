@@ -32,11 +32,31 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open data folder: %w", err)
 	}
-	if err := lockFile(lock); err != nil {
+	f := &folder{path, lock}
+	err = lockFile(lock)
+	if err == nil {
+		err = f.private("pesan.db", "devices.db")
+	}
+	if err != nil {
 		lock.Close()
 		return nil, err
 	}
-	return &folder{path, lock}, nil
+	return f, nil
+}
+
+// private makes files, where they are missing, that nobody else may read: SQLite would let everybody, in a folder that was
+// there before.
+func (f *folder) private(names ...string) error {
+	for _, name := range names {
+		file, err := os.OpenFile(f.file(name), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return fmt.Errorf("make %s: %w", name, err)
+		}
+		if err := file.Close(); err != nil {
+			return fmt.Errorf("make %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // Close lets others have the folder.

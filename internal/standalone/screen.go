@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -55,7 +56,16 @@ func (s *screen) state(a chat.Account) {
 		s.say(s.connected, a.Name, masked(a.JID))
 	case chat.ServiceOff:
 		if a.Reason != "" {
-			s.say(s.off, a.Name, a.Reason)
+			s.say(s.off, a.Name, cmp.Or(s.reasons[a.Reason], a.Reason))
+		}
+	}
+}
+
+// remind says which devices still haven't reached WhatsApp.
+func (s *screen) remind() {
+	for _, a := range s.known {
+		if a.State == chat.Pairing {
+			s.say(s.unreached, a.Name)
 		}
 	}
 }
@@ -65,7 +75,7 @@ func (s *screen) code(a chat.Account) {
 	var b strings.Builder
 	if a.QR != "" {
 		fmt.Fprintf(&b, "\n%s\n\n", s.scan)
-		drawCode(&b, a.QR)
+		drawCode(&b, a.QR, s.tty)
 	}
 	if a.PairingCode != "" {
 		fmt.Fprintf(&b, "\n"+s.pairingCode+"\n", a.PairingCode)
@@ -78,20 +88,25 @@ func (s *screen) code(a chat.Account) {
 	s.above = strings.Count(b.String(), "\n")
 }
 
-// drawCode draws a QR code with half blocks, two modules to a character, light on dark as terminals mostly are. The light
-// frame that scanners need is drawn too.
-func drawCode(b *strings.Builder, text string) {
+// drawCode draws a QR code with half blocks, two modules to a character, and the light frame that scanners need. Colours
+// make it light on dark on every terminal.
+func drawCode(b *strings.Builder, text string, colours bool) {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
 		fmt.Fprintln(b, text) // too long for a QR code, which WhatsApp's never are
 		return
 	}
 	const frame = 2
+	begin, end := "", ""
+	if colours {
+		begin, end = "\x1b[97;40m", "\x1b[0m"
+	}
 	for y := -frame; y < code.Size+frame; y += 2 {
+		b.WriteString(begin)
 		for x := -frame; x < code.Size+frame; x++ {
 			b.WriteString(blocks[code.Black(x, y)][code.Black(x, y+1)])
 		}
-		b.WriteByte('\n')
+		b.WriteString(end + "\n")
 	}
 }
 

@@ -81,7 +81,7 @@ func (p *program) greet(ctx context.Context) error {
 		return err
 	}
 	p.say(p.firstDevice+"\n\n    %s\n\n%s", a.Name, key, p.keyOnce)
-	p.say("%s\n\n    %s\n", p.tryIt, curl(p.url(), "getState", "apiKey="+key))
+	p.say("%s\n\n    %s\n", p.tryIt, curl(p.url(), "getChats", "apiKey="+key))
 	return nil
 }
 
@@ -245,6 +245,8 @@ func (p *program) endServer(server *http.Server, hosted <-chan struct{}, endCall
 
 // follow prints how the devices are doing.
 func (p *program) follow(ctx context.Context) error {
+	slow := time.NewTimer(reminder)
+	defer slow.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -254,9 +256,15 @@ func (p *program) follow(ctx context.Context) error {
 			for _, a := range p.accounts.take() {
 				p.show(a)
 			}
+			slow.Reset(reminder)
+		case <-slow.C:
+			p.remind()
 		}
 	}
 }
+
+// reminder is how long devices may go on connecting before a person is told.
+const reminder = 10 * time.Second
 
 // devices are those whose keys are in the folder. What they store is fenced by the guard.
 func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices, error) {

@@ -1,6 +1,10 @@
 package standalone
 
-import "strings"
+import (
+	"strings"
+
+	"pesan/internal/whatsapp"
+)
 
 // words are what the program says to people, in one language. The names in braces of the comments are the arguments.
 type words struct {
@@ -19,7 +23,9 @@ type words struct {
 	connected   string // {device} {number}
 	syncing     string // {percent} {chats} {messages}
 	synced      string
+	unreached   string // {device}
 	off         string // {device} {reason}
+	reasons     map[string]string
 	tryIt       string
 	allCalls    string
 	toStop      string
@@ -37,8 +43,12 @@ type words struct {
 
 // wordsOf finds the words of a locale such as id_ID.UTF-8; English for those that there are no others for.
 func wordsOf(locale string) words {
-	switch language, _, _ := strings.Cut(strings.ToLower(locale), "_"); language {
-	case "id", "in", "ms", "jv", "su":
+	language := strings.ToLower(locale)
+	if end := strings.IndexAny(language, "_.-@"); end >= 0 {
+		language = language[:end]
+	}
+	switch language {
+	case "id", "in", "jv", "ms", "su":
 		return indonesian
 	}
 	return english
@@ -60,20 +70,32 @@ var english = words{
 	connected:   "%s: connected (%s)",
 	syncing:     "  history: %d %%, %d chats, %d messages",
 	synced:      "  history: complete",
-	off:         "%s: off (%s)",
-	tryIt:       "Try it in another terminal:",
-	allCalls:    "Every endpoint once; paste any line into another terminal:",
-	toStop:      "Ctrl-C stops it.",
-	stopping:    "Stopping …",
-	stopped:     "Stopped.",
-	demoStart:   "Starting a simulated WhatsApp, a phone with a full inbox, and Pesan linked to it …",
-	demoReady:   "Ready after %.1f s: %d chats, %d messages, and more keep coming in.",
-	demoKey:     "API key         %s",
-	demoSecret:  "system secret   %s",
-	demoLive:    "All of it is made up, and gone when it stops.",
-	inUse:       "another process uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
-	addressBad:  "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
-	folderBad:   "can't use the data folder %s: %v. Choose another by -data or PESAN_DATA",
+	unreached:   "%s: WhatsApp can't be reached yet; it is tried again and again",
+	off:         "%s: off: %s",
+	reasons: map[string]string{
+		whatsapp.LoggedOut:       "the link was ended; serviceStart begins a new one",
+		whatsapp.Locked:          "WhatsApp has locked the account",
+		whatsapp.Banned:          "WhatsApp has banned the account",
+		whatsapp.Replaced:        "another program uses the same device keys; serviceStart connects again",
+		whatsapp.ClientOutdated:  "WhatsApp wants a newer version of this program",
+		whatsapp.QRTimeout:       "nobody scanned the code; serviceStart shows new ones",
+		whatsapp.PairingFailed:   "the phone's answer was wrong; serviceStart tries again",
+		whatsapp.PasskeyRequired: "the phone asks for a passkey, which this program has none of",
+		whatsapp.ConnectRefused:  "WhatsApp refuses the connection",
+	},
+	tryIt:      "Once it is connected, try it in another terminal:",
+	allCalls:   "Every endpoint once; paste any line into another terminal:",
+	toStop:     "Ctrl-C stops it.",
+	stopping:   "Stopping …",
+	stopped:    "Stopped.",
+	demoStart:  "Starting a simulated WhatsApp, a phone with a full inbox, and Pesan linked to it …",
+	demoReady:  "Ready after %.1f s: %d chats, %d messages, and more keep coming in.",
+	demoKey:    "API key         %s",
+	demoSecret: "system secret   %s",
+	demoLive:   "All of it is made up, and gone when it stops.",
+	inUse:      "another process uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
+	addressBad: "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
+	folderBad:  "can't use the data folder %s: %v. Choose another by -data or PESAN_DATA",
 }
 
 var indonesian = words{
@@ -92,18 +114,30 @@ var indonesian = words{
 	connected:   "%s: terhubung (%s)",
 	syncing:     "  riwayat: %d %%, %d chat, %d pesan",
 	synced:      "  riwayat: lengkap",
-	off:         "%s: mati (%s)",
-	tryIt:       "Cobalah di terminal lain:",
-	allCalls:    "Setiap endpoint sekali; tempelkan salah satu baris ke terminal lain:",
-	toStop:      "Ctrl-C untuk berhenti.",
-	stopping:    "Menghentikan …",
-	stopped:     "Berhenti.",
-	demoStart:   "Memulai WhatsApp tiruan, ponsel dengan kotak masuk yang penuh, dan Pesan yang tertaut …",
-	demoReady:   "Siap setelah %.1f detik: %d chat, %d pesan, dan pesan baru terus masuk.",
-	demoKey:     "kunci API        %s",
-	demoSecret:  "rahasia sistem   %s",
-	demoLive:    "Semuanya rekaan, dan hilang ketika berhenti.",
-	inUse:       "proses lain memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
-	addressBad:  "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
-	folderBad:   "folder data %s tidak dapat dipakai: %v. Pilih yang lain dengan -data atau PESAN_DATA",
+	unreached:   "%s: WhatsApp belum terjangkau; akan terus dicoba",
+	off:         "%s: mati: %s",
+	reasons: map[string]string{
+		whatsapp.LoggedOut:       "tautan telah diakhiri; serviceStart memulai yang baru",
+		whatsapp.Locked:          "WhatsApp mengunci akun ini",
+		whatsapp.Banned:          "WhatsApp memblokir akun ini",
+		whatsapp.Replaced:        "program lain memakai kunci perangkat yang sama; serviceStart menghubungkan lagi",
+		whatsapp.ClientOutdated:  "WhatsApp menuntut versi program yang lebih baru",
+		whatsapp.QRTimeout:       "kode tidak dipindai; serviceStart menampilkan yang baru",
+		whatsapp.PairingFailed:   "jawaban ponsel salah; serviceStart mencoba lagi",
+		whatsapp.PasskeyRequired: "ponsel meminta passkey, yang tidak dimiliki program ini",
+		whatsapp.ConnectRefused:  "WhatsApp menolak koneksi",
+	},
+	tryIt:      "Setelah terhubung, cobalah di terminal lain:",
+	allCalls:   "Setiap endpoint sekali; tempelkan salah satu baris ke terminal lain:",
+	toStop:     "Ctrl-C untuk berhenti.",
+	stopping:   "Menghentikan …",
+	stopped:    "Berhenti.",
+	demoStart:  "Memulai WhatsApp tiruan, ponsel dengan kotak masuk yang penuh, dan Pesan yang tertaut …",
+	demoReady:  "Siap setelah %.1f detik: %d chat, %d pesan, dan pesan baru terus masuk.",
+	demoKey:    "kunci API        %s",
+	demoSecret: "rahasia sistem   %s",
+	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
+	inUse:      "proses lain memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
+	addressBad: "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
+	folderBad:  "folder data %s tidak dapat dipakai: %v. Pilih yang lain dengan -data atau PESAN_DATA",
 }

@@ -1,0 +1,180 @@
+package standalone
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pesan/internal/chat"
+	"pesan/internal/whatsapp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestDemoLeavesNothing runs the whole program in this process: every goroutine ends with it, and its folder goes.
+func TestDemoLeavesNothing(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	t.Setenv("TMPDIR", t.TempDir())
+	out := &watchedBuffer{until: english.toStop, found: cancel}
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	err := Demo(ctx, Config{Listen: "127.0.0.1:0", CountryCode: "62", Out: out, Logger: logger}, whatsapp.Globals{Logger: logger})
+	if err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "200 chats") || !strings.HasSuffix(out.String(), english.stopped+"\n") {
+		t.Errorf("it prints:\n%s", out.String())
+	}
+	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// watchedBuffer calls found when a text was written.
+type watchedBuffer struct {
+	until string
+	found func()
+	mu    sync.Mutex
+	b     bytes.Buffer
+}
+
+func (b *watchedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Write(p)
+	if strings.Contains(b.b.String(), b.until) {
+		b.found()
+	}
+	return len(p), nil
+}
+
+func (b *watchedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func TestFolderBelongsToOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "data")
+	f, err := openFolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openFolder(path); err != errFolderInUse {
+		t.Errorf("a second opening: %v", err)
+	}
+	secret, file, err := f.secret()
+	if err != nil || len(secret) < LeastSecret {
+		t.Errorf("secret of %d characters, %v", len(secret), err)
+	}
+	if again, _, err := f.secret(); err != nil || again != secret {
+		t.Errorf("another secret the second time, %v", err)
+	}
+	for _, name := range []string{file, f.file("pesan.db"), f.file("devices.db")} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if err := os.WriteFile(file, []byte("short\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.secret(); err == nil {
+		t.Error("a short secret is taken")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if f, err = openFolder(path); err != nil {
+		t.Errorf("opening after the close: %v", err)
+	} else if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestScreenTellsWhatIsNew(t *testing.T) {
+	states := []chat.Account{
+		{State: chat.Pairing},
+		{State: chat.ServiceScan, QR: "https://wa.me/settings/linked_devices#first"},
+		{State: chat.ServiceScan, QR: "https://wa.me/settings/linked_devices#first"},
+		{State: chat.ServiceScan, QR: "https://wa.me/settings/linked_devices#second"},
+		{State: chat.ServiceScan, QR: "https://wa.me/settings/linked_devices#second", PairingCode: "ABCD-1234"},
+		{State: chat.Pairing, JID: "6281200000001@s.whatsapp.net"},
+		{State: chat.Connected, JID: "6281200000001@s.whatsapp.net"},
+		{State: chat.Connected, JID: "6281200000001@s.whatsapp.net", Sync: &chat.Sync{Percent: 40, Chats: 10, Messages: 200}},
+		{State: chat.Connected, JID: "6281200000001@s.whatsapp.net"},
+		{State: chat.ServiceOff, Reason: whatsapp.LoggedOut},
+	}
+	var out bytes.Buffer
+	s := newScreen(&out, "en_US.UTF-8", false)
+	var said []string
+	for _, a := range states {
+		a.ID, a.Name = "1", "Toko"
+		out.Reset()
+		s.show(a)
+		text := out.String()
+		if strings.Contains(text, "▀") {
+			text = strings.Map(func(r rune) rune {
+				if strings.ContainsRune("█▀▄ \n", r) {
+					return -1
+				}
+				return r
+			}, text)
+		}
+		said = append(said, strings.TrimSpace(text))
+	}
+	want := []string{
+		"Toko: connecting",
+		"Scanthiswiththephone:WhatsApp>Linkeddevices>LinkadeviceThecodechangesbyitself.",
+		"",
+		"Scanthiswiththephone:WhatsApp>Linkeddevices>LinkadeviceThecodechangesbyitself.",
+		"Scanthiswiththephone:WhatsApp>Linkeddevices>LinkadeviceOrenterthiscodeonthephone:ABCD-1234Thecodechangesbyitself.",
+		"Toko: connecting",
+		"Toko: connected (…0001)",
+		"history: 40 %, 10 chats, 200 messages",
+		"history: complete",
+		"Toko: off: " + english.reasons[whatsapp.LoggedOut],
+	}
+	for i := range want {
+		if said[i] != want[i] {
+			t.Errorf("%d: it says %q, want %q", i, said[i], want[i])
+		}
+	}
+}
+
+func TestCodesAreDrawnOverEachOther(t *testing.T) {
+	var out bytes.Buffer
+	s := newScreen(&out, "", true)
+	s.show(chat.Account{ID: "1", State: chat.ServiceScan, QR: "first"})
+	lines := strings.Count(out.String(), "\n")
+	out.Reset()
+	s.show(chat.Account{ID: "1", State: chat.ServiceScan, QR: "other"})
+	if up := strings.Count(out.String(), "\x1b["); up == 0 || strings.Count(out.String(), "\n") != lines {
+		t.Errorf("the second code: %q", out.String())
+	}
+	out.Reset()
+	s.say("something else")
+	s.show(chat.Account{ID: "1", State: chat.ServiceScan, QR: "third"})
+	if strings.Contains(out.String(), "A\x1b[J") {
+		t.Error("a code is drawn over other text")
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	for locale, want := range map[string]string{
+		"id_ID.UTF-8": indonesian.toStop, "ID.UTF-8": indonesian.toStop, "in_ID": indonesian.toStop,
+		"en_US.UTF-8": english.toStop, "": english.toStop, "C": english.toStop, "idx_XX": english.toStop, "de_DE": english.toStop,
+	} {
+		if got := wordsOf(locale).toStop; got != want {
+			t.Errorf("%q: %q", locale, got)
+		}
+	}
+}
