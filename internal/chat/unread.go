@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"slices"
 )
 
@@ -46,7 +47,7 @@ func (u *Unread) counted() int64 { return max(u.At, u.Other.At) }
 
 // maxStamps bounds the size of Since. Beyond it the older half moves into Count, and from then on a message that comes
 // later than the newest of them but is older isn't counted.
-const maxStamps = 512
+const maxStamps = 256
 
 // stamp stands for one unread message.
 type stamp struct {
@@ -142,19 +143,21 @@ func (u Unread) total() (messages, mentions int) {
 	return messages, mentions
 }
 
-const stampSize = 8 + 4 + 1
+const hashSize = 4
 
-// MarshalText packs the stamps, 13 bytes each, in base64.
+// MarshalText packs the stamps in base64: for each, as a varint, the seconds since the one before, doubled, and one more
+// for a mention; then its id.
 func (s stamps) MarshalText() ([]byte, error) {
-	packed := make([]byte, 0, len(s)*stampSize)
+	packed := make([]byte, 0, len(s)*(hashSize+3))
+	before := int64(0)
 	for _, st := range s {
-		packed = binary.BigEndian.AppendUint64(packed, uint64(st.time))
-		packed = binary.BigEndian.AppendUint32(packed, st.id)
-		mention := byte(0)
+		delta := uint64(st.time-before) << 1
 		if st.mention {
-			mention = 1
+			delta++
 		}
-		packed = append(packed, mention)
+		packed = binary.AppendUvarint(packed, delta)
+		packed = binary.BigEndian.AppendUint32(packed, st.id)
+		before = st.time
 	}
 	return base64.StdEncoding.AppendEncode(nil, packed), nil
 }
@@ -166,12 +169,15 @@ func (s *stamps) UnmarshalText(b []byte) error {
 		return err
 	}
 	*s = nil
-	for ; len(packed) >= stampSize; packed = packed[stampSize:] {
-		*s = append(*s, stamp{
-			time:    int64(binary.BigEndian.Uint64(packed)),
-			id:      binary.BigEndian.Uint32(packed[8:]),
-			mention: packed[12] == 1,
-		})
+	before := int64(0)
+	for len(packed) > 0 {
+		delta, size := binary.Uvarint(packed)
+		if size <= 0 || len(packed) < size+hashSize {
+			return errors.New("unread stamps are cut off")
+		}
+		before += int64(delta >> 1)
+		*s = append(*s, stamp{before, binary.BigEndian.Uint32(packed[size:]), delta&1 == 1})
+		packed = packed[size+hashSize:]
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func anyOrder(t *rapid.T, store chat.ChatStore) {
 func projectTogether(t *testing.T, store chat.ChatStore) {
 	ctx, account := t.Context(), newAccount()
 	projector := chat.NewProjector(store, now)
-	const many, each = 4, 100
+	const many, each = 4, 60 // together as many as are counted one by one
 	name := func(i, j int) string { return fmt.Sprintf("%d-%03d", i, j) }
 	ok(t, "apply", together(many+1, func(i int) error {
 		for j := range each {
