@@ -1,0 +1,288 @@
+package whatsapp
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/proto/waWeb"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"pesan/internal/chat"
+	"pesan/internal/sqlite"
+	"pesan/internal/wasim"
+)
+
+// The people of the property tests, each with both addresses.
+var (
+	ownPN  = types.NewJID("6281200000001", types.DefaultUserServer)
+	ownLID = types.NewJID("10000000000001", types.HiddenUserServer)
+	people = [][2]types.JID{
+		{types.NewJID("6281200000002", types.DefaultUserServer), types.NewJID("10000000000002", types.HiddenUserServer)},
+		{types.NewJID("6281200000003", types.DefaultUserServer), types.NewJID("10000000000003", types.HiddenUserServer)},
+	}
+	theGroup = types.NewJID("120363000000000001", types.GroupServer)
+)
+
+// knowing is a book in which all addresses stand.
+func knowing() *book {
+	b := newBook(jidOf(ownPN), jidOf(ownLID), func(chat.JID) (chat.JID, error) { return "", nil })
+	for _, p := range people {
+		b.learn(jidOf(p[0]), jidOf(p[1]))
+	}
+	return b
+}
+
+// told is one event as it may be projected at any time, any number of times.
+type told struct {
+	name    string
+	changes []chat.Change
+}
+
+// wrote says who wrote a message of a chat, and when: that never changes.
+func wrote(id string, in types.JID, with types.JID) (types.MessageSource, time.Time) {
+	n := int64(id[0] - 'A')
+	source := types.MessageSource{Chat: in, Sender: with, IsGroup: in == theGroup}
+	switch {
+	case n == 0:
+		source.Sender, source.IsFromMe = ownPN, true
+	case in == theGroup:
+		source.Sender = people[n-1][0]
+	}
+	return source, time.Unix(1_800_000_000+n, 0)
+}
+
+// eventGen makes events of a small world, so that they often concern the same message.
+var eventGen = rapid.Custom(func(t *rapid.T) told {
+	at := time.Unix(1_800_000_000+rapid.Int64Range(0, 3).Draw(t, "second"), 0)
+	id := rapid.SampledFrom([]string{"A", "B", "C"}).Draw(t, "id")
+	b := knowing()
+	who := rapid.SampledFrom(people).Draw(t, "who")[rapid.IntRange(0, 1).Draw(t, "address")]
+	in := who
+	if rapid.Bool().Draw(t, "group") {
+		in = theGroup
+	}
+	source := types.MessageSource{Chat: in, Sender: who, IsGroup: in == theGroup}
+	if rapid.IntRange(0, 3).Draw(t, "own") == 0 {
+		source.Sender, source.IsFromMe = ownPN, true
+	}
+	target := &waCommon.MessageKey{ID: &id, RemoteJID: proto.String(in.String())}
+	info := types.MessageInfo{MessageSource: source, ID: id, Timestamp: at}
+	written := info
+	written.MessageSource, written.Timestamp = wrote(id, in, who)
+	kind := rapid.SampledFrom([]string{
+		"text", "edit", "revoke", "reaction", "receipt", "setting", "group", "undecryptable", "history",
+	}).Draw(t, "kind")
+	message := func(m *waE2E.Message) []chat.Change {
+		evt := &events.Message{Info: info, RawMessage: m}
+		return b.message(evt.UnwrapRaw(), int64(len(id))+at.Unix())
+	}
+	other := info
+	other.ID = "X" + id + kind
+	var changes []chat.Change
+	switch kind {
+	case "text":
+		info = written
+		changes = message(wasim.Text("pesan " + id))
+	case "undecryptable":
+		changes = b.undecryptable(&events.UndecryptableMessage{Info: written}, 1)
+	case "edit":
+		info = other
+		e := wasim.Edit(in, id, wasim.Text(rapid.SampledFrom([]string{"satu", "dua"}).Draw(t, "text")))
+		e.EditedMessage.Message.ProtocolMessage.TimestampMS = proto.Int64(at.UnixMilli() + rapid.Int64Range(0, 2).Draw(t, "ms"))
+		changes = message(e)
+	case "revoke":
+		info = other
+		changes = message(wasim.Revoke(in, id))
+	case "reaction":
+		info = other
+		r := wasim.React(target, rapid.SampledFrom([]string{"", "👍", "❤️"}).Draw(t, "emoji"))
+		r.ReactionMessage.SenderTimestampMS = proto.Int64(at.UnixMilli())
+		changes = message(r)
+	case "receipt":
+		changes = b.receipt(&events.Receipt{MessageSource: source, MessageIDs: []string{id, "B"}, Timestamp: at,
+			Type: rapid.SampledFrom([]types.ReceiptType{types.ReceiptTypeDelivered, types.ReceiptTypeRead, types.ReceiptTypeReadSelf}).Draw(t, "receipt")})
+	case "setting":
+		changes = b.setting(settingGen.Draw(t, "setting")(in.String(), id, at))
+	case "group":
+		changes = b.groupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}})
+	case "history":
+		target.FromMe = &written.IsFromMe
+		w := &waWeb.WebMessageInfo{Key: target, MessageTimestamp: proto.Uint64(uint64(written.Timestamp.Unix())), Message: wasim.Text("pesan " + id)}
+		w.Participant = proto.String(written.Sender.String())
+		changes = b.conversation(&waHistorySync.Conversation{
+			ID: proto.String(in.String()), UnreadCount: proto.Uint32(1), Messages: []*waHistorySync.HistorySyncMsg{{Message: w}},
+		}, 1)
+	}
+	return told{fmt.Sprintf("%s of %s at %d in %s", kind, id, at.Unix(), in), changes}
+})
+
+type mutation func(in, id string, at time.Time) ([]string, *waSyncAction.SyncActionValue)
+
+var settingGen = rapid.SampledFrom([]mutation{
+	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"mute", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MuteAction: &waSyncAction.MuteAction{Muted: proto.Bool(true)}}
+	},
+	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"mute", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MuteAction: &waSyncAction.MuteAction{}}
+	},
+	func(in, id string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"clearChat", in, "1", "0"}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), ClearChatAction: &waSyncAction.ClearChatAction{
+			MessageRange: &waSyncAction.SyncActionMessageRange{LastMessageTimestamp: proto.Int64(at.Unix()), Messages: []*waSyncAction.SyncActionMessage{
+				{Key: &waCommon.MessageKey{ID: &id}, Timestamp: proto.Int64(at.Unix())},
+			}},
+		}}
+	},
+	func(in, id string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"star", in, id, "0", "0"}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), StarAction: &waSyncAction.StarAction{Starred: proto.Bool(true)}}
+	},
+	func(in, id string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"deleteMessageForMe", in, id, "0", "0"}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli())}
+	},
+	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"markChatAsRead", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MarkChatAsReadAction: &waSyncAction.MarkChatAsReadAction{Read: proto.Bool(true)}}
+	},
+})
+
+// TestOrderAndRepetition projects the same events in two orders, some of them twice: the chats read the same.
+func TestOrderAndRepetition(t *testing.T) {
+	db, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "p.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.SliceOfN(eventGen, 1, 8).Draw(t, "events")
+		again := rapid.SliceOfN(rapid.SampledFrom(all), 0, 3).Draw(t, "again")
+		shuffled := rapid.Permutation(append(append([]told{}, all...), again...)).Draw(t, "shuffled")
+		n++
+		one, two := projected(t, db, fmt.Sprint("one", n), all), projected(t, db, fmt.Sprint("two", n), shuffled)
+		if one != two {
+			t.Fatalf("in order:\n%s\nshuffled:\n%s", one, two)
+		}
+	})
+}
+
+// projected is what can be read of an account after some events.
+func projected(t *rapid.T, db *sqlite.DB, account string, all []told) string {
+	now := time.Unix(1_800_000_100, 0)
+	p := chat.NewProjector(db, func() time.Time { return now })
+	for _, e := range all {
+		if err := p.Apply(context.Background(), account, e.changes...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	views, _, err := db.Chats(context.Background(), account, chat.Filter{}, chat.Page{Limit: 100}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, v := range views {
+		fmt.Fprintf(&out, "%s %d %t %d %s\n", v.JID, v.MuteEnd, v.Unread, v.Activity, v.Append(nil, chat.Single, now))
+		page, err := db.Messages(context.Background(), account, v.JID, chat.Page{Limit: 100}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.Messages {
+			fmt.Fprintf(&out, "  %s\n", m.Document)
+		}
+	}
+	return out.String()
+}
+
+// wellFormed fails unless everything in the changes is proper JSON.
+func wellFormed(t *testing.T, changes []chat.Change) {
+	t.Helper()
+	for _, c := range changes {
+		if _, err := json.Marshal(c); err != nil {
+			t.Errorf("%v in %+v", err, c)
+		}
+	}
+}
+
+func FuzzMessage(f *testing.F) {
+	for _, m := range []*waE2E.Message{
+		wasim.Text("halo"), wasim.Edit(ownPN, "A", wasim.Text("b")), wasim.Revoke(theGroup, "A"),
+		wasim.React(&waCommon.MessageKey{ID: proto.String("A")}, "👍"),
+		{DeviceSentMessage: &waE2E.DeviceSentMessage{Message: wasim.Text("x")}},
+		{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum()}},
+		{ExtendedTextMessage: &waE2E.ExtendedTextMessage{ContextInfo: &waE2E.ContextInfo{MentionedJID: []string{"@", "a@lid", "\xff@s.whatsapp.net"}}}},
+	} {
+		data, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data, true, true, int64(1))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, group, fromMe bool, at int64) {
+		var m waE2E.Message
+		if unmarshal(data, &m) != nil {
+			return
+		}
+		info := types.MessageInfo{
+			MessageSource: types.MessageSource{Chat: people[0][1], Sender: people[0][1], IsFromMe: fromMe}, ID: "ID", Timestamp: time.Unix(at, 0),
+		}
+		if group {
+			info.Chat, info.IsGroup = theGroup, true
+		}
+		evt := &events.Message{Info: info, RawMessage: &m}
+		wellFormed(t, knowing().message(evt.UnwrapRaw(), 1))
+	})
+}
+
+func FuzzHistory(f *testing.F) {
+	whole := part(bootstrap, 1, &waHistorySync.Conversation{
+		ID: proto.String(people[0][0].String()), Messages: []*waHistorySync.HistorySyncMsg{past("x", "A", 1, "halo")},
+	})
+	data, err := proto.Marshal(whole)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte{0x12, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	f.Add([]byte{0x0b})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var blob bytes.Buffer
+		z := zlib.NewWriter(&blob)
+		_, _ = z.Write(data)
+		_ = z.Close()
+		common, err := readHistory(blob.Bytes(), nil)
+		if err != nil {
+			return
+		}
+		wellFormed(t, knowing().names(common))
+		_, _ = readHistory(blob.Bytes(), func(conv *waHistorySync.Conversation) error {
+			keepSecrets(conv)
+			wellFormed(t, knowing().conversation(conv, 2))
+			return nil
+		})
+		_, _ = readHistory(data, nil)
+	})
+}
+
+func FuzzSetting(f *testing.F) {
+	f.Add(`["mute","6281200000002@s.whatsapp.net"]`, []byte{})
+	f.Add(`["star","6281200000002@s.whatsapp.net","A","0","0"]`, []byte{0x08, 0x01})
+	f.Add(`["clearChat"]`, []byte{})
+	f.Fuzz(func(t *testing.T, index string, data []byte) {
+		var i []string
+		var v waSyncAction.SyncActionValue
+		if json.Unmarshal([]byte(index), &i) != nil || unmarshal(data, &v) != nil {
+			return
+		}
+		wellFormed(t, knowing().setting(i, &v))
+	})
+}
