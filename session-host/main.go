@@ -1,0 +1,128 @@
+// Session-host keeps the devices of a stack's accounts linked to WhatsApp: it shares the shards with the stack's other
+// hosts, projects what WhatsApp tells into DynamoDB, and carries out the commands of its shards' queues.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"pesan/internal/chat"
+	"pesan/internal/devicestore"
+	"pesan/internal/dynamo"
+	"pesan/internal/host"
+	"pesan/internal/httpapi"
+	"pesan/internal/metrics"
+	"pesan/internal/sqsqueue"
+	"pesan/internal/whatsapp"
+)
+
+func main() {
+	err := command(os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintf(os.Stderr, "session-host: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// errUsage says that the arguments are wrong; how to use the program was printed.
+var errUsage = errors.New("usage")
+
+// command runs a host until a signal ends it, or asks one how it is.
+func command(args []string, out, errOut io.Writer) error {
+	flags := flag.NewFlagSet("session-host", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	check := flags.Bool("health", false, "ask the host that runs here whether it works, and end with 0 if so")
+	flags.Usage = func() {
+		fmt.Fprint(errOut, "Session-host links the accounts of a Pesan stack to WhatsApp.\n\nFlags:\n")
+		flags.PrintDefaults()
+		fmt.Fprint(errOut, environment)
+	}
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if *check {
+		return askHealth(ctx, os.LookupEnv)
+	}
+	s, err := read(ctx, os.LookupEnv)
+	if err != nil {
+		return fmt.Errorf("the environment is wrong:\n%w", err)
+	}
+	context.AfterFunc(ctx, func() {
+		stop() // a second signal ends at once
+		time.AfterFunc(patience, func() {
+			fmt.Fprintln(errOut, "session-host: ending takes too long")
+			os.Exit(1)
+		})
+	})
+	return run(ctx, s, out)
+}
+
+// run works until ctx ends, and then hands everything over. Log and metrics go to out, a line each.
+func run(ctx context.Context, s settings, out io.Writer) error {
+	lines := &lineWriter{to: out}
+	name := "host-" + ulid.MustNew(ulid.Now(), rand.Reader).String()
+	logger := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: s.level})).With("host", name)
+	client, err := whatsapp.Globals{Address: s.whatsAppAddress, RootKey: s.whatsAppRootKey, Logger: logger}.Set()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.health)
+	if err != nil {
+		return fmt.Errorf("listen for health checks: %w; set HEALTH_ADDRESS to a free host:port", err)
+	}
+	m := metrics.New(s.stack, time.Now)
+	db := dynamodb.NewFromConfig(s.aws, dynamo.Tuned)
+	guard := host.NewGuard(time.Now)
+	accounts := m.Accounts(dynamo.NewAccounts(db, s.tables.Accounts))
+	chats := m.Chats(dynamo.NewChats(db, s.tables.Chats, s.tables.Messages))
+	keys := devicestore.New(db, s.devices, devicestore.Options{Log: logger})
+	h := host.New(host.Config{
+		Name: name, Shards: len(s.queues),
+		Leases:   m.Leases(dynamo.NewLeases(db, s.tables.Work)),
+		Accounts: accounts,
+		Chats:    chats,
+		Commands: m.Commands(dynamo.NewCommands(db, s.tables.Commands, time.Now)),
+		Reports:  dynamo.NewReports(db, s.tables.Reports, time.Now),
+		Queue:    sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout),
+		Devices: m.Devices(whatsapp.New(whatsapp.Config{
+			Keys: keys.Accounts(func(account string) (int64, error) {
+				lease, err := guard.Lease(account)
+				return lease.Epoch, err
+			}),
+			Accounts: host.FenceAccounts(accounts, guard),
+			Chats:    host.FenceChats(chats, guard),
+			Backlog:  host.FenceBacklog(dynamo.NewBacklog(db, s.tables.Work), guard),
+			HTTP:     client, Now: time.Now, Logger: logger,
+		})),
+		Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: logger,
+	})
+	logger.Info("host starts", "shards", len(s.queues), "health", listener.Addr().String())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.Run(ctx) })
+	group.Go(func() error { return m.Run(ctx, lines) })
+	group.Go(func() error { return serveHealth(ctx, listener, m.Beat) })
+	err = group.Wait()
+	logger.Info("host has ended", "error", err)
+	return err
+}

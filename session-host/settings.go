@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"pesan/internal/dynamo"
+	"pesan/internal/env"
+	"pesan/internal/sqsqueue"
+)
+
+// settings are what the environment says.
+type settings struct {
+	aws     aws.Config
+	stack   string
+	tables  dynamo.Names
+	devices string // table of the devices' keys
+	queues  sqsqueue.Queues
+	health  string // host:port of the health check
+	level   slog.Level
+
+	whatsAppAddress, whatsAppRootKey string
+}
+
+const environment = `
+Environment:
+  ACCOUNTS_TABLE CHATS_TABLE MESSAGES_TABLE COMMANDS_TABLE REPORTS_TABLE WORK_TABLE DEVICES_TABLE
+                     names of the DynamoDB tables
+  QUEUE_URLS         URLs of the shards' SQS queues, in the order of the shards, separated by commas
+  STACK_NAME         dimension of the metrics
+  HEALTH_ADDRESS     host:port where -health asks the running host (127.0.0.1:8686)
+  LOG_LEVEL          debug, info, warn or error (info)
+  WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
+  WHATSAPP_ROOT_KEY  the key that signs its certificates, 32 bytes in hex
+  AWS_…              as every AWS SDK reads them; ECS sets what it needs
+`
+
+// defaultHealth is where a host tells how it is. Only its own container reaches it.
+const defaultHealth = "127.0.0.1:8686"
+
+// read reads the environment and reports all that is wrong with it at once.
+func read(ctx context.Context, lookup func(string) (string, bool)) (settings, error) {
+	r := env.New(lookup)
+	table := func(variable string) string { return r.Required(variable, "the name of a DynamoDB table") }
+	s := settings{
+		stack: r.Required("STACK_NAME", "the dimension of the metrics"),
+		tables: dynamo.Names{
+			Accounts: table("ACCOUNTS_TABLE"), Chats: table("CHATS_TABLE"), Messages: table("MESSAGES_TABLE"),
+			Commands: table("COMMANDS_TABLE"), Reports: table("REPORTS_TABLE"), Work: table("WORK_TABLE"),
+		},
+		devices:         table("DEVICES_TABLE"),
+		queues:          queues(r),
+		health:          r.Address("HEALTH_ADDRESS", defaultHealth),
+		level:           env.Get(r, "LOG_LEVEL", slog.LevelInfo, parseLevel),
+		whatsAppAddress: r.Address("WHATSAPP_ADDRESS", ""),
+	}
+	if key := r.Key("WHATSAPP_ROOT_KEY"); key != nil {
+		s.whatsAppRootKey = fmt.Sprintf("%x", key[:])
+	}
+	if has := func(name string) bool { return r.String(name, "") != "" }; has("WHATSAPP_ADDRESS") != has("WHATSAPP_ROOT_KEY") {
+		r.Reject("WHATSAPP_ADDRESS, WHATSAPP_ROOT_KEY", "both must be set, or none")
+	}
+	var err error
+	if s.aws, err = config.LoadDefaultConfig(ctx); err != nil {
+		r.Reject("AWS_…", err.Error())
+	} else if s.aws.Region == "" {
+		r.Reject("AWS_REGION", "is not set; it is where the tables and queues are")
+	}
+	return s, r.Err()
+}
+
+// queues reads the URLs of the shards' queues.
+func queues(r *env.Reader) sqsqueue.Queues {
+	const name = "QUEUE_URLS"
+	var urls sqsqueue.Queues
+	for _, url := range strings.Split(r.Required(name, "the URLs of the shards' queues, separated by commas"), ",") {
+		url = strings.TrimSpace(url)
+		if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
+			if r.String(name, "") != "" {
+				r.Reject(name, "must be URLs, separated by commas")
+			}
+			return nil
+		}
+		urls = append(urls, url)
+	}
+	return urls
+}
+
+func parseLevel(text string) (level slog.Level, err error) {
+	if level.UnmarshalText([]byte(text)) != nil {
+		err = fmt.Errorf("must be debug, info, warn or error")
+	}
+	return level, err
+}
+
+// patience is how long an orderly end may take; ECS waits for the task definition's StopTimeout.
+const patience = 20 * time.Second
