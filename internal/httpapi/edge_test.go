@@ -91,6 +91,7 @@ func TestFaults(t *testing.T) {
 			for _, transport := range []string{"http", "lambda"} {
 				w := newWorld(t)
 				w.config.Timeout = 50 * time.Millisecond
+				w.config.Accounts = accountReader(func(context.Context, string) (chat.Account, error) { return w.toko, nil })
 				api := httpapi.New(w.config)
 				endpoint := httpapi.GetChatByID(faultyChats{fault: test.fault})
 				var status int

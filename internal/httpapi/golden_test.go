@@ -131,7 +131,8 @@ func withReports(w *world) {
 
 func TestGolden(t *testing.T) {
 	for _, g := range goldens {
-		for name, call := range transports {
+		for _, name := range []string{"http", "lambda"} {
+			call := transports[name]
 			t.Run(g.name+"/"+name, func(t *testing.T) {
 				w := newWorld(t)
 				w.seed()
