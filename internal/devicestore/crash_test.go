@@ -323,3 +323,27 @@ func TestGivesUp(t *testing.T) {
 	w.set(nil)
 	equal(t, "afterwards", get[[]byte](t)(b.device.Sessions.GetSession(t.Context(), "11:0")), []byte(nil))
 }
+
+// TestUnsureOfSession: a message whose sender's LID couldn't be looked up isn't decrypted with the wrong session.
+func TestUnsureOfSession(t *testing.T) {
+	var w wire
+	db := table(t, w.attach)
+	ctx, b := t.Context(), newDynamo(t, db, devicestore.Options{Patience: 50 * time.Millisecond})
+	broken := func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
+		return refused(r, http.StatusInternalServerError, "InternalServerError"), nil
+	}
+	for what, ask := range map[string]func() error{
+		"LID":       func() error { _, err := b.device.LIDs.GetLIDForPN(ctx, pnA); return err },
+		"migration": func() error { return b.device.Sessions.MigratePNToLID(ctx, pnB, lidB) },
+	} {
+		w.set(broken)
+		if ask() == nil {
+			t.Fatalf("%s: no error", what)
+		}
+		w.set(nil)
+		if err := decryptOnce(ctx, b.device, "11:0", 1, "step"); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v; whatsmeow would go on", what, err)
+		}
+	}
+	must(t, decryptOnce(ctx, b.device, "11:0", 1, "step"))
+}

@@ -108,7 +108,7 @@ type refusal struct {
 
 func (e *refusal) Error() string {
 	if e.cause == nil {
-		return e.doing
+		return "device store: " + e.doing
 	}
 	return fmt.Sprintf("device store: %s: %v", e.doing, e.cause)
 }
@@ -118,9 +118,9 @@ func (e *refusal) Is(target error) bool { return target == context.Canceled }
 
 // ErrFenced says that the account was opened again since: this owner may not write any more. Like every error with which the store gives
 // up it is a context.Canceled too, so that whatsmeow doesn't acknowledge the message that it was decrypting.
-var ErrFenced error = &refusal{doing: "device store: the device has another owner"}
+var ErrFenced error = &refusal{doing: "the device has another owner"}
 
-var errCorrupt error = &refusal{doing: "device store: a stored item can't be read"}
+var errCorrupt error = &refusal{doing: "a stored item can't be read"}
 
 // errNoDevice is what a device gets that was never saved.
 var errNoDevice = errors.New("device store: the device must have its JID before it is saved")

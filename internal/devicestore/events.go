@@ -108,6 +108,9 @@ func (r *ratchets) decrypt(ctx context.Context, f func(context.Context) error) e
 	}
 	r.decrypting.Lock()
 	defer r.decrypting.Unlock()
+	if r.p.unsure.Swap(false) {
+		return &refusal{doing: "decrypt with what may be another's session"}
+	}
 	d := &decryption{of: r, steps: map[string][]step{}, removed: map[uint32]bool{}, events: map[eventHash]*eventRecord{}}
 	if err := f(context.WithValue(ctx, decryptionKey{}, d)); err != nil {
 		return err

@@ -117,7 +117,11 @@ func (k *deviceKeys) DeleteAllSessions(ctx context.Context, phone string) error 
 
 // MigratePNToLID moves sessions, identities and sender keys, once for each number.
 func (k *deviceKeys) MigratePNToLID(ctx context.Context, pn, lid types.JID) error {
-	return k.ratchets.migrate(ctx, pn.SignalAddressUser(), lid.SignalAddressUser())
+	err := k.ratchets.migrate(ctx, pn.SignalAddressUser(), lid.SignalAddressUser())
+	if err != nil {
+		k.p.unsure.Store(true)
+	}
+	return err
 }
 
 func (k *deviceKeys) PutSenderKey(ctx context.Context, group, user string, session []byte) error {

@@ -157,6 +157,9 @@ func (m *lidMap) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, erro
 
 func other(ctx context.Context, m buckets, jid types.JID, server string) (types.JID, error) {
 	user, err := m.get(ctx, jid.User)
+	if err != nil {
+		m.p.unsure.Store(true)
+	}
 	if err != nil || user == nil {
 		return types.JID{}, err
 	}

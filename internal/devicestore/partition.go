@@ -33,6 +33,9 @@ type partition struct {
 	fence *fence
 
 	closed atomic.Bool // the device is deleted
+	// whatsmeow goes on with a message after it couldn't learn which session is the sender's. Its decryption is refused then, or it
+	// would fail for a wrong reason and the message be acknowledged.
+	unsure atomic.Bool
 
 	// A value may enter the cache only if nothing was written since it was read; fills counts the writes.
 	mu    sync.Mutex

@@ -47,8 +47,9 @@ type connection struct {
 	cancel  context.CancelFunc // ends what whatsmeow does for the connection
 	dialled chan error         // result of the connection's beginning; nil once it was taken
 	timeout *time.Timer
-	codes   *time.Timer
-	qr      []string // codes that come after the one shown
+	next    *time.Timer // when the next QR code is shown
+	qr      []string    // codes that come after the one shown
+	shown   bool        // a QR code was shown
 	started time.Time
 	scanned bool // the phone has linked the device
 	restart bool // WhatsApp wants the linked device to log in
@@ -58,13 +59,14 @@ type connection struct {
 func (r *run) live(ctx context.Context) ending {
 	c := &connection{
 		run: r, started: time.Now(), dialled: make(chan error, 1),
-		timeout: time.NewTimer(loginTimeout), codes: time.NewTimer(time.Hour),
+		timeout: time.NewTimer(loginTimeout), next: time.NewTimer(time.Hour),
 	}
 	defer c.timeout.Stop()
-	defer c.codes.Stop()
-	c.codes.Stop()
+	defer c.next.Stop()
+	c.next.Stop()
 	if r.identity().pn != "" {
 		r.sync.watch(r.keys)
+		r.watchBuffer()
 	}
 	if e, ended := c.leftovers(); ended {
 		return e
@@ -156,7 +158,7 @@ func (c *connection) look(ctx context.Context) ending {
 			}
 		case <-gone:
 			return c.parting()
-		case <-c.codes.C:
+		case <-c.next.C:
 			if !c.showCode() {
 				return ending{cause: unscanned}
 			}
@@ -187,7 +189,7 @@ func (c *connection) parting() ending {
 			switch {
 			case c.scanned:
 				return ending{cause: paired}
-			case c.identity().pn == "" && time.Since(c.started) > firstCode:
+			case c.identity().pn == "" && time.Since(c.started) > c.codes.first:
 				return ending{cause: unscanned}
 			}
 			return ending{cause: dropped}
@@ -206,7 +208,7 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 		if !c.showCode() {
 			return ending{cause: unscanned}, true
 		}
-		c.pairing.open(c.Now().Add(codesLast(len(s.Codes))))
+		c.pairing.open(c.Now().Add(c.codes.last(len(s.Codes))))
 	case *events.PairSuccess:
 		c.scan()
 		return ending{cause: paired}, c.restart
