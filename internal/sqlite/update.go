@@ -62,10 +62,12 @@ func (tx *transaction) loadMessage(key int64, id string) (*chat.Message, error) 
 	return m, json.Unmarshal(state, m)
 }
 
-// newest looks for the newest message outside of the thread that shows accepts.
+const selectNewest = `SELECT id, time, ord, expires, starred, listed FROM messages
+	WHERE chat = ? AND time >= ? AND (time >= ? OR starred) ORDER BY time DESC, ord DESC, id DESC`
+
+// newest looks for the newest message outside of the thread that shows accepts. It needn't look at what the chat hides.
 func (tx *transaction) newest(key int64, t *chat.Thread, shows func(chat.MessageView) bool) (*chat.Message, error) {
-	rows, err := tx.query(`SELECT id, time, ord, expires, starred, listed FROM messages
-		WHERE chat = ? ORDER BY time DESC, ord DESC, id DESC`, key)
+	rows, err := tx.query(selectNewest, key, max(t.Chat.Cleared.Through, t.Chat.Deleted.Through), t.Chat.ClearedUnstarred.Through)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,73 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Folder is a data folder that belongs to this process.
+type Folder struct {
+	Path string
+	lock *os.File
+}
+
+// errLocked tells that another process holds the lock.
+var errLocked = errors.New("locked")
+
+// LockFolder makes the folder where it is missing, for this user only, and takes it for this process: the system lets go
+// of the lock when the process ends, however it ends. A folder in use is refused with an error that says by whom.
+func LockFolder(path string) (*Folder, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	name := filepath.Join(path, "lock")
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock of data folder: %w", err)
+	}
+	if err := lockFile(file); err != nil {
+		owner := readOwner(file)
+		file.Close()
+		if errors.Is(err, errLocked) {
+			return nil, fmt.Errorf("data folder %s is in use by another process%s; stop it, or choose another folder", path, owner)
+		}
+		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
+	}
+	if err := writeOwner(file); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("write lock of data folder: %w", err)
+	}
+	return &Folder{Path: path, lock: file}, nil
+}
+
+// Close gives the folder back.
+func (f *Folder) Close() error { return f.lock.Close() }
+
+// Database is the path of the database; see Open.
+func (f *Folder) Database() string { return filepath.Join(f.Path, "pesan.db") }
+
+// Devices is the path of the device keys; see OpenDevices.
+func (f *Folder) Devices() string { return filepath.Join(f.Path, "devices.db") }
+
+// readOwner is " (process 123)", or "" where the lock doesn't say.
+func readOwner(file *os.File) string {
+	b := make([]byte, 32)
+	n, _ := file.ReadAt(b, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (process %d)", pid)
+}
+
+func writeOwner(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
