@@ -340,7 +340,7 @@ func (r *run) leave(ctx context.Context, a chat.Account) {
 		ctx, cancel := context.WithTimeout(ctx, unlinkTimeout)
 		defer cancel()
 		if err := unlink(ctx, r.wa, jid); err != nil {
-			r.log.Warn("tell WhatsApp of the logout", "error", masked(err.Error()))
+			r.log.Warn("tell WhatsApp of the logout", failure(err))
 		}
 	}
 	select {

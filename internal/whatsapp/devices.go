@@ -58,6 +58,7 @@ type Devices struct {
 	version   *version
 	media     *http.Client
 	backoff   func(failures int) time.Duration // how long to wait before connecting again
+	codes     codes
 }
 
 var _ host.Devices = (*Devices)(nil)
@@ -74,6 +75,7 @@ func New(c Config) *Devices {
 		version:   newVersion(media, c.Now, c.Logger),
 		media:     media,
 		backoff:   backoff,
+		codes:     codes{first: 60 * time.Second, other: 20 * time.Second},
 	}
 }
 

@@ -62,7 +62,7 @@ func (g *groups) ask() {
 		jid := g.todo[0]
 		g.mu.Unlock()
 		if err := g.learn(jid); err != nil {
-			g.log.Warn("learn group", "error", masked(err.Error()))
+			g.log.Warn("learn group", failure(err))
 			if connectionLost(err) {
 				return
 			}

@@ -162,7 +162,7 @@ func (r *run) handleSetting(b *book, evt *events.AppState) error {
 	err := r.project(b, b.setting(evt.Index, evt.SyncActionValue))
 	r.sync.applied(err)
 	if err != nil {
-		r.log.Warn("store app state", "error", err)
+		r.log.Warn("store app state", failure(err))
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	whatsmeow.WACertPubKey = *root.Pub
+	whatsmeow.KeepAliveIntervalMin, whatsmeow.KeepAliveIntervalMax = 400*time.Millisecond, 600*time.Millisecond
+	whatsmeow.KeepAliveResponseDeadline = time.Second
 	goleak.VerifyTestMain(m)
 }
 
@@ -111,6 +113,7 @@ type world struct {
 	keys    *sqlstore.Container
 	devices *Devices
 	device  host.Device
+	logger  *slog.Logger
 
 	mu       sync.Mutex
 	expected map[wasim.ViolationKind]bool
@@ -155,9 +158,12 @@ func (w *world) open() {
 	})
 	client := Redirect(w.server.Address())
 	w.t.Cleanup(client.CloseIdleConnections)
+	if w.logger == nil {
+		w.logger = testLogger()
+	}
 	w.devices = New(Config{
 		Keys: SQLKeys(w.keys), Accounts: w.store, Chats: w.store, Backlog: w.store,
-		HTTP: client, Now: time.Now, Logger: testLogger(),
+		HTTP: client, Now: time.Now, Logger: w.logger,
 	})
 	w.devices.backoff = func(n int) time.Duration { return time.Duration(min(n, 10)) * 5 * time.Millisecond }
 	w.device = nil
@@ -231,12 +237,19 @@ func (w *world) halt() error {
 func (w *world) link() {
 	w.t.Helper()
 	w.run()
+	w.scan()
+}
+
+// scan links the running device, and returns the text of the QR code.
+func (w *world) scan() (text string) {
+	w.t.Helper()
 	a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
 	var err error
 	w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
 	w.ok(err)
 	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
 	w.settled()
+	return a.QR
 }
 
 // settled waits until the device has taken all that waited for it, and the app state is there.

@@ -72,7 +72,7 @@ func (r *run) workHistory() {
 		case connectionLost(err):
 			return // it goes on with the next connection
 		}
-		r.log.Warn("project history", "error", masked(err.Error()))
+		r.log.Warn("project history", failure(err))
 		failures++
 		if pause(r.ctx, r.backoff(failures)) != nil {
 			return
@@ -92,7 +92,7 @@ func (r *run) workPart(item chat.BacklogItem, p *progress) error {
 		if !isLost(err) {
 			return err
 		}
-		r.log.Error("history part is lost", "type", n.GetSyncType().String(), "error", masked(err.Error()))
+		r.log.Error("history part is lost", "type", n.GetSyncType().String(), failure(err))
 		if len(n.GetMediaKey()) > 0 {
 			id := strings.TrimPrefix(item.ID, historyPrefix)
 			if err := r.wa.SendHistorySyncServerErrorReceipt(r.ctx, id, n.GetMediaKey()); err != nil {

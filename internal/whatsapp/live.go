@@ -148,7 +148,7 @@ func (c *connection) look(ctx context.Context) ending {
 		case err := <-c.dialled:
 			c.dialled = nil
 			if err != nil {
-				return ending{cause: dropped, err: fmt.Errorf("connect: %s", masked(err.Error()))}
+				return ending{cause: dropped, err: fmt.Errorf("connect: %w", err)}
 			}
 		case err := <-c.trouble:
 			return ending{cause: unstored, err: err}
@@ -266,7 +266,7 @@ func (c *connection) verdict(s any) (reason string, unlinked bool, expires time.
 		c.log.Warn("WhatsApp refuses the connection", "code", int(s.Reason))
 		return ConnectRefused, false, expires
 	case *events.PairError:
-		c.log.Warn("link the device", "error", masked(s.Error.Error()))
+		c.log.Warn("link the device", failure(s.Error))
 		return PairingFailed, true, expires
 	case *events.PairPasskeyRequest:
 		return PasskeyRequired, false, expires

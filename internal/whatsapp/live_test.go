@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,6 +65,79 @@ func TestCrashAfterPairing(t *testing.T) {
 	w.open()
 	w.run()
 	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Linked() })
+}
+
+func TestNobodyScans(t *testing.T) {
+	w := newWorld(t, wasim.Options{PairingTimeout: 500 * time.Millisecond}, wasim.PhoneOptions{})
+	w.devices.codes = codes{first: 20 * time.Millisecond, other: 10 * time.Millisecond}
+	w.run()
+	a := w.until("the end", func(a chat.Account) bool { return a.State == chat.ServiceOff && a.Reason == QRTimeout })
+	if a.QR != "" || !a.CodeExpires.IsZero() || len(w.server.Connections()) != maxScans {
+		t.Errorf("%d connections; account %+v", len(w.server.Connections()), a)
+	}
+	w.ok(w.stop())
+	w.devices.codes = codes{first: time.Minute, other: time.Minute}
+	w.link()
+}
+
+func TestServerThatFallsSilent(t *testing.T) {
+	w := linkedWorld(t)
+	logins := w.linked.Logins()
+	silence := w.linked.Inject(wasim.Fault{Kind: wasim.Silent})
+	w.until("reconnecting", func(a chat.Account) bool { return a.State == chat.Pairing })
+	silence.Remove()
+	w.ok(w.linked.WaitLogins(w.soon(), logins+1))
+	w.ok(w.linked.WaitOnline(w.soon()))
+}
+
+// TestLogs: no text, name, number or code is in a log.
+func TestLogs(t *testing.T) {
+	var log lockedBuffer
+	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{PushName: "Sari Rahasia"})
+	w.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.open()
+	w.run()
+	qr := w.scan()
+	budi := w.contact("6281200000002", "Budi Rahasia")
+	w.from(budi, wasim.Text("sangat rahasia"), wasim.SendOptions{})
+	_, err := budi.Send(w.soon(), w.phone, wasim.Text("sangat rahasia"), wasim.SendOptions{Spoil: true})
+	w.ok(err)
+	w.eventually("the second", func() bool { all := w.messages(jid(budi)); return len(all) == 2 && strings.Contains(all[1], "rahasia") })
+	w.store.breaks(func(string) error { return fmt.Errorf("%w at %s", errBroken, jid(budi)) })
+	_, err = budi.Send(w.soon(), w.phone, wasim.Text("sangat rahasia"), wasim.SendOptions{})
+	w.ok(err)
+	w.ok(w.linked.WaitLogins(w.soon(), 3))
+	w.store.breaks(nil)
+	w.eventually("the third", func() bool { return len(w.messages(jid(budi))) == 3 })
+	w.linked.Unlink()
+	w.until("the end", func(a chat.Account) bool { return a.State == chat.ServiceOff })
+	text := log.String()
+	if !strings.Contains(text, "connected") {
+		t.Fatalf("nothing is logged: %s", text)
+	}
+	for _, secret := range []string{"ahasia", "6281200000", budi.LID().User, qr, qr[40:80]} {
+		if i := strings.Index(text, secret); i >= 0 {
+			t.Errorf("the log tells %q: %s", secret, text[max(0, i-200):min(len(text), i+100)])
+		}
+	}
+}
+
+// lockedBuffer is a buffer for several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func TestEndOfConnection(t *testing.T) {

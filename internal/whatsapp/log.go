@@ -78,6 +78,14 @@ func masked(s string) loose {
 	return loose(s)
 }
 
+// failure is an error as it may be logged: it may have come from anywhere.
+func failure(err error) slog.Attr {
+	if err == nil {
+		return slog.Attr{}
+	}
+	return slog.String("error", string(masked(err.Error())))
+}
+
 // signalLogger takes the log of libsignal, which would go to standard output.
 type signalLogger struct{ log *slog.Logger }
 

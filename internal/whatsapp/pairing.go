@@ -15,17 +15,14 @@ import (
 // maxScans is how many times new codes are asked for, 160 s each, before the device gives up to be linked.
 const maxScans = 5
 
-// How long WhatsApp takes a QR code.
-const (
-	firstCode = 60 * time.Second
-	otherCode = 20 * time.Second
-)
+// codes is how long WhatsApp takes the first QR code of a connection, and each of the others.
+type codes struct{ first, other time.Duration }
+
+// last is how long so many are taken in all.
+func (c codes) last(n int) time.Duration { return c.first + time.Duration(max(n-1, 0))*c.other }
 
 // bindTimeout bounds the write that binds a device to its account.
 const bindTimeout = 10 * time.Second
-
-// codesLast is how long so many codes are shown in all.
-func codesLast(n int) time.Duration { return firstCode + time.Duration(max(n-1, 0))*otherCode }
 
 // pairing tells whether the connection can link the device by a code.
 type pairing struct {
@@ -73,7 +70,7 @@ func (r *run) bind(jid types.JID, _, _ string) bool {
 		return nil
 	})
 	if err != nil {
-		r.log.Error("bind device", "error", err)
+		r.log.Error("bind device", failure(err))
 	}
 	return err == nil
 }
@@ -81,7 +78,7 @@ func (r *run) bind(jid types.JID, _, _ string) bool {
 // scan is called when the phone has linked the device.
 func (c *connection) scan() {
 	c.scanned = true
-	c.codes.Stop()
+	c.next.Stop()
 	c.pairing.close()
 	c.timeout.Reset(pairTimeout)
 	c.identify()
@@ -100,11 +97,12 @@ func (c *connection) showCode() bool {
 		c.status.set(func(a *chat.Account) { a.QR, a.PairingCode, a.CodeExpires = "", "", time.Time{} })
 		return false
 	}
-	code, life := c.qr[0], otherCode
-	if c.qr = c.qr[1:]; len(c.qr) == 5 {
-		life = firstCode
+	code, life := c.qr[0], c.codes.other
+	if !c.shown {
+		c.shown, life = true, c.codes.first
 	}
-	c.codes.Reset(life)
+	c.qr = c.qr[1:]
+	c.next.Reset(life)
 	ends := c.pairing.ends(c.Now().Add(life))
 	c.status.set(func(a *chat.Account) {
 		a.State, a.Reason, a.QR, a.CodeExpires = chat.ServiceScan, "", code, ends

@@ -136,7 +136,7 @@ func (d *device) loaded(ctx context.Context) (*store.Device, error) {
 		if err == nil || chat.CodeOf(err) == chat.DeviceNotFound || ctx.Err() != nil {
 			return keys, err
 		}
-		d.log.Warn("load device", "error", err)
+		d.log.Warn("load device", failure(err))
 		if pause(ctx, d.backoff(n)) != nil {
 			return nil, err
 		}
@@ -237,7 +237,7 @@ func (r *run) connect(ctx context.Context) error {
 		}
 		wait := r.backoff(failures)
 		failures++
-		r.log.Info("connection ended", "cause", string(e.cause), "error", e.err, "again", wait)
+		r.log.Info("connection ended", "cause", string(e.cause), failure(e.err), "again", wait)
 		r.status.set(state(chat.Pairing, Reconnecting))
 		if pause(ctx, wait) != nil {
 			return nil
@@ -257,7 +257,7 @@ func (r *run) end(ctx context.Context, e ending, reason string) error {
 		if err == nil || ctx.Err() != nil || chat.CodeOf(err) == chat.DeviceNotFound {
 			return nil
 		}
-		r.log.Warn("store the end of the link", "error", err)
+		r.log.Warn("store the end of the link", failure(err))
 		if pause(ctx, r.backoff(n)) != nil {
 			return nil
 		}
@@ -287,7 +287,7 @@ func (r *run) close() {
 	r.hangUp()
 	ctx, cancel = context.WithTimeout(r.ctx, flushTimeout)
 	if _, err := r.status.flush(ctx); err != nil {
-		r.log.Warn("write account", "error", err)
+		r.log.Warn("write account", failure(err))
 	}
 	cancel()
 	r.mu.Lock()

@@ -1,11 +1,16 @@
 package whatsapp
 
 import (
+	"context"
+	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -102,6 +107,62 @@ func TestAppStateThatCouldNotBeStored(t *testing.T) {
 	w.open()
 	w.run()
 	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
+}
+
+// TestAppStateIsMarked: while a change is projected the backlog says so, for the case that the process ends.
+func TestAppStateIsMarked(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	var unmarked atomic.Int32
+	w.store.breaks(func(what string) error {
+		items, err := w.store.ListBacklog(context.Background(), account)
+		if what == "chat" && (err != nil || !slices.ContainsFunc(items, func(i chat.BacklogItem) bool { return i.ID == appStateMark })) {
+			unmarked.Add(1)
+		}
+		return nil
+	})
+	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
+	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
+	if unmarked.Load() > 0 {
+		t.Error("a change was projected without a mark")
+	}
+}
+
+func TestKeyRotation(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.ok(w.phone.RotateAppStateKey(w.soon()))
+	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
+	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
+	w.ok(w.device.Unmute(w.soon(), jid(budi)))
+}
+
+func TestMigrationToLIDs(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("satu"), wasim.SendOptions{ByLID: true, HideAlt: true})
+	pn, err := strconv.ParseUint(budi.PN().User, 10, 64)
+	w.ok(err)
+	lid64, err := strconv.ParseUint(budi.LID().User, 10, 64)
+	w.ok(err)
+	payload, err := proto.Marshal(&waLidMigrationSyncPayload.LIDMigrationMappingSyncPayload{
+		ChatDbMigrationTimestamp: proto.Uint64(1),
+		PnToLidMappings:          []*waLidMigrationSyncPayload.LIDMigrationMapping{{Pn: &pn, AssignedLid: &lid64}},
+	})
+	w.ok(err)
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	w.ok(r.migrate(payload))
+	w.ok(r.migrate([]byte{0xff})) // what can't be read is left
+	w.says1(jid(budi), `"body":"satu"`)
+	// The account's chats are under LIDs now, in the app state too.
+	w.ok(r.identity().lids.PutLIDMapping(w.soon(), budi.LID(), budi.PN()))
+	w.ok(w.device.Mute(w.soon(), jid(budi), chat.MutedForEver))
+	if _, ok := w.phone.AppState().Lookup("mute", budi.LID().String()); !ok {
+		t.Error("the mute isn't under the LID")
+	}
 }
 
 func TestLateMappingByAppState(t *testing.T) {

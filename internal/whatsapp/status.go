@@ -85,7 +85,7 @@ func (s *status) write(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			s.log.Warn("write account", "error", err)
+			s.log.Warn("write account", failure(err))
 			timer.Reset(statusRetry)
 			continue
 		}

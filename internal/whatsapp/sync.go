@@ -50,7 +50,7 @@ func (s *syncer) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		s.log.Warn("list backlog", "error", err)
+		s.log.Warn("list backlog", failure(err))
 		s.marked, s.failed = true, true
 	}
 	for _, item := range items {
@@ -132,7 +132,7 @@ func (s *syncer) fetch() {
 			s.mu.Unlock()
 			return
 		default:
-			s.log.Warn("fetch app state", "collection", string(name), "error", masked(err.Error()))
+			s.log.Warn("fetch app state", "collection", string(name), failure(err))
 			s.mu.Lock()
 			s.failed = s.failed || all
 			s.mu.Unlock()

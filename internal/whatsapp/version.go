@@ -65,7 +65,7 @@ func (v *version) fetch(ctx context.Context, due func(asked time.Time) bool) {
 	defer v.mu.Unlock()
 	v.asked = v.now()
 	if err != nil {
-		v.log.Warn("fetch WhatsApp's current version", "error", masked(err.Error()), "using", v.current.String())
+		v.log.Warn("fetch WhatsApp's current version", failure(err), "using", v.current.String())
 		return
 	}
 	if v.current.LessThan(*latest) {
