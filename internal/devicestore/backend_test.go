@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Set("rapid.checks", "25") // a minute more of them takes -rapid.checks=100
+	flag.Set("rapid.checks", "25") // the command line may ask for more
 	os.Exit(dynamolocal.Main(m))
 }
 
