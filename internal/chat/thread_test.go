@@ -1,0 +1,230 @@
+package chat
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func say(id string, at int64) Message {
+	return Message{ID: id, Content: Content{Sender: alice, Time: at, Type: "conversation", Body: id, Message: JSON(`{"conversation":"` + id + `"}`)}}
+}
+
+// thread is one whose store is a map.
+func thread(jid JID, stored map[string]*Message, last *Message) *Thread {
+	t := &Thread{Chat: Chat{JID: jid}, Messages: map[string]*Message{}}
+	if last != nil {
+		t.setLast(last)
+	}
+	t.Newest = func(shows func(MessageView) bool) (*Message, error) {
+		var newest *Message
+		for id, m := range stored {
+			if t.Messages[id] == nil && shows(t.Chat.ViewMessage(m)) && (newest == nil || newest.before(m)) {
+				newest = m
+			}
+		}
+		return newest, nil
+	}
+	return t
+}
+
+func mustApply(t *testing.T, th *Thread, c Change) {
+	t.Helper()
+	if err := th.Apply(c, noon); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHiddenForGoodIsNotStored(t *testing.T) {
+	for _, state := range []Chat{{Cleared: RangeOf(10)}, {Deleted: RangeOf(10)}} {
+		th := thread(alice, nil, nil)
+		mustApply(t, th, Change{Chat: alice, State: state, Messages: []Message{say("old", 10), say("new", 11)}})
+		if got := slices.Sorted(maps.Keys(th.Changed)); !slices.Equal(got, []string{"new"}) {
+			t.Errorf("stored are %v", got)
+		}
+		if len(th.Prune) != 1 || th.Prune[0].Through != 10 {
+			t.Errorf("pruned is %v", th.Prune)
+		}
+		th.Prune = nil
+		mustApply(t, th, Change{Chat: alice, State: state})
+		if len(th.Prune) != 0 {
+			t.Errorf("pruned again is %v", th.Prune)
+		}
+	}
+	th := thread(alice, nil, nil)
+	mustApply(t, th, Change{Chat: alice, State: Chat{ClearedUnstarred: RangeOf(10)}, Messages: []Message{say("old", 10)}})
+	if th.Changed["old"] == nil || len(th.Prune) != 0 || th.Chat.Last.ID != "" {
+		t.Errorf("what a star would bring back: stored %v, pruned %v, last %v", th.Changed, th.Prune, th.Chat.Last)
+	}
+}
+
+func TestForgets(t *testing.T) {
+	full := say("m", 5)
+	full.Content.Quoted, full.Content.Info, full.Content.Mentions = `{"q":1}`, `{"i":1}`, []JID{bob}
+	full.Edits = map[JID]Register[Edit]{alice: {Edit{Body: "secret"}, 1}}
+	full.Reactions = map[JID]Register[JSON]{bob: {`{"text":"x"}`, 1}}
+	for name, o := range map[string]Message{
+		"deleted for me": {ID: "m", Gone: true},
+		"revoked":        {ID: "m", Revoked: map[JID]bool{alice: true}},
+	} {
+		for _, order := range [][]Message{{full, o}, {o, full}, {full, o, full}} {
+			th := thread(alice, nil, nil)
+			mustApply(t, th, Change{Chat: alice, Messages: order})
+			m := th.Changed["m"]
+			if c := m.Content; c.Body != "" || c.Message != "{}" || c.Quoted != "" || c.Info != "" || c.Mentions != nil || m.Edits != nil || m.Reactions != nil {
+				t.Errorf("%s: left is %+v", name, m)
+			}
+		}
+	}
+}
+
+func TestLoadedMessagesStay(t *testing.T) {
+	loaded := say("m", 5)
+	loaded.Receipts = map[JID]Receipt{bob: {Received: 1}}
+	loaded.Reactions = map[JID]Register[JSON]{bob: {`{"text":"x"}`, 1}}
+	loaded.Revoked = map[JID]bool{bob: true}
+	loaded.Edits = map[JID]Register[Edit]{bob: {Edit{Body: "b"}, 1}}
+	want := loaded
+	want.unshare()
+	th := thread(team, nil, nil)
+	th.Messages["m"] = &loaded
+	mustApply(t, th, Change{Chat: team, Messages: []Message{{
+		ID: "m", Status: Read, Receipts: map[JID]Receipt{alice: {Read: 2}}, Reactions: map[JID]Register[JSON]{alice: {"1", 1}},
+		Revoked: map[JID]bool{own: true}, Edits: map[JID]Register[Edit]{alice: {Edit{Body: "a"}, 1}},
+	}}})
+	if !reflect.DeepEqual(loaded, want) {
+		t.Errorf("the loaded message became %+v", loaded)
+	}
+	if th.Changed["m"] == &loaded || len(th.Changed["m"].Receipts) != 2 {
+		t.Errorf("the changed message is %+v", th.Changed["m"])
+	}
+}
+
+func TestChangeStays(t *testing.T) {
+	c := Change{Chat: aliceLID, Alt: alice, State: Chat{Unread: Unread{Count: 1, At: 1}}, Messages: []Message{{
+		ID: "m", Receipts: map[JID]Receipt{aliceLID: {Read: 2}}, Edits: map[JID]Register[Edit]{aliceLID: {Edit{Body: "a"}, 1}},
+	}}}
+	th := thread(alice, nil, nil)
+	mustApply(t, th, c)
+	if _, kept := c.Messages[0].Receipts[aliceLID]; !kept || c.State.Unread.Count != 1 {
+		t.Errorf("the change became %+v", c)
+	}
+	if m := th.Changed["m"]; m.Receipts[alice].Read != 2 || len(m.Edits) != 1 || m.Edits[alice].Value.Body != "a" {
+		t.Errorf("the message is %+v", m)
+	}
+	if th.Chat.LID != aliceLID || th.Chat.Unread.Other.Count != 1 {
+		t.Errorf("the chat is %+v", th.Chat)
+	}
+}
+
+func TestTimesMoveOn(t *testing.T) {
+	th := thread(alice, nil, nil)
+	sent := say("sent", 30)
+	sent.Content.Sender, sent.Content.FromMe = own, true
+	mustApply(t, th, Change{Chat: alice, Messages: []Message{say("m", 10), sent}})
+	if th.Chat.Activity != 30 || th.Chat.Received != 10 {
+		t.Errorf("activity %d, received %d", th.Chat.Activity, th.Chat.Received)
+	}
+	mustApply(t, th, Change{Chat: alice, Messages: []Message{say("m", 40)}}) // another under its id
+	if th.Chat.Activity != 40 || th.Chat.Received != 40 || th.Messages["m"].Content.Time != 10 {
+		t.Errorf("activity %d, received %d, message %+v", th.Chat.Activity, th.Chat.Received, th.Messages["m"])
+	}
+}
+
+func TestLast(t *testing.T) {
+	stored := map[string]*Message{}
+	for i, id := range []string{"a", "b", "c"} {
+		m := say(id, int64(10*i))
+		m.Content.Time++
+		stored[id] = &m
+	}
+	for name, c := range map[string]struct {
+		change Change
+		load   string
+		want   string
+	}{
+		"a newer one":              {Change{Messages: []Message{say("d", 30)}}, "", "d"},
+		"an older one":             {Change{Messages: []Message{say("d", 15)}}, "", "c"},
+		"a receipt of an older":    {Change{Messages: []Message{{ID: "a", Status: Read}}}, "a", "c"},
+		"the last deleted":         {Change{Messages: []Message{{ID: "c", Gone: true}}}, "c", "b"},
+		"the last and one deleted": {Change{Messages: []Message{{ID: "c", Gone: true}, say("d", 15)}}, "c", "d"},
+		"an older deleted":         {Change{Messages: []Message{{ID: "a", Gone: true}}}, "a", "c"},
+		"all cleared":              {Change{State: Chat{Cleared: RangeOf(21)}}, "", ""},
+		"one second cleared":       {Change{State: Chat{Cleared: RangeOf(21, "x")}}, "", "c"},
+		"all but one cleared":      {Change{State: Chat{Cleared: RangeOf(21)}, Messages: []Message{say("d", 22)}}, "", "d"},
+	} {
+		th := thread(alice, stored, stored["c"])
+		if c.load != "" {
+			loaded := *stored[c.load]
+			th.Messages[c.load] = &loaded
+		}
+		c.change.Chat = alice
+		mustApply(t, th, c.change)
+		if th.Chat.Last.ID != c.want || (th.Chat.Last.Document == "") != (c.want == "") {
+			t.Errorf("%s: the last is %+v, want %q", name, th.Chat.Last, c.want)
+		}
+	}
+	fault := errors.New("fault")
+	th := thread(alice, stored, stored["c"])
+	th.Newest = func(func(MessageView) bool) (*Message, error) { return nil, fault }
+	if err := th.Apply(Change{Chat: alice, State: Chat{Cleared: RangeOf(21)}}, noon); !errors.Is(err, fault) {
+		t.Errorf("a fault of the store: %v", err)
+	}
+}
+
+// TestDisputes has members revoke what others said.
+func TestDisputes(t *testing.T) {
+	revoke := func(id string, who JID) Change {
+		return Change{Chat: team, Messages: []Message{{ID: id, Revoked: map[JID]bool{who: true}}}}
+	}
+	th := thread(team, nil, nil)
+	mustApply(t, th, Change{Chat: team, Messages: []Message{say("m", 5), say("n", 6)}})
+	mustApply(t, th, revoke("m", bob))
+	if th.Chat.revokes(th.Messages["m"]) || !th.Chat.Disputed["m"] {
+		t.Fatalf("a member revoked another's message: %+v", th.Chat)
+	}
+	mustApply(t, th, revoke("n", alice))
+	if !th.Chat.revokes(th.Messages["n"]) || th.Chat.Disputed["n"] {
+		t.Fatalf("a sender didn't revoke: %+v", th.Chat)
+	}
+	admin := Change{Chat: team, State: Chat{Members: map[JID]Register[Rank]{bob: {RankAdmin, 1}}}}
+	mustApply(t, th, admin)
+	again, needed := th.review(admin)
+	if !needed || len(again.Messages) != 1 {
+		t.Fatalf("to review: %+v", again)
+	}
+	mustApply(t, th, again)
+	if !th.Chat.revokes(th.Messages["m"]) || th.Chat.Disputed != nil {
+		t.Fatalf("an admin didn't revoke: %+v", th.Chat)
+	}
+
+	gone := thread(team, nil, nil)
+	gone.Chat.Disputed = map[string]bool{"pruned": true, "other": true}
+	mustApply(t, gone, Change{Chat: team, Messages: []Message{{ID: "pruned"}}})
+	if len(gone.Changed) != 0 || len(gone.Chat.Disputed) != 1 {
+		t.Errorf("a review of what isn't there: %+v, %v", gone.Chat, gone.Changed)
+	}
+
+	full := thread(team, nil, nil)
+	for i := range 2 * maxDisputed {
+		m := say(string(rune('a'+i)), 5)
+		m.Revoked = map[JID]bool{bob: true}
+		mustApply(t, full, Change{Chat: team, Messages: []Message{m}})
+	}
+	if len(full.Chat.Disputed) != maxDisputed {
+		t.Errorf("%d in dispute", len(full.Chat.Disputed))
+	}
+}
+
+func TestMutedAt(t *testing.T) {
+	for end, want := range map[int64]bool{0: false, MutedForEver: true, noon.UnixMilli() - 1: false, noon.UnixMilli(): false, noon.UnixMilli() + 1: true} {
+		if MutedAt(end, noon) != want {
+			t.Errorf("a mute that ends at %d holds: %v", end, !want)
+		}
+	}
+}
