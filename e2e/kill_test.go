@@ -35,12 +35,11 @@ func TestNothingLost(t *testing.T) {
 	run := func() *process {
 		t.Helper()
 		p := start(t, w.env, "run", "-listen", address, "-data", w.folder)
-		url, err := p.find(ctx, urlLine)
+		_, err := p.find(ctx, urlLine)
 		must(t, err)
-		w.URL = url
 		return p
 	}
-	w.Secret = "a secret for this test"
+	w.URL, w.Secret = "http://"+address, "a secret for this test"
 	w.env = append(w.env, "PESAN_SECRET="+w.Secret)
 	p := run()
 	must(t, w.AddDevice(ctx))

@@ -74,7 +74,8 @@ func (s *Server) serveWebsocket(w http.ResponseWriter, r *http.Request) {
 
 // gone says whether an error only means that the other side left.
 func gone(err error) bool {
-	return websocket.CloseStatus(err) != -1 || errors.Is(err, net.ErrClosed) || isEOF(err)
+	var network *net.OpError // such as a reset, when the client was killed
+	return websocket.CloseStatus(err) != -1 || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || isEOF(err)
 }
 
 func (c *conn) finish() {
