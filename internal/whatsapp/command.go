@@ -20,8 +20,11 @@ import (
 	"pesan/internal/chat"
 )
 
-// maxSends is how often a change of the app state is tried while others change it too.
-const maxSends = 8
+// maxSends is how often a change of the app state is tried while others change it too; sendTimeout bounds one try.
+const (
+	maxSends    = 8
+	sendTimeout = 20 * time.Second
+)
 
 // Mute implements host.Device.
 func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
@@ -214,7 +217,7 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 		return &chat.Error{Code: chat.Unavailable, Message: "the phone hasn't shared its app state keys yet"}
 	}
 	for n := 1; ; n++ {
-		err := r.wa.SendAppState(ctx, patch)
+		err := r.sendOnce(ctx, patch)
 		if err == nil {
 			return nil
 		}
@@ -235,6 +238,12 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 			}
 		}
 	}
+}
+
+func (r *run) sendOnce(ctx context.Context, patch appstate.PatchInfo) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return r.wa.SendAppState(ctx, patch)
 }
 
 // repair tells whether fetching may mend a failed change of the app state, and whether it must fetch everything.
@@ -265,6 +274,8 @@ func refusal(err error) error {
 	var iq *whatsmeow.IQError
 	var gone *whatsmeow.DisconnectedError
 	switch {
+	case errors.Is(err, whatsmeow.ErrPhoneNumberTooShort), errors.Is(err, whatsmeow.ErrPhoneNumberIsNotInternational):
+		return &chat.Error{Code: chat.InvalidPhone}
 	case errors.Is(err, whatsmeow.ErrNotConnected):
 		return &chat.Error{Code: chat.DeviceNotConnected}
 	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):

@@ -52,6 +52,8 @@ type stores struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	fail    func(what string) error
+
+	poisoned chat.JID // can't be written
 }
 
 func (s *stores) tell() {
@@ -86,7 +88,20 @@ func (s *stores) UpdateAccount(ctx context.Context, id string, change func(*chat
 	return s.try("account", func() error { return s.DB.UpdateAccount(ctx, id, change) })
 }
 
+// poison makes one chat unwritable.
+func (s *stores) poison(jid chat.JID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.poisoned = jid
+}
+
 func (s *stores) Update(ctx context.Context, account string, jid chat.JID, ids []string, change func(*chat.Thread) error) error {
+	s.mu.Lock()
+	poisoned := jid == s.poisoned
+	s.mu.Unlock()
+	if poisoned {
+		return errBroken
+	}
 	return s.try("chat", func() error { return s.DB.Update(ctx, account, jid, ids, change) })
 }
 

@@ -50,6 +50,7 @@ type connection struct {
 	next    *time.Timer // when the next QR code is shown
 	qr      []string    // codes that come after the one shown
 	shown   bool        // a QR code was shown
+	mend    *time.Timer // when the connection is made anew for an event that couldn't be stored; nil without one
 	started time.Time
 	scanned bool // the phone has linked the device
 	restart bool // WhatsApp wants the linked device to log in
@@ -63,6 +64,11 @@ func (r *run) live(ctx context.Context) ending {
 	}
 	defer c.timeout.Stop()
 	defer c.next.Stop()
+	defer func() {
+		if c.mend != nil {
+			c.mend.Stop()
+		}
+	}()
 	c.next.Stop()
 	if r.identity().pn != "" {
 		r.sync.watch(r.keys)
@@ -142,6 +148,10 @@ func (c *connection) look(ctx context.Context) ending {
 		if c.dialled == nil {
 			gone = c.wire.gone()
 		}
+		var mend <-chan time.Time
+		if c.mend != nil {
+			mend = c.mend.C
+		}
 		select {
 		case <-ctx.Done():
 			return ending{cause: stopped}
@@ -151,7 +161,9 @@ func (c *connection) look(ctx context.Context) ending {
 				return ending{cause: dropped, err: fmt.Errorf("connect: %w", err)}
 			}
 		case err := <-c.trouble:
-			return ending{cause: unstored, err: err}
+			c.refused(err)
+		case <-mend:
+			return ending{cause: unstored}
 		case s := <-c.signals:
 			if e, ended := c.signal(s); ended {
 				return e
@@ -169,6 +181,21 @@ func (c *connection) look(ctx context.Context) ending {
 			return ending{cause: dropped, err: context.DeadlineExceeded}
 		}
 	}
+}
+
+// refused is called when an event couldn't be stored. The connection goes on for a while before it is made anew, so that one
+// event doesn't keep back those behind it.
+func (c *connection) refused(err error) {
+	if c.mend != nil {
+		return
+	}
+	if time.Since(c.started) > stableAfter {
+		c.troubles = 0
+	}
+	c.troubles++
+	wait := c.backoff(c.troubles)
+	c.log.Warn("an event isn't acknowledged, so that it comes again", failure(err), "after", wait)
+	c.mend = time.NewTimer(wait)
 }
 
 // parting finds out why WhatsApp ended the connection: whatsmeow may still be about to tell.

@@ -23,6 +23,7 @@ func TestPairingByCode(t *testing.T) {
 	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
 	w.run()
 	w.until("a QR code", func(a chat.Account) bool { return a.QR != "" && a.State == chat.ServiceScan })
+	wantCode(t, w.device.PairingCode(w.soon(), "0812"), chat.InvalidPhone)
 	w.ok(w.device.PairingCode(w.soon(), ownNumber))
 	a, err := w.store.Account(w.soon(), account)
 	w.ok(err)
@@ -277,6 +278,27 @@ func TestStoreFailure(t *testing.T) {
 		if n := len(w.messages(jid(c))); n != 3 {
 			t.Errorf("%d messages, want 3", n)
 		}
+	}
+}
+
+// TestPoison: a message that can never be stored doesn't keep back those behind it.
+func TestPoison(t *testing.T) {
+	w := linkedWorld(t)
+	budi, citra := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra")
+	w.store.poison(jid(budi))
+	_, err := budi.Send(w.soon(), w.phone, wasim.Text("racun"), wasim.SendOptions{})
+	w.ok(err)
+	logins := w.linked.Logins()
+	for range 3 {
+		w.from(citra, wasim.Text("halo"), wasim.SendOptions{})
+		logins++
+		w.ok(w.linked.WaitLogins(w.soon(), logins))
+	}
+	w.store.poison("")
+	w.ok(w.linked.WaitDrained(w.soon()))
+	w.says1(jid(budi), `"body":"racun"`)
+	if n := len(w.messages(jid(citra))); n != 3 {
+		t.Errorf("%d messages, want 3", n)
 	}
 }
 

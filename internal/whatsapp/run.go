@@ -32,9 +32,9 @@ const (
 
 // How long things may take.
 const (
-	handlersTimeout = 4 * time.Second  // events under way when the device stops
-	detachTimeout   = 2 * time.Second  // whatsmeow noticing the end of a connection
-	flushTimeout    = 2 * time.Second  // the last write of the account
+	handlersTimeout = 3 * time.Second  // events under way when the device stops
+	detachTimeout   = time.Second      // whatsmeow noticing the end of a connection
+	flushTimeout    = time.Second      // the last write of the account
 	dialLimit       = 15 * time.Second // reaching WhatsApp
 	stableAfter     = time.Minute      // a connection that lasted so long was a good one
 )
@@ -73,6 +73,7 @@ type run struct {
 	done     chan struct{} // closed when it is over
 	migrated atomic.Bool   // the account's chats are kept under LIDs
 	pairing  pairing
+	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
 	panics   panics
 	progress progress
 
@@ -227,13 +228,12 @@ func (r *run) connect(ctx context.Context) error {
 		case e.cause == paired:
 			r.identify()
 			continue
+		case e.cause == unstored:
+			continue
 		}
 		renewed = false
 		if time.Since(started) > stableAfter {
 			failures = 0
-		}
-		if e.cause == unstored {
-			failures = max(failures, 1) // the store needs a moment
 		}
 		wait := r.backoff(failures)
 		failures++
