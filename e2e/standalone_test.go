@@ -221,7 +221,7 @@ func TestRestart(t *testing.T) {
 
 	other := start(t, w.env, "run", "-listen", "127.0.0.1:0", "-data", w.folder)
 	<-other.ended
-	if other.err == nil || !strings.Contains(other.errors.String(), "another process uses the data folder") {
+	if other.err == nil || !strings.Contains(other.errors.String(), fmt.Sprintf("another process (%d) uses the data folder", p.cmd.Process.Pid)) {
 		t.Errorf("a second process on the folder: %v, %s", other.err, other.errors)
 	}
 

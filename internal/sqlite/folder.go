@@ -15,11 +15,25 @@ type Folder struct {
 	lock *os.File
 }
 
+// FolderInUseError says that another process has locked a folder.
+type FolderInUseError struct {
+	Path    string
+	Process int // its id; 0: unknown
+}
+
+func (e *FolderInUseError) Error() string {
+	owner := ""
+	if e.Process != 0 {
+		owner = fmt.Sprintf(" (process %d)", e.Process)
+	}
+	return fmt.Sprintf("data folder %s is in use by another process%s; stop it, or choose another folder", e.Path, owner)
+}
+
 // errLocked tells that another process holds the lock.
 var errLocked = errors.New("locked")
 
 // LockFolder makes the folder where it is missing, for this user only, and takes it for this process: the system lets go
-// of the lock when the process ends, however it ends. A folder in use is refused with an error that says by whom.
+// of the lock when the process ends, however it ends. A folder in use is refused with a FolderInUseError.
 func LockFolder(path string) (*Folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
@@ -33,7 +47,7 @@ func LockFolder(path string) (*Folder, error) {
 		owner := readOwner(file)
 		file.Close()
 		if errors.Is(err, errLocked) {
-			return nil, fmt.Errorf("data folder %s is in use by another process%s; stop it, or choose another folder", path, owner)
+			return nil, &FolderInUseError{path, owner}
 		}
 		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
 	}
@@ -53,15 +67,12 @@ func (f *Folder) Database() string { return filepath.Join(f.Path, "pesan.db") }
 // Devices is the path of the device keys; see OpenDevices.
 func (f *Folder) Devices() string { return filepath.Join(f.Path, "devices.db") }
 
-// readOwner is " (process 123)", or "" where the lock doesn't say.
-func readOwner(file *os.File) string {
+// readOwner is the process that wrote the lock; 0 where it doesn't say.
+func readOwner(file *os.File) int {
 	b := make([]byte, 32)
 	n, _ := file.ReadAt(b, 0)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf(" (process %d)", pid)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	return pid
 }
 
 func writeOwner(file *os.File) error {

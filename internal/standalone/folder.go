@@ -8,47 +8,34 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"pesan/internal/sqlite"
 )
 
 // folder is the data folder, held by this process alone.
-type folder struct {
-	path string
-	lock *os.File
-}
+type folder struct{ *sqlite.Folder }
 
-// errFolderInUse says that another process holds the data folder.
-var errFolderInUse = errors.New("the data folder is in use by another process")
-
-// openFolder makes the folder if need be and locks it. The lock ends with the process, however it ends.
+// openFolder makes the folder if need be and locks it.
 func openFolder(path string) (*folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find data folder: %w", err)
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make data folder: %w", err)
-	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	locked, err := sqlite.LockFolder(path)
 	if err != nil {
-		return nil, fmt.Errorf("open data folder: %w", err)
-	}
-	f := &folder{path, lock}
-	err = lockFile(lock)
-	if err == nil {
-		err = f.private("pesan.db", "devices.db")
-	}
-	if err != nil {
-		lock.Close()
 		return nil, err
 	}
-	return f, nil
+	if err := private(locked.Database(), locked.Devices()); err != nil {
+		return nil, errors.Join(err, locked.Close())
+	}
+	return &folder{locked}, nil
 }
 
 // private makes files, where they are missing, that nobody else may read: SQLite would let everybody, in a folder that was
 // there before.
-func (f *folder) private(names ...string) error {
+func private(names ...string) error {
 	for _, name := range names {
-		file, err := os.OpenFile(f.file(name), os.O_CREATE|os.O_RDWR, 0o600)
+		file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return fmt.Errorf("make %s: %w", name, err)
 		}
@@ -59,18 +46,12 @@ func (f *folder) private(names ...string) error {
 	return nil
 }
 
-// Close lets others have the folder.
-func (f *folder) Close() error { return f.lock.Close() }
-
-// file is the path of a file in the folder.
-func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
-
 // LeastSecret is what a system secret must have at least, in characters.
 const LeastSecret = 16
 
 // secret reads the system secret from the folder, and makes one at first. It returns the file too.
 func (f *folder) secret() (secret, file string, err error) {
-	file = f.file("secret")
+	file = filepath.Join(f.Path, "secret")
 	b, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		secret = newSecret()

@@ -65,7 +65,7 @@ func Run(ctx context.Context, c Config) error {
 // greet says where everything is, and adds the first device.
 func (p *program) greet(ctx context.Context) error {
 	p.say(p.listening, p.url())
-	p.say(p.at, p.folder.path)
+	p.say(p.at, p.folder.Path)
 	if p.place != "" {
 		p.say(p.secretFile, p.place)
 	} else {
@@ -119,21 +119,22 @@ func open(ctx context.Context, c Config) (*program, error) {
 
 func (p *program) open(ctx context.Context) (err error) {
 	if p.folder, err = openFolder(p.Folder); err != nil {
-		if errors.Is(err, errFolderInUse) {
-			return fmt.Errorf(p.inUse, p.Folder)
+		var inUse *sqlite.FolderInUseError
+		if errors.As(err, &inUse) {
+			return fmt.Errorf(p.inUse, inUse.Process, inUse.Path)
 		}
 		return fmt.Errorf(p.folderBad, p.Folder, err)
 	}
 	if p.listener, err = net.Listen("tcp", p.Listen); err != nil {
 		return fmt.Errorf(p.addressBad, p.Listen, reason(err))
 	}
-	if p.db, err = sqlite.Open(ctx, p.folder.file("pesan.db"), sqlite.Options{}); err != nil {
+	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{}); err != nil {
 		return err
 	}
 	if err := p.db.TakeOver(ctx); err != nil { // the folder is locked: who held anything was killed
 		return err
 	}
-	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.file("devices.db"), false); err != nil {
+	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.Devices(), false); err != nil {
 		return err
 	}
 	p.accounts = newWatch(p.db)
@@ -219,8 +220,30 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 		<-ctx.Done()
 		return p.endServer(server, hosted, endCalls)
 	})
+	group.Go(func() error {
+		p.purge(ctx)
+		return nil
+	})
 	group.Go(func() error { return beside(ctx) })
 	return group.Wait()
+}
+
+// purgeEvery is how often what has expired is deleted; reading skips it at once.
+const purgeEvery = time.Hour
+
+func (p *program) purge(ctx context.Context) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := p.db.Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			p.Logger.Error("purge", "error", err)
+		}
+	}
 }
 
 // endServer takes no more calls, and lets those that go on end: after the host nothing is left that they could wait for.

@@ -3,6 +3,7 @@ package standalone
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pesan/internal/chat"
+	"pesan/internal/sqlite"
 	"pesan/internal/whatsapp"
 )
 
@@ -69,7 +71,8 @@ func TestFolderBelongsToOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openFolder(path); err != errFolderInUse {
+	var inUse *sqlite.FolderInUseError
+	if _, err := openFolder(path); !errors.As(err, &inUse) || inUse.Process != os.Getpid() {
 		t.Errorf("a second opening: %v", err)
 	}
 	secret, file, err := f.secret()
@@ -79,7 +82,7 @@ func TestFolderBelongsToOne(t *testing.T) {
 	if again, _, err := f.secret(); err != nil || again != secret {
 		t.Errorf("another secret the second time, %v", err)
 	}
-	for _, name := range []string{file, f.file("pesan.db"), f.file("devices.db")} {
+	for _, name := range []string{file, f.Database(), f.Devices()} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}

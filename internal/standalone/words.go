@@ -36,7 +36,7 @@ type words struct {
 	demoKey     string
 	demoSecret  string
 	demoLive    string
-	inUse       string // {path}
+	inUse       string // {process} {path}
 	addressBad  string // {address} {error}
 	folderBad   string // {path} {error}
 }
@@ -93,7 +93,7 @@ var english = words{
 	demoKey:    "API key         %s",
 	demoSecret: "system secret   %s",
 	demoLive:   "All of it is made up, and gone when it stops.",
-	inUse:      "another process uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
+	inUse:      "another process (%d) uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
 	addressBad: "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
 	folderBad:  "can't use the data folder %s: %v. Choose another by -data or PESAN_DATA",
 }
@@ -137,7 +137,7 @@ var indonesian = words{
 	demoKey:    "kunci API        %s",
 	demoSecret: "rahasia sistem   %s",
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
-	inUse:      "proses lain memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
+	inUse:      "proses lain (%d) memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
 	addressBad: "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
 	folderBad:  "folder data %s tidak dapat dipakai: %v. Pilih yang lain dengan -data atau PESAN_DATA",
 }
