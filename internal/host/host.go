@@ -40,7 +40,7 @@ type Config struct {
 	Renew    time.Duration // how often it is renewed; TTL/3
 	Poll     time.Duration // how often shards are looked for; 1 s
 	Patience time.Duration // how long a command waits for its device to be connected; 15 s
-	Drain    time.Duration // how long commands may go on when the host stops; 4 s
+	Drain    time.Duration // how long commands may go on when the host stops; 3 s
 	Parallel int           // commands of a shard at a time; 32
 }
 
@@ -64,7 +64,7 @@ func New(c Config) *Host {
 	c.Renew = cmp.Or(c.Renew, c.TTL/3)
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.Patience = cmp.Or(c.Patience, 15*time.Second)
-	c.Drain = cmp.Or(c.Drain, 4*time.Second)
+	c.Drain = cmp.Or(c.Drain, 3*time.Second)
 	c.Parallel = cmp.Or(c.Parallel, 32)
 	return &Host{Config: c, ended: make(chan *shard), owned: make(map[int]*shard)}
 }
