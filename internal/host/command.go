@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -27,7 +28,7 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("read command: %w", err)
 	}
-	log := s.Logger.With("account", c.Account, "command", c.ID, "kind", string(c.Kind))
+	log := s.Logger.With("account", clip(c.Account), "command", clip(c.ID), "kind", clip(string(c.Kind)))
 	invalid := c.Validate()
 	a, err := s.accounts.Account(ctx, c.Account)
 	switch {
@@ -179,7 +180,16 @@ func (s *shard) entry(c chat.Command) chat.Report {
 	if now := s.Now(); at.IsZero() || at.After(now) || at.Before(now.Add(-chat.ReportAge)) {
 		at = now
 	}
-	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Endpoint: "queue:" + string(c.Kind), Target: c.Chat.Echo()}
+	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Endpoint: "queue:" + clip(string(c.Kind)), Target: clip(c.Chat.Echo())}
+}
+
+// clip bounds what is kept of a text that anybody may have put on the queue.
+func clip(s string) string {
+	const most = 128
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func reportID(at time.Time, c chat.Command) string {

@@ -21,6 +21,9 @@ func (s *shard) consume(held context.Context) {
 	wait := firstWait
 	for s.ctx.Err() == nil {
 		free := s.reserve(slots)
+		if free == 0 {
+			break
+		}
 		deliveries, err := s.Queue.Receive(s.ctx, s.number, free)
 		for _, d := range deliveries {
 			free--
@@ -47,9 +50,14 @@ func (s *shard) consume(held context.Context) {
 	wg.Wait()
 }
 
-// reserve takes at least one slot, waiting for it, and up to as many as may be received at a time.
+// reserve takes at least one slot, waiting for it, and up to as many as may be received at a time. It takes none when the
+// shard is to be drained.
 func (s *shard) reserve(slots chan struct{}) int {
-	slots <- struct{}{}
+	select {
+	case slots <- struct{}{}:
+	case <-s.ctx.Done():
+		return 0
+	}
 	for n := 1; n < receiving; n++ {
 		select {
 		case slots <- struct{}{}:

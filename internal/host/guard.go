@@ -104,7 +104,7 @@ func (h *hold) keep(ctx context.Context, leases chat.Leases, now func() time.Tim
 			return err
 		}
 		start := now()
-		ask, cancel := context.WithDeadline(ctx, until)
+		ask, cancel := context.WithTimeout(ctx, min(every, until.Sub(start)))
 		l, err := leases.RenewLease(ask, lease, start, ttl)
 		cancel()
 		switch {

@@ -123,6 +123,29 @@ func TestDrainFinishesWhatHasBegun(t *testing.T) {
 	})
 }
 
+// TestDrainWhenEverySlotIsTaken: then the host isn't even receiving.
+func TestDrainWhenEverySlotIsTaken(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b := w.account(), w.account()
+		for _, account := range []string{a, b} {
+			w.device(account).answer = func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }
+		}
+		c := w.config("a")
+		c.Parallel = 2
+		stop := w.start(c)
+		first, second := w.command(a, chat.MuteCommand), w.command(b, chat.MuteCommand)
+		w.send(first, second)
+		if took := stop(); took > 8*time.Second {
+			t.Errorf("ends after %v", took)
+		}
+		for _, c := range []chat.Command{first, second} {
+			if r, _ := w.record(c); r.State != chat.CommandPending {
+				t.Errorf("an interrupted command is %s", r.State)
+			}
+		}
+	})
+}
+
 func TestHostsShareTheShards(t *testing.T) {
 	const shards = 8
 	inWorld(t, func(w *world) {
