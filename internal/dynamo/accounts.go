@@ -78,7 +78,7 @@ func accountItem(a chat.Account) (item, error) {
 		return nil, fmt.Errorf("encode account: %w", err)
 	}
 	it := key(accountPartition(a.ID), accountSort)
-	it[attrData], it[attrVersion] = text(string(data)), blob(newVersion())
+	it[attrData] = text(string(data))
 	return it, nil
 }
 

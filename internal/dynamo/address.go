@@ -62,7 +62,7 @@ func (s *Chats) Alias(ctx context.Context, account string, from, to chat.JID) er
 		}
 		t := s.chats()
 		it := key(account, place(from, false))
-		it[attrTarget], it[attrVersion] = text(string(to)), blob(newVersion())
+		it[attrTarget] = text(string(to))
 		if at.shows() {
 			return transact(ctx, t.db, t.putting(it, nil), t.deleting(account, at.sort, at.version))
 		}

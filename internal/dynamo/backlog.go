@@ -60,7 +60,7 @@ func (s *Backlog) PutBacklog(ctx context.Context, account, id string, data []byt
 		parts++
 	}
 	it := key(partition, sort)
-	it[attrID], it[attrData], it[attrVersion] = text(id), blob(first), blob(newVersion())
+	it[attrID], it[attrData] = text(id), blob(first)
 	it[attrCount], it[attrParts] = number(arrival), number(int64(parts))
 	if err = s.table.replace(ctx, it, nil); errors.Is(err, errConflict) {
 		err = s.deleteParts(ctx, partition, it) // somebody else has put it

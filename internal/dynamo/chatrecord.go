@@ -26,9 +26,9 @@ const (
 	flagUnread
 )
 
-func flag(bit byte, set bool) byte {
+func bit(value byte, set bool) byte {
 	if set {
-		return bit
+		return value
 	}
 	return 0
 }
@@ -39,7 +39,7 @@ func encodeChat(c *chat.Chat) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode chat: %w", err)
 	}
-	head := []byte{flag(flagShows, v.Shows) | flag(flagPinned, v.Pinned) | flag(flagArchived, v.Archived) | flag(flagUnread, v.Unread)}
+	head := []byte{bit(flagShows, v.Shows) | bit(flagPinned, v.Pinned) | bit(flagArchived, v.Archived) | bit(flagUnread, v.Unread)}
 	for _, n := range []int64{v.Activity, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires} {
 		head = binary.AppendVarint(head, n)
 	}
@@ -129,7 +129,7 @@ func encodeMessage(c *chat.Chat, m *chat.Message) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	head := []byte{flag(flagStarred, v.Starred) | flag(flagListed, v.Listed)}
+	head := []byte{bit(flagStarred, v.Starred) | bit(flagListed, v.Listed)}
 	for _, n := range []int64{v.Time, v.Order, v.Expires} {
 		head = binary.AppendVarint(head, n)
 	}

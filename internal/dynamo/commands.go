@@ -70,7 +70,8 @@ func (s *Commands) PutCommand(ctx context.Context, c chat.Command) (chat.Command
 		return chat.CommandRecord{}, false, fmt.Errorf("encode command: %w", err)
 	}
 	it := key(c.Account, c.ID)
-	it[attrData], it[attrVersion] = text(string(data)), blob(newVersion())
+	it[attrData] = text(string(data))
+	it[attrVersion] = blob(newVersion(nil))
 	it[attrTTL] = number(s.now().Add(chat.ReportAge).Unix())
 	_, err = s.table.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table.name, Item: it,

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -14,7 +15,13 @@ import (
 	"pesan/internal/porttest"
 )
 
-func TestMain(m *testing.M) { os.Exit(dynamolocal.Main(m)) }
+func TestMain(m *testing.M) {
+	// A check takes some hundred calls; -rapid.checks asks for more of them.
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
+	os.Exit(dynamolocal.Main(m))
+}
 
 var stacks atomic.Int64
 
@@ -52,6 +59,14 @@ func contracts(t *testing.T, db *dynamodb.Client, names Names) {
 }
 
 func TestContracts(t *testing.T) {
+	t.Parallel()
 	db := dynamolocal.Client(t, Tuned)
 	contracts(t, db, newTables(t, db))
+}
+
+func TestProjection(t *testing.T) {
+	t.Parallel()
+	db := dynamolocal.Client(t, Tuned)
+	names := newTables(t, db)
+	porttest.Projection(t, func(*testing.T) chat.ChatStore { return NewChats(db, names.Chats, names.Messages) })
 }

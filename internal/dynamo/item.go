@@ -19,7 +19,15 @@ type item = map[string]types.AttributeValue
 var yes types.AttributeValue = &types.AttributeValueMemberBOOL{Value: true}
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-func blob(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
+
+// blob is empty for nil, which the SDK would send as null, and DynamoDB refuse.
+func blob(b []byte) types.AttributeValue {
+	if b == nil {
+		b = []byte{}
+	}
+	return &types.AttributeValueMemberB{Value: b}
+}
+
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
@@ -51,11 +59,28 @@ func numberOf(it item, name string) int64 {
 	return 0
 }
 
-// newVersion marks a write, so that who finds it stored knows whose it is.
-func newVersion() []byte {
-	version := make([]byte, 8)
+const (
+	markSize = 4
+	marks    = 8
+)
+
+// newVersion is the version of an item written in place of one with the version old, nil for none: the random marks of
+// the last writes, newest first. A writer whose answer got lost finds its mark there even when others have written since.
+func newVersion(old []byte) []byte {
+	version := make([]byte, markSize, markSize*marks)
 	rand.Read(version) // never fails
-	return version
+	return append(version, old[:min(len(old), markSize*(marks-1))]...)
+}
+
+// holds tells whether the writer of one version wrote the stored one too, or one before it.
+func holds(stored, version []byte) bool {
+	for len(stored) >= markSize && len(version) >= markSize {
+		if string(stored[:markSize]) == string(version[:markSize]) {
+			return true
+		}
+		stored = stored[markSize:]
+	}
+	return false
 }
 
 // was is the condition that an item is still as it was read: of this version, or absent where there was none.
@@ -86,8 +111,9 @@ func (t table) get(ctx context.Context, partition, sort string, consistent bool)
 var errConflict = errors.New("the item was changed meanwhile")
 
 // replace puts an item in place of the version that was read, nil for none. It returns errConflict when that isn't the
-// stored one any more. The item has a new version, by which a write whose answer got lost is known when it is sent again.
+// stored one any more. A write whose answer got lost, so that it is sent again, is known by the item's new version.
 func (t table) replace(ctx context.Context, it item, version []byte) error {
+	it[attrVersion] = blob(newVersion(version))
 	condition, values := was(version)
 	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.name, Item: it, ConditionExpression: &condition, ExpressionAttributeValues: values,
@@ -102,7 +128,7 @@ func settled(err error, it item) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	if v := binaryOf(it, attrVersion); v != nil && string(binaryOf(refused.Item, attrVersion)) == string(v) {
+	if holds(binaryOf(refused.Item, attrVersion), binaryOf(it, attrVersion)) {
 		return nil
 	}
 	return errConflict
@@ -119,6 +145,7 @@ func transact(ctx context.Context, db *dynamodb.Client, writes ...types.Transact
 }
 
 func (t table) putting(it item, version []byte) types.TransactWriteItem {
+	it[attrVersion] = blob(newVersion(version))
 	condition, values := was(version)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: &t.name, Item: it, ConditionExpression: &condition, ExpressionAttributeValues: values,

@@ -42,7 +42,7 @@ func (s *Reports) AddReport(ctx context.Context, r chat.Report) error {
 		return fmt.Errorf("encode report: %w", err)
 	}
 	it := key(r.Account, r.ID)
-	it[attrData], it[attrVersion] = text(string(data)), blob(newVersion())
+	it[attrData] = text(string(data))
 	it[attrTTL] = number(s.now().Add(chat.ReportAge).Unix())
 	if !r.Finished() {
 		it[attrPending] = yes

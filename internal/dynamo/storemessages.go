@@ -78,14 +78,13 @@ func (l *loaded) storeMessage(ctx context.Context, m *chat.Message) error {
 	}
 	partition := l.conversation()
 	byID := key(partition, byID+messageID(m.ID))
-	byID[attrVersion] = blob(newVersion())
 	if to == "" {
 		byID[attrData] = blob(data)
 		return t.replace(ctx, byID, old.claim)
 	}
 	byID[attrSpot] = text(to)
 	there := key(partition, to)
-	there[attrData], there[attrVersion] = blob(data), blob(newVersion())
+	there[attrData] = blob(data)
 	switch {
 	case old.claim == nil:
 		// Claimed first, so that two writers never put one message at two spots.
@@ -111,7 +110,7 @@ func (l *loaded) fill(ctx context.Context, id, spot string) error {
 		return err
 	}
 	it := key(l.conversation(), spot)
-	it[attrData], it[attrVersion] = blob(data), blob(newVersion())
+	it[attrData] = blob(data)
 	if err := l.Chats.messages.replace(ctx, it, nil); err != nil && !errors.Is(err, errConflict) {
 		return err
 	}

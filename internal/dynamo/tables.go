@@ -41,7 +41,7 @@ const (
 	attrPartition = "pk"  // S
 	attrSort      = "sk"  // S
 	attrData      = "d"   // B: a record, see encodeRecord; S: JSON
-	attrVersion   = "v"   // B, random, new with every write
+	attrVersion   = "v"   // B, see newVersion
 	attrTTL       = "ttl" // N, seconds since 1970 when the item ends
 )
 

@@ -195,7 +195,7 @@ func (l *loaded) storeChat(ctx context.Context) error {
 func (l *loaded) put(ctx context.Context, data []byte, shows bool) error {
 	t, sort := l.Chats.chats(), place(l.chat.jid, shows)
 	it := key(l.account, sort)
-	it[attrData], it[attrVersion] = blob(data), blob(newVersion())
+	it[attrData] = blob(data)
 	var err error
 	switch {
 	case sort == l.chat.sort:

@@ -1,0 +1,40 @@
+package dynamo
+
+import (
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"pesan/internal/awsfault"
+	"pesan/internal/dynamolocal"
+)
+
+// TestContractsUnderFaults runs the suites while a fifth of the calls fail in some way: what was done although its answer
+// got lost is known as one's own, and what wasn't is done again.
+func TestContractsUnderFaults(t *testing.T) {
+	t.Parallel()
+	direct := dynamolocal.Client(t)
+	names := newTables(t, direct)
+	proxy, err := awsfault.New(os.Getenv("DYNAMODB_ENDPOINT"), 1, awsfault.Rates(0.2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	server := httptest.NewServer(proxy)
+	defer server.Close()
+	faulty := dynamolocal.Client(t, Tuned, func(o *dynamodb.Options) {
+		o.BaseEndpoint = aws.String(server.URL)
+		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(500 * time.Millisecond)
+	})
+	contracts(t, faulty, names)
+	for _, f := range []awsfault.Fault{awsfault.Throttled, awsfault.Failed, awsfault.Refused, awsfault.DoneFailed, awsfault.Lost, awsfault.Hung, awsfault.Partial} {
+		if proxy.Counts()[f] == 0 {
+			t.Errorf("no call was %s", f)
+		}
+	}
+}
