@@ -100,6 +100,9 @@ func TestDemo(t *testing.T) {
 	if took := p.stop(t); took > 10*time.Second {
 		t.Errorf("ends after %v", took)
 	}
+	if log := p.errors.String(); log != "" {
+		t.Errorf("a healthy demo warns of something: %s", log)
+	}
 }
 
 func equal(got, want string) error {
