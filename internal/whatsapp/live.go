@@ -60,7 +60,7 @@ type connection struct {
 func (r *run) live(ctx context.Context) ending {
 	c := &connection{
 		run: r, started: time.Now(), dialled: make(chan error, 1),
-		timeout: time.NewTimer(loginTimeout), next: time.NewTimer(time.Hour),
+		timeout: time.NewTimer(dialLimit), next: time.NewTimer(time.Hour),
 	}
 	defer c.timeout.Stop()
 	defer c.next.Stop()
@@ -115,6 +115,7 @@ func (c *connection) finish() {
 	defer c.cancel()
 	if c.dialled != nil {
 		c.wire.cut(true)
+		c.waitGone() // a reader that is cancelled wouldn't pass on what ends the handshake
 		c.cancel()
 		<-c.dialled
 	}
@@ -122,6 +123,20 @@ func (c *connection) finish() {
 	ctx, cancel := context.WithTimeout(c.ctx, handlersTimeout)
 	defer cancel()
 	_ = c.handlers.wait(ctx)
+}
+
+// waitGone waits until the connection that was cut has been read to its end.
+func (c *connection) waitGone() {
+	gone := c.wire.gone()
+	if gone == nil {
+		return
+	}
+	timer := time.NewTimer(detachTimeout)
+	defer timer.Stop()
+	select {
+	case <-gone:
+	case <-timer.C:
+	}
 }
 
 // hangUp ends the connection and waits until whatsmeow has noticed.
@@ -159,6 +174,9 @@ func (c *connection) look(ctx context.Context) ending {
 			c.dialled = nil
 			if err != nil {
 				return ending{cause: dropped, err: fmt.Errorf("connect: %w", err)}
+			}
+			if !c.shown && !c.scanned && !c.online.Load() {
+				c.timeout.Reset(loginTimeout)
 			}
 		case err := <-c.trouble:
 			c.refused(err)

@@ -35,7 +35,7 @@ const (
 	handlersTimeout = 3 * time.Second  // events under way when the device stops
 	detachTimeout   = time.Second      // whatsmeow noticing the end of a connection
 	flushTimeout    = time.Second      // the last write of the account
-	dialLimit       = 15 * time.Second // reaching WhatsApp
+	dialLimit       = 10 * time.Second // reaching WhatsApp, the handshake included
 	stableAfter     = time.Minute      // a connection that lasted so long was a good one
 )
 
@@ -95,10 +95,13 @@ type identity struct {
 // Run implements host.Device.
 func (d *device) Run(ctx context.Context) error {
 	r, err := d.start(ctx)
-	if err != nil {
-		return err
+	switch {
+	case err == nil:
+		return r.work(ctx)
+	case ctx.Err() != nil:
+		return nil
 	}
-	return r.work(ctx)
+	return err
 }
 
 // start makes ready for work, which has to follow.
