@@ -126,7 +126,8 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 // acceptedStatus is what the API answers to a command that goes on.
 const acceptedStatus = 202
 
-// end records the outcome, and reports what is recorded then.
+// end reports the outcome, then records it: who waits for the record finds the report complete. If another outcome was
+// recorded before, that one counts and is reported.
 func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attempt int) error {
 	o := chat.Outcome{Attempts: attempt, At: s.Now()}
 	if err != nil {
@@ -137,14 +138,20 @@ func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attemp
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
 	defer cancel()
-	r, err = s.commands.EndCommand(ctx, r.Account, r.ID, o)
+	r.State, r.Failure, r.Attempts, r.EndedAt = o.State(), o.Failure, o.Attempts, o.At
+	if err := s.report(ctx, r); err != nil {
+		return err
+	}
+	recorded, err := s.commands.EndCommand(ctx, r.Account, r.ID, o)
 	switch {
 	case chat.CodeOf(err) == chat.CommandNotFound:
 		return nil // deleted with its account
 	case err != nil:
 		return fmt.Errorf("record outcome: %w", err)
+	case recorded.State != r.State || !recorded.EndedAt.Equal(r.EndedAt):
+		return s.report(ctx, recorded)
 	}
-	return s.report(ctx, r)
+	return nil
 }
 
 // report finishes the report entry of a command that has ended. It may have been done before.
