@@ -25,6 +25,27 @@ run: build ## link a real phone by QR code and serve its chats
 build: ## bin/pesan
 	@$(BUILD) -o bin/pesan ./cmd/pesan
 
+# Of the functions and the session host; AWS's own processors by default.
+ARCH ?= arm64
+CROSS := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags="-s -w"
+
+.PHONY: functions
+functions: ## each endpoint as dist/<function>/bootstrap; ARCH=amd64 for another processor
+	@rm -rf dist && $(CROSS) -tags lambda.norpc -o dist/ ./functions/...
+	@cd dist && for name in *; do mv $$name bootstrap && mkdir $$name && mv bootstrap $$name/; done
+
+.PHONY: host
+host: ## bin/session-host
+	@$(CROSS) -o bin/session-host ./session-host
+
+.PHONY: suite
+suite: ## bin/e2e, which tests a running Pesan
+	@$(BUILD) -o bin/e2e ./cmd/e2e
+
+.PHONY: rehearse
+rehearse: ## deploy template.yaml to a simulated AWS on this machine, and test all of it
+	@scripts/rehearse
+
 .PHONY: test
 test: ## all tests, with the race detector
 	@! command -v mvn >/dev/null || scripts/dynamodb-local >/dev/null

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"testing"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -85,23 +84,27 @@ func (s *System) Connected(ctx context.Context) error {
 	})
 }
 
-// Suite is what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
-func Suite(t *testing.T, s *System) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	for _, step := range []struct {
-		name string
-		do   func(context.Context, *testing.T, *System)
-	}{
+// T is what a step reports to: a test, or the program that runs the suite. Fatal and Fatalf end the step.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// Step is a part of the suite.
+type Step struct {
+	Name string
+	Do   func(context.Context, T, *System)
+}
+
+// Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
+func Steps() []Step {
+	return []Step{
 		{"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Reconnect", reconnect}, {"Unlink", unlink},
-	} {
-		if !t.Run(step.name, func(t *testing.T) { step.do(ctx, t, s) }) {
-			return
-		}
 	}
 }
 
-func link(ctx context.Context, t *testing.T, s *System) {
+func link(ctx context.Context, t T, s *System) {
 	if s.Key == "" {
 		must(t, s.AddDevice(ctx))
 	}
@@ -114,7 +117,7 @@ func link(ctx context.Context, t *testing.T, s *System) {
 }
 
 // receive checks that messages show, in the order of their times, and are acknowledged.
-func receive(ctx context.Context, t *testing.T, s *System) {
+func receive(ctx context.Context, t T, s *System) {
 	now := time.Now().Truncate(time.Second)
 	var ids []string
 	for i := range 3 {
@@ -149,7 +152,7 @@ func receive(ctx context.Context, t *testing.T, s *System) {
 	}
 }
 
-func mute(ctx context.Context, t *testing.T, s *System) {
+func mute(ctx context.Context, t T, s *System) {
 	friend := s.Friends[0]
 	phone := friend.PN().User
 	for _, seconds := range []string{"3600", ""} {
@@ -192,7 +195,7 @@ func Muted(phone *wasim.Phone, chat types.JID) (end int64, muted bool) {
 	return value.GetMuteAction().GetMuteEndTimestamp(), ok && value.GetMuteAction().GetMuted()
 }
 
-func clearChat(ctx context.Context, t *testing.T, s *System) {
+func clearChat(ctx context.Context, t T, s *System) {
 	friend := s.Friends[1]
 	phone := friend.PN().User
 	answer, err := s.Call(ctx, "clearMessageById", "phone", phone)
@@ -206,7 +209,7 @@ func clearChat(ctx context.Context, t *testing.T, s *System) {
 		t.Errorf("%d messages after a clear", len(messages))
 	}
 	if _, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "1", "0"); !ok {
-		t.Error("the phone knows of no clear")
+		t.Errorf("the phone knows of no clear")
 	}
 	id, err := friend.Send(ctx, s.Phone, wasim.Text("lagi"), wasim.SendOptions{Time: time.Now().Add(5 * time.Second)})
 	must(t, err)
@@ -218,7 +221,7 @@ func clearChat(ctx context.Context, t *testing.T, s *System) {
 	}
 }
 
-func report(ctx context.Context, t *testing.T, s *System) {
+func report(ctx context.Context, t T, s *System) {
 	reports, err := s.Reports(ctx)
 	must(t, err)
 	seen := map[string]int{}
@@ -244,7 +247,7 @@ func report(ctx context.Context, t *testing.T, s *System) {
 }
 
 // reconnect turns the service off and on: what comes meanwhile isn't lost.
-func reconnect(ctx context.Context, t *testing.T, s *System) {
+func reconnect(ctx context.Context, t T, s *System) {
 	answer, err := s.Call(ctx, "serviceDestroy")
 	must(t, err)
 	if answer.Status != http.StatusOK {
@@ -277,14 +280,14 @@ func reconnect(ctx context.Context, t *testing.T, s *System) {
 }
 
 // unlink ends the link from this side; what is stored can still be read.
-func unlink(ctx context.Context, t *testing.T, s *System) {
+func unlink(ctx context.Context, t T, s *System) {
 	answer, err := s.Call(ctx, "serviceDestroy", "logout", "true")
 	must(t, err)
 	if answer.Status != http.StatusOK {
 		t.Fatalf("serviceDestroy answers %s", answer.Body)
 	}
 	if s.Device.Linked() {
-		t.Error("WhatsApp still has the device")
+		t.Errorf("WhatsApp still has the device")
 	}
 	state, err := s.State(ctx)
 	must(t, err)
@@ -295,9 +298,9 @@ func unlink(ctx context.Context, t *testing.T, s *System) {
 	}
 }
 
-func must(t *testing.T, err error) {
+func must(t T, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v", err)
 	}
 }

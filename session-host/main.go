@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go/logging"
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -91,6 +92,9 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen for health checks: %w; set HEALTH_ADDRESS to a free host:port", err)
 	}
+	s.aws.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, args ...any) {
+		logger.Debug("AWS SDK", "says", fmt.Sprintf(format, args...))
+	})
 	m := metrics.New(s.stack, time.Now)
 	db := dynamodb.NewFromConfig(s.aws, dynamo.Tuned)
 	guard := host.NewGuard(time.Now)

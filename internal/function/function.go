@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 
 	"pesan/internal/dynamo"
 	"pesan/internal/env"
@@ -65,6 +66,7 @@ func newWiring(lookup func(string) (string, bool)) *Wiring {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return credentials, nil
 		}),
+		Logger: logging.Nop{}, // what matters comes as an error
 	}}
 	if endpoint := r.String("AWS_ENDPOINT_URL", ""); endpoint != "" {
 		w.AWS.BaseEndpoint = aws.String(endpoint)

@@ -1,0 +1,172 @@
+// E2e tests a running Pesan as its clients see it, whatever it runs on: it plays WhatsApp, starts the session host that
+// is to reach it when one is given, and calls the API under a base URL.
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"pesan/e2e"
+	"pesan/internal/wasim"
+)
+
+func main() {
+	err := command(os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+}
+
+var errUsage = errors.New("usage")
+
+const usage = `E2e runs the end-to-end suite against the Pesan under a base URL.
+
+  e2e -url <base URL> -secret <system secret> [-- <host> <argument>…]
+
+It plays WhatsApp. The command after -- is started with WHATSAPP_ADDRESS and WHATSAPP_ROOT_KEY in its environment, and
+stopped in the end. Without a command it prints the two and waits for a host to connect with them.
+
+`
+
+// friends of the phone, which the suite needs.
+const friends = 3
+
+func command(args []string, out, errOut io.Writer) error {
+	flags := flag.NewFlagSet("e2e", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	url := flags.String("url", os.Getenv("PESAN_URL"), "base `URL` of the API, without /api; or PESAN_URL")
+	secret := flags.String("secret", os.Getenv("PESAN_SECRET"), "the system `secret`; or PESAN_SECRET")
+	listen := flags.String("whatsapp", "127.0.0.1:0", "`host:port` where WhatsApp is played")
+	log := flags.String("log", "", "`file` for what the command prints; else it is printed when the suite fails")
+	limit := flags.Duration("limit", 5*time.Minute, "how long all may take")
+	flags.Usage = func() { fmt.Fprint(errOut, usage); flags.PrintDefaults() }
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	if *url == "" || *secret == "" {
+		flags.Usage()
+		return errUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+
+	var strict violations
+	server, err := wasim.New(wasim.Options{Address: *listen, OnViolation: strict.add})
+	if err != nil {
+		return fmt.Errorf("play WhatsApp: %w", err)
+	}
+	defer server.Close()
+	phone, all, err := e2e.Populate(server, friends)
+	if err != nil {
+		return fmt.Errorf("play WhatsApp: %w", err)
+	}
+	root := server.RootKey()
+	reach := []string{"WHATSAPP_ADDRESS=" + server.Address(), "WHATSAPP_ROOT_KEY=" + hex.EncodeToString(root[:])}
+	if flags.NArg() == 0 {
+		fmt.Fprintf(out, "start the host with\n  %s\n  %s\n", reach[0], reach[1])
+	}
+	end, err := startHost(ctx, flags.Args(), reach, *log, errOut)
+	if err != nil {
+		return err
+	}
+	system := &e2e.System{
+		Client:   &e2e.Client{URL: *url, Secret: *secret, HTTP: newHTTP()},
+		WhatsApp: server, Phone: phone, Friends: all,
+	}
+	err = e2e.Run(ctx, system, out)
+	err = errors.Join(err, strict.err())
+	return errors.Join(err, end(err != nil))
+}
+
+// newHTTP makes a client that finds names under localhost on this machine, which not every resolver does.
+func newHTTP() *http.Client {
+	var d net.Dialer
+	return &http.Client{
+		Timeout: 40 * time.Second, // an HTTP API gives up after 30 s
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+				address = net.JoinHostPort("127.0.0.1", port)
+			}
+			return d.DialContext(ctx, network, address)
+		}},
+	}
+}
+
+// startHost starts the command. The returned function stops it, and shows what it printed if something has failed.
+func startHost(ctx context.Context, command, reach []string, log string, errOut io.Writer) (end func(failed bool) error, err error) {
+	if len(command) == 0 {
+		return func(bool) error { return nil }, nil
+	}
+	name := log
+	if name == "" {
+		f, err := os.CreateTemp("", "e2e-host-*.log")
+		if err != nil {
+			return nil, err
+		}
+		name = f.Name()
+		f.Close()
+	}
+	to, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	host := exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...)
+	host.Env = append(os.Environ(), reach...)
+	host.Stdout, host.Stderr = to, to
+	host.WaitDelay = 30 * time.Second
+	if err := host.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start host: %w", err), to.Close())
+	}
+	return func(failed bool) error {
+		_ = host.Process.Signal(syscall.SIGTERM) // it may have ended
+		err := host.Wait()
+		if err != nil {
+			err = fmt.Errorf("the host ends with %w", err)
+		}
+		if text, readErr := os.ReadFile(name); (failed || err != nil) && readErr == nil {
+			fmt.Fprintf(errOut, "the host has printed:\n%s\n", text)
+		}
+		if log == "" {
+			err = errors.Join(err, os.Remove(name))
+		}
+		return errors.Join(err, to.Close())
+	}, nil
+}
+
+// violations are what a device did that WhatsApp would not accept.
+type violations struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (v *violations) add(violation wasim.Violation) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.errs = append(v.errs, fmt.Errorf("violation: %v", violation))
+}
+
+func (v *violations) err() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return errors.Join(v.errs...)
+}

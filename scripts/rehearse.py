@@ -1,0 +1,279 @@
+"""Deploys template.yaml to MiniStack and runs the end-to-end suite through it. See scripts/rehearse, which starts this."""
+
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+REGION = "ap-southeast-3"
+STACK = "pesan"
+CONDITION = dict(ConditionExpression="attribute_exists(nothing)")  # so that an allowed write has no effect
+ITEM = {"pk": {"S": "rehearsal"}, "sk": {"S": "rehearsal"}}
+
+
+class Failure(Exception):
+    """What the person at the terminal is told."""
+
+
+class Progress:
+    def __init__(self):
+        self.began = time.monotonic()
+
+    @contextlib.contextmanager
+    def step(self, text):
+        began = time.monotonic()
+        print(f"· {text}", flush=True)
+        yield
+        print(f"  {time.monotonic() - began:.1f} s", flush=True)
+
+
+def run(command, log, **more):
+    """Runs a command to its end; its output goes to the file, and to the terminal if it fails."""
+    with open(log, "ab") as out:
+        code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **more).returncode
+    if code != 0:
+        with open(log, errors="replace") as text:
+            raise Failure(f"{shlex.join(command)} ends with {code}:\n{text.read()[-8000:]}")
+
+
+@contextlib.contextmanager
+def process(command, log, **more):
+    """Runs a command and what it starts, as a group of its own, until the block ends."""
+    with open(log, "ab") as out:
+        p = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    try:
+        yield p
+    finally:
+        for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(p.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                p.wait(patience)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_ready(url, p, log):
+    for _ in range(300):
+        if p.poll() is not None:
+            break
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        time.sleep(0.2)
+    with open(log, errors="replace") as text:
+        raise Failure(f"MiniStack doesn't answer:\n{text.read()[-4000:]}")
+
+
+def stack_resources(cloudformation):
+    """Physical ids by logical ids."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages for r in page["StackResourceSummaries"]}
+
+
+def add_routes(aws, resources):
+    """Adds the routes that SAM wrote into the API's OpenAPI body, which MiniStack doesn't read."""
+    template = aws("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")["TemplateBody"]
+    if isinstance(template, str):
+        template = json.loads(template)
+    gateway, functions = aws("apigatewayv2"), aws("lambda")
+    paths = template["Resources"]["Api"]["Properties"]["Body"]["paths"]
+    for path, methods in paths.items():
+        for method, call in methods.items():
+            if "x-amazon-apigateway-integration" not in call:
+                continue
+            name = re.search(r"\$\{(\w+)\.Arn\}", json.dumps(call["x-amazon-apigateway-integration"]["uri"]))[1]
+            arn = functions.get_function(FunctionName=resources[name])["Configuration"]["FunctionArn"]
+            integration = gateway.create_integration(
+                ApiId=resources["Api"], IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0")
+            method = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+            gateway.create_route(
+                ApiId=resources["Api"], RouteKey=path if path == "$default" else f"{method} {path}",
+                Target=f"integrations/{integration['IntegrationId']}")
+    return len(paths)
+
+
+def allow_batches(aws, resources):
+    """Allows the batches of what the host may do with messages, which are no actions of their own on AWS but on MiniStack."""
+    role = resources["HostRole"]
+    aws("iam").put_role_policy(RoleName=role, PolicyName="batches", PolicyDocument=json.dumps({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"], "Resource": "*"}]}))
+
+
+def session(aws, role_arn):
+    """Credentials of a role."""
+    c = aws("sts").assume_role(RoleArn=role_arn, RoleSessionName="rehearsal")["Credentials"]
+    return dict(aws_access_key_id=c["AccessKeyId"], aws_secret_access_key=c["SecretAccessKey"], aws_session_token=c["SessionToken"])
+
+
+def rights(file):
+    """The written table: for each role, what it may do on each resource."""
+    table = {}
+    with open(file) as lines:
+        for line in lines:
+            role, *right = line.partition("#")[0].split() or [None]
+            if role:
+                table.setdefault(role, {})
+                if right != ["none"]:
+                    table[role][right[0]] = set(right[1:])
+    return table
+
+
+def attempts(resources):
+    """Every right that the written table knows, with a call that needs it and changes nothing."""
+    for column in ("Accounts", "Commands", "Work", "Chats", "Messages", "Reports", "Devices"):
+        table = resources[column + "Table"]
+        yield column, "GetItem", lambda c, t=table: c("dynamodb").get_item(TableName=t, Key=ITEM)
+        yield column, "BatchGetItem", lambda c, t=table: c("dynamodb").batch_get_item(RequestItems={t: {"Keys": [ITEM]}})
+        yield column, "Query", lambda c, t=table: c("dynamodb").query(
+            TableName=t, KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": ITEM["pk"]})
+        yield column, "Scan", lambda c, t=table: c("dynamodb").scan(TableName=t, Limit=1)
+        yield column, "PutItem", lambda c, t=table: c("dynamodb").put_item(TableName=t, Item=ITEM, **CONDITION)
+        yield column, "UpdateItem", lambda c, t=table: c("dynamodb").update_item(TableName=t, Key=ITEM, **CONDITION)
+        yield column, "DeleteItem", lambda c, t=table: c("dynamodb").delete_item(TableName=t, Key=ITEM, **CONDITION)
+        yield column, "BatchWriteItem", lambda c, t=table: c("dynamodb").batch_write_item(
+            RequestItems={t: [{"DeleteRequest": {"Key": ITEM}}]})
+        yield column, "ConditionCheckItem", lambda c, t=table: c("dynamodb").transact_write_items(TransactItems=[
+            {"ConditionCheck": {"TableName": t, "Key": ITEM, **CONDITION}}])
+    for number in range(4):
+        url = resources[f"Shard{number}Queue"]
+        yield "Queues", "SendMessage", lambda c, u=url: c("sqs").send_message(QueueUrl=u, MessageBody="no group: refused")
+        yield "Queues", "ReceiveMessage", lambda c, u=url: c("sqs").receive_message(QueueUrl=u, WaitTimeSeconds=0)
+        yield "Queues", "DeleteMessage", lambda c, u=url: c("sqs").delete_message(QueueUrl=u, ReceiptHandle="none")
+        yield "Queues", "ChangeMessageVisibility", lambda c, u=url: c("sqs").change_message_visibility(
+            QueueUrl=u, ReceiptHandle="none", VisibilityTimeout=0)
+    yield "DeadCommands", "ReceiveMessage", lambda c: c("sqs").receive_message(QueueUrl=resources["DeadCommandsQueue"], WaitTimeSeconds=0)
+    yield "Secret", "GetSecretValue", lambda c: c("secretsmanager").get_secret_value(SecretId=resources["SystemSecret"])
+
+
+def check_rights(aws, resources, table):
+    """Tries every right under every role: what is in the table is allowed, what isn't is refused."""
+    def check(role):
+        credentials = session(aws, aws("iam").get_role(RoleName=resources[role + "Role"])["Role"]["Arn"])
+        clients = {}
+
+        def client(service):
+            if service not in clients:
+                clients[service] = aws(service, **credentials)
+            return clients[service]
+        wrong, refused = [], 0
+        for column, action, call in attempts(resources):
+            try:
+                call(client)
+                allowed = True
+            except botocore.exceptions.ClientError as e:
+                allowed = not e.response["Error"]["Code"].startswith("AccessDenied")
+            if allowed != (action in table[role].get(column, ())):
+                wrong.append(f"{role} is {'allowed' if allowed else 'refused'} {action} on {column}")
+            refused += not allowed
+        return wrong, refused
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(check, table))
+    wrong = [line for lines, _ in results for line in lines]
+    if wrong:
+        raise Failure("the roles' rights aren't those of docs/rights.txt:\n" + "\n".join(wrong))
+    return sum(refused for _, refused in results)
+
+
+def host_environment(aws, resources):
+    """What the task definition gives the host, and the credentials of its task role."""
+    task = aws("ecs").describe_task_definition(taskDefinition=resources["HostTask"])["taskDefinition"]
+    environment = {e["name"]: e["value"] for e in task["containerDefinitions"][0]["environment"]}
+    c = session(aws, task["taskRoleArn"])
+    return environment | dict(
+        AWS_ACCESS_KEY_ID=c["aws_access_key_id"], AWS_SECRET_ACCESS_KEY=c["aws_secret_access_key"],
+        AWS_SESSION_TOKEN=c["aws_session_token"], AWS_REGION=REGION)
+
+
+def rehearse(options, progress, folder):
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    bare = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | dict(TMPDIR=folder)
+    local = dict(AWS_ENDPOINT_URL=endpoint, AWS_DEFAULT_REGION=REGION)
+    test = dict(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    log = os.path.join(folder, "ministack.log")
+
+    def aws(service, **credentials):
+        credentials = credentials or dict(aws_access_key_id="test", aws_secret_access_key="test")
+        return boto3.client(service, region_name=REGION, endpoint_url=endpoint,
+                            config=botocore.config.Config(retries={"total_max_attempts": 3}), **credentials)
+
+    with contextlib.ExitStack() as running:
+        with progress.step("build the functions, the host and the suite for this machine"):
+            run(["make", "--no-print-directory", "functions", "host", "suite", "ARCH=" + options.arch], log + ".make")
+        with progress.step("start MiniStack, with IAM enforced"):
+            p = running.enter_context(process(shlex.split(options.ministack), log, env=bare | local | test | dict(
+                GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", AUTH="true", MINISTACK_REGION=REGION,
+                IOT_MTLS_ENABLED="0", SFTP_ENABLED="0")))
+            wait_ready(endpoint + "/_ministack/health", p, log)
+        sam = shlex.split(options.sam)
+        environment = bare | local | test | dict(SAM_CLI_TELEMETRY="0")
+        with progress.step("sam build"):
+            run(sam + ["build", "--build-dir", folder + "/build"], log + ".sam", env=environment)
+        with progress.step("sam deploy"):
+            run(sam + ["deploy", "--template-file", folder + "/build/template.yaml", "--stack-name", STACK,
+                       "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--parameter-overrides",
+                       "Architecture=" + {"amd64": "x86_64"}.get(options.arch, options.arch)], log + ".sam", env=environment)
+        resources = stack_resources(aws("cloudformation"))
+        with progress.step("add what MiniStack needs beside the template: the API's routes, the names of SQS's batches"):
+            print(f"  {add_routes(aws, resources)} routes")
+            allow_batches(aws, resources)
+        with progress.step("try every right of every role"):
+            table = rights("docs/rights.txt")
+            print(f"  {len(table)} roles, {check_rights(aws, resources, table)} calls refused, all as written in docs/rights.txt")
+        with progress.step("run the end-to-end suite: HTTP API → Lambda → SQS → session host → WhatsApp → DynamoDB"):
+            secret = aws("secretsmanager").get_secret_value(SecretId=resources["SystemSecret"])["SecretString"]
+            url = f"http://{resources['Api']}.execute-api.localhost:{port}"
+            suite = ["bin/e2e", "-url", url, "--", "bin/session-host"]
+            code = subprocess.run(suite, env=bare | local | host_environment(aws, resources) | dict(
+                PESAN_SECRET=secret, HEALTH_ADDRESS="127.0.0.1:0"), stdin=subprocess.DEVNULL).returncode
+            if code != 0:
+                keep = os.path.abspath("rehearsal.log")
+                shutil.copyfile(log, keep)
+                raise Failure(f"the suite failed; MiniStack's log is in {keep}")
+
+
+def main():
+    arches = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sam", required=True, help="command of the SAM CLI")
+    parser.add_argument("--ministack", required=True, help="command of MiniStack")
+    parser.add_argument("--arch", default=arches.get(os.uname().machine, os.uname().machine), help="GOARCH of this machine")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    progress = Progress()
+    folder = tempfile.mkdtemp(prefix="pesan-rehearsal-")
+    try:
+        rehearse(options, progress, folder)
+        print(f"the rehearsal went well; {time.monotonic() - progress.began:.0f} s")
+    except Failure as e:
+        sys.exit(f"rehearse: {e}")
+    except KeyboardInterrupt:
+        sys.exit("rehearse: interrupted")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
