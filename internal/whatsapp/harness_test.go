@@ -209,7 +209,7 @@ func (w *world) ok(err error) {
 
 // soon is a context for what has to be done in a moment.
 func (w *world) soon() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	w.t.Cleanup(cancel)
 	return ctx
 }
