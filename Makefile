@@ -46,6 +46,14 @@ suite: ## bin/e2e, which tests a running Pesan
 rehearse: ## deploy template.yaml to a simulated AWS on this machine, and test all of it
 	@scripts/rehearse
 
+.PHONY: deploy
+deploy: ## to AWS; ENV=prod for production
+	@scripts/deploy $(or $(ENV),dev)
+
+.PHONY: local
+local: ## the functions and the host here, with LocalStack in Docker
+	@scripts/local
+
 .PHONY: test
 test: ## all tests, with the race detector
 	@! command -v mvn >/dev/null || scripts/dynamodb-local >/dev/null
