@@ -84,7 +84,7 @@ func (c *call) filter() (f chat.Filter, err error) {
 	switch f.Kind = chat.Kind(c.params.get("type")); f.Kind {
 	case "", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast:
 	default:
-		return f, &chat.Error{Code: chat.InvalidParameter, Message: "type"}
+		return f, &chat.Error{Code: chat.InvalidParameter, Message: "type=private|group|newsletter|broadcast"}
 	}
 	for _, flag := range []struct {
 		name string

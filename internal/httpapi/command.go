@@ -57,7 +57,7 @@ func connected(a chat.Account) error {
 func (c *call) commandID() (string, error) {
 	id := c.request.header("Idempotency-Key")
 	if id != "" && !chat.ValidCommandID(id) {
-		return "", &chat.Error{Code: chat.InvalidParameter, Message: "Idempotency-Key"}
+		return "", &chat.Error{Code: chat.InvalidParameter, Message: "Idempotency-Key: 1–128 × ASCII"}
 	}
 	return id, nil
 }

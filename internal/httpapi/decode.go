@@ -46,11 +46,11 @@ func decode(query string, body []byte, contentType string, known []string) (para
 	}
 	q, ok := decodeForm(query)
 	if !ok {
-		return nil, &chat.Error{Code: chat.InvalidParameter, Message: "query"}
+		return nil, &chat.Error{Code: chat.InvalidParameter, Message: "query=UTF-8"}
 	}
 	for _, name := range known {
 		if p.contradicts(name) || q.contradicts(name) {
-			return nil, &chat.Error{Code: chat.InvalidParameter, Message: name}
+			return nil, &chat.Error{Code: chat.InvalidParameter, Message: "1 × " + name}
 		}
 	}
 	return append(p, q...), nil

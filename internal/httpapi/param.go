@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -73,7 +74,7 @@ func (c *call) flag(name string) (*bool, error) {
 		v = true
 	case "false", "0":
 	default:
-		return nil, &chat.Error{Code: chat.InvalidParameter, Message: name}
+		return nil, &chat.Error{Code: chat.InvalidParameter, Message: name + "=true|false"}
 	}
 	return &v, nil
 }
@@ -84,7 +85,7 @@ const maxName = 100 // characters of a device's name
 func (c *call) name() (string, error) {
 	name := c.params.get("name")
 	if name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", &chat.Error{Code: chat.InvalidParameter, Message: "name"}
+		return "", &chat.Error{Code: chat.InvalidParameter, Message: fmt.Sprintf("name=1–%d × UTF-8", maxName)}
 	}
 	return name, nil
 }
@@ -93,7 +94,7 @@ func (c *call) name() (string, error) {
 func (c *call) id() (string, error) {
 	id := c.params.get("id")
 	if id == "" || len(id) > 64 {
-		return "", &chat.Error{Code: chat.InvalidParameter, Message: "id"}
+		return "", &chat.Error{Code: chat.InvalidParameter, Message: "id=listDevice.data[].id"}
 	}
 	return id, nil
 }

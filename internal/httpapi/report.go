@@ -70,7 +70,7 @@ func ClearReportAPI(reports ReportClearer) Endpoint {
 			all = true
 		case "", "false", "0":
 		default:
-			return nil, &chat.Error{Code: chat.InvalidParameter, Message: "all"}
+			return nil, &chat.Error{Code: chat.InvalidParameter, Message: "all=all|true|false"}
 		}
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			if err := reports.ClearReports(ctx, a.ID, all); err != nil {
