@@ -33,6 +33,7 @@ var addressTests = []test[chat.ChatStore]{
 	{"Alias", alias},
 	{"AliasDeletes", aliasDeletes},
 	{"AliasMoves", aliasMoves},
+	{"AliasWhileRead", aliasWhileRead},
 }
 
 func person(i int) chat.JID { return chat.NewJID(fmt.Sprintf("62812%07d", i), chat.UserServer) }
@@ -392,4 +393,36 @@ func aliasMoves(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	ok(t, "alias", store.Alias(ctx, account, budiLID, siti))
 	wantMessages(t, ctx, store, account, budiLID, "new")
 	wantMessages(t, ctx, store, account, budi, "old")
+}
+
+// aliasWhileRead moves conversations to the other address while others read them: they never look empty.
+func aliasWhileRead(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	const conversations, messages = 10, 3
+	for i := range conversations {
+		account := newAccount()
+		var stored []chat.Message
+		for j := range messages {
+			stored = append(stored, message(fmt.Sprintf("m%d", j), int64(j)))
+		}
+		put(t, ctx, store, account, budiLID, chat.Chat{}, stored...)
+		moved := make(chan struct{})
+		ok(t, "move and read", together(3, func(reader int) error {
+			if reader == 0 {
+				defer close(moved)
+				return chat.NewProjector(store, func() time.Time { return noon }).Apply(ctx, account, chat.Change{Chat: budi, Alt: budiLID})
+			}
+			for done := false; !done; {
+				select {
+				case <-moved:
+					done = true
+				default:
+				}
+				c, err := store.Messages(ctx, account, budiLID, chat.Page{Limit: 10}, noon)
+				if err != nil || len(c.Messages) != messages {
+					return fmt.Errorf("conversation %d has %d messages: %w", i, len(c.Messages), err)
+				}
+			}
+			return nil
+		}))
+	}
 }

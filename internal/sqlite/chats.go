@@ -135,8 +135,25 @@ func (db *DB) Messages(ctx context.Context, account string, jid chat.JID, p chat
 		}
 		before = *more
 	}
+	if conversation.Next == "" {
+		// The chat may have moved to its person's other address since its row was read, and its messages with it.
+		moved, err := db.moved(ctx, key)
+		if err != nil {
+			return chat.Conversation{}, wrap("get messages", err)
+		}
+		if moved {
+			return db.Messages(ctx, account, jid, p, now)
+		}
+	}
 	slices.Reverse(conversation.Messages)
 	return conversation, nil
+}
+
+// moved tells whether the chat's row is no more.
+func (db *DB) moved(ctx context.Context, key int64) (bool, error) {
+	var there int
+	found, err := db.reader.get(ctx, "SELECT 1 FROM chats WHERE id = ?", []any{key}, &there)
+	return !found, err
 }
 
 // messages reads up to limit messages before one, newest first, and drops those of them that the chat doesn't list,
