@@ -10,15 +10,8 @@ import (
 	"pesan/internal/chat"
 )
 
-// The texts of a chat's record. Its head has what Chats filters and sorts by.
-const (
-	chatDocument = iota
-	chatLastDocument
-	chatLastID // in quotation marks, as the documents hold it
-	chatState  // JSON of chat.Chat
-)
-
-// The flags that begin the head of a chat's record.
+// The head of a chat's record has what Chats filters and sorts by. Its texts are the document, the last message's document,
+// that message's id in quotation marks, as the documents hold it, and the JSON of the chat.Chat.
 const (
 	flagShows = 1 << iota
 	flagPinned
@@ -71,36 +64,31 @@ func cutVarints(b []byte, into ...*int64) (rest []byte, err error) {
 }
 
 // decodeChatTexts fills in a view's texts.
-func decodeChatTexts(r *record, v *chat.View) error {
-	document, err := r.text(chatDocument)
-	if err != nil {
+func decodeChatTexts(r *record, b []byte, v *chat.View) error {
+	if err := r.decode(b); err != nil {
 		return err
 	}
-	last, err := r.text(chatLastDocument)
-	if err != nil {
-		return err
-	}
-	id, err := r.text(chatLastID)
-	v.Document, v.Last.Document, v.Last.ID = chat.JSON(document), chat.JSON(last), strings.Trim(id, `"`)
+	var id string
+	err := r.texts((*string)(&v.Document), (*string)(&v.Last.Document), &id)
+	v.Last.ID = strings.Trim(id, `"`)
 	return err
 }
 
 // decodeChatState is the whole chat.
 func decodeChatState(b []byte) (c chat.Chat, err error) {
-	r, _, err := decodeRecord(b, nil)
-	if err != nil {
+	var r record
+	var document, last, id, state string
+	if err := r.decode(b); err != nil {
 		return c, err
 	}
-	state, err := r.text(chatState)
-	if err != nil {
+	if err := r.texts(&document, &last, &id, &state); err != nil {
 		return c, err
 	}
 	if err := json.Unmarshal([]byte(state), &c); err != nil {
 		return c, fmt.Errorf("%w: %w", errCorrupt, err)
 	}
-	last, err := r.text(chatLastDocument)
 	c.Last.Document = chat.JSON(last)
-	return c, err
+	return c, nil
 }
 
 // marshal is json.Marshal that leaves the JSON inside as it is.
@@ -112,12 +100,8 @@ func marshal(v any) (string, error) {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), err
 }
 
-// The texts of a message's record. Its head has flags, time, order and expiry.
-const (
-	messageDocument = iota
-	messageState    // JSON of chat.Message
-)
-
+// The head of a message's record has flags, time, order, expiry, and the id if the key hasn't. Its texts are the document
+// and the JSON of the chat.Message.
 const (
 	flagStarred = 1 << iota
 	flagListed
@@ -154,12 +138,12 @@ func decodeMessageHead(b []byte, id string) (v chat.MessageView, err error) {
 }
 
 func decodeMessageState(b []byte) (*chat.Message, error) {
-	r, _, err := decodeRecord(b, nil)
-	if err != nil {
+	var r record
+	var document, state string
+	if err := r.decode(b); err != nil {
 		return nil, err
 	}
-	state, err := r.text(messageState)
-	if err != nil {
+	if err := r.texts(&document, &state); err != nil {
 		return nil, err
 	}
 	m := new(chat.Message)

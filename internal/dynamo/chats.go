@@ -80,17 +80,12 @@ func (r *ChatReader) Chats(ctx context.Context, account string, f chat.Filter, p
 
 func decodeAll(all []listed) ([]chat.View, error) {
 	views := make([]chat.View, len(all))
-	var scratch []byte
+	var r record
 	for i := range all {
 		views[i] = all[i].view
-		r, used, err := decodeRecord(all[i].data, scratch)
-		if err == nil {
-			err = decodeChatTexts(&r, &views[i])
-		}
-		if err != nil {
+		if err := decodeChatTexts(&r, all[i].data, &views[i]); err != nil {
 			return nil, fmt.Errorf("decode chat: %w", err)
 		}
-		scratch = used
 	}
 	return views, nil
 }

@@ -136,6 +136,7 @@ func (r *MessageReader) page(ctx context.Context, account string, jid chat.JID, 
 
 // collect adds what the chat lists, newest first, and tells whether the rest can't matter.
 func collect(out *chat.Conversation, c *chat.Chat, items []item, limit int, now time.Time) (done bool, err error) {
+	var r record
 	for _, it := range items {
 		data, sort := binaryOf(it, attrData), textOf(it, attrSort)
 		v, err := decodeMessageHead(data, idIn(sort))
@@ -153,15 +154,12 @@ func collect(out *chat.Conversation, c *chat.Chat, items []item, limit int, now 
 				sortable(out.Messages[limit-1].Order)+"/"+messageID(out.Messages[limit-1].ID))
 			return true, nil
 		}
-		r, _, err := decodeRecord(data, nil)
+		if err = r.decode(data); err == nil {
+			err = r.texts((*string)(&v.Document))
+		}
 		if err != nil {
 			return false, fmt.Errorf("decode message: %w", err)
 		}
-		document, err := r.text(messageDocument)
-		if err != nil {
-			return false, fmt.Errorf("decode message: %w", err)
-		}
-		v.Document = chat.JSON(document)
 		out.Messages = append(out.Messages, v)
 	}
 	return false, nil

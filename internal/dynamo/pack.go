@@ -132,9 +132,8 @@ func (p *packer) appendRaws(b []byte) []byte {
 	return b
 }
 
-// cutRaws is the inverse of appendRaws.
-func cutRaws(b []byte) ([][]byte, error) {
-	raws := make([][]byte, 0, 8)
+// cutRaws is the inverse of appendRaws; it appends to raws.
+func cutRaws(raws [][]byte, b []byte) ([][]byte, error) {
 	for len(b) > 0 {
 		n, width := binary.Uvarint(b)
 		if width <= 0 || n > uint64(len(b)-width) {
@@ -165,7 +164,7 @@ func unpack(b, packed []byte, raws [][]byte) ([]byte, error) {
 		switch {
 		case mark == markPlain:
 			b = append(b, byte(n))
-		case n >= len(raws):
+		case n >= len(raws) || len(b) > maxContent:
 			return nil, errCorrupt
 		case mark == markHex:
 			b = appendHex(b, raws[n])

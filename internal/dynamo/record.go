@@ -19,10 +19,13 @@ import (
 //	a zstd frame       the packed texts, then the bytes that packing kept apart
 //
 // where lengths and numbers are uvarints.
+//
+// A record that is decoded again reuses its memory.
 type record struct {
-	head   []byte
-	packed [][]byte
-	raws   [][]byte
+	content []byte
+	packed  [][]byte
+	raws    [][]byte
+	buffer  []byte
 }
 
 const format = 1
@@ -54,45 +57,56 @@ func headOf(b []byte) (head, rest []byte, err error) {
 	return b[:n], b[n:], nil
 }
 
-// decodeRecord decodes a record. The scratch space is used for what it refers to; it may be nil.
-func decodeRecord(b, scratch []byte) (r record, _ []byte, err error) {
-	if r.head, b, err = headOf(b); err != nil {
-		return r, scratch, err
+// decode takes a record apart.
+func (r *record) decode(b []byte) error {
+	_, b, err := headOf(b)
+	if err != nil {
+		return err
 	}
 	count, b, err := cutUvarint(b)
 	if err != nil || count > uint64(len(b)) {
-		return r, scratch, errCorrupt
+		return errCorrupt
 	}
-	r.packed = make([][]byte, count)
 	lengths := b
 	for range count {
 		if _, b, err = cutUvarint(b); err != nil {
-			return r, scratch, err
+			return err
 		}
 	}
-	content, err := decoder().DecodeAll(b, scratch[:0])
-	if err != nil {
-		return r, scratch, fmt.Errorf("%w: %w", errCorrupt, err)
+	if r.content, err = decoder().DecodeAll(b, r.content[:0]); err != nil {
+		return fmt.Errorf("%w: %w", errCorrupt, err)
 	}
-	scratch = content
-	for i := range r.packed {
+	content := r.content
+	r.packed = r.packed[:0]
+	for range count {
 		var n uint64
 		if n, lengths, _ = cutUvarint(lengths); n > uint64(len(content)) {
-			return r, scratch, errCorrupt
+			return errCorrupt
 		}
-		r.packed[i], content = content[:n], content[n:]
+		r.packed, content = append(r.packed, content[:n]), content[n:]
 	}
-	r.raws, err = cutRaws(content)
-	return r, scratch, err
+	r.raws, err = cutRaws(r.raws[:0], content)
+	return err
 }
 
-// text is one of the texts.
-func (r *record) text(i int) (string, error) {
-	if i >= len(r.packed) {
-		return "", errCorrupt
+// texts fills in the first texts of the record.
+func (r *record) texts(into ...*string) (err error) {
+	if len(into) > len(r.packed) {
+		return errCorrupt
 	}
-	b, err := unpack(make([]byte, 0, 2*len(r.packed[i])+16), r.packed[i], r.raws)
-	return string(b), err
+	r.buffer = r.buffer[:0]
+	var ends [4]int
+	for i := range into {
+		if r.buffer, err = unpack(r.buffer, r.packed[i], r.raws); err != nil {
+			return err
+		}
+		ends[i] = len(r.buffer)
+	}
+	all, start := string(r.buffer), 0
+	for i, text := range into {
+		*text, start = all[start:ends[i]], ends[i]
+	}
+	return nil
 }
 
 func cutUvarint(b []byte) (uint64, []byte, error) {
@@ -129,7 +143,7 @@ var encoder = sync.OnceValue(func() *zstd.Encoder {
 })
 
 // maxContent bounds the memory that a record may take: an item has at most 400 KB.
-const maxContent = 64 << 20
+const maxContent = 16 << 20
 
 var decoder = sync.OnceValue(func() *zstd.Decoder {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderDictRaw(dictionaryID, packedDictionary()), zstd.WithDecoderConcurrency(0),
