@@ -6,12 +6,15 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go/middleware"
 
 	"pesan/internal/chat"
 )
@@ -42,17 +45,29 @@ func NewReceiver(client *sqs.Client, queues Queues, visibility time.Duration) *R
 			if err != nil {
 				return nil, err
 			}
-			return out.Failed, nil
+			return butGone(out.Failed, out.ResultMetadata), nil
 		}))
 		r.changes = append(r.changes, newBatcher(func(ctx context.Context, entries []types.ChangeMessageVisibilityBatchRequestEntry) ([]types.BatchResultErrorEntry, error) {
 			out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &queues[i], Entries: entries})
 			if err != nil {
 				return nil, err
 			}
-			return out.Failed, nil
+			return butGone(out.Failed, out.ResultMetadata), nil
 		}))
 	}
 	return r
+}
+
+// butGone leaves out what we don't hold any more, if an answer got lost before: then it was deleted or released by that
+// call.
+func butGone(refused []types.BatchResultErrorEntry, metadata middleware.Metadata) []types.BatchResultErrorEntry {
+	if tries, ok := retry.GetAttemptResults(metadata); !ok || len(tries.Results) < 2 {
+		return refused
+	}
+	return slices.DeleteFunc(refused, func(f types.BatchResultErrorEntry) bool {
+		code := aws.ToString(f.Code)
+		return code == new(types.ReceiptHandleIsInvalid).ErrorCode() || code == new(types.MessageNotInflight).ErrorCode()
+	})
 }
 
 // Receive implements chat.CommandQueue. It asks for one command at a time: with more, SQS prefers to hand out several of
