@@ -9,6 +9,11 @@ import (
 
 // Projector writes what WhatsApp tells into the store. It may be given the same change again, and changes in any order:
 // the chats come out the same.
+//
+// The order does matter, by design, in three cases. Beyond maxStamps unread messages the count is that of what came, in
+// the order in which it came. Beyond maxDisputed messages that members of a group revoked without right, an admin who is
+// known as such later isn't believed. And two messages of different times under one id, of which the earlier is kept, may
+// leave the count or the later one behind when the chat is read or cleared between the two.
 type Projector struct {
 	store ChatStore
 	now   func() time.Time

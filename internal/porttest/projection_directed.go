@@ -30,6 +30,11 @@ func fromMe(m chat.Message) chat.Message {
 	return m
 }
 
+func mentioning(m chat.Message) chat.Message {
+	m.Content.MentionMe = true
+	return m
+}
+
 func told(count int, second int64) chat.Chat {
 	return chat.Chat{Unread: chat.Unread{Count: count, At: start + second}}
 }
@@ -113,6 +118,13 @@ var directed = []example{
 		{Chat: budi, Messages: by(budi, message("a", 6))},
 		{Chat: budi, Messages: []chat.Message{{ID: "a", Status: chat.Read}}},
 	}, []string{`"body":"text a"`, `"unreadCount":1`}, "a"},
+	{"MentionDecryptedLater", []chat.Change{
+		{Chat: budi, Messages: by(budi, chat.Message{ID: "a", Content: chat.Content{Time: start + 6, Type: "messageStubType"}})},
+		{Chat: budi, Messages: by(budi, mentioning(message("a", 6)))}, {Chat: budi, Messages: by(budi, message("b", 7))},
+	}, []string{`"unreadCount":2`, `"unreadMentionCount":1`}, "a b"},
+	{"ReceivedOnTheOtherSide", []chat.Change{
+		{Chat: budi, Messages: []chat.Message{fromMe(message("a", 10))}}, fromLID, {Chat: budi, State: chat.Chat{Received: start + 25}}, link,
+	}, []string{fmt.Sprintf(`"lastMessageRecvTimestamp":%d`, start+25), fmt.Sprintf(`"conversationTimestamp":%d,`, start+20)}, "a lid"},
 	{"OwnMessage", []chat.Change{
 		{Chat: budi, Alt: budiLID, Messages: []chat.Message{fromMe(message("a", 10))}},
 		{Chat: budiLID, Messages: []chat.Message{{ID: "a", Status: chat.Read, Receipts: map[chat.JID]chat.Receipt{budiLID: {Read: 5}}}}},

@@ -20,10 +20,10 @@ type writer struct {
 	recent recentRows
 }
 
-const pageCache = "cache_size(-16384)" // KiB
+const pageCache = "cache_size(-8192)" // KiB
 
 func openWriter(ctx context.Context, path string, sync bool) (*writer, error) {
-	db, err := sql.Open("sqlite", dsn(path, sync, url.Values{"_pragma": {pageCache, "wal_autocheckpoint(4000)"}}))
+	db, err := sql.Open("sqlite", dsn(path, sync, url.Values{"_pragma": {pageCache, "wal_autocheckpoint(2000)"}}))
 	if err != nil {
 		return nil, err
 	}
