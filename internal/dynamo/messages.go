@@ -125,7 +125,10 @@ func (r *MessageReader) page(ctx context.Context, account string, jid chat.JID, 
 		}
 		if in.ExclusiveStartKey = first.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
 			slices.Reverse(out.Messages)
-			return out, "", nil
+			if jid.IsLID() { // it may have moved to the number since its chat was read, and its messages with it
+				_, target, err = r.chats.look(ctx, account, jid)
+			}
+			return out, target, err
 		}
 		if first, err = r.messages.db.Query(ctx, in); err != nil {
 			return chat.Conversation{}, "", err
