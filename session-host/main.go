@@ -96,7 +96,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 		logger.Debug("AWS SDK", "says", fmt.Sprintf(format, args...))
 	})
 	m := metrics.New(s.stack, time.Now)
-	db := dynamodb.NewFromConfig(s.aws, dynamo.Tuned)
+	db := dynamodb.NewFromConfig(s.aws, dynamo.Tuned, fenced)
 	guard := host.NewGuard(time.Now)
 	accounts := m.Accounts(dynamo.NewAccounts(db, s.tables.Accounts))
 	chats := m.Chats(dynamo.NewChats(db, s.tables.Chats, s.tables.Messages))

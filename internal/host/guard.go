@@ -73,6 +73,25 @@ func (h *hold) check(now time.Time) (chat.Lease, error) {
 	return h.lease, nil
 }
 
+type holdKey struct{}
+
+// withHold makes Held know the lease under which ctx's work is done.
+func withHold(ctx context.Context, h *hold, now func() time.Time) context.Context {
+	return context.WithValue(ctx, holdKey{}, func() error {
+		_, err := h.check(now())
+		return err
+	})
+}
+
+// Held returns LEASE_HELD when ctx is that of work under a lease that can't be relied on any more. A client of a store asks
+// it at the last moment before a request leaves: a process that was paused after it had asked the Guard finds out there.
+func Held(ctx context.Context) error {
+	if check, ok := ctx.Value(holdKey{}).(func() error); ok {
+		return check()
+	}
+	return nil
+}
+
 func (h *hold) renewed(l chat.Lease, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -61,6 +61,7 @@ func (s *shard) run() {
 
 // work connects the devices and consumes the queue. When it returns, nothing of the shard runs any more.
 func (s *shard) work(held context.Context) {
+	held = withHold(held, s.hold, s.Now)
 	devices, disconnect := context.WithCancel(held)
 	defer disconnect()
 	s.devices = devices

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"go.mau.fi/whatsmeow/util/keys"
+	"go.uber.org/goleak"
+
+	"pesan/e2e"
+	"pesan/internal/chat"
+	"pesan/internal/devicestore"
+	"pesan/internal/dynamo"
+	"pesan/internal/dynamolocal"
+	"pesan/internal/httpapi"
+	"pesan/internal/sqslocal"
+	"pesan/internal/sqsqueue"
+	"pesan/internal/wasim"
+)
+
+// asHost makes the test binary the session host, for tests of processes.
+const asHost = "TEST_AS_SESSION_HOST"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asHost) != "" {
+		main()
+		return
+	}
+	code := sqslocal.Run(func() int { return dynamolocal.Main(m) })
+	if code == 0 {
+		// Clients of AWS keep connections for later; they end with the process.
+		idle := []goleak.Option{
+			goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		}
+		if err := goleak.Find(idle...); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// root of every simulated server: whatsmeow keeps the key that it trusts in a global.
+var root = keys.NewKeyPair()
+
+// stack is what the template makes, on local servers: tables, queues, an API, and a simulated WhatsApp.
+type stack struct {
+	t        *testing.T
+	names    dynamo.Names
+	devices  string
+	queues   sqsqueue.Queues
+	dynamoDB string // URLs that the hosts use
+	sqs      string
+	url      string // of the API
+	secret   string
+	whatsApp *wasim.Server
+	accounts *dynamo.Accounts
+	logs     *lines // of the API and of all hosts
+}
+
+// newStack makes a stack. between, if given, stands between AWS and who uses it: it takes a server's URL and returns another.
+func newStack(t *testing.T, shards int, between func(url string) string) *stack {
+	t.Helper()
+	if between == nil {
+		between = func(url string) string { return url }
+	}
+	db, queue := dynamolocal.Client(t), sqslocal.Client(t)
+	prefix := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + "-"
+	s := &stack{
+		t: t, names: dynamo.NamesWith(prefix), devices: prefix + "devices", secret: "a secret of this test", logs: newLines(),
+		dynamoDB: between(aws.ToString(db.Options().BaseEndpoint)), sqs: between(aws.ToString(queue.Options().BaseEndpoint)),
+	}
+	for _, table := range append(s.names.Tables(), devicestore.Table(s.devices)) {
+		dynamolocal.CreateTable(t, db, table)
+	}
+	for i := range shards {
+		url, _ := sqslocal.CreateQueue(t, queue, fmt.Sprint(prefix, i), chat.VisibilityTimeout, chat.MaxAttempts)
+		s.queues = append(s.queues, url)
+	}
+	var err error
+	s.whatsApp, err = wasim.New(wasim.Options{Root: root, OnViolation: func(v wasim.Violation) { t.Errorf("violation: %v", v) }})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.whatsApp.Close()) })
+	s.serve(shards)
+	return s
+}
+
+// serve serves the API, as the functions do, from this process.
+func (s *stack) serve(shards int) {
+	db := dynamolocal.Client(s.t, dynamo.Tuned, func(o *dynamodb.Options) { o.BaseEndpoint = &s.dynamoDB })
+	queue := sqslocal.Client(s.t, sqsqueue.Tuned, func(o *sqs.Options) { o.BaseEndpoint = &s.sqs })
+	accounts, reports := dynamo.NewAccounts(db, s.names.Accounts), dynamo.NewReports(db, s.names.Reports, time.Now)
+	chats, messages := dynamo.NewChatReader(db, s.names.Chats), dynamo.NewMessageReader(db, s.names.Chats, s.names.Messages)
+	o := httpapi.Commander{
+		Commands: dynamo.NewCommands(db, s.names.Commands, time.Now), Sender: sqsqueue.NewSender(queue, s.queues),
+		Reports: reports, Wait: 20 * time.Second,
+	}
+	api := httpapi.New(httpapi.Config{
+		Accounts: dynamo.NewAccountReader(db, s.names.Accounts), Reports: reports, Secret: s.secret,
+		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	server := httptest.NewServer(api.Handler(
+		httpapi.GetChats(chats), httpapi.GetChatByID(chats), httpapi.FetchMessageByID(messages),
+		httpapi.MuteChat(chats, o), httpapi.UnmuteChat(chats, o), httpapi.ClearMessageByID(chats, o),
+		httpapi.GetReportAPI(reports), httpapi.ClearReportAPI(reports),
+		httpapi.ServiceStart(accounts, o), httpapi.ServiceDestroy(accounts, o), httpapi.GetQR(o), httpapi.GetState(),
+		httpapi.AddDevice(accounts, shards), httpapi.DeleteDevice(accounts, o),
+	))
+	s.t.Cleanup(server.Close)
+	s.url, s.accounts = server.URL, accounts
+}
+
+// system is an account of its own, with a phone and friends; its device isn't linked yet. The number is the phone's.
+func (s *stack) system(number, friends int) *e2e.System {
+	s.t.Helper()
+	transport := &http.Transport{}
+	s.t.Cleanup(transport.CloseIdleConnections)
+	phone, err := s.whatsApp.NewPhone(fmt.Sprint(number), wasim.PhoneOptions{PushName: "Sari"})
+	must(s.t, err)
+	all := make([]*wasim.Contact, friends)
+	for i := range all {
+		all[i], err = s.whatsApp.NewContact(fmt.Sprint(number+1+i), "", fmt.Sprint("Teman ", i+1))
+		must(s.t, err)
+	}
+	return &e2e.System{
+		Client:   &e2e.Client{URL: s.url, Secret: s.secret, HTTP: &http.Client{Transport: transport, Timeout: time.Minute}},
+		WhatsApp: s.whatsApp, Phone: phone, Friends: all,
+	}
+}
+
+// environment of a host.
+func (s *stack) environment() map[string]string {
+	key := s.whatsApp.RootKey()
+	return map[string]string{
+		"ACCOUNTS_TABLE": s.names.Accounts, "CHATS_TABLE": s.names.Chats, "MESSAGES_TABLE": s.names.Messages,
+		"COMMANDS_TABLE": s.names.Commands, "REPORTS_TABLE": s.names.Reports, "WORK_TABLE": s.names.Work, "DEVICES_TABLE": s.devices,
+		"QUEUE_URLS": strings.Join(s.queues, ","), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
+		"WHATSAPP_ADDRESS": s.whatsApp.Address(), "WHATSAPP_ROOT_KEY": hex.EncodeToString(key[:]),
+		"AWS_REGION": "local", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
+		"AWS_ENDPOINT_URL_DYNAMODB": s.dynamoDB, "AWS_ENDPOINT_URL_SQS": s.sqs,
+	}
+}
+
+// process is a running host.
+type process struct {
+	cmd   *exec.Cmd
+	log   *lines
+	ended chan struct{}
+	err   error // once ended
+}
+
+// start starts a host; changes are to its environment. It is killed when the test ends, if it still runs.
+func (s *stack) start(changes map[string]string) *process {
+	s.t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0]), log: newLines(), ended: make(chan struct{})}
+	p.cmd.Env = []string{asHost + "=yes"}
+	for _, some := range []map[string]string{s.environment(), changes} {
+		for name, value := range some {
+			p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		}
+	}
+	out, err := p.cmd.StdoutPipe()
+	must(s.t, err)
+	p.cmd.Stderr = p.cmd.Stdout
+	must(s.t, p.cmd.Start())
+	go func() {
+		defer close(p.ended)
+		scanner := bufio.NewScanner(out)
+		for scanner.Scan() {
+			fmt.Fprintln(p.log, scanner.Text())
+			fmt.Fprintln(s.logs, scanner.Text())
+		}
+		p.err = p.cmd.Wait()
+	}()
+	s.t.Cleanup(func() { p.signal(syscall.SIGCONT); p.signal(syscall.SIGKILL); <-p.ended })
+	return p
+}
+
+func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) } // it may have ended
+
+// says waits until the host has logged a message so often.
+func (p *process) says(ctx context.Context, message string, times int) error {
+	return p.log.wait(ctx, fmt.Sprintf("%d × %q", times, message), func(all []string) bool { return len(logged(all, message)) >= times })
+}
+
+// logged are the lines of a message.
+func logged(all []string, message string) (found []map[string]any) {
+	for _, line := range all {
+		var fields map[string]any
+		if json.Unmarshal([]byte(line), &fields) == nil && fields["msg"] == message {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+// lines collects what is written, by line.
+type lines struct {
+	mu      sync.Mutex
+	all     []string
+	part    string
+	changed chan struct{} // closed, and made anew, when a line came
+}
+
+func newLines() *lines { return &lines{changed: make(chan struct{})} }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.part + string(b)
+	for {
+		line, rest, ok := strings.Cut(text, "\n")
+		if !ok {
+			break
+		}
+		l.all, text = append(l.all, line), rest
+	}
+	l.part = text
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return len(b), nil
+}
+
+func (l *lines) get() (all []string, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[:len(l.all):len(l.all)], l.changed
+}
+
+func (l *lines) wait(ctx context.Context, what string, ok func([]string) bool) error {
+	for {
+		all, changed := l.get()
+		if ok(all) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("the log doesn't say %s; its end: %s", what, strings.Join(all[max(0, len(all)-20):], "\n"))
+		}
+	}
+}
+
+// silent holds that no log has any of these.
+func (l *lines) silent(t *testing.T, secrets map[string][]string) {
+	t.Helper()
+	all, _ := l.get()
+	if len(all) < 20 {
+		t.Errorf("there are only %d lines of logs", len(all))
+	}
+	for _, line := range all {
+		for what, texts := range secrets {
+			for _, text := range texts {
+				if text != "" && strings.Contains(line, text) {
+					t.Errorf("a log has %s: %s", what, line)
+				}
+			}
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
