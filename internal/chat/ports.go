@@ -77,12 +77,12 @@ type ChatStore interface {
 	ChatReader
 	MessageReader
 	// Update loads the chat, a Chat with only its JID where there is none, and the messages with these ids that are
-	// stored, lets change work on them, and stores the chat, the messages in Changed and their views, then deletes what
-	// Prune covers but for stubs, whose time isn't known. jid may be an alias. change may be called again, on a newer state;
+	// stored, lets change work on them, stores the chat, the messages in Changed and their views, and deletes what Prune
+	// covers but for stubs, whose time isn't known. jid may be an alias. change may be called again, on a newer state;
 	// its error is returned as it is. The thread belongs to change for its call only.
 	//
-	// On another error some of it may have been stored: messages, or the chat too but not yet the deletions. A change that
-	// joins, as Apply does, completes it when it is made again. The chat itself takes each change once.
+	// On another error some of it may have been stored: messages, and the deletions too. A change that joins, as Apply does,
+	// completes it when it is made again. The chat itself takes each change once.
 	Update(ctx context.Context, account string, jid JID, ids []string, change func(*Thread) error) error
 	// Export returns the state stored under exactly this JID, and a page of its messages, stubs included, in any order.
 	// A chat that isn't stored, or is an alias, is CHAT_NOT_FOUND.

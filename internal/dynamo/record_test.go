@@ -202,7 +202,9 @@ func FuzzAnswer(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var whole, left struct{ Items []map[string]map[string]string }
+		var whole, left struct {
+			Items []map[string]map[string]string
+		}
 		if json.Unmarshal(body, &whole) != nil || bytes.Count(bytes.ToLower(body), []byte(`items"`)) != 1 {
 			return
 		}

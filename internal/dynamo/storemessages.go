@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"pesan/internal/chat"
 )
 
@@ -99,7 +101,24 @@ func (l *loaded) storeMessage(ctx context.Context, m *chat.Message) error {
 	case old.spot == "":
 		return transact(ctx, t.db, t.putting(byID, old.claim), t.putting(there, nil))
 	}
-	return transact(ctx, t.db, t.putting(byID, old.claim), t.putting(there, nil), t.deleting(partition, old.spot, old.version))
+	return l.move(ctx, t.putting(byID, old.claim), t.putting(there, nil), t.deleting(partition, old.spot, old.version))
+}
+
+// movesTogether is how many writes of moves fit into a transaction beside the chat's: 100 altogether.
+const movesTogether = 96
+
+// move leaves the writes to be made with the chat. What is too much, which nothing usual is, is made at once.
+func (l *loaded) move(ctx context.Context, writes ...types.TransactWriteItem) error {
+	l.mu.Lock()
+	together := len(l.moves)+len(writes) <= movesTogether
+	if together {
+		l.moves = append(l.moves, writes...)
+	}
+	l.mu.Unlock()
+	if together {
+		return nil
+	}
+	return transact(ctx, l.Chats.messages.db, writes...)
 }
 
 // fill puts an empty message at a spot that was claimed and left, or is about to be filled, so that it can be moved under

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pesan/internal/chat"
 )
@@ -16,7 +18,8 @@ import (
 // A chat and its messages are items of their own, stored one after the other: first the messages, each under the
 // condition that it is as it was loaded, then the chat under the same. Whoever loses against another writer loads again
 // and applies the change again; so the chat takes each change once, and messages, which join, may take it twice. A crash
-// in between leaves messages that the chat doesn't know of yet, which the same change, applied again, completes.
+// in between leaves messages that the chat doesn't know of yet, which the same change, applied again, completes. Only
+// messages that change their place in the conversation do so together with the chat, which counts them by their time.
 type Chats struct {
 	ChatReader
 	MessageReader
@@ -56,6 +59,9 @@ type loaded struct {
 	account  string
 	chat     stored
 	messages map[string]storedMessage // by id
+
+	mu    sync.Mutex
+	moves []types.TransactWriteItem // of messages, to be made together with the chat
 }
 
 // load reads the chat and the messages in one round trip, and in a second one the messages that are no stubs.
@@ -162,15 +168,12 @@ func (l *loaded) store(ctx context.Context) error {
 	if err := l.storeMessages(ctx); err != nil {
 		return err
 	}
-	if err := l.storeChat(ctx); err != nil {
-		return err
-	}
 	for _, covered := range l.Prune {
 		if err := l.prune(ctx, covered); err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.storeChat(ctx)
 }
 
 // begin stores a chat that nothing is known of yet.
@@ -185,10 +188,16 @@ func (l *loaded) begin(ctx context.Context) error {
 func (l *loaded) storeChat(ctx context.Context) error {
 	l.Chat.JID = l.chat.jid
 	data, err := encodeChat(&l.Chat)
-	if err != nil || bytes.Equal(data, l.chat.data) {
+	if err != nil {
 		return err
 	}
-	return l.put(ctx, data, l.Chat.Shows())
+	if !bytes.Equal(data, l.chat.data) {
+		return l.put(ctx, data, l.Chat.Shows())
+	}
+	if len(l.moves) > 0 {
+		return transact(ctx, l.Chats.messages.db, l.moves...)
+	}
+	return nil
 }
 
 // put stores the chat where it belongs. It is in one place at a time.
@@ -198,12 +207,14 @@ func (l *loaded) put(ctx context.Context, data []byte, shows bool) error {
 	it[attrData] = blob(data)
 	var err error
 	switch {
-	case sort == l.chat.sort:
+	case sort == l.chat.sort && len(l.moves) == 0:
 		err = t.replace(ctx, it, l.chat.version)
+	case sort == l.chat.sort:
+		err = transact(ctx, t.db, append(l.moves, t.putting(it, l.chat.version))...)
 	case l.chat.data == nil:
-		err = transact(ctx, t.db, t.putting(it, nil), t.absent(l.account, place(l.chat.jid, !shows)))
+		err = transact(ctx, t.db, append(l.moves, t.putting(it, nil), t.absent(l.account, place(l.chat.jid, !shows)))...)
 	default:
-		err = transact(ctx, t.db, t.putting(it, nil), t.deleting(l.account, l.chat.sort, l.chat.version))
+		err = transact(ctx, t.db, append(l.moves, t.putting(it, nil), t.deleting(l.account, l.chat.sort, l.chat.version))...)
 	}
 	if err != nil {
 		return err
