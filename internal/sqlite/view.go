@@ -30,34 +30,38 @@ func packed(numbers []int64, texts ...string) string {
 // unpack is the inverse of packed.
 func unpack(s string, numbers []*int64, texts ...*string) error {
 	head, rest, ok := strings.Cut(s, "\n")
-	next := func() (n int64) {
-		var word string
-		if word, head, ok = strings.Cut(head, " "); ok {
-			var err error
-			n, err = strconv.ParseInt(word, 10, 64)
-			ok = err == nil
-		}
-		return n
-	}
 	for _, n := range numbers {
-		if !ok {
-			break
-		}
-		*n = next()
+		*n, head, ok = nextNumber(head, ok)
 	}
 	for _, text := range texts {
-		if !ok {
-			break
-		}
-		size := next()
+		var size int64
+		size, head, ok = nextNumber(head, ok)
 		if ok = ok && size >= 0 && size <= int64(len(rest)); ok {
 			*text, rest = rest[:size], rest[size:]
 		}
 	}
-	if !ok || rest != "" {
+	if !ok || head != "" || rest != "" {
 		return fmt.Errorf("a stored view is broken: %.20q", s)
 	}
 	return nil
+}
+
+// nextNumber cuts a number and the space behind it off. Numbers are what packed has written, so that it needn't look for
+// those that are too long.
+func nextNumber(s string, before bool) (n int64, rest string, ok bool) {
+	sign := int64(1)
+	i := 0
+	if strings.HasPrefix(s, "-") {
+		sign, i = -1, 1
+	}
+	start := i
+	for ; i < len(s) && s[i] >= '0' && s[i] <= '9'; i++ {
+		n = n*10 + int64(s[i]-'0')
+	}
+	if !before || i == start || i == len(s) || s[i] != ' ' {
+		return 0, "", false
+	}
+	return sign * n, s[i+1:], true
 }
 
 const (
