@@ -91,8 +91,11 @@ func (o Commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	ended, stop := watch(o.Commands, cmd.Account, cmd.ID)
 	defer stop()
 	r, err := o.submit(ctx, c, a.Shard, cmd)
-	if err == nil {
+	if err == nil && r.State == chat.CommandPending {
 		r, err = o.wait(ctx, c, r, ended)
+		if err == nil && r.Report != cmd.Report && r.State != chat.CommandPending {
+			o.report(ctx, c, r) // the host may have ended it before its entry was there
+		}
 	}
 	if err == nil && r.State == chat.CommandFailed {
 		err = &chat.Error{Code: chat.Internal}
@@ -114,16 +117,15 @@ func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 	if !r.Same(cmd) {
 		return r, &chat.Error{Code: chat.IdempotencyConflict}
 	}
-	if created {
-		c.addReport(ctx, chat.Report{
-			ID: cmd.Report, Status: http.StatusAccepted, CommandID: cmd.ID, Command: chat.CommandPending,
-		})
-	}
 	c.reported = true
 	if r.State != chat.CommandPending {
 		return r, nil
 	}
-	// Sent again for a repeated id, since the first call may have died before it sent.
+	// Reported and sent again for a repeated id, since the first call may have died before it did. An entry that is there
+	// stays as it is.
+	c.addReport(ctx, chat.Report{
+		ID: r.Report, Status: http.StatusAccepted, CommandID: r.ID, Command: chat.CommandPending,
+	})
 	if err := o.Sender.Send(ctx, shard, r.Command); err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "send command", slog.String("request", c.request.id),
 			slog.String("account", cmd.Account), slog.String("command", cmd.ID), slog.Any("error", err))
@@ -139,15 +141,27 @@ func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 // end records that a command was never sent, so that it doesn't stay pending.
 func (o Commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *chat.Error) (chat.CommandRecord, error) {
 	ended, err := o.Commands.EndCommand(ctx, r.Account, r.ID, chat.Outcome{Failure: why, At: c.Now()})
-	if err == nil && ended.State == chat.CommandFailed {
-		err = o.Reports.EndReport(ctx, r.Account, r.Report, ended.State, Status(why.Code), why.Code, c.Now())
-	}
 	if err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "end command", slog.String("request", c.request.id),
 			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
 		return r, why
 	}
+	o.report(ctx, c, ended)
 	return ended, nil
+}
+
+// report completes the report entry of a command that has ended; it may be complete already.
+func (o Commander) report(ctx context.Context, c *call, r chat.CommandRecord) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+	defer cancel()
+	var code chat.Code
+	if r.Failure != nil {
+		code = r.Failure.Code
+	}
+	if err := o.Reports.EndReport(ctx, r.Account, r.Report, r.State, Status(code), code, r.EndedAt); err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelError, "end report", slog.String("request", c.request.id),
+			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
+	}
 }
 
 // wait reads the record until it says that the command has ended, or the time is over. A read that fails is tried again.

@@ -124,6 +124,31 @@ func TestNotConnected(t *testing.T) {
 	}
 }
 
+// TestRepeatAfterADeath repeats a call that died after it had stored the command: it is reported and sent now. Ended
+// before the repetition, it is only told.
+func TestRepeatAfterADeath(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		w.onSend(w.carryOut)
+		died := chat.Command{
+			Version: chat.CommandVersion, ID: "order-1", Account: w.toko.ID, Kind: chat.MuteCommand, Chat: budi, Seconds: 50,
+			Report: "01ARZ3NDEKTSV4RRFFQ69G5FAV", RequestedAt: w.clock(),
+		}
+		_, _, err := w.db.PutCommand(w.Context(), died)
+		w.must("put command", err)
+		for range 2 {
+			w.want(call(muteBudi("order-1")), 200, "")
+			reports, _, err := w.db.ListReports(w.Context(), w.toko.ID, chat.Page{Limit: 10})
+			w.must("list reports", err)
+			if len(reports) != 1 || reports[0].ID != died.Report || reports[0].Command != chat.CommandDone || reports[0].Status != 200 {
+				w.Errorf("reports %+v", reports)
+			}
+		}
+		if sent := w.commandsSent(); len(sent) != 1 {
+			w.Errorf("sent %+v", sent)
+		}
+	})
+}
+
 func TestIdempotency(t *testing.T) {
 	onAll(t, func(w *world, call func(ask) answer) {
 		first := call(muteBudi("order-1"))
