@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -35,6 +36,9 @@ func encodeChat(c *chat.Chat) ([]byte, error) {
 	head := []byte{bit(flagShows, v.Shows) | bit(flagPinned, v.Pinned) | bit(flagArchived, v.Archived) | bit(flagUnread, v.Unread)}
 	for _, n := range []int64{v.Activity, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires} {
 		head = binary.AppendVarint(head, n)
+	}
+	if len(v.Last.Document) > largestRecord {
+		v.Last.Document = "{}" // what no client of WhatsApp's sends; see encodeFitting
 	}
 	return encodeRecord(head, string(v.Document), string(v.Last.Document), `"`+v.Last.ID+`"`, state), nil
 }
@@ -120,7 +124,39 @@ func encodeMessage(c *chat.Chat, m *chat.Message) ([]byte, error) {
 	if id := m.ID; messageID(id) != id {
 		head = append(head, id...)
 	}
-	return encodeRecord(head, string(v.Document), state), nil
+	if len(v.Document)+len(state) > maxContent/2 {
+		return nil, errTooLarge
+	}
+	data := encodeRecord(head, string(v.Document), state)
+	if len(data) > largestRecord {
+		return nil, errTooLarge
+	}
+	return data, nil
+}
+
+// largestRecord leaves room for the rest of an item, which may have 400 KB.
+const largestRecord = 390_000
+
+var errTooLarge = errors.New("the message is too large to be stored")
+
+// encodeFitting stores less of a message that is too large, rather than nothing: it would be delivered again and again.
+// WhatsApp's own clients send none.
+func encodeFitting(c *chat.Chat, m *chat.Message) ([]byte, error) {
+	data, err := encodeMessage(c, m)
+	if !errors.Is(err, errTooLarge) {
+		return data, err
+	}
+	less := *m
+	less.Content.Quoted, less.Content.Info = "", ""
+	if data, err = encodeMessage(c, &less); !errors.Is(err, errTooLarge) {
+		return data, err
+	}
+	less.Content.Message, less.Content.Body, less.Content.Mentions = "", "", nil
+	if data, err = encodeMessage(c, &less); !errors.Is(err, errTooLarge) {
+		return data, err
+	}
+	less.Edits, less.Reactions, less.Receipts, less.Revoked = nil, nil, nil, nil
+	return encodeMessage(c, &less)
 }
 
 // decodeMessageHead is the view of the message without its document. id is the one of the item's key.

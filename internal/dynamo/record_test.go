@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pesan/internal/chat"
+	"pesan/internal/dynamolocal"
 )
 
 func none(func(chat.MessageView) bool) (*chat.Message, error) { return nil, nil }
@@ -116,6 +117,41 @@ func TestHostileIDs(t *testing.T) {
 		}
 		if !validSpot(spot(m)) {
 			t.Errorf("id %.20q makes no position", id)
+		}
+	}
+}
+
+// TestTooLarge: a message that doesn't fit is stored without what makes it too large.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	db := dynamolocal.Client(t, Tuned)
+	names := newTables(t, db)
+	store := NewChats(db, names.Chats, names.Messages)
+	r := newInbox(6)
+	noise := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(' ' + 1 + r.IntN(90))
+		}
+		return strings.NewReplacer(`"`, "_", `\`, "_").Replace(string(b))
+	}
+	pn, _ := r.person()
+	for i, spoil := range []func(*chat.Message){
+		func(m *chat.Message) { m.Content.Quoted = chat.JSON(`{"conversation":"` + noise(600_000) + `"}`) },
+		func(m *chat.Message) { m.Content.Message = chat.JSON(`{"conversation":"` + noise(600_000) + `"}`) },
+		func(m *chat.Message) {
+			m.Content.Message = chat.JSON(`{"conversation":"` + strings.Repeat("x", 20<<20) + `"}`)
+		},
+		func(m *chat.Message) {
+			m.Reactions = map[chat.JID]chat.Register[chat.JSON]{pn: asSet(chat.JSON(`{"text":"` + noise(600_000) + `"}`))}
+		},
+	} {
+		m := r.text(pn, noon.Unix()+int64(i))
+		spoil(&m)
+		project(t, store, account, chat.Change{Chat: pn, Messages: []chat.Message{m}})
+		c, err := store.Messages(t.Context(), account, pn, chat.Page{Limit: 1}, noon)
+		if err != nil || len(c.Messages) != 1 || c.Messages[0].ID != m.ID {
+			t.Fatalf("message %d isn't there: %v, %v", i, c, err)
 		}
 	}
 }

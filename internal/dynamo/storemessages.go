@@ -69,7 +69,7 @@ func (l *loaded) storeMessages(ctx context.Context) error {
 // storeMessage brings a message from where it was to where it belongs.
 func (l *loaded) storeMessage(ctx context.Context, m *chat.Message) error {
 	old := l.messages[m.ID]
-	data, err := encodeMessage(&l.Chat, m)
+	data, err := encodeFitting(&l.Chat, m)
 	if err != nil || bytes.Equal(data, old.data) {
 		return err
 	}
