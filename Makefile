@@ -33,6 +33,7 @@ CROSS := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags=
 functions: ## each endpoint as dist/<function>/bootstrap; ARCH=amd64 for another processor
 	@rm -rf dist && $(CROSS) -tags lambda.norpc -o dist/ ./functions/...
 	@cd dist && for name in *; do mv $$name bootstrap && mkdir $$name && mv bootstrap $$name/; done
+	@! find dist -name bootstrap -size +10485760c | grep . || { echo 'a function is over 10 MB' >&2; exit 1; }
 
 .PHONY: host
 host: ## bin/session-host
@@ -56,7 +57,7 @@ local: ## the functions and the host here, with LocalStack in Docker
 
 .PHONY: test
 test: ## all tests, with the race detector
-	@! command -v mvn >/dev/null || scripts/dynamodb-local >/dev/null
+	@! command -v mvn >/dev/null || { scripts/dynamodb-local && scripts/elasticmq; } >/dev/null
 	$(GO) test -race $(TESTFLAGS) ./...
 
 .PHONY: fuzz
