@@ -19,12 +19,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/e2e"
+	"pesan/internal/chat"
 	"pesan/internal/wasim"
 )
 
 const (
 	leaseTTL = 15 * time.Second
 	shards   = 4
+	devices  = 6
 	friends  = 3
 )
 
@@ -37,7 +39,7 @@ func TestTwoHosts(t *testing.T) {
 	must(t, a.says(ctx, "shard taken", shards))
 	b := s.start(nil)
 	must(t, b.says(ctx, "shard taken", shards/2))
-	all := s.onEveryShard(ctx)
+	all := s.linked(ctx, devices)
 	talk, quiet := context.WithCancel(ctx)
 	defer quiet()
 	var traffic errgroup.Group
@@ -109,7 +111,6 @@ func TestTwoHosts(t *testing.T) {
 // driven is a system with traffic.
 type driven struct {
 	*e2e.System
-	id    string // of the account
 	shard int
 
 	mu    sync.Mutex
@@ -117,13 +118,13 @@ type driven struct {
 	mutes map[string]int      // answers by the command's id
 }
 
-// onEveryShard links devices until each shard has one.
-func (s *stack) onEveryShard(ctx context.Context) []*driven {
+// linked links devices on all shards in turn.
+func (s *stack) linked(ctx context.Context, count int) []*driven {
 	s.t.Helper()
 	var all []*driven
-	covered := map[int]bool{}
-	for len(covered) < len(s.queues) || len(all) < 6 {
-		d := &driven{System: s.system(6281200000000+100*len(all), friends), mutes: map[string]int{}}
+	known := map[string]bool{}
+	for n := range count {
+		d := &driven{System: s.system(6281200000000+100*n, friends), shard: n % len(s.queues), mutes: map[string]int{}}
 		for range friends {
 			d.sent = append(d.sent, map[string]string{})
 		}
@@ -131,12 +132,12 @@ func (s *stack) onEveryShard(ctx context.Context) []*driven {
 		accounts, err := s.accounts.Accounts(ctx)
 		must(s.t, err)
 		for _, a := range accounts {
-			if !slices.ContainsFunc(all, func(d *driven) bool { return d.id == a.ID }) {
-				d.id, d.shard = a.ID, a.Shard
+			if !known[a.ID] {
+				known[a.ID] = true
+				must(s.t, s.accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error { a.Shard = d.shard; return nil }))
 			}
 		}
 		must(s.t, d.Link(ctx))
-		covered[d.shard] = true
 		all = append(all, d)
 	}
 	return all

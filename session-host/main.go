@@ -79,6 +79,9 @@ func command(args []string, out, errOut io.Writer) error {
 	return run(ctx, s, out)
 }
 
+// poll is how often shards are looked for: what another host hands over is taken that soon. It costs a read unit each time.
+const poll = 500 * time.Millisecond
+
 // run works until ctx ends, and then hands everything over. Log and metrics go to out, a line each.
 func run(ctx context.Context, s settings, out io.Writer) error {
 	lines := &lineWriter{to: out}
@@ -119,7 +122,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 			Backlog:  host.FenceBacklog(dynamo.NewBacklog(db, s.tables.Work), guard),
 			HTTP:     client, Now: time.Now, Logger: logger,
 		})),
-		Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: logger,
+		Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: logger, Poll: poll,
 	})
 	logger.Info("host starts", "shards", len(s.queues), "health", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
