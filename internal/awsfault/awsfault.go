@@ -43,7 +43,7 @@ type Proxy struct {
 // long as the caller's patience.
 func Rates(total float64) map[Fault]float64 {
 	return map[Fault]float64{
-		Throttled: total * 0.25, Failed: total * 0.15, Refused: total * 0.1, DoneFailed: total * 0.2, Lost: total * 0.28, Hung: total * 0.02,
+		Throttled: total * 0.25, Failed: total * 0.15, Refused: total * 0.1, DoneFailed: total * 0.2, Lost: total * 0.295, Hung: total * 0.005,
 		Partial: 0.3, // of batches
 	}
 }

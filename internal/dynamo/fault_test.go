@@ -29,7 +29,7 @@ func TestContractsUnderFaults(t *testing.T) {
 	defer server.Close()
 	faulty := dynamolocal.Client(t, Tuned, func(o *dynamodb.Options) {
 		o.BaseEndpoint = aws.String(server.URL)
-		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(500 * time.Millisecond)
+		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(2 * time.Second)
 	})
 	contracts(t, faulty, names)
 	for _, f := range []awsfault.Fault{awsfault.Throttled, awsfault.Failed, awsfault.Refused, awsfault.DoneFailed, awsfault.Lost, awsfault.Hung, awsfault.Partial} {

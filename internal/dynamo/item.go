@@ -65,7 +65,7 @@ const (
 )
 
 // newVersion is the version of an item written in place of one with the version old, nil for none: the random marks of
-// the last writes, newest first. A writer whose answer got lost finds its mark there even when others have written since.
+// the last writes, newest first. A writer whose answer got lost finds its mark there even when a few others have written since.
 func newVersion(old []byte) []byte {
 	version := make([]byte, markSize, markSize*marks)
 	rand.Read(version) // never fails

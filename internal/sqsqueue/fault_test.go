@@ -32,7 +32,7 @@ func TestContractUnderFaults(t *testing.T) {
 	t.Cleanup(server.Close)
 	faulty := sqslocal.Client(t, Tuned, func(o *sqs.Options) {
 		o.BaseEndpoint = aws.String(server.URL)
-		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(500 * time.Millisecond)
+		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(2 * time.Second)
 	})
 	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture { return fixture(t, faulty, 2*time.Second) })
 	for _, f := range []awsfault.Fault{awsfault.Throttled, awsfault.Failed, awsfault.Refused, awsfault.DoneFailed, awsfault.Lost} {
