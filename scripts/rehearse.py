@@ -52,14 +52,13 @@ def run(command, log, **more):
 
 
 @contextlib.contextmanager
-def process(command, log, **more):
+def process(command, out, **more):
     """Runs a command and what it starts, as a group of its own, until the block ends."""
-    with open(log, "ab") as out:
-        p = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, **more)
+    p = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, **more)
     try:
         yield p
     finally:
-        for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        for number, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(p.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -223,7 +222,7 @@ def rehearse(options, progress, folder):
         with progress.step("build the functions, the host and the suite for this machine"):
             run(["make", "--no-print-directory", "functions", "host", "suite", "ARCH=" + options.arch], log + ".make")
         with progress.step("start MiniStack, with IAM enforced"):
-            p = running.enter_context(process(shlex.split(options.ministack), log, env=bare | local | test | dict(
+            p = running.enter_context(process(shlex.split(options.ministack), running.enter_context(open(log, "ab")), env=bare | local | test | dict(
                 GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", AUTH="true", MINISTACK_REGION=REGION,
                 IOT_MTLS_ENABLED="0", SFTP_ENABLED="0")))
             wait_ready(endpoint + "/_ministack/health", p, log)
@@ -246,8 +245,9 @@ def rehearse(options, progress, folder):
             secret = aws("secretsmanager").get_secret_value(SecretId=resources["SystemSecret"])["SecretString"]
             url = f"http://{resources['Api']}.execute-api.localhost:{port}"
             suite = ["bin/e2e", "-url", url, "--", "bin/session-host"]
-            code = subprocess.run(suite, env=bare | local | host_environment(aws, resources) | dict(
-                PESAN_SECRET=secret, HEALTH_ADDRESS="127.0.0.1:0"), stdin=subprocess.DEVNULL).returncode
+            with process(suite, None, env=bare | local | host_environment(aws, resources) | dict(
+                    PESAN_SECRET=secret, HEALTH_ADDRESS="127.0.0.1:0")) as p:
+                code = p.wait()
             if code != 0:
                 keep = os.path.abspath("rehearsal.log")
                 shutil.copyfile(log, keep)

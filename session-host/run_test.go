@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,6 +51,8 @@ func TestSuiteWithFaults(t *testing.T) {
 	system := s.system(6281200000001, 3)
 	within, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
+	codes := make(chan []string, 1)
+	go func() { codes <- s.codes(ctx) }()
 	for _, step := range e2e.Steps() {
 		if !t.Run(step.Name, func(t *testing.T) { step.Do(within, t, system) }) {
 			break
@@ -65,7 +69,30 @@ func TestSuiteWithFaults(t *testing.T) {
 	if t.Logf("%d faults", faults); faults < 20 {
 		t.Error("too few faults to prove anything")
 	}
-	s.logs.silent(t, secretsOf(system, "halo 0", "halo 1", "halo 2", "sementara itu", "lagi"))
+	secrets := secretsOf(system, "halo 0", "halo 1", "halo 2", "sementara itu", "lagi")
+	if secrets["a QR or pairing code"] = <-codes; len(secrets["a QR or pairing code"]) < 2 {
+		t.Errorf("too few codes were seen: %v", secrets["a QR or pairing code"])
+	}
+	s.logs.silent(t, secrets)
+}
+
+// codes are the QR codes and pairing codes that accounts show until ctx ends.
+func (s *stack) codes(ctx context.Context) []string {
+	seen := map[string]bool{}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		all, _ := s.accounts.Accounts(ctx) // faults are what the test is about
+		for _, a := range all {
+			seen[a.QR], seen[a.PairingCode] = true, true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			delete(seen, "")
+			return slices.Collect(maps.Keys(seen))
+		}
+	}
 }
 
 // secretsOf is what must not stand in a log of a system.

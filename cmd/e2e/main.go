@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -55,7 +56,6 @@ func command(args []string, out, errOut io.Writer) error {
 	url := flags.String("url", os.Getenv("PESAN_URL"), "base `URL` of the API, without /api; or PESAN_URL")
 	secret := flags.String("secret", os.Getenv("PESAN_SECRET"), "the system `secret`; or PESAN_SECRET")
 	listen := flags.String("whatsapp", "127.0.0.1:0", "`host:port` where WhatsApp is played")
-	log := flags.String("log", "", "`file` for what the command prints; else it is printed when the suite fails")
 	limit := flags.Duration("limit", 5*time.Minute, "how long all may take")
 	flags.Usage = func() { fmt.Fprint(errOut, usage); flags.PrintDefaults() }
 	if err := flags.Parse(args); err != nil {
@@ -85,7 +85,7 @@ func command(args []string, out, errOut io.Writer) error {
 	if flags.NArg() == 0 {
 		fmt.Fprintf(out, "start the host with\n  %s\n  %s\n", reach[0], reach[1])
 	}
-	end, err := startHost(ctx, flags.Args(), reach, *log, errOut)
+	end, err := startHost(flags.Args(), reach, errOut)
 	if err != nil {
 		return err
 	}
@@ -113,29 +113,17 @@ func newHTTP() *http.Client {
 }
 
 // startHost starts the command. The returned function stops it, and shows what it printed if something has failed.
-func startHost(ctx context.Context, command, reach []string, log string, errOut io.Writer) (end func(failed bool) error, err error) {
+func startHost(command, reach []string, errOut io.Writer) (end func(failed bool) error, err error) {
 	if len(command) == 0 {
 		return func(bool) error { return nil }, nil
 	}
-	name := log
-	if name == "" {
-		f, err := os.CreateTemp("", "e2e-host-*.log")
-		if err != nil {
-			return nil, err
-		}
-		name = f.Name()
-		f.Close()
-	}
-	to, err := os.Create(name)
-	if err != nil {
-		return nil, err
-	}
-	host := exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...)
+	var printed bytes.Buffer
+	host := exec.Command(command[0], command[1:]...)
 	host.Env = append(os.Environ(), reach...)
-	host.Stdout, host.Stderr = to, to
+	host.Stdout, host.Stderr = &printed, &printed
 	host.WaitDelay = 30 * time.Second
 	if err := host.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start host: %w", err), to.Close())
+		return nil, fmt.Errorf("start host: %w", err)
 	}
 	return func(failed bool) error {
 		_ = host.Process.Signal(syscall.SIGTERM) // it may have ended
@@ -143,13 +131,10 @@ func startHost(ctx context.Context, command, reach []string, log string, errOut 
 		if err != nil {
 			err = fmt.Errorf("the host ends with %w", err)
 		}
-		if text, readErr := os.ReadFile(name); (failed || err != nil) && readErr == nil {
-			fmt.Fprintf(errOut, "the host has printed:\n%s\n", text)
+		if failed || err != nil {
+			fmt.Fprintf(errOut, "the host has printed:\n%s\n", &printed)
 		}
-		if log == "" {
-			err = errors.Join(err, os.Remove(name))
-		}
-		return errors.Join(err, to.Close())
+		return err
 	}, nil
 }
 
