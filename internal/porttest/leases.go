@@ -124,6 +124,16 @@ func releaseLease(t *testing.T, ctx context.Context, leases chat.Leases) {
 	if third.Epoch <= second.Epoch {
 		t.Errorf("epoch %d after %d", third.Epoch, second.Epoch)
 	}
+	ok(t, "release", leases.ReleaseLease(ctx, third))
+	fourth, err := leases.AcquireLease(ctx, shard, "a", noon, ttl)
+	ok(t, "acquire by the same host", err)
+	_, err = leases.RenewLease(ctx, third, noon, ttl)
+	wantCode(t, "renewing the host's own old lease", err, chat.LeaseHeld)
+	ok(t, "release the host's own old lease", leases.ReleaseLease(ctx, third))
+	_, err = leases.RenewLease(ctx, fourth, noon, ttl)
+	ok(t, "renew", err)
+	_, err = leases.AcquireLease(ctx, shard, "b", noon, ttl)
+	wantCode(t, "a shard after its host's own old lease was released", err, chat.LeaseHeld)
 	ok(t, "release a lease that never was", leases.ReleaseLease(ctx, chat.Lease{Shard: newShard(), Host: "a", Epoch: 1}))
 }
 

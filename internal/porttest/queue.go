@@ -49,7 +49,7 @@ func Queue(t *testing.T, fake bool, open func(*testing.T) QueueFixture) {
 		{"Together", receiveTogether},
 	} {
 		t.Run(one.name, func(t *testing.T) {
-			run := func(t *testing.T) { one.run(t, queueTest{open(t)}) }
+			run := func(t *testing.T) { one.run(t, queueTest{open(t), fake}) }
 			if fake {
 				synctest.Test(t, run)
 			} else {
@@ -59,7 +59,10 @@ func Queue(t *testing.T, fake bool, open func(*testing.T) QueueFixture) {
 	}
 }
 
-type queueTest struct{ QueueFixture }
+type queueTest struct {
+	QueueFixture
+	fake bool
+}
 
 // patience bounds the wait for what must come.
 func (q queueTest) patience() time.Duration { return 10*q.Visibility + 30*time.Second }
@@ -134,6 +137,9 @@ func receiveWaits(t *testing.T, q queueTest) {
 		deliveries, err := q.Receive(ctx, shard, 10)
 		results <- result{deliveries, err}
 	}()
+	if q.fake {
+		synctest.Wait() // for it to wait
+	}
 	q.send(t, shard, c)
 	got := <-results
 	ok(t, "receive", got.err)

@@ -93,26 +93,98 @@ func TestReopen(t *testing.T) {
 	}
 	const group = chat.JID("120363041234567890@g.us")
 	member := chat.JID("6281111111111@s.whatsapp.net")
-	state := chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{member: {Value: chat.RankAdmin, At: 1}}}
+	first := chat.Change{
+		Chat: group, Messages: []chat.Message{text("a", 1, 0)},
+		State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{member: {Value: chat.RankAdmin, At: 1}}},
+	}
+	later := chat.Change{Chat: group, State: chat.Chat{Mute: chat.Register[int64]{Value: 5, At: 1}}}
 	var views []chat.View
 	for i := range 3 {
 		db, err := Open(t.Context(), path, Options{Sync: i == 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		apply(t, db, chat.Change{Chat: group, State: state, Messages: []chat.Message{text("a", 1, 0)}})
+		if i == 0 {
+			apply(t, db, first)
+		}
+		apply(t, db, later)
 		v, err := db.Chat(t.Context(), testAccount, group)
 		if err != nil || !strings.Contains(string(v.Document), string(member)) {
 			t.Fatalf("the group is %+v, %v", v, err)
 		}
 		views = append(views, v)
-		state = chat.Chat{}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if views[0] != views[1] || views[1] != views[2] {
+	if views[0] != views[1] || views[1] != views[2] || views[0].Last.Document == "" {
 		t.Errorf("the group changes when it is opened: %v", views)
+	}
+}
+
+// TestMembersChange changes a rank, which leaves as many members.
+func TestMembersChange(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pesan.db")
+	const group = chat.JID("120363041234567890@g.us")
+	for i, rank := range []chat.Rank{chat.RankMember, chat.RankAdmin, chat.RankLeft} {
+		db, err := Open(t.Context(), path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(t, db, chat.Change{Chat: group, State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{"6281111111111@s.whatsapp.net": {Value: chat.RankMember, At: 1}}}})
+		apply(t, db, chat.Change{Chat: group, State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{"6281111111111@s.whatsapp.net": {Value: rank, At: int64(i + 1)}}}})
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if db, err = Open(t.Context(), path, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		c, _, _, err := db.Export(t.Context(), testAccount, group, chat.Page{Limit: 1})
+		if got := c.Members["6281111111111@s.whatsapp.net"].Value; err != nil || got != rank {
+			t.Errorf("the rank is %q, %v; want %q", got, err, rank)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestStaleDelivery uses a delivery after the command was handed out again: only Done has an effect.
+func TestStaleDelivery(t *testing.T) {
+	now := noon
+	db := open(t, Options{Now: func() time.Time { return now }})
+	ctx := t.Context()
+	if err := db.Send(ctx, 1, chat.Command{ID: "1", Account: testAccount}); err != nil {
+		t.Fatal(err)
+	}
+	take := func() []chat.Delivery {
+		t.Helper()
+		deliveries, _, err := db.take(ctx, 1, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return deliveries
+	}
+	stale := take()
+	now = now.Add(chat.VisibilityTimeout)
+	if again := take(); len(stale) != 1 || len(again) != 1 || again[0].Attempt() != 2 {
+		t.Fatalf("received %v, then %v", stale, again)
+	}
+	if err := stale[0].Release(ctx, 0); err != nil {
+		t.Error(err)
+	}
+	if third := take(); len(third) != 0 {
+		t.Errorf("a stale release has an effect: %v", third)
+	}
+	if err := stale[0].Extend(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := stale[0].Done(ctx); err != nil {
+		t.Error(err)
+	}
+	now = now.Add(time.Hour)
+	if third := take(); len(third) != 0 {
+		t.Errorf("a command that was done is handed out: %v", third)
 	}
 }
 
