@@ -1,8 +1,11 @@
 package dynamo
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -143,6 +146,40 @@ func muteAll(t *testing.T, db *dynamodb.Client, names Names, store *Chats, jid c
 	must(reports.EndReport(ctx, account, r.ID, chat.CommandDone, 200, "", noon.Add(time.Second)))
 	_, err = commands.Command(ctx, account, c.ID)
 	must(err)
+}
+
+// captured keeps the last answer that a client got.
+type captured struct {
+	dynamodb.HTTPClient
+	body []byte
+}
+
+func (c *captured) Do(r *http.Request) (*http.Response, error) {
+	resp, err := c.HTTPClient.Do(r)
+	if err == nil {
+		c.body, err = io.ReadAll(resp.Body)
+		resp.Body.Close()
+		resp.Body = io.NopCloser(bytes.NewReader(c.body))
+	}
+	return resp, err
+}
+
+// TestLeanAnswers checks that DynamoDB's answers have the form that is read in one pass.
+func TestLeanAnswers(t *testing.T) {
+	t.Parallel()
+	var c captured
+	db := dynamolocal.Client(t, Tuned, func(o *dynamodb.Options) {
+		c.HTTPClient = o.HTTPClient
+		o.HTTPClient = &c
+	})
+	names := newTables(t, db)
+	fill(t, NewChats(db, names.Chats, names.Messages), 5)
+	if views, _, err := NewChatReader(db, names.Chats).Chats(t.Context(), account, chat.Filter{}, chat.Page{Limit: 10}, noon); err != nil || len(views) != 5 {
+		t.Fatal(views, err)
+	}
+	if records, _, ok := cutItems(c.body); !ok || len(records) != 5 {
+		t.Errorf("%d records, %v, in %s", len(records), ok, c.body)
+	}
 }
 
 func cpuTime() time.Duration {

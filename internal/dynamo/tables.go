@@ -1,8 +1,8 @@
 // Package dynamo keeps everything but the keys of devices in DynamoDB, behind the ports of package chat.
 //
-// Its promises: nothing scans; every write is conditional, so that neither a lost reply nor a second writer can undo what
-// was stored; what a command has changed, the next read shows; an account's data is found only in partitions that begin
-// with its id.
+// Its promises: nothing scans; whatever two may write is written under a condition, so that neither a lost answer nor a
+// second writer can undo what was stored; what a command has changed, the next read shows; an account's data is found only
+// in partitions that are named after it.
 package dynamo
 
 import (
