@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -76,21 +77,21 @@ func command(args []string, out, errOut io.Writer) error {
 			os.Exit(1)
 		})
 	})
-	return run(ctx, s, out)
+	lines := &lineWriter{to: out}
+	s.name = "host-" + ulid.MustNew(ulid.Now(), rand.Reader).String()
+	logger := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: s.level})).With("host", s.name)
+	client, err := whatsapp.Globals{Address: s.whatsAppAddress, RootKey: s.whatsAppRootKey, Logger: logger}.Set()
+	if err != nil {
+		return err
+	}
+	return run(ctx, s, client, logger, lines)
 }
 
 // poll is how often shards are looked for: what another host hands over is taken that soon. It costs a read unit each time.
 const poll = 500 * time.Millisecond
 
-// run works until ctx ends, and then hands everything over. Log and metrics go to out, a line each.
-func run(ctx context.Context, s settings, out io.Writer) error {
-	lines := &lineWriter{to: out}
-	name := "host-" + ulid.MustNew(ulid.Now(), rand.Reader).String()
-	logger := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: s.level})).With("host", name)
-	client, err := whatsapp.Globals{Address: s.whatsAppAddress, RootKey: s.whatsAppRootKey, Logger: logger}.Set()
-	if err != nil {
-		return err
-	}
+// run works until ctx ends, and then hands everything over. client reaches WhatsApp, nil the real one; metrics go to lines.
+func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logger, lines io.Writer) error {
 	listener, err := net.Listen("tcp", s.health)
 	if err != nil {
 		return fmt.Errorf("listen for health checks: %w; set HEALTH_ADDRESS to a free host:port", err)
@@ -105,7 +106,7 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	chats := m.Chats(dynamo.NewChats(db, s.tables.Chats, s.tables.Messages))
 	keys := devicestore.New(db, s.devices, devicestore.Options{Log: logger})
 	h := host.New(host.Config{
-		Name: name, Shards: len(s.queues),
+		Name: s.name, Shards: len(s.queues),
 		Leases:   m.Leases(dynamo.NewLeases(db, s.tables.Work)),
 		Accounts: accounts,
 		Chats:    chats,

@@ -17,6 +17,7 @@ import (
 
 // settings are what the environment says.
 type settings struct {
+	name    string // of this host, like no other's
 	aws     aws.Config
 	stack   string
 	tables  dynamo.Names

@@ -32,6 +32,7 @@ import (
 	"pesan/internal/sqslocal"
 	"pesan/internal/sqsqueue"
 	"pesan/internal/wasim"
+	"pesan/internal/whatsapp"
 )
 
 // asHost makes the test binary the session host, for tests of processes.
@@ -41,6 +42,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asHost) != "" {
 		main()
 		return
+	}
+	// Whatsmeow keeps these for the whole process: they are set before anything runs.
+	globals := whatsapp.Globals{Address: "127.0.0.1:1", RootKey: hex.EncodeToString(root.Pub[:]), Logger: slog.New(slog.DiscardHandler)}
+	if _, err := globals.Set(); err != nil {
+		panic(err)
 	}
 	code := sqslocal.Run(func() int { return dynamolocal.Main(m) })
 	if code == 0 {
@@ -56,7 +62,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// root of every simulated server: whatsmeow keeps the key that it trusts in a global.
+// root of every simulated server, so that each is trusted.
 var root = keys.NewKeyPair()
 
 // stack is what the template makes, on local servers: tables, queues, an API, and a simulated WhatsApp.
