@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -273,6 +274,15 @@ func (w *world) settled() {
 	w.ok(w.linked.WaitOnline(w.soon()))
 	w.ok(w.linked.WaitDrained(w.soon()))
 	w.until("push name", func(a chat.Account) bool { return a.PushName != "" })
+}
+
+// fetched waits until the app state of a new device is there and projected.
+func (w *world) fetched() {
+	w.t.Helper()
+	w.eventually("the mark to go", func() bool {
+		items, err := w.store.ListBacklog(w.soon(), account)
+		return err == nil && !slices.ContainsFunc(items, func(i chat.BacklogItem) bool { return i.ID == appStateMark })
+	})
 }
 
 // until waits for a state of the account.
