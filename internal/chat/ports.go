@@ -22,8 +22,9 @@ type Accounts interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	// CreateAccount stores a new account; its id must be new.
 	CreateAccount(ctx context.Context, a Account) error
-	// UpdateAccount loads the account, lets change work on it, and stores it, atomically; change may be called again. An
-	// error of change is returned as it is, and nothing is stored. DEVICE_NOT_FOUND when there is none.
+	// UpdateAccount loads the account, lets change work on it, and stores it, atomically. change may be called again, on
+	// what it left too: it must come to the same then. An error of change is returned as it is, and nothing is stored.
+	// DEVICE_NOT_FOUND when there is none.
 	UpdateAccount(ctx context.Context, id string, change func(*Account) error) error
 	// DeleteAccount deletes the account; none is no error. Its chats, commands and reports are deleted by their own ports.
 	DeleteAccount(ctx context.Context, id string) error
@@ -78,11 +79,11 @@ type ChatStore interface {
 	MessageReader
 	// Update loads the chat, a Chat with only its JID where there is none, and the messages with these ids that are
 	// stored, lets change work on them, stores the chat, the messages in Changed and their views, and deletes what Prune
-	// covers but for stubs, whose time isn't known. jid may be an alias. change may be called again, on a newer state;
-	// its error is returned as it is. The thread belongs to change for its call only.
+	// covers but for stubs, whose time isn't known. jid may be an alias. change may be called again, on a newer state, which
+	// may hold what it did already; its error is returned as it is. The thread belongs to change for its call only.
 	//
 	// On another error some of it may have been stored: messages, and the deletions too. A change that joins, as Apply does,
-	// completes it when it is made again. The chat itself takes each change once.
+	// completes it when it is made again.
 	Update(ctx context.Context, account string, jid JID, ids []string, change func(*Thread) error) error
 	// Export returns the state stored under exactly this JID, and a page of its messages, stubs included, in any order.
 	// A chat that isn't stored, or is an alias, is CHAT_NOT_FOUND.

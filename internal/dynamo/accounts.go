@@ -15,7 +15,7 @@ import (
 )
 
 // AccountReader is chat.AccountReader for half the price of Accounts: what was written in the last second may still look
-// as before, but an account that was just created is found.
+// as before.
 type AccountReader struct{ table table }
 
 var _ chat.AccountReader = (*AccountReader)(nil)
@@ -27,14 +27,7 @@ func NewAccountReader(db *dynamodb.Client, name string) *AccountReader {
 
 // Account implements chat.AccountReader.
 func (r *AccountReader) Account(ctx context.Context, id string) (chat.Account, error) {
-	it, err := r.table.get(ctx, accountPartition(id), accountSort, false)
-	if err == nil && it == nil {
-		it, err = r.table.get(ctx, accountPartition(id), accountSort, true)
-	}
-	if err != nil {
-		return chat.Account{}, failed("get account", err)
-	}
-	return accountOf(it)
+	return r.table.account(ctx, id, false)
 }
 
 // Accounts implements chat.Accounts. All reads are strongly consistent.
@@ -54,7 +47,11 @@ func accountPartition(id string) string { return "account/" + id }
 
 // Account implements chat.AccountReader.
 func (s *Accounts) Account(ctx context.Context, id string) (chat.Account, error) {
-	it, err := s.table.get(ctx, accountPartition(id), accountSort, true)
+	return s.table.account(ctx, id, true)
+}
+
+func (t table) account(ctx context.Context, id string, consistent bool) (chat.Account, error) {
+	it, err := t.get(ctx, accountPartition(id), accountSort, consistent)
 	if err != nil {
 		return chat.Account{}, failed("get account", err)
 	}

@@ -71,7 +71,7 @@ func (s *Commands) PutCommand(ctx context.Context, c chat.Command) (chat.Command
 	}
 	it := key(c.Account, c.ID)
 	it[attrData] = text(string(data))
-	it[attrVersion] = blob(newVersion(nil))
+	it[attrVersion] = blob(newVersion())
 	it[attrTTL] = number(s.now().Add(chat.ReportAge).Unix())
 	_, err = s.table.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table.name, Item: it,

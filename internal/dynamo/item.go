@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -59,28 +60,11 @@ func numberOf(it item, name string) int64 {
 	return 0
 }
 
-const (
-	markSize = 4
-	marks    = 8
-)
-
-// newVersion is the version of an item written in place of one with the version old, nil for none: the random marks of
-// the last writes, newest first. A writer whose answer got lost finds its mark there even when a few others have written since.
-func newVersion(old []byte) []byte {
-	version := make([]byte, markSize, markSize*marks)
+// newVersion is a random name for what one write makes of an item.
+func newVersion() []byte {
+	version := make([]byte, 8)
 	rand.Read(version) // never fails
-	return append(version, old[:min(len(old), markSize*(marks-1))]...)
-}
-
-// holds tells whether the writer of one version wrote the stored one too, or one before it.
-func holds(stored, version []byte) bool {
-	for len(stored) >= markSize && len(version) >= markSize {
-		if string(stored[:markSize]) == string(version[:markSize]) {
-			return true
-		}
-		stored = stored[markSize:]
-	}
-	return false
+	return version
 }
 
 // was is the condition that an item is still as it was read: of this version, or absent where there was none.
@@ -111,9 +95,10 @@ func (t table) get(ctx context.Context, partition, sort string, consistent bool)
 var errConflict = errors.New("the item was changed meanwhile")
 
 // replace puts an item in place of the version that was read, nil for none. It returns errConflict when that isn't the
-// stored one any more. A write whose answer got lost, so that it is sent again, is known by the item's new version.
+// stored one any more. A write whose answer got lost, so that it is sent again, is known by the item's new version, unless
+// somebody else has replaced that already: then errConflict makes the change again, on top of itself.
 func (t table) replace(ctx context.Context, it item, version []byte) error {
-	it[attrVersion] = blob(newVersion(version))
+	it[attrVersion] = blob(newVersion())
 	condition, values := was(version)
 	_, err := t.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &t.name, Item: it, ConditionExpression: &condition, ExpressionAttributeValues: values,
@@ -128,7 +113,7 @@ func settled(err error, it item) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	if holds(binaryOf(refused.Item, attrVersion), binaryOf(it, attrVersion)) {
+	if bytes.Equal(binaryOf(refused.Item, attrVersion), binaryOf(it, attrVersion)) {
 		return nil
 	}
 	return errConflict
@@ -145,7 +130,7 @@ func transact(ctx context.Context, db *dynamodb.Client, writes ...types.Transact
 }
 
 func (t table) putting(it item, version []byte) types.TransactWriteItem {
-	it[attrVersion] = blob(newVersion(version))
+	it[attrVersion] = blob(newVersion())
 	condition, values := was(version)
 	return types.TransactWriteItem{Put: &types.Put{
 		TableName: &t.name, Item: it, ConditionExpression: &condition, ExpressionAttributeValues: values,

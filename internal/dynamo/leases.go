@@ -34,7 +34,7 @@ func shardPartition(shard int) string { return fmt.Sprintf("shard/%d", shard) }
 // AcquireLease implements chat.Leases.
 func (s *Leases) AcquireLease(ctx context.Context, shard int, host string, now time.Time, ttl time.Duration) (chat.Lease, error) {
 	l := chat.Lease{Shard: shard, Host: host, Expires: now.Add(ttl)}
-	version := item{attrVersion: blob(newVersion(nil))}
+	version := item{attrVersion: blob(newVersion())}
 	out, err := s.table.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table.name, Key: key(shardPartition(shard), leaseSort),
 		UpdateExpression: aws.String("SET " + attrHost + " = :host, " + attrExpires + " = :expires, " + attrVersion + " = :version" +

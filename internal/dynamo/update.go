@@ -17,7 +17,7 @@ import (
 //
 // A chat and its messages are items of their own, stored one after the other: first the messages, each under the
 // condition that it is as it was loaded, then the chat under the same. Whoever loses against another writer loads again
-// and applies the change again; so the chat takes each change once, and messages, which join, may take it twice. A crash
+// and applies the change again. Now and then that is a change whose answer got lost, which is why all changes join. A crash
 // in between leaves messages that the chat doesn't know of yet, which the same change, applied again, completes. Only
 // messages that change their place in the conversation do so together with the chat, which counts them by their time.
 type Chats struct {
