@@ -118,7 +118,7 @@ func (s *stack) serve(shards int) {
 		Reports: reports, Wait: 20 * time.Second,
 	}
 	api := httpapi.New(httpapi.Config{
-		Accounts: dynamo.NewAccountReader(db, s.names.Accounts), Reports: reports, Secret: s.secret,
+		Accounts: dynamo.NewAccountReader(db, s.names.Accounts), Latest: accounts, Reports: reports, Secret: s.secret,
 		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	server := httptest.NewServer(api.Handler(

@@ -2,10 +2,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
-	"pesan/internal/dynamo"
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
 	"pesan/internal/function/secret"
@@ -13,13 +9,8 @@ import (
 )
 
 func main() {
-	if err := function.Serve(endpoint); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func endpoint(w *function.Wiring) (httpapi.Endpoint, error) {
-	err := secret.Read(w)
-	return httpapi.DeleteDevice(dynamo.NewAccounts(w.DynamoDB, w.Table("ACCOUNTS_TABLE")), commander.New(w)), err
+	function.Main(func(w *function.Wiring) httpapi.Endpoint {
+		secret.Read(w)
+		return httpapi.DeleteDevice(w.Accounts(), commander.New(w))
+	})
 }

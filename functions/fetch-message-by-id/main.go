@@ -2,21 +2,12 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
-	"pesan/internal/dynamo"
 	"pesan/internal/function"
 	"pesan/internal/httpapi"
 )
 
 func main() {
-	if err := function.Serve(endpoint); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func endpoint(w *function.Wiring) (httpapi.Endpoint, error) {
-	return httpapi.FetchMessageByID(dynamo.NewMessageReader(w.DynamoDB, w.Table("CHATS_TABLE"), w.Table("MESSAGES_TABLE"))), nil
+	function.Main(func(w *function.Wiring) httpapi.Endpoint {
+		return httpapi.FetchMessageByID(w.Messages())
+	})
 }

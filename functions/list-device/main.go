@@ -2,23 +2,14 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
-	"pesan/internal/dynamo"
 	"pesan/internal/function"
 	"pesan/internal/function/secret"
 	"pesan/internal/httpapi"
 )
 
 func main() {
-	if err := function.Serve(endpoint); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func endpoint(w *function.Wiring) (httpapi.Endpoint, error) {
-	err := secret.Read(w)
-	return httpapi.ListDevice(dynamo.NewAccounts(w.DynamoDB, w.Table("ACCOUNTS_TABLE"))), err
+	function.Main(func(w *function.Wiring) httpapi.Endpoint {
+		secret.Read(w)
+		return httpapi.ListDevice(w.Accounts())
+	})
 }

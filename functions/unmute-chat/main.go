@@ -2,22 +2,13 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
-	"pesan/internal/dynamo"
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
 	"pesan/internal/httpapi"
 )
 
 func main() {
-	if err := function.Serve(endpoint); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func endpoint(w *function.Wiring) (httpapi.Endpoint, error) {
-	return httpapi.UnmuteChat(dynamo.NewChatReader(w.DynamoDB, w.Table("CHATS_TABLE")), commander.New(w)), nil
+	function.Main(func(w *function.Wiring) httpapi.Endpoint {
+		return httpapi.UnmuteChat(w.Chats(), commander.New(w))
+	})
 }

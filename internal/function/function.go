@@ -4,11 +4,9 @@ package function
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -21,7 +19,7 @@ import (
 	"pesan/internal/httpapi"
 )
 
-// Wiring is what an endpoint is made of. What is missing in the environment is kept, and Serve reports all of it at once.
+// Wiring is what an endpoint is made of. What is wrong with the environment is kept, and told all at once.
 type Wiring struct {
 	*env.Reader
 	AWS      aws.Config
@@ -29,27 +27,36 @@ type Wiring struct {
 	Secret   string // opens the system's endpoints; empty unless the endpoint sets it
 }
 
-// Serve makes an endpoint and serves it until Lambda ends the process. It returns only errors, at start.
-func Serve(endpoint func(*Wiring) (httpapi.Endpoint, error)) error {
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	w := newWiring(os.LookupEnv)
-	var c httpapi.Config
-	c.CountryCode = w.Digits("COUNTRY_CODE", "62", 3)
-	c.Rate = float64(w.Int("RATE_LIMIT", 50, 0, 1_000_000))
-	c.Logger = logger
+// Main is the main function of a Lambda: it makes the endpoint and serves it until Lambda ends the process.
+func Main(endpoint func(*Wiring) httpapi.Endpoint) {
+	handler, err := wire(os.LookupEnv, slog.New(slog.NewJSONHandler(os.Stderr, nil)), endpoint)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "the function can't start:\n%v\n", err)
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+// wire makes the endpoint of the clients and settings that the environment names.
+func wire(lookup func(string) (string, bool), logger *slog.Logger, endpoint func(*Wiring) httpapi.Endpoint) (*httpapi.Function, error) {
+	w := newWiring(lookup)
+	c := httpapi.Config{
+		CountryCode: w.Digits("COUNTRY_CODE", "62", 3),
+		Rate:        float64(w.Int("RATE_LIMIT", 50, 0, 1_000_000)),
+		Logger:      logger,
+	}
 	if table := w.String("REPORTS_TABLE", ""); table != "" {
-		c.Reports = dynamo.NewReports(w.DynamoDB, table, time.Now)
+		c.Reports = w.Reports()
 	}
 	if table := w.String("ACCOUNTS_TABLE", ""); table != "" {
-		c.Accounts = dynamo.NewAccountReader(w.DynamoDB, table)
+		c.Accounts, c.Latest = dynamo.NewAccountReader(w.DynamoDB, table), w.Accounts()
 	}
-	e, err := endpoint(w)
-	if err = errors.Join(w.Err(), err); err != nil {
-		return fmt.Errorf("the function can't start:\n%w", err)
-	}
+	e := endpoint(w)
 	c.Secret = w.Secret
-	lambda.Start(httpapi.New(c).Lambda(e))
-	return nil
+	if err := w.Err(); err != nil {
+		return nil, err
+	}
+	return httpapi.New(c).Lambda(e), nil
 }
 
 // newWiring takes what Lambda puts into the environment of every function. The credentials there last as long as the
@@ -80,10 +87,22 @@ func (w *Wiring) Table(variable string) string {
 	return w.Required(variable, "the name of a DynamoDB table")
 }
 
-// Queues are the URLs of the shards' queues, in the order of the shards.
-func (w *Wiring) Queues() []string {
-	return strings.Split(w.Required("QUEUE_URLS", "the URLs of the shards' queues, separated by commas"), ",")
+// Accounts works on ACCOUNTS_TABLE.
+func (w *Wiring) Accounts() *dynamo.Accounts {
+	return dynamo.NewAccounts(w.DynamoDB, w.Table("ACCOUNTS_TABLE"))
 }
 
-// Shards is the number of shards.
-func (w *Wiring) Shards() int { return w.Int("SHARDS", 1, 1, 1000) }
+// Chats reads CHATS_TABLE.
+func (w *Wiring) Chats() *dynamo.ChatReader {
+	return dynamo.NewChatReader(w.DynamoDB, w.Table("CHATS_TABLE"))
+}
+
+// Messages reads CHATS_TABLE and MESSAGES_TABLE.
+func (w *Wiring) Messages() *dynamo.MessageReader {
+	return dynamo.NewMessageReader(w.DynamoDB, w.Table("CHATS_TABLE"), w.Table("MESSAGES_TABLE"))
+}
+
+// Reports works on REPORTS_TABLE.
+func (w *Wiring) Reports() *dynamo.Reports {
+	return dynamo.NewReports(w.DynamoDB, w.Table("REPORTS_TABLE"), time.Now)
+}

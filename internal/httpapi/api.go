@@ -22,17 +22,18 @@ import (
 
 // Config is what all endpoints share. Fields after Logger have defaults.
 type Config struct {
-	Accounts    chat.AccountReader // of endpoints that are opened by an API key
+	Accounts    chat.AccountReader // of endpoints that are opened by an API key; may show what was a moment ago
 	Reports     ReportAdder
 	Secret      string // opens the system's endpoints; "" leaves them closed
 	Logger      *slog.Logger
-	CountryCode string           // what the leading 0 of a phone number stands for; 62
-	Timeout     time.Duration    // of a call; 25 s, since an HTTP API gives up after 30 s
-	Rate        float64          // calls a second of one key in this process; 0: no limit
-	Burst       int              // calls of one key at once; twice the rate
-	MaxAnswer   int              // bytes of an answer, then a page ends; what a Lambda may return, 64 MiB over net/http
-	Now         func() time.Time // time.Now
-	Random      io.Reader        // crypto/rand
+	Latest      chat.AccountReader // shows what is now, for when a moment matters; Accounts
+	CountryCode string             // what the leading 0 of a phone number stands for; 62
+	Timeout     time.Duration      // of a call; 25 s, since an HTTP API gives up after 30 s
+	Rate        float64            // calls a second of one key in this process; 0: no limit
+	Burst       int                // calls of one key at once; twice the rate
+	MaxAnswer   int                // bytes of an answer, then a page ends; what a Lambda may return, 64 MiB over net/http
+	Now         func() time.Time   // time.Now
+	Random      io.Reader          // crypto/rand
 }
 
 // ReportAdder writes the API log.
@@ -54,6 +55,9 @@ func New(c Config) *API {
 	c.CountryCode = cmp.Or(c.CountryCode, "62")
 	c.Timeout = cmp.Or(c.Timeout, 25*time.Second)
 	c.Burst = cmp.Or(c.Burst, max(1, int(2*c.Rate)))
+	if c.Latest == nil {
+		c.Latest = c.Accounts
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}

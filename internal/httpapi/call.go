@@ -157,7 +157,7 @@ func (c *call) openByKey(ctx context.Context) (int, error) {
 }
 
 // fetchAccount starts to fetch the key's account; the function it returns waits for it. cancel is called when the key
-// doesn't open. An account that isn't there looks like a wrong key.
+// doesn't open.
 func (c *call) fetchAccount(ctx context.Context, cancel func(), key chat.Key) func() (chat.Account, error) {
 	type result struct {
 		account chat.Account
@@ -173,18 +173,24 @@ func (c *call) fetchAccount(ctx context.Context, cancel func(), key chat.Key) fu
 			done <- r
 		}()
 		defer recovered(&r.err)
-		r.account, r.err = c.Accounts.Account(ctx, key.AccountID)
-		if chat.CodeOf(r.err) == chat.DeviceNotFound {
-			r.account, r.err = chat.Account{}, nil
-		}
-		if r.err == nil && !key.Opens(r.account) {
-			r.err = &chat.Error{Code: chat.InvalidAPIKey}
+		r.account, r.err = unlock(ctx, c.Accounts, key)
+		if chat.CodeOf(r.err) == chat.InvalidAPIKey { // or so new that Accounts doesn't show it yet
+			r.account, r.err = unlock(ctx, c.Latest, key)
 		}
 	}()
 	return func() (chat.Account, error) {
 		r := <-done
 		return r.account, r.err
 	}
+}
+
+// unlock reads the key's account. One that isn't there looks like a wrong key.
+func unlock(ctx context.Context, accounts chat.AccountReader, key chat.Key) (chat.Account, error) {
+	a, err := accounts.Account(ctx, key.AccountID)
+	if chat.CodeOf(err) == chat.DeviceNotFound || err == nil && !key.Opens(a) {
+		return chat.Account{}, &chat.Error{Code: chat.InvalidAPIKey}
+	}
+	return a, err
 }
 
 // credential is the key or secret: a parameter, or else a header.

@@ -185,7 +185,7 @@ func (o Commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ende
 			r = now
 		case chat.CodeOf(err) == chat.CommandNotFound && r.Kind == chat.DeleteCommand:
 			// It goes with its account, shortly before it.
-			if _, err := c.Accounts.Account(ctx, r.Account); chat.CodeOf(err) == chat.DeviceNotFound {
+			if _, err := c.Latest.Account(ctx, r.Account); chat.CodeOf(err) == chat.DeviceNotFound {
 				r.State = chat.CommandDone
 			}
 		}

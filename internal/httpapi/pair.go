@@ -104,7 +104,7 @@ func (c *call) awaitCode(ctx context.Context, a chat.Account, pairing bool, most
 			return a, nil
 		case <-timer.C:
 		}
-		now, err := c.Accounts.Account(ctx, a.ID)
+		now, err := c.Latest.Account(ctx, a.ID)
 		if err != nil && ctx.Err() == nil {
 			return a, err
 		}

@@ -15,17 +15,17 @@ import (
 const patience = 8 * time.Second // Lambda gives a function ten seconds to start
 
 // Read reads the secret that SECRET_ARN names, at start: the functions that use it are called rarely.
-func Read(w *function.Wiring) error {
+func Read(w *function.Wiring) {
 	arn := w.Required("SECRET_ARN", "the ARN of the system secret")
 	if w.Err() != nil {
-		return nil // reported by whoever reads the environment
+		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	out, err := secretsmanager.NewFromConfig(w.AWS).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
 	if err != nil {
-		return fmt.Errorf("read system secret: %w", err)
+		w.Reject("SECRET_ARN", fmt.Sprintf("can't be read: %v", err))
+		return
 	}
 	w.Secret = aws.ToString(out.SecretString)
-	return nil
 }
