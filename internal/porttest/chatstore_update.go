@@ -270,12 +270,12 @@ func updateTogether(t *testing.T, ctx context.Context, store chat.ChatStore) {
 			id := fmt.Sprintf("%d-%d", i, j)
 			err := untilAvailable(func() error {
 				return store.Update(ctx, account, budi, []string{id, "shared"}, func(th *chat.Thread) error {
-					seen := th.Chat.Fields["seen"]
-					if mark := chat.JSON(" " + id); !strings.Contains(string(seen.Value), string(mark)) {
-						seen = chat.Register[chat.JSON]{Value: seen.Value + mark, At: seen.At + 1}
+					seen := th.Chat.Subject
+					if mark := " " + id; !strings.Contains(seen.Value, mark) {
+						seen = chat.Register[string]{Value: seen.Value + mark, At: seen.At + 1}
 					}
 					return th.Apply(chat.Change{
-						Chat: budi, State: chat.Chat{Fields: map[string]chat.Register[chat.JSON]{"seen": seen}},
+						Chat: budi, State: chat.Chat{Subject: seen},
 						Messages: []chat.Message{message(id, int64(j)), {ID: "shared", Receipts: map[chat.JID]chat.Receipt{chat.JID(id): {Read: 1}}}},
 					}, noon)
 				})
@@ -287,7 +287,7 @@ func updateTogether(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		return nil
 	}))
 	state, messages := exported(t, ctx, store, account, budi, 100)
-	if n := len(strings.Fields(string(state.Fields["seen"].Value))); n != many*each {
+	if n := len(strings.Fields(state.Subject.Value)); n != many*each {
 		t.Errorf("%d of %d updates of the chat were stored", n, many*each)
 	}
 	if len(messages) != many*each+1 || len(messages["shared"].Receipts) != many*each {
