@@ -11,32 +11,40 @@ import (
 	"pesan/internal/chat"
 )
 
-// A NULL parameter of a filter accepts both.
-const selectChats = `SELECT view FROM chats
+// A NULL parameter of a filter accepts both. All views come as one text, since each row that is handed over takes longer
+// than SQLite to find it; the subquery's order holds, since its limit keeps it apart.
+const selectChats = `SELECT coalesce(group_concat(view, ''), '') FROM (SELECT view FROM chats
 	WHERE account = ?1 AND shows AND activity <= ?2 AND (activity < ?2 OR jid > ?3)
 	AND (?4 = '' OR kind = ?4) AND (?5 IS NULL OR unread = ?5) AND (?6 IS NULL OR archived = ?6) AND (?7 IS NULL OR pinned = ?7)
 	AND (?8 IS NULL OR (mute_end = -1 OR mute_end > ?9) = ?8)
-	ORDER BY activity DESC, jid LIMIT ?10`
+	ORDER BY activity DESC, jid LIMIT ?10)`
+
+// listing asks for up to limit chats behind a place in the order of all.
+type listing struct {
+	account  string
+	filter   chat.Filter
+	activity int64 // of the place
+	jid      chat.JID
+	limit    int
+	now      time.Time
+}
+
+// whole tells whether it asks for an account's chats from the first to the last.
+func (l *listing) whole() bool { return l.filter == (chat.Filter{}) && l.activity == math.MaxInt64 }
+
+func (l *listing) accepts(v *chat.View) bool {
+	return (v.Activity < l.activity || v.Activity == l.activity && v.JID > l.jid) && l.filter.Accepts(v, l.now)
+}
 
 // Chats implements chat.ChatReader.
 func (db *DB) Chats(ctx context.Context, account string, f chat.Filter, p chat.Page, now time.Time) (views []chat.View, next string, err error) {
-	activity, after := int64(math.MaxInt64), ""
+	l := listing{account, f, math.MaxInt64, "", int(limit(p.Limit)), now}
 	if p.Cursor != "" {
-		if err := readCursor(p.Cursor, chatCursor, &activity, &after); err != nil {
+		if err := readCursor(p.Cursor, chatCursor, &l.activity, (*string)(&l.jid)); err != nil {
 			return nil, "", err
 		}
 	}
-	views = make([]chat.View, 0, min(p.Limit+1, 1024))
-	args := []any{account, activity, after, string(f.Kind), either(f.Unread), either(f.Archived), either(f.Pinned), either(f.Muted), now.UnixMilli(), p.Limit + 1}
-	err = db.reader.each(ctx, selectChats, args, func(rows *sql.Rows) error {
-		var view string
-		if err := rows.Scan(&view); err != nil {
-			return err
-		}
-		views = append(views, chat.View{})
-		return unpackView(view, &views[len(views)-1])
-	})
-	if err != nil {
+	if views, err = db.list(ctx, &l); err != nil {
 		return nil, "", wrap("list chats", err)
 	}
 	if len(views) > p.Limit {
@@ -45,6 +53,55 @@ func (db *DB) Chats(ctx context.Context, account string, f chat.Filter, p chat.P
 		next = cursor(chatCursor, last.Activity, last.JID)
 	}
 	return views, next, nil
+}
+
+// list takes the chats from the inbox where there is one, and makes one where it reads all of the account's.
+func (db *DB) list(ctx context.Context, l *listing) ([]chat.View, error) {
+	if all, ok := db.inboxes.read(l.account); ok {
+		return pick(all, l), nil
+	}
+	if !l.whole() {
+		return db.selectChats(ctx, l)
+	}
+	in := db.inboxes.begin(l.account)
+	defer db.inboxes.end(in)
+	views, err := db.selectChats(ctx, l)
+	if err == nil && len(views) < l.limit {
+		db.inboxes.fill(in, slices.Clone(views))
+	}
+	return views, err
+}
+
+func pick(all []chat.View, l *listing) []chat.View {
+	views := make([]chat.View, 0, min(l.limit, len(all)))
+	for i := range all {
+		if len(views) == l.limit {
+			break
+		}
+		if l.accepts(&all[i]) {
+			views = append(views, all[i])
+		}
+	}
+	return views
+}
+
+func (db *DB) selectChats(ctx context.Context, l *listing) ([]chat.View, error) {
+	f := &l.filter
+	args := []any{l.account, l.activity, string(l.jid), string(f.Kind), either(f.Unread), either(f.Archived), either(f.Pinned), either(f.Muted), l.now.UnixMilli(), l.limit}
+	var packed string
+	if _, err := db.reader.get(ctx, selectChats, args, &packed); err != nil {
+		return nil, err
+	}
+	views := make([]chat.View, 0, min(l.limit, 1024))
+	for packed != "" {
+		var v chat.View
+		var err error
+		if packed, err = cutView(packed, &v); err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, nil
 }
 
 func either(b *bool) any {

@@ -15,7 +15,7 @@ type chatRow struct {
 	chat    chat.Chat // belongs to the transaction that has the row
 	state   []byte
 	members map[chat.JID]chat.Register[chat.Rank]
-	view    string
+	view    chat.View
 }
 
 // recentRows keeps chats that were changed of late, so that a chat in which many messages arrive isn't decoded for each.
@@ -74,8 +74,9 @@ func (tx *transaction) loadRow(account string, jid chat.JID) (*chatRow, error) {
 
 func (tx *transaction) readRow(row *chatRow, jid chat.JID) (found bool, err error) {
 	var members []byte
+	var view string
 	found, err = tx.get("SELECT id, view, members, state FROM chats WHERE account = ? AND jid = ?",
-		[]any{row.account, string(jid)}, &row.key, &row.view, &members, &row.state)
+		[]any{row.account, string(jid)}, &row.key, &view, &members, &row.state)
 	if !found || err != nil {
 		return found, err
 	}
@@ -88,9 +89,8 @@ func (tx *transaction) readRow(row *chatRow, jid chat.JID) (found bool, err erro
 		}
 		row.members = maps.Clone(row.chat.Members)
 	}
-	var v chat.View
-	err = unpackView(row.view, &v)
-	row.chat.Last.Document = v.Last.Document
+	err = unpackView(view, &row.view)
+	row.chat.Last.Document = row.view.Last.Document
 	return true, err
 }
 
@@ -98,18 +98,17 @@ func (tx *transaction) readRow(row *chatRow, jid chat.JID) (found bool, err erro
 func (tx *transaction) storeChat(row *chatRow, c chat.Chat) error {
 	row.chat = c
 	v := c.View()
-	view := packView(&v)
 	members := c.Members
 	c.Members = nil
 	state, err := json.Marshal(&c)
 	if err != nil {
 		return err
 	}
-	if row.key == 0 || view != row.view || !bytes.Equal(state, row.state) {
-		if err := tx.writeRow(row, &c, &v, view, state); err != nil {
+	if row.key == 0 || v != row.view || !bytes.Equal(state, row.state) {
+		if err := tx.writeRow(row, &c, &v, state); err != nil {
 			return err
 		}
-		row.view, row.state = view, state
+		row.view, row.state = v, state
 	}
 	if maps.Equal(members, row.members) {
 		return nil
@@ -122,12 +121,12 @@ func (tx *transaction) storeChat(row *chatRow, c chat.Chat) error {
 	return tx.exec("UPDATE chats SET members = ? WHERE id = ?", b, row.key)
 }
 
-func (tx *transaction) writeRow(row *chatRow, c *chat.Chat, v *chat.View, view string, state []byte) error {
+func (tx *transaction) writeRow(row *chatRow, c *chat.Chat, v *chat.View, state []byte) error {
 	hidden, err := newHidden(c)
 	if err != nil {
 		return err
 	}
-	args := []any{v.Shows, v.Activity, v.MuteEnd, v.Pinned, v.Archived, v.Unread, v.Last.Expires, hidden, view, state}
+	args := []any{v.Shows, v.Activity, v.MuteEnd, v.Pinned, v.Archived, v.Unread, v.Last.Expires, hidden, packView(v), state}
 	if row.key != 0 {
 		return tx.exec(`UPDATE chats SET shows = ?, activity = ?, mute_end = ?, pinned = ?, archived = ?, unread = ?, last_expires = ?,
 			hidden = ?, view = ?, state = ? WHERE id = ?`, append(args, row.key)...)

@@ -37,6 +37,7 @@ type DB struct {
 	visibility time.Duration
 	now        func() time.Time
 	sent       signal // something on the queue has changed
+	inboxes    *inboxes // of accounts whose chats were listed of late
 }
 
 var (
@@ -62,7 +63,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if o.Readers == 0 {
 		o.Readers = 4
 	}
-	db := &DB{visibility: o.Visibility, now: o.Now}
+	db := &DB{visibility: o.Visibility, now: o.Now, inboxes: newInboxes()}
 	var err error
 	if db.writer, err = openWriter(ctx, path, o.Sync); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)

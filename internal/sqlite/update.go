@@ -25,7 +25,13 @@ func (db *DB) Update(ctx context.Context, account string, jid chat.JID, ids []st
 		if refused = change(t); refused != nil {
 			return refused
 		}
-		tx.committed = func() { tx.w.recent.put(row) }
+		before := row.view
+		tx.committed = func() {
+			tx.w.recent.put(row)
+			if row.view != before {
+				db.inboxes.change(account, row.view)
+			}
+		}
 		return tx.store(row, t)
 	})
 	if refused != nil {
@@ -195,6 +201,7 @@ func (db *DB) Alias(ctx context.Context, account string, from, to chat.JID) erro
 			return err
 		}
 		tx.w.recent.take(account, from)
+		tx.committed = func() { db.inboxes.change(account, chat.View{JID: from}) }
 		if err := tx.exec("DELETE FROM messages WHERE chat = (SELECT id FROM chats WHERE account = ? AND jid = ?)", account, string(from)); err != nil {
 			return err
 		}
@@ -207,6 +214,7 @@ func (db *DB) Alias(ctx context.Context, account string, from, to chat.JID) erro
 func (db *DB) DeleteChats(ctx context.Context, account string) error {
 	err := db.write(ctx, func(tx *transaction) error {
 		clear(tx.w.recent)
+		tx.committed = func() { db.inboxes.forget(account) }
 		for _, query := range []string{
 			"DELETE FROM messages WHERE chat IN (SELECT id FROM chats WHERE account = ?)",
 			"DELETE FROM chats WHERE account = ?",

@@ -27,8 +27,8 @@ func packed(numbers []int64, texts ...string) string {
 	return string(b)
 }
 
-// unpack is the inverse of packed.
-func unpack(s string, numbers []*int64, texts ...*string) error {
+// unpack is the inverse of packed; it returns what s holds behind it.
+func unpack(s string, numbers []*int64, texts ...*string) (rest string, err error) {
 	head, rest, ok := strings.Cut(s, "\n")
 	for _, n := range numbers {
 		*n, head, ok = nextNumber(head, ok)
@@ -40,11 +40,21 @@ func unpack(s string, numbers []*int64, texts ...*string) error {
 			*text, rest = rest[:size], rest[size:]
 		}
 	}
-	if !ok || head != "" || rest != "" {
-		return fmt.Errorf("a stored view is broken: %.20q", s)
+	if !ok || head != "" {
+		return "", broken(s)
 	}
-	return nil
+	return rest, nil
 }
+
+// alone makes an error of what stands behind a view that should be alone.
+func alone(s, rest string, err error) error {
+	if err == nil && rest != "" {
+		err = broken(s)
+	}
+	return err
+}
+
+func broken(s string) error { return fmt.Errorf("a stored view is broken: %.20q", s) }
 
 // nextNumber cuts a number and the space behind it off. Numbers are what packed has written, so that it needn't look for
 // those that are too long.
@@ -87,11 +97,17 @@ func packView(v *chat.View) string {
 }
 
 func unpackView(s string, v *chat.View) error {
+	rest, err := cutView(s, v)
+	return alone(s, rest, err)
+}
+
+// cutView unpacks the first of several views and returns the others.
+func cutView(s string, v *chat.View) (rest string, err error) {
 	var flags int64
-	err := unpack(s, []*int64{&flags, &v.Activity, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires},
+	rest, err = unpack(s, []*int64{&flags, &v.Activity, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires},
 		(*string)(&v.JID), &v.Last.ID, (*string)(&v.Last.Document), (*string)(&v.Document))
 	v.Shows, v.Pinned, v.Archived, v.Unread = flags&showsFlag != 0, flags&pinnedFlag != 0, flags&archivedFlag != 0, flags&unreadFlag != 0
-	return err
+	return rest, err
 }
 
 func packMessage(v *chat.MessageView) string {
@@ -101,7 +117,7 @@ func packMessage(v *chat.MessageView) string {
 
 func unpackMessage(s string, v *chat.MessageView) error {
 	var flags int64
-	err := unpack(s, []*int64{&flags, &v.Time, &v.Order, &v.Expires}, &v.ID, (*string)(&v.Document))
+	rest, err := unpack(s, []*int64{&flags, &v.Time, &v.Order, &v.Expires}, &v.ID, (*string)(&v.Document))
 	v.Starred, v.Listed = flags&starredFlag != 0, flags&listedFlag != 0
-	return err
+	return alone(s, rest, err)
 }
