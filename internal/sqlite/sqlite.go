@@ -36,7 +36,7 @@ type DB struct {
 	reader     reader
 	visibility time.Duration
 	now        func() time.Time
-	sent       signal // something on the queue has changed
+	sent       signal   // something on the queue has changed
 	inboxes    *inboxes // of accounts whose chats were listed of late
 }
 
