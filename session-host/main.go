@@ -13,8 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,27 +27,15 @@ import (
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
 	"pesan/internal/metrics"
+	"pesan/internal/program"
 	"pesan/internal/sqsqueue"
 	"pesan/internal/whatsapp"
 )
 
-func main() {
-	err := command(os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	default:
-		fmt.Fprintf(os.Stderr, "session-host: %v\n", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(program.Run("session-host", patience, command)) }
 
-// errUsage says that the arguments are wrong; how to use the program was printed.
-var errUsage = errors.New("usage")
-
-// command runs a host until a signal ends it, or asks one how it is.
-func command(args []string, out, errOut io.Writer) error {
+// command runs a host, or asks one how it is.
+func command(ctx context.Context, args []string, out *os.File, errOut io.Writer) error {
 	flags := flag.NewFlagSet("session-host", flag.ContinueOnError)
 	flags.SetOutput(errOut)
 	check := flags.Bool("health", false, "ask the host that runs here whether it works, and end with 0 if so")
@@ -59,10 +45,8 @@ func command(args []string, out, errOut io.Writer) error {
 		fmt.Fprint(errOut, environment)
 	}
 	if err := flags.Parse(args); err != nil {
-		return errors.Join(errUsage, err)
+		return errors.Join(program.ErrUsage, err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if *check {
 		return askHealth(ctx, os.LookupEnv)
 	}
@@ -70,13 +54,6 @@ func command(args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("the environment is wrong:\n%w", err)
 	}
-	context.AfterFunc(ctx, func() {
-		stop() // a second signal ends at once
-		time.AfterFunc(patience, func() {
-			fmt.Fprintln(errOut, "session-host: ending takes too long")
-			os.Exit(1)
-		})
-	})
 	lines := &lineWriter{to: out}
 	s.name = "host-" + ulid.MustNew(ulid.Now(), rand.Reader).String()
 	logger := slog.New(slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: s.level})).With("host", s.name)

@@ -14,29 +14,17 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"pesan/e2e"
+	"pesan/internal/program"
 	"pesan/internal/wasim"
 )
 
-func main() {
-	err := command(os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	default:
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		os.Exit(1)
-	}
-}
-
-var errUsage = errors.New("usage")
+func main() { os.Exit(program.Run("e2e", patience, command)) }
 
 const usage = `E2e runs the end-to-end suite against the Pesan under a base URL.
 
@@ -50,7 +38,11 @@ stopped in the end. Without a command it prints the two and waits for a host to 
 // friends of the phone, which the suite needs.
 const friends = 3
 
-func command(args []string, out, errOut io.Writer) error {
+// patience is how long the host may take to end.
+const patience = 30 * time.Second
+
+// command runs the suite.
+func command(ctx context.Context, args []string, out *os.File, errOut io.Writer) error {
 	flags := flag.NewFlagSet("e2e", flag.ContinueOnError)
 	flags.SetOutput(errOut)
 	url := flags.String("url", os.Getenv("PESAN_URL"), "base `URL` of the API, without /api; or PESAN_URL")
@@ -59,14 +51,12 @@ func command(args []string, out, errOut io.Writer) error {
 	limit := flags.Duration("limit", 5*time.Minute, "how long all may take")
 	flags.Usage = func() { fmt.Fprint(errOut, usage); flags.PrintDefaults() }
 	if err := flags.Parse(args); err != nil {
-		return errors.Join(errUsage, err)
+		return errors.Join(program.ErrUsage, err)
 	}
 	if *url == "" || *secret == "" {
 		flags.Usage()
-		return errUsage
+		return program.ErrUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
 
@@ -121,7 +111,7 @@ func startHost(command, reach []string, errOut io.Writer) (end func(failed bool)
 	host := exec.Command(command[0], command[1:]...)
 	host.Env = append(os.Environ(), reach...)
 	host.Stdout, host.Stderr = &printed, &printed
-	host.WaitDelay = 30 * time.Second
+	host.WaitDelay = patience
 	if err := host.Start(); err != nil {
 		return nil, fmt.Errorf("start host: %w", err)
 	}

@@ -3,15 +3,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
+	"pesan/internal/program"
 	"pesan/internal/standalone"
 	"pesan/internal/whatsapp"
 )
@@ -19,20 +15,10 @@ import (
 // patience is how long an orderly end may take.
 const patience = 10 * time.Second
 
-func main() {
-	err := command(os.Args[1:], os.Stdout, os.Stderr)
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.Is(err, errUsage):
-		os.Exit(2)
-	default:
-		fmt.Fprintln(os.Stderr, "pesan:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(program.Run("pesan", patience, command)) }
 
-// command runs what the arguments name until it ends or a signal ends it.
-func command(args []string, out *os.File, errOut io.Writer) error {
+// command runs what the arguments name.
+func command(ctx context.Context, args []string, out *os.File, errOut io.Writer) error {
 	s, err := parse(args, os.LookupEnv, out, errOut)
 	if err != nil {
 		return err
@@ -45,15 +31,6 @@ func command(args []string, out *os.File, errOut io.Writer) error {
 	c := s.config
 	c.Out, c.Terminal, c.Logger = out, isTerminal(out), logger
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, func() {
-		stop() // a second signal ends at once
-		time.AfterFunc(patience, func() {
-			fmt.Fprintln(errOut, "pesan: ending takes too long")
-			os.Exit(1)
-		})
-	})
 	globals := whatsapp.Globals{Address: s.whatsAppAddress, RootKey: s.whatsAppRootKey, Logger: logger}
 	if s.demo {
 		return standalone.Demo(ctx, c, globals)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"pesan/internal/env"
+	"pesan/internal/program"
 	"pesan/internal/standalone"
 )
 
@@ -24,9 +24,6 @@ type settings struct {
 
 	whatsAppAddress, whatsAppRootKey string
 }
-
-// errUsage says that the arguments name nothing to do; how to use the program was printed.
-var errUsage = errors.New("usage")
 
 const usage = `Pesan serves the chats of a linked WhatsApp account over HTTP.
 
@@ -86,7 +83,7 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 	help := func() { flags.SetOutput(out); flags.Usage() }
 	if len(args) == 0 {
 		flags.Usage()
-		return s, errUsage
+		return s, program.ErrUsage
 	}
 	switch args[0] {
 	case "demo", "run":
@@ -97,19 +94,19 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 	default:
 		fmt.Fprintf(errOut, "pesan: there is no %s\n\n", strconv.Quote(args[0]))
 		flags.Usage()
-		return s, errUsage
+		return s, program.ErrUsage
 	}
 	if len(args) > 1 && (args[1] == "-h" || args[1] == "--help" || args[1] == "-help") {
 		help()
 		return s, flag.ErrHelp
 	}
 	if err := flags.Parse(args[1:]); err != nil {
-		return s, errUsage
+		return s, program.ErrUsage
 	}
 	if flags.NArg() > 0 {
 		fmt.Fprintf(errOut, "pesan: %s is too much\n\n", strconv.Quote(flags.Arg(0)))
 		flags.Usage()
-		return s, errUsage
+		return s, program.ErrUsage
 	}
 	if _, err := env.ParseAddress(s.config.Listen); err != nil {
 		r.Reject("-listen", err.Error())
