@@ -32,7 +32,7 @@ func runClients(ctx context.Context, args []string) error {
 		return err
 	}
 	copy(whatsmeow.WACertPubKey[:], root)
-	db, err := sqlite.OpenDevices(ctx, args[0], false)
+	db, err := sqlite.OpenDevices(ctx, args[0])
 	if err != nil {
 		return err
 	}

@@ -122,6 +122,20 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// TestSync asks SQLite what it does for a power cut.
+func TestSync(t *testing.T) {
+	for sync, want := range map[bool]int{false: 1, true: 2} { // NORMAL, FULL
+		var got int
+		err := open(t, Options{Sync: sync}).write(t.Context(), func(tx *transaction) error {
+			_, err := tx.get("PRAGMA synchronous", nil, &got)
+			return err
+		})
+		if err != nil || got != want {
+			t.Errorf("with Sync %v, synchronous is %d, want %d: %v", sync, got, want, err)
+		}
+	}
+}
+
 // TestMembersChange changes a rank, which leaves as many members.
 func TestMembersChange(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pesan.db")
@@ -287,7 +301,7 @@ func TestPanic(t *testing.T) {
 }
 
 func TestDevices(t *testing.T) {
-	db, err := OpenDevices(t.Context(), filepath.Join(t.TempDir(), "devices.db"), false)
+	db, err := OpenDevices(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
 	if err != nil {
 		t.Fatal(err)
 	}

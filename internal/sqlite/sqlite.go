@@ -2,7 +2,7 @@
 // process owns the database, and calls TakeOver at its start.
 //
 // What a call has stored survives the end of the process, SIGKILL included. After a power cut the database is whole, but
-// what was stored in the last moments before may be missing, unless Options.Sync is set.
+// what was stored in the last seconds before may be missing, unless Options.Sync is set.
 package sqlite
 
 import (
@@ -20,7 +20,8 @@ import (
 
 // Options of a database. The zero value is fit for use.
 type Options struct {
-	// Sync waits for the disk at every commit, so that a power cut loses nothing; it costs a third of the speed and more.
+	// Sync waits for the disk at every commit, so that a power cut loses nothing; it takes half of the speed, or more on a
+	// slow disk.
 	Sync bool
 	// Visibility is the visibility timeout of the queue; 0: chat.VisibilityTimeout.
 	Visibility time.Duration
@@ -80,8 +81,12 @@ func (db *DB) Close() error { return errors.Join(db.reader.db.Close(), db.writer
 // OpenDevices opens the database in which whatsmeow's sqlstore keeps the keys of all devices, with the dialect
 // "sqlite3". It is a file of its own: whatsmeow takes several short write transactions a message, and ours would
 // wait for them. One file for all devices, since a file costs some 400 KiB of memory.
-func OpenDevices(ctx context.Context, path string, sync bool) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, sync, nil))
+//
+// It never waits for the disk, which whatsmeow would do thrice a message: a power cut may take the ratchets some seconds
+// back. They still open what WhatsApp sends again, since that wasn't acknowledged, and what comes next; whatever they don't
+// open, whatsmeow asks for again.
+func OpenDevices(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, false, nil))
 	if err != nil {
 		return nil, fmt.Errorf("open device keys %s: %w", path, err)
 	}

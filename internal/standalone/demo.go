@@ -20,6 +20,7 @@ const demoSeed = 1
 // Demo serves an inbox on a simulated WhatsApp until ctx ends, in a folder of its own that goes with it.
 func Demo(ctx context.Context, c Config, globals whatsapp.Globals) (err error) {
 	started := time.Now()
+	c.Sync = false // nothing is kept
 	if c.Folder, err = os.MkdirTemp("", "pesan-demo-"); err != nil {
 		return fmt.Errorf("make demo folder: %w", err)
 	}

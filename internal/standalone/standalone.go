@@ -38,6 +38,7 @@ type Config struct {
 	CountryCode string // what a leading 0 in a phone number stands for
 	CommandWait time.Duration
 	Rate        float64      // calls a second of one key; 0: no limit
+	Sync        bool         // wait for the disk, so that a power cut loses nothing that was acknowledged
 	WhatsApp    *http.Client // nil: the real one
 	Out         io.Writer    // what people read
 	Terminal    bool         // Out is one
@@ -128,13 +129,13 @@ func (p *program) open(ctx context.Context) (err error) {
 	if p.listener, err = net.Listen("tcp", p.Listen); err != nil {
 		return fmt.Errorf(p.addressBad, p.Listen, reason(err))
 	}
-	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{}); err != nil {
+	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
 		return err
 	}
 	if err := p.db.TakeOver(ctx); err != nil { // the folder is locked: who held anything was killed
 		return err
 	}
-	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.Devices(), false); err != nil {
+	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.Devices()); err != nil {
 		return err
 	}
 	p.accounts = newWatch(p.db)

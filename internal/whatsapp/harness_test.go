@@ -163,7 +163,7 @@ func (w *world) open() {
 	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{})
 	w.ok(err)
 	w.store = &stores{DB: db, changed: make(chan struct{})}
-	keysDB, err := sqlite.OpenDevices(w.soon(), filepath.Join(w.folder, "devices.db"), false)
+	keysDB, err := sqlite.OpenDevices(w.soon(), filepath.Join(w.folder, "devices.db"))
 	w.ok(err)
 	w.keys = sqlstore.NewWithDB(keysDB, "sqlite3", waLog.Noop)
 	w.ok(w.keys.Upgrade(w.soon()))
