@@ -90,6 +90,15 @@ func (c Command) MuteEnd() int64 {
 	return c.RequestedAt.Add(time.Duration(c.Seconds) * time.Second).UnixMilli()
 }
 
+// CommandAge is how old a command gets: then it has ended or was lost on its way, and nobody begins it any more. What was
+// wanted a day ago need not be wanted now.
+const CommandAge = 24 * time.Hour
+
+// Lost tells whether a command that hasn't ended never will. A deletion can always be carried out.
+func (c Command) Lost(now time.Time) bool {
+	return c.Kind != DeleteCommand && now.Sub(c.RequestedAt) > CommandAge
+}
+
 // CommandState says whether a command has ended.
 type CommandState string
 
@@ -140,6 +149,9 @@ type Report struct {
 
 // Finished tells whether nothing is expected to happen to the entry any more.
 func (r Report) Finished() bool { return r.Command != CommandPending }
+
+// Lost tells whether the entry waits for the end of a command that was lost. It counts as finished then.
+func (r Report) Lost(now time.Time) bool { return !r.Finished() && now.Sub(r.At) > CommandAge }
 
 // ReportAge is how long a report and a command record are kept.
 const ReportAge = 30 * 24 * time.Hour

@@ -156,8 +156,8 @@ type Reports interface {
 	EndReport(ctx context.Context, account, id string, state CommandState, status int, code Code, at time.Time) error
 	// ListReports returns entries, newest first.
 	ListReports(ctx context.Context, account string, p Page) (reports []Report, next string, err error)
-	// ClearReports deletes the account's finished entries, or with all also the pending ones.
-	ClearReports(ctx context.Context, account string, all bool) error
+	// ClearReports deletes the account's entries that are finished or lost at the moment, or with all also the pending ones.
+	ClearReports(ctx context.Context, account string, all bool, now time.Time) error
 }
 
 // Lease is a host's right to a shard.

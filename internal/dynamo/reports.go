@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
 )
@@ -123,10 +124,22 @@ func reportOf(it item) (chat.Report, error) {
 }
 
 // ClearReports implements chat.Reports.
-func (s *Reports) ClearReports(ctx context.Context, account string, all bool) error {
-	q := query{partition: account}
+func (s *Reports) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
+	queries := []query{{partition: account}}
 	if !all {
-		q.filter = "attribute_not_exists(" + attrPending + ")"
+		var lost ulid.ULID // what is before it is so old
+		if err := lost.SetTime(ulid.Timestamp(now.Add(-chat.CommandAge))); err != nil {
+			return fmt.Errorf("clear reports: %w", err)
+		}
+		queries = []query{
+			{partition: account, filter: "attribute_not_exists(" + attrPending + ")"},
+			{partition: account, condition: between, from: "0", to: lost.String()},
+		}
 	}
-	return failed("clear reports", s.table.deleteAll(ctx, q))
+	for _, q := range queries {
+		if err := s.table.deleteAll(ctx, q); err != nil {
+			return failed("clear reports", err)
+		}
+	}
+	return nil
 }

@@ -35,9 +35,6 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 	if !a.On || !a.Linked() {
 		return &chat.Error{Code: chat.DeviceNotConnected}
 	}
-	if c.Kind == chat.ClearCommand && s.Now().Sub(c.RequestedAt) > maxClearAge {
-		return &chat.Error{Code: chat.Unavailable, Message: "too late"}
-	}
 	if !l.started() {
 		if err := l.start(ctx); err != nil {
 			return err
@@ -94,7 +91,7 @@ func (s *shard) delete(ctx context.Context, l *link) error {
 	if err := s.commands.DeleteCommands(ctx, account); err != nil {
 		return fmt.Errorf("delete commands: %w", err)
 	}
-	if err := s.reports.ClearReports(ctx, account, true); err != nil {
+	if err := s.reports.ClearReports(ctx, account, true, s.Now()); err != nil {
 		return fmt.Errorf("delete reports: %w", err)
 	}
 	if err := s.accounts.DeleteAccount(ctx, account); err != nil {

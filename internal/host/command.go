@@ -17,9 +17,14 @@ import (
 // attemptTime bounds one attempt at a command.
 const attemptTime = 45 * time.Second
 
-// maxClearAge is the age from which on a clear isn't carried out any more: it empties the chat as it is at the moment,
-// so a late one would take what came since.
-const maxClearAge = time.Hour
+const (
+	// maxClearAge is the age from which on a clear isn't begun any more: it empties the chat as it is at the moment, so a
+	// late one would take what came since.
+	maxClearAge = time.Hour
+	// lastMinutes of a command's time are for an attempt that was begun before, and for clocks that differ: when others
+	// take the command for lost, nobody works on it.
+	lastMinutes = 10 * time.Minute
+)
 
 // handle returns nil when the command is to leave the queue: its outcome is recorded, or nobody is left to record it for.
 // With an error it goes back, and after too many attempts to the dead letters.
@@ -67,17 +72,24 @@ func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Ac
 		log.Warn("command under the id of another")
 		return s.refuse(ctx, c, &chat.Error{Code: chat.IdempotencyConflict})
 	}
-	if err = invalid; err == nil {
+	again := false
+	switch now := s.Now(); {
+	case invalid != nil:
+		err = invalid
+	case r.Lost(now.Add(lastMinutes)), r.Kind == chat.ClearCommand && now.Sub(r.RequestedAt) > maxClearAge:
+		err = &chat.Error{Code: chat.Unavailable, Message: "too late"}
+	default:
 		err = s.attempt(ctx, l, a, r)
+		again = temporary(err)
 	}
-	if temporary(err) && attempt < chat.MaxAttempts {
+	if again && attempt < chat.MaxAttempts {
 		return err
 	}
 	if ended := s.end(ctx, r, err, attempt); ended != nil {
 		return ended
 	}
 	log.Info("command ended", "error", err, "attempt", attempt, "after", s.Now().Sub(c.RequestedAt))
-	if temporary(err) {
+	if again {
 		return err // to the dead letters
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -257,23 +258,25 @@ func TestRepetition(t *testing.T) {
 	})
 }
 
-func TestLateClear(t *testing.T) {
+// TestLateCommands sends commands that have waited for long: those that are too late end at once.
+func TestLateCommands(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a := w.account()
-		clear, mute := w.command(a, chat.ClearCommand), w.command(a, chat.MuteCommand)
+		a, deleted := w.account(), w.account()
+		clear, mute, late := w.command(a, chat.ClearCommand), w.command(a, chat.MuteCommand), w.command(a, chat.UnmuteCommand)
+		gone := w.command(deleted, chat.DeleteCommand)
 		pass(2 * time.Hour)
 		defer w.start(w.config("a"))()
 		w.send(clear, mute)
-		pass(time.Hour)
-		r, _ := w.record(clear)
-		if r.State != chat.CommandFailed || r.Failure.Code != chat.Unavailable {
-			t.Errorf("a clear after two hours is %s, %v", r.State, r.Failure)
-		}
+		w.ended(clear, chat.Unavailable, 1)
 		w.ended(mute, "", 1)
-		for _, call := range w.device(a).said() {
-			if call[:5] == "clear" {
-				t.Error("a late clear reaches the device")
-			}
+		pass(chat.CommandAge - 2*time.Hour)
+		w.send(late, gone)
+		w.ended(late, chat.Unavailable, 1)
+		if said := w.device(a).said(); len(said) != 1 || !strings.HasPrefix(said[0], "mute") {
+			t.Errorf("the device was told %q", said)
+		}
+		if _, err := w.store.Account(t.Context(), deleted); chat.CodeOf(err) != chat.DeviceNotFound {
+			t.Errorf("a late deletion leaves the account: %v", err)
 		}
 	})
 }

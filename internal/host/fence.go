@@ -123,8 +123,8 @@ func (f fencedReports) EndReport(ctx context.Context, account, id string, state 
 	return f.guard.do(account, func() error { return f.Reports.EndReport(ctx, account, id, state, status, code, at) })
 }
 
-func (f fencedReports) ClearReports(ctx context.Context, account string, all bool) error {
-	return f.guard.do(account, func() error { return f.Reports.ClearReports(ctx, account, all) })
+func (f fencedReports) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
+	return f.guard.do(account, func() error { return f.Reports.ClearReports(ctx, account, all, now) })
 }
 
 func (g *Guard) do(account string, write func() error) error {

@@ -126,6 +126,9 @@ func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 	c.addReport(ctx, chat.Report{
 		ID: r.Report, Status: http.StatusAccepted, CommandID: r.ID, Command: chat.CommandPending,
 	})
+	if r.Lost(c.now) {
+		return o.end(ctx, c, r, &chat.Error{Code: chat.Unavailable})
+	}
 	if err := o.Sender.Send(ctx, shard, r.Command); err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "send command", slog.String("request", c.request.id),
 			slog.String("account", cmd.Account), slog.String("command", cmd.ID), slog.Any("error", err))
@@ -138,7 +141,7 @@ func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 	return r, nil
 }
 
-// end records that a command was never sent, so that it doesn't stay pending.
+// end records that a command won't be carried out, so that it doesn't stay pending.
 func (o Commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *chat.Error) (chat.CommandRecord, error) {
 	ended, err := o.Commands.EndCommand(ctx, r.Account, r.ID, chat.Outcome{Failure: why, At: c.Now()})
 	if err != nil {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,6 +148,62 @@ func TestRepeatAfterADeath(t *testing.T) {
 			w.Errorf("sent %+v", sent)
 		}
 	})
+}
+
+// TestLostCommand has a call die before it has sent its command: its report says so once the command won't come any
+// more, and can be cleared then. Repeating the call earlier carries it out, later tells that it has failed.
+func TestLostCommand(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		after   time.Duration
+		command chat.CommandState
+		code    chat.Code
+		left    int // after clearing
+		repeat  int
+		sent    int
+	}{
+		{"early", chat.CommandAge, chat.CommandPending, "", 1, 200, 1},
+		{"late", chat.CommandAge + time.Second, chat.CommandFailed, chat.Unavailable, 0, 503, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onAll(t, func(w *world, call func(ask) answer) {
+				w.onSend(w.carryOut)
+				died := chat.Command{
+					Version: chat.CommandVersion, ID: "order-1", Account: w.toko.ID, Kind: chat.MuteCommand, Chat: budi, Seconds: 50,
+					Report: "01ARZ3NDEKTSV4RRFFQ69G5FAV", RequestedAt: w.clock(),
+				}
+				_, _, err := w.db.PutCommand(w.Context(), died)
+				w.must("put command", err)
+				w.must("add report", w.db.AddReport(w.Context(), chat.Report{
+					ID: died.Report, Account: died.Account, At: w.clock(), Endpoint: "muteChat", Status: 202, CommandID: died.ID, Command: chat.CommandPending,
+				}))
+				reports := func() []entry { return w.reports(call, "KEY") }
+				w.pass(test.after)
+				want := entry{Endpoint: "muteChat", Code: 202, Command: string(test.command), Error: string(test.code)}
+				if test.code != "" {
+					want.Code = httpapi.Status(test.code)
+				}
+				if got := reports(); !slices.Equal(got, []entry{want}) {
+					w.Errorf("reports %+v, want %+v", got, want)
+				}
+				w.want(call(ask{endpoint: "clearReportApi", body: "apiKey=KEY"}), 200, "")
+				if got := reports(); len(got) != test.left {
+					w.Errorf("%d reports are left: %+v", len(got), got)
+				}
+				for range 2 {
+					w.want(call(muteBudi("order-1")), test.repeat, test.code)
+				}
+				if sent := w.commandsSent(); len(sent) != test.sent {
+					w.Errorf("sent %+v", sent)
+				}
+				for _, r := range reports() {
+					if r.Code != test.repeat || r.Command == string(chat.CommandPending) {
+						w.Errorf("after a repetition: %+v", r)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestIdempotency(t *testing.T) {

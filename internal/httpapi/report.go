@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"pesan/internal/chat"
 )
@@ -16,8 +17,8 @@ type ReportLister interface {
 
 // ReportClearer clears the API log.
 type ReportClearer interface {
-	// ClearReports deletes the account's finished entries, or with all also the pending ones.
-	ClearReports(ctx context.Context, account string, all bool) error
+	// ClearReports deletes the account's entries that are finished or lost at the moment, or with all also the pending ones.
+	ClearReports(ctx context.Context, account string, all bool, now time.Time) error
 }
 
 // reportEntry is an entry of the API log as it is shown.
@@ -50,6 +51,9 @@ func GetReportAPI(reports ReportLister) Endpoint {
 			Next    string        `json:"nextCursor,omitempty"`
 		}{http.StatusOK, make([]reportEntry, 0, len(entries)), next}
 		for _, r := range entries {
+			if r.Lost(c.now) {
+				r.Status, r.Error, r.Command, r.EndedAt = Status(chat.Unavailable), chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
+			}
 			answer.Results = append(answer.Results, reportEntry{
 				r.ID, moment(r.At), r.Endpoint, r.Target, r.Status, r.Error, r.CommandID, r.Command, moment(r.EndedAt),
 			})
@@ -73,7 +77,7 @@ func ClearReportAPI(reports ReportClearer) Endpoint {
 			return nil, &chat.Error{Code: chat.InvalidParameter, Message: "all=all|true|false"}
 		}
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
-			if err := reports.ClearReports(ctx, a.ID, all); err != nil {
+			if err := reports.ClearReports(ctx, a.ID, all, c.now); err != nil {
 				return 0, err
 			}
 			c.out = append(c.out, `{"code":200,"message":"Success"}`...)

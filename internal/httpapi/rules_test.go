@@ -231,18 +231,23 @@ func ids(w *world, a answer) []chat.JID {
 	return all
 }
 
+// entry is what the tests look at of an entry of the API log.
+type entry struct {
+	Endpoint, Target, Error, Command string
+	Code                             int
+}
+
+// reports are the entries of a key's log.
+func (w *world) reports(call func(ask) answer, key string) []entry {
+	w.Helper()
+	var list struct{ Results []entry }
+	w.must("decode", json.Unmarshal(call(ask{endpoint: "getReportApi", body: "apiKey=" + key}).body, &list))
+	return list.Results
+}
+
 func TestReports(t *testing.T) {
 	onAll(t, func(w *world, call func(ask) answer) {
-		type entry struct {
-			Endpoint, Target, Error, Command string
-			Code                             int
-		}
-		reports := func(key string) (got []entry) {
-			a := call(ask{endpoint: "getReportApi", body: "apiKey=" + key})
-			var list struct{ Results []entry }
-			w.must("decode", json.Unmarshal(a.body, &list))
-			return list.Results
-		}
+		reports := func(key string) []entry { return w.reports(call, key) }
 		for _, a := range []ask{
 			{endpoint: "getChats", body: "apiKey=KEY"},
 			{endpoint: "getChats", body: "apiKey=KEY&limit=x"},

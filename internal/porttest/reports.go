@@ -85,7 +85,7 @@ func endReport(t *testing.T, ctx context.Context, reports chat.Reports) {
 	failed.Command, failed.Status, failed.Error, failed.EndedAt = chat.CommandFailed, 502, chat.WhatsAppRejected, at
 	wantSame(t, "ended reports", allReports(t, ctx, reports, account, 10), []chat.Report{failed, done})
 
-	ok(t, "clear", reports.ClearReports(ctx, account, true))
+	ok(t, "clear", reports.ClearReports(ctx, account, true, noon))
 	ok(t, "end of a cleared report", reports.EndReport(ctx, account, done.ID, chat.CommandDone, 200, "", at))
 	ok(t, "end of no report", reports.EndReport(ctx, account, report(account, 3).ID, chat.CommandDone, 200, "", at))
 	if got := allReports(t, ctx, reports, account, 10); len(got) != 0 {
@@ -98,13 +98,20 @@ func clearReports(t *testing.T, ctx context.Context, reports chat.Reports) {
 	pending, finished := pendingReport(account, 2), pendingReport(account, 3)
 	addReports(t, ctx, reports, report(account, 1), pending, finished, report(account, 4))
 	ok(t, "end", reports.EndReport(ctx, account, finished.ID, chat.CommandFailed, 504, chat.Internal, noon))
-	ok(t, "clear", reports.ClearReports(ctx, account, false))
+	ok(t, "clear", reports.ClearReports(ctx, account, false, noon))
 	wantSame(t, "what is left", allReports(t, ctx, reports, account, 10), []chat.Report{pending})
-	ok(t, "clear all", reports.ClearReports(ctx, account, true))
+	ok(t, "clear all", reports.ClearReports(ctx, account, true, noon))
 	if got := allReports(t, ctx, reports, account, 10); len(got) != 0 {
 		t.Errorf("left after clearing all: %v", got)
 	}
-	ok(t, "clear nothing", reports.ClearReports(ctx, account, true))
+	addReports(t, ctx, reports, pending)
+	ok(t, "clear while it may end", reports.ClearReports(ctx, account, false, pending.At.Add(chat.CommandAge)))
+	wantSame(t, "what may end", allReports(t, ctx, reports, account, 10), []chat.Report{pending})
+	ok(t, "clear what was lost", reports.ClearReports(ctx, account, false, pending.At.Add(chat.CommandAge+time.Millisecond)))
+	if got := allReports(t, ctx, reports, account, 10); len(got) != 0 {
+		t.Errorf("a lost command's entry is left: %v", got)
+	}
+	ok(t, "clear nothing", reports.ClearReports(ctx, account, true, noon))
 }
 
 func clearManyReports(t *testing.T, ctx context.Context, reports chat.Reports) {
@@ -119,7 +126,7 @@ func clearManyReports(t *testing.T, ctx context.Context, reports chat.Reports) {
 		addReports(t, ctx, reports, r)
 	}
 	slices.Reverse(pending)
-	ok(t, "clear", reports.ClearReports(ctx, account, false))
+	ok(t, "clear", reports.ClearReports(ctx, account, false, noon))
 	wantSame(t, "what is left", allReports(t, ctx, reports, account, 100), pending)
 }
 
@@ -128,7 +135,7 @@ func reportsOfAccounts(t *testing.T, ctx context.Context, reports chat.Reports) 
 	r, other := pendingReport(mine, 1), pendingReport(foreign, 2)
 	addReports(t, ctx, reports, r, other)
 	ok(t, "end with the wrong account", reports.EndReport(ctx, mine, other.ID, chat.CommandDone, 200, "", noon))
-	ok(t, "clear", reports.ClearReports(ctx, mine, true))
+	ok(t, "clear", reports.ClearReports(ctx, mine, true, noon))
 	wantSame(t, "the other account's reports", allReports(t, ctx, reports, foreign, 10), []chat.Report{other})
 	if got := allReports(t, ctx, reports, mine, 10); len(got) != 0 {
 		t.Errorf("left after clearing: %v", got)

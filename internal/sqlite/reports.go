@@ -70,9 +70,10 @@ func (db *DB) ListReports(ctx context.Context, account string, p chat.Page) (rep
 }
 
 // ClearReports implements chat.Reports.
-func (db *DB) ClearReports(ctx context.Context, account string, all bool) error {
+func (db *DB) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
 	err := db.write(ctx, func(tx *transaction) error {
-		return tx.exec("DELETE FROM reports WHERE account = ? AND (? OR NOT pending)", account, all)
+		return tx.exec("DELETE FROM reports WHERE account = ? AND (? OR NOT pending OR at < ?)",
+			account, all, now.Add(-chat.CommandAge).UnixMilli())
 	})
 	return wrap("clear reports", err)
 }
