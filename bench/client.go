@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -32,11 +33,14 @@ func runClients(ctx context.Context, args []string) error {
 		return err
 	}
 	copy(whatsmeow.WACertPubKey[:], root)
-	db, err := sqlite.OpenDevices(ctx, args[0])
+	// Pesan's settings, but the driver as it is.
+	db, err := sql.Open("sqlite", sqlite.DevicesDSN(args[0]))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(sqlite.DevicesConns)
+	db.SetMaxIdleConns(sqlite.DevicesConns)
 	container := sqlstore.NewWithDB(db, "sqlite3", nil)
 	if err := container.Upgrade(ctx); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite" // "sqlite" for sql.Open
 
 	"pesan/internal/chat"
 )
@@ -86,18 +86,25 @@ func (db *DB) Close() error { return errors.Join(db.reader.db.Close(), db.writer
 // back. They still open what WhatsApp sends again, since that wasn't acknowledged, and what comes next; whatever they don't
 // open, whatsmeow asks for again.
 func OpenDevices(ctx context.Context, path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn(path, false, nil))
+	connector, err := driver.NewConnector(DevicesDSN(path))
 	if err != nil {
 		return nil, fmt.Errorf("open device keys %s: %w", path, err)
 	}
+	db := sql.OpenDB(prepared{connector})
 	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
-	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
+	db.SetMaxOpenConns(DevicesConns)
+	db.SetMaxIdleConns(DevicesConns)
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open device keys %s: %w", path, err), db.Close())
 	}
 	return db, nil
 }
+
+// DevicesConns is how many connections OpenDevices allows, of which all stay open.
+const DevicesConns = 4
+
+// DevicesDSN is what OpenDevices opens, for sql.Open with the driver "sqlite".
+func DevicesDSN(path string) string { return dsn(path, false, nil) }
 
 // dsn names a database with the settings that all connections share. Pages of 8 KiB hold several messages each: a
 // conversation is read twice as fast as with 4 KiB, and writing costs the same.
