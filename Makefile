@@ -29,15 +29,19 @@ build: ## bin/pesan
 ARCH ?= arm64
 CROSS := CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -ldflags="-s -w"
 
+# Where they go, and what is built as a function.
+DIST ?= dist
+FUNCTIONS ?= ./functions/...
+
 .PHONY: functions
 functions: ## each endpoint as dist/<function>/bootstrap; ARCH=amd64 for another processor
-	@rm -rf dist && $(CROSS) -tags lambda.norpc -o dist/ ./functions/...
-	@cd dist && for name in *; do mv $$name bootstrap && mkdir $$name && mv bootstrap $$name/; done
-	@! find dist -name bootstrap -size +10485760c | grep . || { echo 'a function is over 10 MB' >&2; exit 1; }
+	@rm -rf $(DIST) && $(CROSS) -tags lambda.norpc -o $(DIST)/ $(FUNCTIONS)
+	@cd $(DIST) && for name in *; do mv $$name bootstrap && mkdir $$name && mv bootstrap $$name/; done
+	@! find $(DIST) -name bootstrap -size +10485760c | grep . || { echo 'a function is over 10 MB' >&2; exit 1; }
 
 .PHONY: host
 host: ## bin/session-host
-	@$(CROSS) -o bin/session-host ./session-host
+	@$(CROSS) -o $(or $(HOST),bin/session-host) ./session-host
 
 .PHONY: suite
 suite: ## bin/e2e, which tests a running Pesan
@@ -79,5 +83,5 @@ lint: ## gofmt, vet, staticcheck, and what may link what
 	@.ci/links
 
 .PHONY: bench
-bench: ## speed and memory, beside whatsmeow alone; BENCH=reads for one part
+bench: build ## speed, size and memory, beside whatsmeow alone; BENCH=reads for one part
 	@$(GO) run ./bench $(BENCH)

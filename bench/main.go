@@ -1,5 +1,5 @@
-// Bench measures Pesan as its users meet it: the built binary, over HTTP, with a simulated WhatsApp behind it; and beside
-// it, in the same run, whatsmeow alone doing the same work.
+// Bench measures Pesan as its users meet it: the built binary, over HTTP, with a simulated WhatsApp behind it; the functions
+// and the session host on DynamoDB Local; and beside them, in the same run, whatsmeow alone doing the same work.
 //
 //	go run ./bench                # everything
 //	go run ./bench reads messages # some of it
@@ -31,18 +31,26 @@ type bench struct {
 	folder string // for everything temporary
 }
 
-// measurements, in the order of the table.
-var measurements = []struct {
+type measurement struct {
 	name string
 	run  func(*bench, context.Context) ([]row, error)
-}{
-	{"demo", (*bench).runDemo},
-	{"reads", (*bench).runReads},
-	{"mute", (*bench).runMute},
-	{"messages", (*bench).runMessages},
-	{"memory", (*bench).runMemory},
-	{"history", (*bench).runHistory},
+	java bool // needs DynamoDB Local
 }
+
+// measurements, in the order of the table.
+var measurements = []measurement{
+	{"demo", (*bench).runDemo, false},
+	{"reads", (*bench).runReads, false},
+	{"mute", (*bench).runMute, false},
+	{"messages", (*bench).runMessages, false},
+	{"history", (*bench).runHistory, false},
+	{"functions", (*bench).runFunctions, true},
+	{"incoming", (*bench).runIncoming, true},
+	{"memory", (*bench).runMemory, true},
+}
+
+// progress says what a measurement is at.
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "  "+format+"\n", args...) }
 
 func (b *bench) names() (names []string) {
 	for _, m := range measurements {
@@ -90,11 +98,17 @@ func runAll(ctx context.Context, args []string) error {
 	}
 	defer os.RemoveAll(b.folder)
 
-	var rows []row
-	for _, m := range measurements {
-		if flags.NArg() > 0 && !slices.Contains(flags.Args(), m.name) {
-			continue
+	chosen := slices.Clone(measurements)
+	if flags.NArg() > 0 {
+		chosen = slices.DeleteFunc(chosen, func(m measurement) bool { return !slices.Contains(flags.Args(), m.name) })
+	}
+	if slices.ContainsFunc(chosen, func(m measurement) bool { return m.java }) {
+		if err := checkJava(); err != nil {
+			return err
 		}
+	}
+	var rows []row
+	for _, m := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", m.name)
 		got, err := m.run(b, ctx)
 		if err != nil {

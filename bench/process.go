@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -97,14 +99,20 @@ func (p *process) resident(field string) (float64, error) {
 }
 
 // cpu is the processor time that the process has used.
-func (p *process) cpu() (time.Duration, error) {
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.cmd.Process.Pid))
+func (p *process) cpu() (time.Duration, error) { return cpuOf(p.cmd.Process.Pid) }
+
+// cpuOf is the processor time that the living threads of a process have used.
+func cpuOf(pid int) (time.Duration, error) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
 		return 0, err
 	}
 	var sum time.Duration
 	for _, task := range tasks {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", p.cmd.Process.Pid, task.Name()))
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, task.Name()))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // it ended meanwhile
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -120,8 +128,11 @@ func (p *process) cpu() (time.Duration, error) {
 // pesan is a running Pesan.
 type pesan struct {
 	*process
-	url string
+	api
 }
+
+// api is where a Pesan answers.
+type api struct{ url string }
 
 const secret = "bench-secret-0123456789"
 
@@ -141,11 +152,11 @@ func (b *bench) run(ctx context.Context, s *wasim.Server, folder string) (*pesan
 		p.stop()
 		return nil, err
 	}
-	return &pesan{p, address}, nil
+	return &pesan{p, api{address}}, nil
 }
 
 // call calls an endpoint and returns the answer's body; what isn't 200 is an error.
-func (p *pesan) call(ctx context.Context, endpoint string, params ...string) ([]byte, error) {
+func (p api) call(ctx context.Context, endpoint string, params ...string) ([]byte, error) {
 	form := url.Values{}
 	for i := 0; i < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
@@ -169,7 +180,7 @@ func (p *pesan) call(ctx context.Context, endpoint string, params ...string) ([]
 }
 
 // addDevice adds a device and returns its key.
-func (p *pesan) addDevice(ctx context.Context, name string) (string, error) {
+func (p api) addDevice(ctx context.Context, name string) (string, error) {
 	body, err := p.call(ctx, "addDevice", "name", name, "secret", secret)
 	if err != nil {
 		return "", err
@@ -182,7 +193,9 @@ func (p *pesan) addDevice(ctx context.Context, name string) (string, error) {
 }
 
 // link links a phone to the device of a key, by pairing code.
-func (p *pesan) link(ctx context.Context, key string, phone *wasim.Phone) (*wasim.Device, error) {
+func (p api) link(ctx context.Context, key string, phone *wasim.Phone) (*wasim.Device, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	if _, err := p.call(ctx, "serviceStart", "apiKey", key); err != nil {
 		return nil, err
 	}
@@ -210,7 +223,7 @@ func (p *pesan) link(ctx context.Context, key string, phone *wasim.Phone) (*wasi
 }
 
 // chats is the number of chats that getChats shows.
-func (p *pesan) chats(ctx context.Context, key string) (int, error) {
+func (p api) chats(ctx context.Context, key string) (int, error) {
 	body, err := p.call(ctx, "getChats", "apiKey", key)
 	if err != nil {
 		return 0, err
@@ -225,4 +238,25 @@ func countResults(body []byte) int {
 	}
 	_ = json.Unmarshal(body, &answer) // what isn't an answer has none
 	return len(answer.Results)
+}
+
+// ownCPU is the processor time that this program has used.
+func ownCPU() (time.Duration, error) {
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), err
+}
+
+// busyCPU is the processor time that all programs of the machine have used.
+func busyCPU() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	var user, nice, system int64
+	if _, err := fmt.Sscanf(string(stat), "cpu %d %d %d", &user, &nice, &system); err != nil {
+		return 0, fmt.Errorf("read /proc/stat: %w", err)
+	}
+	const tick = time.Second / 100
+	return time.Duration(user+nice+system) * tick, nil
 }

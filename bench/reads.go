@@ -48,7 +48,7 @@ func (b *bench) runDemo(ctx context.Context) ([]row, error) {
 			return nil, ctx.Err()
 		}
 	}
-	p := &pesan{process, url}
+	p := &pesan{process, api{url}}
 	const full = 195
 	n := 0
 	for n < full {

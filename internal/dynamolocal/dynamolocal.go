@@ -27,6 +27,9 @@ var program = localserver.Program{
 // Main is the body of a package's TestMain: it starts a server if none is given, runs the tests, ends the server and gives the exit code.
 func Main(m *testing.M) int { return program.Run(m.Run) }
 
+// Start starts a server for a program that isn't a test, which ends it with Stop. The options of Java override those for tests.
+func Start(java ...string) (*localserver.Server, error) { return program.Start(java...) }
+
 // Client returns a client of the server, for any region and credentials, or skips the test (fails it in CI) when there is none.
 func Client(t testing.TB, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	t.Helper()

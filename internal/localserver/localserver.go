@@ -1,5 +1,5 @@
-// Package localserver runs servers written in Java for the tests of one package: the program comes from Maven the first
-// time, and the process ends with the test binary, whatever way that ends.
+// Package localserver runs servers written in Java for the tests of one package, or for another program: the server comes
+// from Maven the first time, and its process ends with the one that started it, whatever way that ends.
 package localserver
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,13 +36,13 @@ func (p Program) Run(rest func() int) int {
 	if _, err := exec.LookPath("java"); err != nil {
 		return rest() // URL skips, or fails in CI
 	}
-	s, err := p.start()
+	s, err := p.Start()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 		return 1
 	}
-	defer s.stop()
-	os.Setenv(p.Variable, s.url)
+	defer s.Stop()
+	os.Setenv(p.Variable, s.URL)
 	return rest()
 }
 
@@ -59,21 +60,25 @@ func (p Program) URL(t testing.TB) string {
 	return url
 }
 
-type server struct {
-	url   string
+// Server is a program that runs.
+type Server struct {
+	URL string
+	PID int // of Java
+
 	stdin io.Closer
 	cmd   *exec.Cmd
 }
 
-func (p Program) start() (*server, error) {
+// Start starts the program; who does ends it with Stop. Options of Java override those that suit tests.
+func (p Program) Start(java ...string) (*Server, error) {
 	jars, err := p.fetch()
 	if err != nil {
 		return nil, err
 	}
 	const attempts = 3 // somebody else may take the port between our look and Java's
 	for range attempts {
-		var s *server
-		if s, err = p.startIn(jars); err == nil {
+		var s *Server
+		if s, err = p.startIn(jars, java); err == nil {
 			return s, nil
 		}
 	}
@@ -90,7 +95,7 @@ func (p Program) fetch() (string, error) {
 			break
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("the module's root isn't above the test")
+			return "", errors.New("the module's root isn't above the working directory")
 		}
 	}
 	cmd := exec.Command(filepath.Join(dir, "scripts", p.Script))
@@ -102,33 +107,40 @@ func (p Program) fetch() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-func (p Program) startIn(jars string) (*server, error) {
+func (p Program) startIn(jars string, java []string) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	// The shell ends the server when our end of its input closes.
-	arguments := []string{"-c", `java "$@" >&2 & trap 'kill $! 2>/dev/null' EXIT; cat`, "sh",
-		"-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(jars, "*")}
-	cmd := exec.Command("sh", append(arguments, p.Arguments(jars, port)...)...)
+	arguments := []string{"-c", `java "$@" >&2 & echo $!; trap 'kill $! 2>/dev/null' EXIT; cat`, "sh", "-Xmx512m", "-XX:TieredStopAtLevel=1"}
+	arguments = slices.Concat(arguments, java, []string{"-cp", filepath.Join(jars, "*")}, p.Arguments(jars, port))
+	cmd := exec.Command("sh", arguments...)
 	var log tail
 	cmd.Stderr = &log
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{url: "http://127.0.0.1:" + strconv.Itoa(port), stdin: stdin, cmd: cmd}
-	if err := s.waitReady(time.Minute); err != nil {
-		s.stop()
+	s := &Server{URL: "http://127.0.0.1:" + strconv.Itoa(port), stdin: stdin, cmd: cmd}
+	if _, err = fmt.Fscanln(stdout, &s.PID); err == nil {
+		err = s.waitReady(time.Minute)
+	}
+	if err != nil {
+		s.Stop()
 		return nil, fmt.Errorf("%w; its output: %s", err, log.String())
 	}
 	return s, nil
 }
 
-func (s *server) waitReady(limit time.Duration) error {
+func (s *Server) waitReady(limit time.Duration) error {
 	client := http.Client{Timeout: time.Second}
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
@@ -136,19 +148,20 @@ func (s *server) waitReady(limit time.Duration) error {
 	defer tick.Stop()
 	for {
 		// Any answer will do; a request without a signature gets 400.
-		if resp, err := client.Get(s.url); err == nil {
+		if resp, err := client.Get(s.URL); err == nil {
 			resp.Body.Close()
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			return fmt.Errorf("no answer on %s within %s", s.url, limit)
+			return fmt.Errorf("no answer on %s within %s", s.URL, limit)
 		}
 	}
 }
 
-func (s *server) stop() {
+// Stop ends the program and waits for its end.
+func (s *Server) Stop() {
 	s.stdin.Close()
 	_ = s.cmd.Wait()
 }

@@ -32,6 +32,9 @@ var program = localserver.Program{
 // the exit code.
 func Run(rest func() int) int { return program.Run(rest) }
 
+// Start starts a server for a program that isn't a test, which ends it with Stop.
+func Start() (*localserver.Server, error) { return program.Start() }
+
 // Client returns a client of the server, or skips the test (fails it in CI) when there is none.
 func Client(t testing.TB, options ...func(*sqs.Options)) *sqs.Client {
 	t.Helper()

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"pesan/internal/chat"
+	"pesan/internal/devicestore"
+	"pesan/internal/dynamo"
+	"pesan/internal/dynamolocal"
+	"pesan/internal/httpapi"
+	"pesan/internal/localserver"
+	"pesan/internal/sqslocal"
+	"pesan/internal/sqsqueue"
+	"pesan/internal/wasim"
+)
+
+// checkJava tells what the measurements on AWS need.
+func checkJava() error {
+	for _, program := range []string{"java", "mvn"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return errors.New("DynamoDB Local and ElasticMQ need Java 17 and Maven, and there is no " + program +
+				`; BENCH="demo reads mute messages history" does without`)
+		}
+	}
+	return nil
+}
+
+// makeProgram has the Makefile build for AWS: the flags are its own.
+func makeProgram(ctx context.Context, args ...string) error {
+	make := exec.CommandContext(ctx, "make", append([]string{"--no-print-directory"}, args...)...)
+	if out, err := make.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w: %s", make.Args, err, out)
+	}
+	return nil
+}
+
+// cloud is a stack's tables and queue on local servers, and its API, which this program serves.
+type cloud struct {
+	api
+	host     string // the built program
+	tables   dynamo.Names
+	devices  string
+	queue    string
+	db       *dynamodb.Client
+	dynamoDB *localserver.Server
+	sqs      *localserver.Server
+	server   *http.Server
+	served   chan struct{}
+}
+
+// DynamoDB Local stands for a service that is far faster, so it gets all that Java can do.
+var fastJava = []string{"-Xmx2g", "-XX:TieredStopAtLevel=4", "-XX:+UseParallelGC"}
+
+func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
+	c := &cloud{tables: dynamo.NamesWith(""), devices: "devices", host: filepath.Join(b.folder, "session-host")}
+	defer func() {
+		if err != nil {
+			c.stop()
+		}
+	}()
+	if err := makeProgram(ctx, "host", "ARCH="+runtime.GOARCH, "HOST="+c.host); err != nil {
+		return nil, err
+	}
+	if c.dynamoDB, err = dynamolocal.Start(fastJava...); err != nil {
+		return nil, err
+	}
+	if c.sqs, err = sqslocal.Start(); err != nil {
+		return nil, err
+	}
+	c.db = c.client(dynamo.Tuned)
+	for _, table := range append(c.tables.Tables(), devicestore.Table(c.devices)) {
+		if _, err := c.db.CreateTable(ctx, table); err != nil {
+			return nil, err
+		}
+	}
+	return c, c.serve(ctx)
+}
+
+// region is one that exists: the SDK takes long, for every request, to find out that one doesn't.
+const region = "ap-southeast-3"
+
+func keysOfTest() aws.CredentialsProvider {
+	return credentials.NewStaticCredentialsProvider("local", "local", "")
+}
+
+func (c *cloud) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &c.dynamoDB.URL, Credentials: keysOfTest()}, options...)
+}
+
+// serve makes the queue and serves what is needed to link devices.
+func (c *cloud) serve(ctx context.Context) error {
+	client := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.sqs.URL, Credentials: keysOfTest()}, sqsqueue.Tuned)
+	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("shard0.fifo"), Attributes: map[string]string{
+		"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
+	}})
+	if err != nil {
+		return err
+	}
+	c.queue = *queue.QueueUrl
+	accounts, reports := dynamo.NewAccounts(c.db, c.tables.Accounts), dynamo.NewReports(c.db, c.tables.Reports, time.Now)
+	commander := httpapi.Commander{
+		Commands: dynamo.NewCommands(c.db, c.tables.Commands, time.Now), Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}),
+		Reports: reports, Wait: 8 * time.Second,
+	}
+	api := httpapi.New(httpapi.Config{
+		Accounts: dynamo.NewAccountReader(c.db, c.tables.Accounts), Reports: reports, Secret: secret, Logger: slog.New(slog.DiscardHandler),
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	c.url, c.served = "http://"+listener.Addr().String(), make(chan struct{})
+	c.server = &http.Server{Handler: api.Handler(
+		httpapi.AddDevice(accounts, 1), httpapi.ServiceStart(accounts, commander), httpapi.GetQR(commander),
+	)}
+	go func() {
+		defer close(c.served)
+		_ = c.server.Serve(listener) // stop ends it
+	}()
+	return nil
+}
+
+func (c *cloud) stop() {
+	if c.server != nil {
+		c.server.Close()
+		<-c.served
+	}
+	for _, server := range []*localserver.Server{c.sqs, c.dynamoDB} {
+		if server != nil {
+			server.Stop()
+		}
+	}
+}
+
+// environment of functions and of hosts.
+func (c *cloud) environment() []string {
+	return []string{
+		"ACCOUNTS_TABLE=" + c.tables.Accounts, "CHATS_TABLE=" + c.tables.Chats, "MESSAGES_TABLE=" + c.tables.Messages,
+		"COMMANDS_TABLE=" + c.tables.Commands, "REPORTS_TABLE=" + c.tables.Reports, "WORK_TABLE=" + c.tables.Work,
+		"DEVICES_TABLE=" + c.devices, "QUEUE_URLS=" + c.queue, "STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
+		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
+		"AWS_ENDPOINT_URL=" + c.dynamoDB.URL, "AWS_ENDPOINT_URL_SQS=" + c.sqs.URL, "RATE_LIMIT=0",
+	}
+}
+
+// run starts a session host; env overrides the usual environment.
+func (c *cloud) run(ctx context.Context, s *wasim.Server, env ...string) (*process, error) {
+	return start(ctx, s, append(c.environment(), env...), c.host)
+}
+
+// link links devices to session hosts. It is a linker; what they keep is in the tables.
+func (c *cloud) link(ctx context.Context, s *wasim.Server, _ string, phones []*wasim.Phone) (func() (*process, error), error) {
+	p, err := c.run(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	if err := linkAll(ctx, c.api, phones); err != nil {
+		return nil, err
+	}
+	return func() (*process, error) { return c.run(ctx, s) }, nil
+}
