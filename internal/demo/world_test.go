@@ -3,46 +3,24 @@ package demo
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"image/jpeg"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
-	"go.mau.fi/whatsmeow/util/keys"
 	waLog "go.mau.fi/whatsmeow/util/log"
-	_ "modernc.org/sqlite"
 
 	"pesan/internal/wasim"
+	"pesan/internal/wasim/plain"
 )
 
-// root is trusted by every client of this process, since whatsmeow keeps the trusted key in a global.
-var root = keys.NewKeyPair()
-
-// quiet keeps libsignal off stdout.
-type quiet struct{}
-
-func (quiet) Debug(string, string)   {}
-func (quiet) Info(string, string)    {}
-func (quiet) Warning(string, string) {}
-func (quiet) Error(string, string)   {}
-func (quiet) Configure(string)       {}
-
-func TestMain(m *testing.M) {
-	var l logger.Loggable = quiet{}
-	logger.Setup(&l)
-	whatsmeow.WACertPubKey = *root.Pub
-	os.Exit(m.Run())
-}
+// root is of every server of this process.
+var root = plain.Trust()
 
 // device is an unmodified whatsmeow with the events that it has shown.
 type device struct {
@@ -56,23 +34,8 @@ type device struct {
 
 func newDevice(t *testing.T, server *wasim.Server) *device {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "device.db")+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	container := sqlstore.NewWithDB(db, "sqlite3", waLog.Noop)
-	if err := container.Upgrade(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = container.Close() })
-	d := &device{Client: whatsmeow.NewClient(container.NewDevice(), waLog.Noop), t: t, changed: make(chan struct{})}
-	http := server.HTTPClient()
-	t.Cleanup(http.CloseIdleConnections)
-	d.SetMediaHTTPClient(http)
-	d.SetWebsocketHTTPClient(http)
-	d.SetPreLoginHTTPClient(http)
-	d.SynchronousAck, d.EnableDecryptedEventBuffer, d.ManualHistorySyncDownload, d.EmitAppStateEventsOnFullSync = true, true, true, true
-	d.AddEventHandlerWithSuccessStatus(func(evt any) bool {
+	d := &device{t: t, changed: make(chan struct{})}
+	d.Client = plain.Client(t, server, plain.Store(t).NewDevice(), waLog.Noop, func(evt any) bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.events = append(d.events, evt)
@@ -80,7 +43,7 @@ func newDevice(t *testing.T, server *wasim.Server) *device {
 		d.changed = make(chan struct{})
 		return true
 	})
-	t.Cleanup(d.Disconnect)
+	d.EmitAppStateEventsOnFullSync = true
 	return d
 }
 

@@ -10,37 +10,22 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types/events"
-	"go.mau.fi/whatsmeow/util/keys"
 	waLog "go.mau.fi/whatsmeow/util/log"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/devicestore"
 	"pesan/internal/dynamolocal"
 	"pesan/internal/wasim"
+	"pesan/internal/wasim/plain"
 )
 
 // An unmodified whatsmeow works with the store, against a simulated WhatsApp.
 
-var root = keys.NewKeyPair() // of every simulated server: whatsmeow keeps the key that it trusts in a global
-
-type quiet struct{} // keeps libsignal off stdout
-
-func (quiet) Debug(string, string)   {}
-func (quiet) Info(string, string)    {}
-func (quiet) Warning(string, string) {}
-func (quiet) Error(string, string)   {}
-func (quiet) Configure(string)       {}
-
-var setGlobals = sync.OnceFunc(func() {
-	var l logger.Loggable = quiet{}
-	logger.Setup(&l)
-	whatsmeow.WACertPubKey = *root.Pub
-})
+var root = plain.Trust() // of every simulated server
 
 type world struct {
 	t       *testing.T
@@ -58,7 +43,6 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	setGlobals()
 	w := &world{t: t, account: newAccount(), texts: map[string]string{}, changed: make(chan struct{})}
 	var err error
 	w.server, err = wasim.New(wasim.Options{Root: root, FullPreKeyUpload: true})
@@ -85,15 +69,9 @@ func (w *world) host(db *dynamodb.Client, line *wire, epoch int64) *host {
 	if d == nil {
 		d = a.NewDevice()
 	}
-	h := &host{w: w, wire: line, client: whatsmeow.NewClient(d, waLog.Noop), events: make(chan any, 10_000)}
-	c, hc := h.client, w.server.HTTPClient()
-	c.SetMediaHTTPClient(hc)
-	c.SetWebsocketHTTPClient(hc)
-	c.SetPreLoginHTTPClient(hc)
-	c.SynchronousAck, c.EnableDecryptedEventBuffer, c.ManualHistorySyncDownload = true, true, true
-	c.AddEventHandlerWithSuccessStatus(h.take)
-	w.t.Cleanup(func() { c.Disconnect(); hc.CloseIdleConnections() })
-	must(w.t, c.Connect())
+	h := &host{w: w, wire: line, events: make(chan any, 10_000)}
+	h.client = plain.Client(w.t, w.server, d, waLog.Noop, h.take)
+	must(w.t, h.client.Connect())
 	return h
 }
 

@@ -2,16 +2,13 @@ package wasim_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -19,31 +16,14 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
-	"go.mau.fi/whatsmeow/util/keys"
 	waLog "go.mau.fi/whatsmeow/util/log"
-	_ "modernc.org/sqlite"
 
 	"pesan/internal/wasim"
+	"pesan/internal/wasim/plain"
 )
 
-// root is trusted by every client of this process, since whatsmeow keeps the trusted key in a global.
-var root = keys.NewKeyPair()
-
-// quiet keeps libsignal off stdout.
-type quiet struct{}
-
-func (quiet) Debug(string, string)   {}
-func (quiet) Info(string, string)    {}
-func (quiet) Warning(string, string) {}
-func (quiet) Error(string, string)   {}
-func (quiet) Configure(string)       {}
-
-func TestMain(m *testing.M) {
-	var l logger.Loggable = quiet{}
-	logger.Setup(&l)
-	whatsmeow.WACertPubKey = *root.Pub
-	os.Exit(m.Run())
-}
+// root is of every server of this process.
+var root = plain.Trust()
 
 // world is a server with one account and its clients. It fails the test for any violation that isn't expected.
 type world struct {
@@ -128,16 +108,7 @@ type client struct {
 // newClient makes a client that isn't linked.
 func (w *world) newClient(options ...func(*whatsmeow.Client)) *client {
 	w.t.Helper()
-	file := filepath.Join(w.t.TempDir(), "device.db")
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	container := sqlstore.NewWithDB(db, "sqlite3", waLog.Noop)
-	if err := container.Upgrade(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { _ = container.Close() })
+	container := plain.Store(w.t)
 	return w.clientOf(container, container.NewDevice(), options...)
 }
 
@@ -148,20 +119,11 @@ func (w *world) clientOf(container *sqlstore.Container, device *store.Device, op
 	if os.Getenv("WASIM_LOG") != "" {
 		log = waLog.Stdout("client", "DEBUG", false)
 	}
-	c := &client{
-		Client: whatsmeow.NewClient(device, log), t: w.t, w: w, container: container, changed: make(chan struct{}),
-	}
-	http := w.server.HTTPClient()
-	c.SetMediaHTTPClient(http)
-	c.SetWebsocketHTTPClient(http)
-	c.SetPreLoginHTTPClient(http)
-	w.t.Cleanup(http.CloseIdleConnections)
-	c.SynchronousAck, c.EnableDecryptedEventBuffer, c.ManualHistorySyncDownload = true, true, true
+	c := &client{t: w.t, w: w, container: container, changed: make(chan struct{})}
+	c.Client = plain.Client(w.t, w.server, device, log, c.take)
 	for _, o := range options {
 		o(c.Client)
 	}
-	c.AddEventHandlerWithSuccessStatus(c.take)
-	w.t.Cleanup(c.Disconnect)
 	return c
 }
 
