@@ -59,6 +59,7 @@ type Devices struct {
 	media     *http.Client
 	backoff   func(failures int) time.Duration // how long to wait before connecting again
 	codes     codes
+	turns     chan struct{} // see takeTurn
 }
 
 var _ host.Devices = (*Devices)(nil)
@@ -76,6 +77,7 @@ func New(c Config) *Devices {
 		media:     media,
 		backoff:   backoff,
 		codes:     codes{first: 60 * time.Second, other: 20 * time.Second},
+		turns:     make(chan struct{}, turns),
 	}
 }
 

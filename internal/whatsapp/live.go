@@ -248,6 +248,7 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 	case *events.Connected:
 		c.connected()
 	case *events.QR:
+		c.endTurn()
 		c.timeout.Stop()
 		c.qr = s.Codes
 		if !c.showCode() {

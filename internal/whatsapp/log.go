@@ -15,13 +15,15 @@ import (
 type waLogger struct {
 	log   *slog.Logger
 	quiet func() bool // true: warnings are expected
+	part  string      // of whatsmeow
 }
 
-func newLogger(log *slog.Logger, quiet func() bool) waLog.Logger { return waLogger{log, quiet} }
-
-func (l waLogger) Sub(module string) waLog.Logger {
-	return waLogger{l.log.With("part", module), l.quiet}
+func newLogger(log *slog.Logger, quiet func() bool) waLog.Logger {
+	return waLogger{log, quiet, "Client"}
 }
+
+// Sub makes no logger of its own: a client has half a dozen parts, which mostly say nothing.
+func (l waLogger) Sub(module string) waLog.Logger { return waLogger{l.log, l.quiet, module} }
 
 // Debugf drops the stanzas that whatsmeow prints here.
 func (l waLogger) Debugf(string, ...any) {}
@@ -40,7 +42,7 @@ func (l waLogger) print(level slog.Level, format string, args []any) {
 	for i, arg := range args {
 		args[i] = harmless(arg)
 	}
-	l.log.Log(context.Background(), level, "whatsmeow: "+fmt.Sprintf(format, args...))
+	l.log.Log(context.Background(), level, "whatsmeow: "+fmt.Sprintf(format, args...), "part", l.part)
 }
 
 // maxLogged bounds an error's text in the log.

@@ -79,7 +79,8 @@ type run struct {
 
 	mu    sync.Mutex // guards what follows
 	own   identity
-	over  bool // no more tasks
+	turn  func() // ends the turn to connect; nil without one
+	over  bool   // no more tasks
 	tasks sync.WaitGroup
 }
 
@@ -94,7 +95,11 @@ type identity struct {
 
 // Run implements host.Device.
 func (d *device) Run(ctx context.Context) error {
-	r, err := d.start(ctx)
+	turn, err := d.takeTurn(ctx)
+	if err != nil {
+		return nil
+	}
+	r, err := d.start(ctx, turn)
 	switch {
 	case err == nil:
 		return r.work(ctx)
@@ -104,16 +109,19 @@ func (d *device) Run(ctx context.Context) error {
 	return err
 }
 
-// start makes ready for work, which has to follow.
-func (d *device) start(ctx context.Context) (*run, error) {
+// start makes ready for work, which has to follow, in a turn to connect, which it ends if it fails.
+func (d *device) start(ctx context.Context, turn func()) (*run, error) {
 	keys, err := d.loaded(ctx)
 	if err != nil {
+		turn()
 		return nil, err
 	}
 	r := d.newRun(ctx, keys)
+	r.turn = turn
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.running != nil {
+		turn()
 		r.cancel()
 		return nil, fmt.Errorf("device of %s runs already", d.account)
 	}
@@ -209,8 +217,12 @@ func (r *run) connect(ctx context.Context) error {
 	r.history.start()
 	renewed, scans, failures := false, 0, 0
 	for {
+		if r.takeTurn(ctx) != nil {
+			return nil
+		}
 		started := time.Now()
 		e := r.live(ctx)
+		r.endTurn()
 		switch {
 		case e.cause == stopped || ctx.Err() != nil:
 			return nil

@@ -111,6 +111,7 @@ func (s *syncer) applied(err error) {
 }
 
 func (s *syncer) fetch() {
+	defer s.endTurn()
 	if !s.waitForKeys() || !s.online.Load() {
 		return
 	}
@@ -152,6 +153,7 @@ func (s *syncer) waitForKeys() bool {
 	if keys == nil {
 		return true
 	}
+	s.endTurn()
 	timer := time.NewTimer(keysWait)
 	defer timer.Stop()
 	select {
