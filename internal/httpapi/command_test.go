@@ -125,17 +125,24 @@ func TestNotConnected(t *testing.T) {
 	}
 }
 
+// died makes a mute whose call died after it had stored the command.
+func (w *world) died() chat.Command {
+	w.Helper()
+	c := chat.Command{
+		Version: chat.CommandVersion, ID: "order-1", Account: w.toko.ID, Kind: chat.MuteCommand, Chat: budi, Seconds: 50,
+		Report: "01ARZ3NDEKTSV4RRFFQ69G5FAV", RequestedAt: w.clock(),
+	}
+	_, _, err := w.db.PutCommand(w.Context(), c)
+	w.must("put command", err)
+	return c
+}
+
 // TestRepeatAfterADeath repeats a call that died after it had stored the command: it is reported and sent now. Ended
 // before the repetition, it is only told.
 func TestRepeatAfterADeath(t *testing.T) {
 	onAll(t, func(w *world, call func(ask) answer) {
 		w.onSend(w.carryOut)
-		died := chat.Command{
-			Version: chat.CommandVersion, ID: "order-1", Account: w.toko.ID, Kind: chat.MuteCommand, Chat: budi, Seconds: 50,
-			Report: "01ARZ3NDEKTSV4RRFFQ69G5FAV", RequestedAt: w.clock(),
-		}
-		_, _, err := w.db.PutCommand(w.Context(), died)
-		w.must("put command", err)
+		died := w.died()
 		for range 2 {
 			w.want(call(muteBudi("order-1")), 200, "")
 			reports, _, err := w.db.ListReports(w.Context(), w.toko.ID, chat.Page{Limit: 10})
@@ -168,12 +175,7 @@ func TestLostCommand(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			onAll(t, func(w *world, call func(ask) answer) {
 				w.onSend(w.carryOut)
-				died := chat.Command{
-					Version: chat.CommandVersion, ID: "order-1", Account: w.toko.ID, Kind: chat.MuteCommand, Chat: budi, Seconds: 50,
-					Report: "01ARZ3NDEKTSV4RRFFQ69G5FAV", RequestedAt: w.clock(),
-				}
-				_, _, err := w.db.PutCommand(w.Context(), died)
-				w.must("put command", err)
+				died := w.died()
 				w.must("add report", w.db.AddReport(w.Context(), chat.Report{
 					ID: died.Report, Account: died.Account, At: w.clock(), Endpoint: "muteChat", Status: 202, CommandID: died.ID, Command: chat.CommandPending,
 				}))
