@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/store"
 )
 
@@ -63,12 +64,26 @@ func decodeCollection(b []byte) (c collection, err error) {
 	return c, nil
 }
 
+// collection reads all of them in one request: whatsmeow goes through all after a login.
 func (s *appState) collection(ctx context.Context, name string) (collection, error) {
-	b, err := s.p.get(ctx, versionPrefix+name)
+	sort := versionPrefix + name
+	if _, cached := s.p.c.cache.get(cacheKey{s.p, sort}); !cached {
+		if _, err := s.p.getMany(ctx, versionSorts()); err != nil {
+			return collection{}, err
+		}
+	}
+	b, err := s.p.get(ctx, sort)
 	if err != nil {
 		return collection{}, err
 	}
 	return decodeCollection(b)
+}
+
+func versionSorts() (sorts []string) {
+	for _, name := range appstate.AllPatchNames {
+		sorts = append(sorts, versionPrefix+string(name))
+	}
+	return sorts
 }
 
 func (s *appState) change(ctx context.Context, name string, f func(*collection)) error {

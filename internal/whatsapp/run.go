@@ -214,7 +214,6 @@ func (r *run) connect(ctx context.Context) error {
 	r.status.set(state(chat.Pairing, ""))
 	r.version.ensure(ctx)
 	r.sync.begin()
-	r.history.start()
 	renewed, scans, failures := false, 0, 0
 	for {
 		if r.takeTurn(ctx) != nil {
