@@ -37,6 +37,10 @@ func (b *bench) runIncoming(ctx context.Context) ([]row, error) {
 	if err := in.link(ctx); err != nil {
 		return nil, err
 	}
+	progress("letting Java compile what is used")
+	if _, err := in.stream(ctx, in.all, manyMails, nil); err != nil {
+		return nil, err
+	}
 	progress("counting the requests of a message")
 	count, err := c.count()
 	if err != nil {
