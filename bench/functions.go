@@ -14,9 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
@@ -39,16 +36,16 @@ func (b *bench) runFunctions(ctx context.Context) ([]row, error) {
 	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist, "FUNCTIONS=./functions/... ./bench/nothing"); err != nil {
 		return nil, err
 	}
-	key, err := c.seed(ctx, readChats)
+	key, _, err := c.seed(ctx, readChats)
 	if err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
-	few, err := c.seed(ctx, fewChats)
+	few, fewAccount, err := c.seed(ctx, fewChats)
 	if err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
 	f := &functions{c, dist}
-	starts, err := f.starts(ctx, few)
+	starts, err := f.starts(ctx, few, fewAccount)
 	if err != nil {
 		return nil, err
 	}
@@ -98,19 +95,30 @@ const (
 
 // starts measures from the start of a process to its first answer, in turn with a function that does nothing, and with
 // the round trip to the store.
-func (f *functions) starts(ctx context.Context, key string) ([]row, error) {
-	jid := person(0)
+func (f *functions) starts(ctx context.Context, key, account string) ([]row, error) {
 	cases := []struct {
 		function string
 		event    []byte
+		read     func(context.Context, *dynamo.ChatReader) error
 
-		took, cpu []time.Duration
+		took, cpu, trips []time.Duration
 	}{
-		{function: "nothing", event: callEvent("nothing")},
-		{function: "get-chats", event: callEvent("getChats", "apiKey", key)},
-		{function: "get-chat-by-id", event: callEvent("getChatById", "apiKey", key, "phone", jid.User())},
+		{function: "nothing", event: callEvent("nothing"), read: func(context.Context, *dynamo.ChatReader) error { return nil }},
+		{
+			function: "get-chats", event: callEvent("getChats", "apiKey", key),
+			read: func(ctx context.Context, chats *dynamo.ChatReader) error {
+				_, _, err := chats.Chats(ctx, account, chat.Filter{}, chat.Page{Limit: fewChats}, time.Now())
+				return err
+			},
+		},
+		{
+			function: "get-chat-by-id", event: callEvent("getChatById", "apiKey", key, "phone", person(0).User()),
+			read: func(ctx context.Context, chats *dynamo.ChatReader) error {
+				_, err := chats.Chat(ctx, account, person(0))
+				return err
+			},
+		},
 	}
-	var trips []time.Duration
 	for i := range starts {
 		if i%10 == 0 {
 			progress("start %d of %d", i+1, starts)
@@ -121,17 +129,17 @@ func (f *functions) starts(ctx context.Context, key string) ([]row, error) {
 				return nil, fmt.Errorf("%s: %w", cases[j].function, err)
 			}
 			cases[j].took, cases[j].cpu = append(cases[j].took, took), append(cases[j].cpu, cpu)
+			trip, err := f.roundTrip(ctx, account, cases[j].read)
+			if err != nil {
+				return nil, err
+			}
+			cases[j].trips = append(cases[j].trips, trip)
 		}
-		took, err := f.roundTrip(ctx, jid)
-		if err != nil {
-			return nil, err
-		}
-		trips = append(trips, took)
 	}
-	nothing, trip := median(cases[0].took), median(trips)
+	nothing := median(cases[0].took)
 	var rows []row
 	for _, c := range cases[1:] {
-		took := median(c.took)
+		took, trip := median(c.took), median(c.trips)
 		goal := nothing*3/2 + trip
 		rows = append(rows, row{
 			fmt.Sprintf("%s, start to first answer: %s (CPU %s) against %s (CPU %s) of a function that does nothing", c.function, ms(took), ms(median(c.cpu)), ms(nothing), ms(median(cases[0].cpu))),
@@ -166,12 +174,18 @@ func (f *functions) start(ctx context.Context, function string, event []byte) (t
 	return a.at.Sub(began), p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), check(a.body)
 }
 
-// roundTrip is one to the store, with a client that has been used.
-func (f *functions) roundTrip(ctx context.Context, jid chat.JID) (time.Duration, error) {
+// roundTrip is one to the store: what a function reads, with the account, by a program that has done so before, over new
+// connections.
+func (f *functions) roundTrip(ctx context.Context, account string, read func(context.Context, *dynamo.ChatReader) error) (time.Duration, error) {
+	db := f.client(dynamo.Tuned)
 	began := time.Now()
-	_, err := f.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &f.tables.Chats, ConsistentRead: aws.Bool(true), Key: map[string]types.AttributeValue{
-		"pk": &types.AttributeValueMemberS{Value: "nobody"}, "sk": &types.AttributeValueMemberS{Value: string(jid)},
-	}})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		_, err := dynamo.NewAccountReader(db, f.tables.Accounts).Account(ctx, account)
+		return err
+	})
+	group.Go(func() error { return read(ctx, dynamo.NewChatReader(db, f.tables.Chats)) })
+	err := group.Wait()
 	return time.Since(began), err
 }
 
@@ -257,14 +271,14 @@ func check(body []byte) error {
 func person(i int) chat.JID { return chat.NewJID(fmt.Sprintf("62894%07d", i), chat.UserServer) }
 
 // seed makes an account that has chats, and returns its key.
-func (c *cloud) seed(ctx context.Context, chats int) (key string, err error) {
+func (c *cloud) seed(ctx context.Context, chats int) (key, account string, err error) {
 	progress("storing %d chats", chats)
 	a := chat.Account{ID: ulid.Make().String(), Name: "bench", CreatedAt: time.Now(), State: chat.ServiceOff}
 	if key, a.KeyHash, err = chat.NewKey(a.ID, rand.Reader); err != nil {
-		return "", err
+		return "", "", err
 	}
 	if err := dynamo.NewAccounts(c.db, c.tables.Accounts).CreateAccount(ctx, a); err != nil {
-		return "", err
+		return "", "", err
 	}
 	store := dynamo.NewChats(c.db, c.tables.Chats, c.tables.Messages)
 	began := time.Now().Unix() - int64(chats)
@@ -279,5 +293,5 @@ func (c *cloud) seed(ctx context.Context, chats int) (key string, err error) {
 			return store.Update(ctx, a.ID, jid, []string{message.ID}, func(t *chat.Thread) error { return t.Apply(change, time.Now()) })
 		})
 	}
-	return key, group.Wait()
+	return key, a.ID, group.Wait()
 }

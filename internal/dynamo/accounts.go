@@ -22,6 +22,7 @@ var _ chat.AccountReader = (*AccountReader)(nil)
 
 // NewAccountReader reads from the table named Names.Accounts.
 func NewAccountReader(db *dynamodb.Client, name string) *AccountReader {
+	go accountOf(item{attrData: text("{}")}) // encoding/json has then seen the type when the first answer is there
 	return &AccountReader{table{db, name}}
 }
 

@@ -21,6 +21,7 @@ var _ chat.ChatReader = (*ChatReader)(nil)
 
 // NewChatReader reads from the table named Names.Chats.
 func NewChatReader(db *dynamodb.Client, chats string) *ChatReader {
+	go decoder() // it is ready when the first answer is there
 	return &ChatReader{table{db, chats}}
 }
 

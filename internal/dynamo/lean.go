@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -19,11 +22,8 @@ func (t table) scanRecords(ctx context.Context, q query, each func(sort string, 
 	q.projection = attrSort + ", " + attrData
 	in := t.input(q)
 	for {
-		var lean leanProtocol
-		out, err := t.db.Query(ctx, in, func(o *dynamodb.Options) {
-			lean.ClientProtocol = o.Protocol
-			o.Protocol = &lean
-		})
+		var lean lean
+		out, err := t.db.Query(ctx, in, func(o *dynamodb.Options) { o.APIOptions = append(slices.Clip(o.APIOptions), lean.attach) })
 		if err != nil {
 			return err
 		}
@@ -46,29 +46,36 @@ type leanRecord struct {
 	data []byte
 }
 
-// leanProtocol takes the items out of the answer to a query before the SDK reads the rest of it.
-type leanProtocol struct {
-	smithyhttp.ClientProtocol
-	records []leanRecord
+// lean takes the items out of the answer to a query before the SDK reads the rest of it.
+type lean struct{ records []leanRecord }
+
+func (l *lean) attach(s *middleware.Stack) error {
+	return s.Deserialize.Add(l, middleware.After) // next to the transport
 }
 
-func (p *leanProtocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, known *smithy.TypeRegistry, resp *smithyhttp.Response, out smithy.Deserializable) error {
-	p.records = nil
-	if resp.StatusCode == 200 {
-		body, err := io.ReadAll(resp.Body)
-		if err != nil {
-			return &smithy.DeserializationError{Err: err}
-		}
-		records, rest, ok := cutItems(body)
-		if ok {
-			p.records, body = records, rest
-		}
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{bytes.NewReader(body), resp.Body}
+// ID implements middleware.DeserializeMiddleware.
+func (l *lean) ID() string { return "lean" }
+
+// HandleDeserialize implements middleware.DeserializeMiddleware.
+func (l *lean) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	l.records = nil // of a try before
+	out, metadata, err := next.HandleDeserialize(ctx, in)
+	resp, ok := out.RawResponse.(*smithyhttp.Response)
+	if err != nil || !ok || resp.StatusCode != http.StatusOK {
+		return out, metadata, err
 	}
-	return p.ClientProtocol.DeserializeResponse(ctx, schema, known, resp, out)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return out, metadata, &smithy.DeserializationError{Err: err}
+	}
+	if records, rest, ok := cutItems(body); ok {
+		l.records, body = records, rest
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(body), resp.Body}
+	return out, metadata, nil
 }
 
 var itemsStart = []byte(`"Items":[`)

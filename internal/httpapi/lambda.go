@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"pesan/internal/chat"
 )
 
@@ -32,10 +30,25 @@ func (a *API) Lambda(e Endpoint) *Function {
 	return &Function{a, e, limit}
 }
 
+// event is what an endpoint needs of events.APIGatewayV2HTTPRequest, whose fields encoding/json takes 0.2 ms to look at, at
+// every start.
+type event struct {
+	RawQueryString  string            `json:"rawQueryString"`
+	Headers         map[string]string `json:"headers"`
+	Body            string            `json:"body"`
+	IsBase64Encoded bool              `json:"isBase64Encoded"`
+	RequestContext  struct {
+		RequestID string `json:"requestId"`
+		HTTP      struct {
+			Method string `json:"method"`
+		} `json:"http"`
+	} `json:"requestContext"`
+}
+
 // Invoke answers an event of payload format 2.0. It implements lambda.Handler, which spares the answer from being
 // encoded by reflection.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var event events.APIGatewayV2HTTPRequest
+	var event event
 	broken := json.Unmarshal(payload, &event)
 	method := event.RequestContext.HTTP.Method
 	r := f.api.serve(ctx, &f.endpoint, &request{
@@ -72,7 +85,7 @@ func header(headers map[string]string, name string) string {
 }
 
 // eventBody is the body of an event. API Gateway hands forms over in base64, some stand-ins plain.
-func eventBody(event events.APIGatewayV2HTTPRequest) ([]byte, error) {
+func eventBody(event event) ([]byte, error) {
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
 		if base64.StdEncoding.DecodedLen(len(body)) > maxBody+2 {
