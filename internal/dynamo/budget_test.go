@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/logging"
 
 	"pesan/internal/chat"
 	"pesan/internal/dynamolocal"
@@ -164,13 +165,15 @@ func (c *captured) Do(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// TestLeanAnswers checks that DynamoDB's answers have the form that is read in one pass.
+// TestLeanAnswers checks that DynamoDB's answers have the form that is read in one pass, and that the SDK, which compares
+// their checksum, has nothing to complain of.
 func TestLeanAnswers(t *testing.T) {
 	t.Parallel()
 	var c captured
 	db := dynamolocal.Client(t, Tuned, func(o *dynamodb.Options) {
 		c.HTTPClient = o.HTTPClient
 		o.HTTPClient = &c
+		o.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) { t.Errorf(format, v...) })
 	})
 	names := newTables(t, db)
 	fill(t, NewChats(db, names.Chats, names.Messages), 5)

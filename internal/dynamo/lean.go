@@ -50,7 +50,7 @@ type leanRecord struct {
 type lean struct{ records []leanRecord }
 
 func (l *lean) attach(s *middleware.Stack) error {
-	return s.Deserialize.Add(l, middleware.After) // next to the transport
+	return s.Deserialize.Insert(l, "OperationDeserializer", middleware.After) // so that it reads what that would
 }
 
 // ID implements middleware.DeserializeMiddleware.
@@ -64,10 +64,11 @@ func (l *lean) HandleDeserialize(ctx context.Context, in middleware.DeserializeI
 	if err != nil || !ok || resp.StatusCode != http.StatusOK {
 		return out, metadata, err
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
+	buffer := bytes.NewBuffer(make([]byte, 0, max(resp.ContentLength, 0)+bytes.MinRead))
+	if _, err := buffer.ReadFrom(resp.Body); err != nil {
 		return out, metadata, &smithy.DeserializationError{Err: err}
 	}
+	body := buffer.Bytes()
 	if records, rest, ok := cutItems(body); ok {
 		l.records, body = records, rest
 	}

@@ -180,9 +180,20 @@ func appendBuffer(b, raw []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = strconv.AppendUint(b, uint64(n), 10)
+		b = appendDecimal(b, n)
 	}
 	return append(b, bufferEnd...)
+}
+
+// appendDecimal is strconv.AppendUint for one byte, several times as fast.
+func appendDecimal(b []byte, n byte) []byte {
+	switch {
+	case n >= 100:
+		return append(b, '0'+n/100, '0'+n/10%10, '0'+n%10)
+	case n >= 10:
+		return append(b, '0'+n/10, '0'+n%10)
+	}
+	return append(b, '0'+n)
 }
 
 func appendHex(b, raw []byte) []byte {
