@@ -37,7 +37,7 @@ const environment = `
 Environment:
   PESAN_LISTEN PESAN_DATA PESAN_LOG   as the flags, which win
   PESAN_SECRET       the system secret, at least 16 characters; else one is made and kept in the data folder
-  PESAN_SYNC         1: wait for the disk, so that a power cut loses no message; 0: store them twice as fast (1)
+  PESAN_SYNC         1: wait for the disk, so that a power cut loses no message; 0: be faster (1)
   COUNTRY_CODE       what a leading 0 in a phone number stands for (62)
   COMMAND_WAIT       how long a call waits for WhatsApp before it answers 202 (8s)
   RATE_LIMIT         calls a second of one API key; 0: no limit (50)

@@ -20,8 +20,8 @@ import (
 
 // Options of a database. The zero value is fit for use.
 type Options struct {
-	// Sync waits for the disk at every commit, so that a power cut loses nothing; it takes half of the speed, or more on a
-	// slow disk.
+	// Sync waits for the disk at every commit, so that a power cut loses nothing; it takes a tenth to a half of the
+	// speed, as the disk is.
 	Sync bool
 	// Visibility is the visibility timeout of the queue; 0: chat.VisibilityTimeout.
 	Visibility time.Duration
