@@ -70,7 +70,7 @@ func deduplicationID(c chat.Command) string {
 }
 
 const (
-	attempts       = 8
+	attempts       = 12
 	firstBackoff   = 25 * time.Millisecond
 	lastBackoff    = 2 * time.Second
 	attemptTimeout = 5 * time.Second
