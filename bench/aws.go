@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -42,9 +40,9 @@ func checkJava() error {
 
 // makeProgram has the Makefile build for AWS: the flags are its own.
 func makeProgram(ctx context.Context, args ...string) error {
-	make := exec.CommandContext(ctx, "make", append([]string{"--no-print-directory"}, args...)...)
-	if out, err := make.CombinedOutput(); err != nil {
-		return fmt.Errorf("%v: %w: %s", make.Args, err, out)
+	cmd := exec.CommandContext(ctx, "make", append([]string{"--no-print-directory"}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w: %s", cmd.Args, err, out)
 	}
 	return nil
 }
@@ -59,8 +57,7 @@ type cloud struct {
 	db       *dynamodb.Client
 	dynamoDB *localserver.Server
 	sqs      *localserver.Server
-	server   *http.Server
-	served   chan struct{}
+	server   *loopback
 }
 
 // DynamoDB Local stands for a service that is far faster, so it gets all that Java can do.
@@ -120,25 +117,18 @@ func (c *cloud) serve(ctx context.Context) error {
 	api := httpapi.New(httpapi.Config{
 		Accounts: dynamo.NewAccountReader(c.db, c.tables.Accounts), Reports: reports, Secret: secret, Logger: slog.New(slog.DiscardHandler),
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if c.server, err = serve(api.Handler(
+		httpapi.AddDevice(accounts, 1), httpapi.ServiceStart(accounts, commander), httpapi.GetQR(commander),
+	)); err != nil {
 		return err
 	}
-	c.url, c.served = "http://"+listener.Addr().String(), make(chan struct{})
-	c.server = &http.Server{Handler: api.Handler(
-		httpapi.AddDevice(accounts, 1), httpapi.ServiceStart(accounts, commander), httpapi.GetQR(commander),
-	)}
-	go func() {
-		defer close(c.served)
-		_ = c.server.Serve(listener) // stop ends it
-	}()
+	c.url = c.server.url()
 	return nil
 }
 
 func (c *cloud) stop() {
 	if c.server != nil {
-		c.server.Close()
-		<-c.served
+		c.server.close()
 	}
 	for _, server := range []*localserver.Server{c.sqs, c.dynamoDB} {
 		if server != nil {

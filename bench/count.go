@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -13,11 +12,9 @@ import (
 
 // counter stands before DynamoDB Local, and counts and times the requests that serve messages.
 type counter struct {
-	url     string
+	*loopback
 	tables  [][]byte // as JSON names them
 	forward http.RoundTripper
-	server  *http.Server
-	served  chan struct{}
 
 	mu       sync.Mutex
 	requests int
@@ -29,28 +26,18 @@ func (c *cloud) count() (*counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	n := &counter{
-		url: "http://" + listener.Addr().String(), forward: &http.Transport{MaxIdleConnsPerHost: 100}, served: make(chan struct{}),
-	}
+	n := &counter{forward: &http.Transport{MaxIdleConnsPerHost: 100}}
 	for _, table := range []string{c.tables.Chats, c.tables.Messages, c.devices} {
 		n.tables = append(n.tables, []byte(`"`+table+`"`))
 	}
-	n.server = &http.Server{Handler: &httputil.ReverseProxy{
+	n.loopback, err = serve(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host // it is signed
 		},
 		Transport: n,
-	}}
-	go func() {
-		defer close(n.served)
-		_ = n.server.Serve(listener) // close ends it
-	}()
-	return n, nil
+	})
+	return n, err
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -86,9 +73,4 @@ func (n *counter) result(messages int) (requests float64, latency time.Duration)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return float64(n.requests) / float64(messages), n.took / time.Duration(max(n.requests, 1))
-}
-
-func (n *counter) close() {
-	n.server.Close()
-	<-n.served
 }

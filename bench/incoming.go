@@ -47,7 +47,7 @@ func (b *bench) runIncoming(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer count.close()
-	if _, err = in.stream(ctx, in.all[:1], countedMails, count.reset, "AWS_ENDPOINT_URL="+count.url); err != nil {
+	if _, err = in.stream(ctx, in.all[:1], countedMails, count.reset, "AWS_ENDPOINT_URL="+count.url()); err != nil {
 		return nil, err
 	}
 	requests, latency := count.result(countedMails - 1)

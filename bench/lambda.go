@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,9 +11,7 @@ import (
 
 // lambdaService is what a function process sees of Lambda: the runtime API, through which it asks for events and gives answers.
 type lambdaService struct {
-	address string // of AWS_LAMBDA_RUNTIME_API
-	server  *http.Server
-	served  chan struct{} // closed when the server has ended
+	*loopback
 	events  chan []byte
 	answers chan answer
 }
@@ -28,29 +25,15 @@ type answer struct {
 const runtimePath = "/2018-06-01/runtime/"
 
 func serveLambda() (*lambdaService, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	l := &lambdaService{
-		address: listener.Addr().String(), served: make(chan struct{}), events: make(chan []byte, 1), answers: make(chan answer, 1),
-	}
+	l := &lambdaService{events: make(chan []byte, 1), answers: make(chan answer, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+runtimePath+"invocation/next", l.next)
 	mux.HandleFunc("POST "+runtimePath+"invocation/{id}/response", l.take)
 	mux.HandleFunc("POST "+runtimePath+"invocation/{id}/error", l.refuse)
 	mux.HandleFunc("POST "+runtimePath+"init/error", l.refuse)
-	l.server = &http.Server{Handler: mux}
-	go func() {
-		defer close(l.served)
-		_ = l.server.Serve(listener) // close ends it
-	}()
-	return l, nil
-}
-
-func (l *lambdaService) close() {
-	l.server.Close()
-	<-l.served
+	var err error
+	l.loopback, err = serve(mux)
+	return l, err
 }
 
 func (l *lambdaService) next(w http.ResponseWriter, r *http.Request) {

@@ -71,8 +71,8 @@ const streamed = 10_000
 func (b *bench) runMessages(ctx context.Context) ([]row, error) {
 	const rounds = 3
 	// The same settings for both: whatsmeow's store doesn't wait for the disk.
-	if err := os.Setenv("PESAN_SYNC", "0"); err != nil {
-		return nil, err
+	unsynced := func(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
+		return b.linkPesanWith(ctx, s, folder, phones, "PESAN_SYNC=0")
 	}
 	var ours, alone []float64
 	for round := range rounds {
@@ -82,13 +82,10 @@ func (b *bench) runMessages(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 		alone = append(alone, rate)
-		if rate, err = b.streamTo(ctx, fmt.Sprint("pesan", round), b.linkPesan); err != nil {
+		if rate, err = b.streamTo(ctx, fmt.Sprint("pesan", round), unsynced); err != nil {
 			return nil, err
 		}
 		ours = append(ours, rate)
-	}
-	if err := os.Unsetenv("PESAN_SYNC"); err != nil {
-		return nil, err
 	}
 	progress("on the disk")
 	synced, err := b.streamTo(ctx, "synced", b.linkPesan)
@@ -163,7 +160,12 @@ func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64
 }
 
 func (b *bench) linkPesan(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
-	p, err := b.run(ctx, s, folder)
+	return b.linkPesanWith(ctx, s, folder, phones)
+}
+
+// linkPesanWith adds to the environment.
+func (b *bench) linkPesanWith(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone, env ...string) (func() (*process, error), error) {
+	p, err := b.run(ctx, s, folder, env...)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +174,7 @@ func (b *bench) linkPesan(ctx context.Context, s *wasim.Server, folder string, p
 		return nil, err
 	}
 	return func() (*process, error) {
-		p, err := b.run(ctx, s, folder)
+		p, err := b.run(ctx, s, folder, env...)
 		if err != nil {
 			return nil, err
 		}

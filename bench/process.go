@@ -142,8 +142,8 @@ var (
 )
 
 // run starts `pesan run` on a data folder.
-func (b *bench) run(ctx context.Context, s *wasim.Server, folder string) (*pesan, error) {
-	p, err := start(ctx, s, []string{"PESAN_LISTEN=127.0.0.1:0", "PESAN_DATA=" + folder, "PESAN_SECRET=" + secret, "RATE_LIMIT=0"}, b.binary, "run")
+func (b *bench) run(ctx context.Context, s *wasim.Server, folder string, env ...string) (*pesan, error) {
+	p, err := start(ctx, s, append(env, "PESAN_LISTEN=127.0.0.1:0", "PESAN_DATA="+folder, "PESAN_SECRET="+secret, "RATE_LIMIT=0"), b.binary, "run")
 	if err != nil {
 		return nil, err
 	}
