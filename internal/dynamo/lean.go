@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
@@ -82,10 +84,14 @@ func (l *lean) HandleDeserialize(ctx context.Context, in middleware.DeserializeI
 var itemsStart = []byte(`"Items":[`)
 
 // cutItems reads the items of an answer, which have attrSort and attrData and nothing else, and returns the answer
-// without them. It fails on any other form, escapes and spaces included.
+// without them. It fails on any other form, escapes, spaces and broken UTF-8 included.
 func cutItems(body []byte) (records []leanRecord, rest []byte, ok bool) {
 	start := bytes.Index(body, itemsStart)
-	if start < 0 {
+	if start < 1 || body[start-1] == '\\' {
+		return nil, nil, false
+	}
+	rest = append(body[:start:start], `"Items":[]`...)
+	if !json.Valid(append(rest, '}')) { // they lie deeper
 		return nil, nil, false
 	}
 	s := scanner{rest: body[start+len(itemsStart):]}
@@ -100,7 +106,7 @@ func cutItems(body []byte) (records []leanRecord, rest []byte, ok bool) {
 		}
 		records = append(records, r)
 	}
-	return records, append(append(body[:start:start], `"Items":[]`...), s.rest...), true
+	return records, append(rest, s.rest...), true
 }
 
 type scanner struct {
@@ -136,7 +142,7 @@ func (s *scanner) record() (r leanRecord, ok bool) {
 		switch {
 		case s.take(`"` + attrSort + `":{"S":"`):
 			sort, ok := s.plain()
-			if !ok {
+			if !ok || !utf8.Valid(sort) {
 				return r, false
 			}
 			r.sort = string(sort)

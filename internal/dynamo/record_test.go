@@ -234,6 +234,7 @@ func FuzzAnswer(f *testing.F) {
 		`{"Count":1,"Items":[{"sk":{"S":"c/1"},"d":{"B":"AQID"}},{"d":{"B":"AQ=="},"sk":{"S":"c/2"}}],"ScannedCount":1}`,
 		`{"Items":[]}`, `{"Items":[{}]}`, `{"Items":[{"sk":{"S":"a\"b"},"d":{"B":"AQID"}}]}`, `{"Items":[{"sk":{"S":"a"},"d":{"B":"!"}}]}`,
 		`{"Items":[{"sk":{"S":"a"},"sk":{"S":"b"}}]}`, `{ "Items": [ ] }`, `{"Items":[{"sk":{"S":"0"},"d":{"B":"A01="}}]}`, `{"Items":[{"sk":{"S":"a"},"d":{"B":"AQID"}`, ``,
+		"{\"Items\":[{\"d\":{\"B\":\"AQID\"},\"sk\":{\"S\":\"\xff\"}}]}", `{"a":{"Items":[{"sk":{"S":"a"},"d":{"B":"AQID"}}]}}`,
 	} {
 		f.Add([]byte(s))
 	}
