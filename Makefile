@@ -6,7 +6,7 @@ GO ?= go
 # Pure Go: the same binary runs everywhere. The race detector alone needs cgo.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w"
 # What is tried of each fuzz test: a count, since up to Go 1.26 a time may end in a failure (go.dev/issue/75804).
-FUZZTIME ?= 5000x
+FUZZTIME ?= 2000x
 TESTFLAGS ?=
 
 .PHONY: help
