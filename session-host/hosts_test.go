@@ -254,8 +254,8 @@ func (d *driven) check(ctx context.Context, t *testing.T) {
 	}))
 	d.checkCommands(ctx, t)
 	for _, c := range d.Device.Connections() {
-		if c.AfterReplaced > 0 {
-			t.Errorf("%d stanzas came by a connection after another had replaced it", c.AfterReplaced)
+		if len(c.AfterReplaced) > 0 {
+			t.Errorf("%q came by a connection that another had replaced at %v", c.AfterReplaced, c.Replaced)
 		}
 	}
 	t.Logf("shard %d: %d messages, %d commands, %d connections", d.shard, total, len(d.mutes), len(d.Device.Connections()))

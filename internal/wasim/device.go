@@ -41,9 +41,9 @@ type Connection struct {
 	Stanzas  int       // received from the client after login
 	// Replaced is when the client was told that a newer connection of the same device has taken over; else zero.
 	Replaced time.Time
-	// AfterReplaced counts the stanzas received after that. Those that were on the way count too, but a client that goes
-	// on sending shows that two of them drive one device.
-	AfterReplaced int
+	// AfterReplaced are the tags of the stanzas received after that, those included that were on the way. A client that
+	// goes on sending shows that two of them drive one device.
+	AfterReplaced []string
 }
 
 // JID is the device's address by phone number, the device number included.

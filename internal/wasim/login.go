@@ -79,7 +79,7 @@ func (c *conn) handle(n *waBinary.Node) {
 		c.handleUnpaired(n)
 		return
 	}
-	c.count()
+	c.count(n.Tag)
 	switch n.Tag {
 	case "iq":
 		c.handleIQ(n)
@@ -98,12 +98,12 @@ func (c *conn) handle(n *waBinary.Node) {
 	}
 }
 
-func (c *conn) count() {
+func (c *conn) count(tag string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	c.info.Stanzas++
 	if !c.info.Replaced.IsZero() {
-		c.info.AfterReplaced++
+		c.info.AfterReplaced = append(c.info.AfterReplaced, tag)
 	}
 }
 

@@ -177,6 +177,21 @@ func TestMutesTogether(t *testing.T) {
 	}
 }
 
+// TestMuteWhileAllIsFetched: a change's hash goes on from values that a full fetch forgets for a while.
+func TestMuteWhileAllIsFetched(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	for n := range maxRepairs {
+		r.sync.broken("regular_high")
+		for end := range int64(10) {
+			w.ok(w.device.Mute(w.soon(), jid(budi), time.Now().Add(time.Hour).UnixMilli()+int64(n)*10+end))
+		}
+	}
+}
+
 func TestLogout(t *testing.T) {
 	for _, running := range []bool{true, false} {
 		t.Run(fmt.Sprintf("running %t", running), func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/store"
 
 	"pesan/internal/chat"
+	"pesan/internal/host"
 )
 
 // The reasons why a link is over, or off, as the account tells them.
@@ -159,7 +160,6 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	r := &run{
 		device:  d,
 		keys:    keys,
-		wire:    newWire(d.HTTP),
 		signals: make(chan any, 64),
 		trouble: make(chan error, 1),
 		sending: make(chan struct{}, 1),
@@ -167,6 +167,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 		done:    make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	r.wire = newWire(d.HTTP, func() error { return host.Held(r.ctx) })
 	r.status = newStatus(r.ctx, d, r.spawn)
 	r.history = newErrand(r.spawn, r.workHistory)
 	r.sync = newSyncer(r)

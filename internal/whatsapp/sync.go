@@ -124,7 +124,7 @@ func (s *syncer) fetch() {
 	}
 	s.mu.Unlock()
 	for _, name := range appstate.AllPatchNames {
-		err := s.wa.FetchAppState(s.run.ctx, name, all || full[name], false)
+		err := s.fetchOne(name, all || full[name])
 		switch {
 		case err == nil:
 		case s.run.ctx.Err() != nil, errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected):
@@ -142,6 +142,16 @@ func (s *syncer) fetch() {
 	if all {
 		s.settler.start()
 	}
+}
+
+func (s *syncer) fetchOne(name appstate.WAPatchName, full bool) error {
+	if full {
+		if err := s.seize(s.run.ctx); err != nil {
+			return err
+		}
+		defer s.yield()
+	}
+	return s.wa.FetchAppState(s.run.ctx, name, full, false)
 }
 
 // waitForKeys waits for the keys of a device that was just linked. It is false when there is nothing to fetch: whatsmeow

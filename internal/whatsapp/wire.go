@@ -8,21 +8,22 @@ import (
 
 // wire is the HTTP transport of a device's websocket. It tells when the connection has ended, and ends it at once, which
 // whatsmeow can't: its Disconnect races with an end from the other side and leaves a reader behind, and its handshake
-// waits 20 s for an answer whatever happens.
+// waits 20 s for an answer whatever happens. It lets nothing out that may not be sent any more.
 type wire struct {
 	next http.RoundTripper
+	held func() error // asked right before anything is sent; an error ends the connection
 
 	mu   sync.Mutex
 	body *wireBody // of the connection at hand; nil before it is made
 	shut bool      // no connection may be made
 }
 
-func newWire(c *http.Client) *wire {
+func newWire(c *http.Client, held func() error) *wire {
 	next := http.DefaultTransport
 	if c != nil && c.Transport != nil {
 		next = c.Transport
 	}
-	return &wire{next: next}
+	return &wire{next: next, held: held}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -32,7 +33,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	if rwc, ok := resp.Body.(io.ReadWriteCloser); ok {
-		body := &wireBody{ReadWriteCloser: rwc, gone: make(chan struct{})}
+		body := &wireBody{ReadWriteCloser: rwc, held: w.held, gone: make(chan struct{})}
 		resp.Body = body
 		w.mu.Lock()
 		w.body = body
@@ -83,14 +84,20 @@ func (w *wire) cut(handshake bool) {
 // wireBody is the websocket's connection.
 type wireBody struct {
 	io.ReadWriteCloser
+	held func() error
 	once sync.Once
 	gone chan struct{}
 
-	mu   sync.Mutex
-	last []byte // what Read gives before the end
+	mu       sync.Mutex
+	last     []byte // what Read gives before the end, if somebody waits for it
+	answered bool   // something came
+
+	writing sync.Mutex
+	asked   bool // something was sent
 }
 
-// noHandshake is a websocket message with a frame that is no handshake.
+// noHandshake is a websocket message with a frame that is no handshake. It is given to nobody but a handshake that has
+// asked and has no answer: whatsmeow's reader waits for ever until somebody takes a frame.
 var noHandshake = []byte{0x82, 4, 0, 0, 1, 0xff}
 
 func (b *wireBody) cut(handshake bool) {
@@ -105,18 +112,38 @@ func (b *wireBody) cut(handshake bool) {
 // Read implements io.Reader.
 func (b *wireBody) Read(p []byte) (int, error) {
 	n, err := b.ReadWriteCloser.Read(p)
-	if n > 0 || err == nil {
-		return n, nil
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.last) > 0 {
+	if n > 0 || err == nil {
+		b.answered = true
+		return n, nil
+	}
+	if len(b.last) > 0 && !b.answered && b.hasAsked() {
 		n = copy(p, b.last)
 		b.last = b.last[n:]
 		return n, nil
 	}
 	b.end()
 	return 0, err
+}
+
+func (b *wireBody) hasAsked() bool {
+	b.writing.Lock() // one that is under way fails soon, since the connection has ended
+	defer b.writing.Unlock()
+	return b.asked
+}
+
+// Write implements io.Writer.
+func (b *wireBody) Write(p []byte) (int, error) {
+	if err := b.held(); err != nil {
+		b.cut(false)
+		return 0, err
+	}
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	n, err := b.ReadWriteCloser.Write(p)
+	b.asked = b.asked || err == nil
+	return n, err
 }
 
 // Close implements io.Closer.
