@@ -36,7 +36,7 @@ func TestContractUnderFaults(t *testing.T) {
 		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(2 * time.Second)
 	})
 	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture {
-		visibility := 2 * time.Second
+		visibility := 6 * time.Second // longer than a few failures in a row
 		if strings.HasSuffix(t.Name(), "/Together") {
 			visibility = 20 * time.Second // no command may come again there, however often the call that deletes it fails
 		}
