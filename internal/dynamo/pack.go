@@ -148,10 +148,7 @@ func cutRaws(raws [][]byte, b []byte) ([][]byte, error) {
 // unpack appends the text that was packed.
 func unpack(b, packed []byte, raws [][]byte) ([]byte, error) {
 	for {
-		i := 0
-		for i < len(packed) && !isMark(packed[i]) {
-			i++
-		}
+		i := nextMark(packed)
 		if i == len(packed) {
 			return append(b, packed...), nil
 		}
@@ -172,6 +169,23 @@ func unpack(b, packed []byte, raws [][]byte) ([]byte, error) {
 			b = appendBuffer(b, raws[n])
 		}
 	}
+}
+
+// nextMark is where the next mark stands, or the length when there is none. It looks at eight bytes at a time, since most of
+// what a list of chats reads passes here.
+func nextMark(packed []byte) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for i+8 <= len(packed) {
+		if word := binary.LittleEndian.Uint64(packed[i:]); (word-(markPlain+1)*ones)&^word&high != 0 { // one is below
+			break
+		}
+		i += 8
+	}
+	for i < len(packed) && !isMark(packed[i]) {
+		i++
+	}
+	return i
 }
 
 func appendBuffer(b, raw []byte) []byte {
