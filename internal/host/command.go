@@ -48,10 +48,10 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return fmt.Errorf("command of shard %d on the queue of shard %d", a.Shard, s.number)
 	}
 	l := s.link(c.Account)
-	if err := l.lock(ctx); err != nil {
+	if err := l.turn.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer l.unlock()
+	defer l.turn.Release(1)
 	return s.settle(ctx, log, l, a, c, invalid, d.Attempt())
 }
 

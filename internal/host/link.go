@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"pesan/internal/chat"
 )
 
@@ -14,23 +16,12 @@ import (
 type link struct {
 	shard   *shard
 	account string
-	turn    chan struct{} // the lock, which can be waited for with a context
+	turn    *semaphore.Weighted // the lock, which can be waited for with a context
 
 	device Device // nil before the first start
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when Run has returned for good
 }
-
-func (l *link) lock(ctx context.Context) error {
-	select {
-	case l.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (l *link) unlock() { <-l.turn }
 
 // running tells whether the device is meant to be connected. It isn't before the first start, and not after the link was
 // found to be over.

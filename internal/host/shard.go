@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"pesan/internal/chat"
 )
 
@@ -142,10 +144,10 @@ func (s *shard) wake(account string, slots chan struct{}) {
 
 func (s *shard) startIfOn(account string) error {
 	l := s.link(account)
-	if err := l.lock(s.ctx); err != nil {
+	if err := l.turn.Acquire(s.ctx, 1); err != nil {
 		return err
 	}
-	defer l.unlock()
+	defer l.turn.Release(1)
 	// A command may have turned it off since it was listed.
 	a, err := s.accounts.Account(s.ctx, account)
 	if err != nil || !a.On {
@@ -160,7 +162,7 @@ func (s *shard) link(account string) *link {
 	defer s.mu.Unlock()
 	l := s.links[account]
 	if l == nil {
-		l = &link{shard: s, account: account, turn: make(chan struct{}, 1)}
+		l = &link{shard: s, account: account, turn: semaphore.NewWeighted(1)}
 		s.links[account] = l
 		s.Guard.admit(account, s.hold)
 	}

@@ -203,10 +203,10 @@ func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
 // send sends a patch, one at a time: the state's hash goes on from one to the next. While the phone changes the same
 // collection it fails; fetching mends it.
 func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
-	if err := r.seize(ctx); err != nil {
+	if err := r.sending.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer r.yield()
+	defer r.sending.Release(1)
 	id, err := r.identity().appKeys.GetLatestAppStateSyncKeyID(ctx)
 	if err != nil {
 		return fmt.Errorf("find app state key: %w", err)
@@ -237,19 +237,6 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 		}
 	}
 }
-
-// seize keeps others from sending a change of the app state, and from fetching all of a collection, which forgets in
-// between what the hash of a change is made of.
-func (r *run) seize(ctx context.Context) error {
-	select {
-	case r.sending <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (r *run) yield() { <-r.sending }
 
 func (r *run) sendOnce(ctx context.Context, patch appstate.PatchInfo) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)

@@ -12,6 +12,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waWa6"
 	"go.mau.fi/whatsmeow/store"
+	"golang.org/x/sync/semaphore"
 
 	"pesan/internal/chat"
 	"pesan/internal/host"
@@ -62,17 +63,17 @@ type run struct {
 	sync    *syncer
 	groups  *groups
 
-	signals  chan any      // whatsmeow's events about the connection
-	trouble  chan error    // an event couldn't be stored: it must be delivered again
-	handlers gate          // events under way
-	online   atomic.Bool   // logged in and active
-	stopping atomic.Bool   // no event is taken any more
-	sending  chan struct{} // the lock of changes to the app state
-	order    atomic.Int64  // of the last message
-	stamp    atomic.Int64  // time of the last change to the app state, ms since 1970
-	first    chan struct{} // closed when it is online for the first time
-	done     chan struct{} // closed when it is over
-	migrated atomic.Bool   // the account's chats are kept under LIDs
+	signals  chan any            // whatsmeow's events about the connection
+	trouble  chan error          // an event couldn't be stored: it must be delivered again
+	handlers gate                // events under way
+	online   atomic.Bool         // logged in and active
+	stopping atomic.Bool         // no event is taken any more
+	sending  *semaphore.Weighted // the lock of changes to the app state, which can be waited for with a context
+	order    atomic.Int64        // of the last message
+	stamp    atomic.Int64        // time of the last change to the app state, ms since 1970
+	first    chan struct{}       // closed when it is online for the first time
+	done     chan struct{}       // closed when it is over
+	migrated atomic.Bool         // the account's chats are kept under LIDs
 	pairing  pairing
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
 	panics   panics
@@ -162,7 +163,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 		keys:    keys,
 		signals: make(chan any, 64),
 		trouble: make(chan error, 1),
-		sending: make(chan struct{}, 1),
+		sending: semaphore.NewWeighted(1),
 		first:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}

@@ -144,12 +144,14 @@ func (s *syncer) fetch() {
 	}
 }
 
+// fetchOne fetches a collection. While all of it is fetched no change is sent, since what its hash is made of is forgotten
+// in between.
 func (s *syncer) fetchOne(name appstate.WAPatchName, full bool) error {
 	if full {
-		if err := s.seize(s.run.ctx); err != nil {
+		if err := s.sending.Acquire(s.run.ctx, 1); err != nil {
 			return err
 		}
-		defer s.yield()
+		defer s.sending.Release(1)
 	}
 	return s.wa.FetchAppState(s.run.ctx, name, full, false)
 }
