@@ -11,6 +11,8 @@ import (
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/devicestore"
 )
 
 var (
@@ -488,6 +490,18 @@ func TestLIDs(t *testing.T) {
 			equal(t, "left PN", get[types.JID](t)(d.LIDs.GetLIDForPN(ctx, pnA)), types.JID{})
 			equal(t, "left LID", get[types.JID](t)(d.LIDs.GetPNForLID(ctx, lidB)), types.JID{})
 		})
+	})
+}
+
+func TestLastMappingCounts(t *testing.T) {
+	ctx, b := t.Context(), newDynamo(t, table(t), devicestore.Options{})
+	must(t, b.device.LIDs.PutLIDMapping(ctx, lidA, pnA))
+	must(t, b.device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: lidB, PN: pnA}, {LID: lidA, PN: pnB}, {LID: lidA, PN: pnA}}))
+	b.again(t, func(d *store.Device) {
+		equal(t, "LID", get[types.JID](t)(d.LIDs.GetLIDForPN(ctx, pnA)), lidA)
+		equal(t, "PN", get[types.JID](t)(d.LIDs.GetPNForLID(ctx, lidA)), pnA)
+		equal(t, "left PN", get[types.JID](t)(d.LIDs.GetLIDForPN(ctx, pnB)), types.JID{})
+		equal(t, "left LID", get[types.JID](t)(d.LIDs.GetPNForLID(ctx, lidB)), types.JID{})
 	})
 }
 
