@@ -71,7 +71,7 @@ const (
 	attrPartition  = "pk"  // S
 	attrSort       = "sk"  // S
 	attrStamp      = "f"   // N, stamp of the item's last write
-	attrValue      = "v"   // B
+	attrValue      = "v"   // B, absent when it was deleted
 	attrTTL        = "ttl" // N, seconds since 1970
 	attrEpoch      = "e"   // N, of the lease under which the account was opened last
 	attrOpened     = "o"   // N, how often the account was opened

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 
 	"pesan/internal/chat"
 	"pesan/internal/devicestore"
@@ -108,30 +109,42 @@ func TestPausedOwnerWritesNothingMore(t *testing.T) {
 
 func TestLateRequestIsRefused(t *testing.T) {
 	ctx := t.Context()
-	var w wire
-	db := table(t, w.attach)
-	b := newDynamo(t, db, devicestore.Options{})
-	var first replay
-	w.set(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-		if operation(r) == "PutItem" && first.body == nil {
-			var err error
-			if first, err = record(r); err != nil {
-				return nil, err
+	for what, then := range map[string]struct {
+		change func(d *store.Device) error
+		want   []byte
+	}{
+		"overwritten": {func(d *store.Device) error { return d.Sessions.PutSession(ctx, "11:0", []byte("second")) }, []byte("second")},
+		"deleted":     {func(d *store.Device) error { return d.Sessions.DeleteSession(ctx, "11:0") }, nil},
+		"moved": {func(d *store.Device) error {
+			return d.Sessions.MigratePNToLID(ctx, types.NewJID("11", types.DefaultUserServer), lidA)
+		}, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var w wire
+			b := newDynamo(t, table(t, w.attach), devicestore.Options{})
+			var first replay
+			w.set(func(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
+				if operation(r) == "PutItem" && first.body == nil {
+					var err error
+					if first, err = record(r); err != nil {
+						return nil, err
+					}
+				}
+				return send()
+			})
+			must(t, b.device.Sessions.PutSession(ctx, "11:0", []byte("first")))
+			w.set(nil)
+			must(t, then.change(b.device))
+			status, body, err := first.send() // as one that hung in the network
+			must(t, err)
+			if status != http.StatusBadRequest || !strings.Contains(body, "ConditionalCheckFailed") {
+				t.Errorf("answer: %d %s", status, body)
 			}
-		}
-		return send()
-	})
-	must(t, b.device.Sessions.PutSession(ctx, "11:0", []byte("first")))
-	w.set(nil)
-	must(t, b.device.Sessions.PutSession(ctx, "11:0", []byte("second")))
-	status, body, err := first.send() // as one that hung in the network
-	must(t, err)
-	if status != http.StatusBadRequest || !strings.Contains(body, "ConditionalCheckFailed") {
-		t.Errorf("answer: %d %s", status, body)
+			b.again(t, func(d *store.Device) {
+				equal(t, "session", get[[]byte](t)(d.Sessions.GetSession(ctx, "11:0")), then.want)
+			})
+		})
 	}
-	b.again(t, func(d *store.Device) {
-		equal(t, "session", get[[]byte](t)(d.Sessions.GetSession(ctx, "11:0")), []byte("second"))
-	})
 }
 
 func TestAccounts(t *testing.T) {

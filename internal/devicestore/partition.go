@@ -100,7 +100,7 @@ func (p *partition) read(ctx context.Context, sort string) ([]byte, error) {
 	return p.value(out.Item), nil
 }
 
-// value is nil for an item that has expired.
+// value is nil for an item that was deleted or has expired.
 func (p *partition) value(item map[string]types.AttributeValue) []byte {
 	if ttl := item[attrTTL]; ttl != nil && number(ttl) <= p.c.opts.Now().Unix() {
 		return nil
