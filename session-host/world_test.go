@@ -93,7 +93,7 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 		dynamoDB: between(aws.ToString(db.Options().BaseEndpoint)), sqs: between(aws.ToString(queue.Options().BaseEndpoint)),
 	}
 	for _, table := range append(s.names.Tables(), devicestore.Table(s.devices)) {
-		dynamolocal.CreateTable(t, db, table)
+		dynamolocal.CreateTable(t, table)
 	}
 	for i := range shards {
 		url, _ := sqslocal.CreateQueue(t, queue, fmt.Sprint(prefix, i), chat.VisibilityTimeout, chat.MaxAttempts)

@@ -138,7 +138,7 @@ func linked(t tester, a *devicestore.Account) *store.Device {
 func table(t *testing.T, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	t.Helper()
 	db := dynamolocal.Client(t, options...)
-	dynamolocal.CreateTable(t, db, devicestore.Table(tableName))
+	dynamolocal.CreateTable(t, devicestore.Table(tableName))
 	return db
 }
 

@@ -19,7 +19,7 @@ func BenchmarkMessage(b *testing.B) {
 	for _, devices := range []int{1, 20} {
 		b.Run(fmt.Sprint(devices, " devices"), func(b *testing.B) {
 			db := dynamolocal.Client(b)
-			dynamolocal.CreateTable(b, db, devicestore.Table(tableName))
+			dynamolocal.CreateTable(b, devicestore.Table(tableName))
 			var ds []*store.Device
 			for range devices {
 				ds = append(ds, newDynamo(b, db, devicestore.Options{}).device)
@@ -81,7 +81,7 @@ var opened atomic.Int64
 // BenchmarkOpenDevice tells how much memory a device takes that was opened, and asked what whatsmeow asks when it logs in.
 func BenchmarkOpenDevice(b *testing.B) {
 	db := dynamolocal.Client(b)
-	dynamolocal.CreateTable(b, db, devicestore.Table(tableName))
+	dynamolocal.CreateTable(b, devicestore.Table(tableName))
 	c := devicestore.New(db, tableName, devicestore.Options{})
 	var keep []*store.Device
 	heap := func() uint64 {

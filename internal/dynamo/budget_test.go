@@ -35,7 +35,7 @@ const account = "01KXQZ5T9W4Y8N2M6P3R7V1B0C"
 func metered(t testing.TB) (*dynamodb.Client, Names, *dynamolocal.Meter) {
 	meter := new(dynamolocal.Meter)
 	db := dynamolocal.Client(t, Tuned, meter.Attach)
-	return db, newTables(t, db), meter
+	return db, newTables(t), meter
 }
 
 // fill stores so many chats, half as many that don't show, and returns the first.
@@ -175,7 +175,7 @@ func TestLeanAnswers(t *testing.T) {
 		o.HTTPClient = &c
 		o.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) { t.Errorf(format, v...) })
 	})
-	names := newTables(t, db)
+	names := newTables(t)
 	fill(t, NewChats(db, names.Chats, names.Messages), 5)
 	if views, _, err := NewChatReader(db, names.Chats).Chats(t.Context(), account, chat.Filter{}, chat.Page{Limit: 10}, noon); err != nil || len(views) != 5 {
 		t.Fatal(views, err)
@@ -196,7 +196,7 @@ func cpuTime() time.Duration {
 // BenchmarkChats lists 1,000 chats and prints them, as getChats does, and tells how much CPU that takes here.
 func BenchmarkChats(b *testing.B) {
 	db := dynamolocal.Client(b, Tuned)
-	names := newTables(b, db)
+	names := newTables(b)
 	fill(b, NewChats(db, names.Chats, names.Messages), 1000)
 	reader := NewChatReader(db, names.Chats)
 	var out []byte
@@ -220,7 +220,7 @@ func BenchmarkMessage(b *testing.B) {
 	for _, devices := range []int{1, 20} {
 		b.Run(fmt.Sprint(devices), func(b *testing.B) {
 			db := dynamolocal.Client(b, Tuned)
-			names := newTables(b, db)
+			names := newTables(b)
 			store := NewChats(db, names.Chats, names.Messages)
 			b.ResetTimer()
 			err := inParallel(b.Context(), devices, func(_ context.Context, i int) error {

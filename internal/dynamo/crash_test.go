@@ -90,7 +90,7 @@ func everything(t *testing.T, store *Chats, account string, jid chat.JID) string
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	db := dynamolocal.Client(t, Tuned)
-	names := newTables(t, db)
+	names := newTables(t)
 	r := newInbox(9)
 	pn, _ := r.person()
 	at := noon.Unix() - 5000

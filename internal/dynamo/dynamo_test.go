@@ -26,10 +26,10 @@ func TestMain(m *testing.M) {
 var stacks atomic.Int64
 
 // newTables makes a set of tables for one test.
-func newTables(t testing.TB, db *dynamodb.Client) Names {
+func newTables(t testing.TB) Names {
 	names := NamesWith(fmt.Sprintf("t%d-%d-", os.Getpid(), stacks.Add(1)))
 	for _, table := range names.Tables() {
-		dynamolocal.CreateTable(t, db, table)
+		dynamolocal.CreateTable(t, table)
 	}
 	return names
 }
@@ -61,12 +61,12 @@ func contracts(t *testing.T, db *dynamodb.Client, names Names) {
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	db := dynamolocal.Client(t, Tuned)
-	contracts(t, db, newTables(t, db))
+	contracts(t, db, newTables(t))
 }
 
 func TestProjection(t *testing.T) {
 	t.Parallel()
 	db := dynamolocal.Client(t, Tuned)
-	names := newTables(t, db)
+	names := newTables(t)
 	porttest.Projection(t, func(*testing.T) chat.ChatStore { return NewChats(db, names.Chats, names.Messages) })
 }

@@ -12,7 +12,7 @@ import (
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	db := dynamolocal.Client(t, Tuned)
-	names := newTables(t, db)
+	names := newTables(t)
 	ctx, now := t.Context(), noon
 	clock := func() time.Time { return now }
 	commands, reports := NewCommands(db, names.Commands, clock), NewReports(db, names.Reports, clock)

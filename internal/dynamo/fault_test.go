@@ -18,8 +18,7 @@ import (
 // got lost is known as one's own, and what wasn't is done again.
 func TestContractsUnderFaults(t *testing.T) {
 	t.Parallel()
-	direct := dynamolocal.Client(t)
-	names := newTables(t, direct)
+	names := newTables(t)
 	proxy, err := awsfault.New(os.Getenv("DYNAMODB_ENDPOINT"), 1, awsfault.Rates(0.2), nil)
 	if err != nil {
 		t.Fatal(err)

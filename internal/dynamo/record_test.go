@@ -125,7 +125,7 @@ func TestHostileIDs(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	db := dynamolocal.Client(t, Tuned)
-	names := newTables(t, db)
+	names := newTables(t)
 	store := NewChats(db, names.Chats, names.Messages)
 	r := newInbox(6)
 	noise := func(n int) string {

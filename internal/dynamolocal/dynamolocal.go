@@ -40,9 +40,11 @@ func Client(t testing.TB, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	}, options...)
 }
 
-// CreateTable makes the table and deletes it when the test ends.
-func CreateTable(t testing.TB, db *dynamodb.Client, table *dynamodb.CreateTableInput) {
+// CreateTable makes the table and deletes it when the test ends. It waits as long as the server takes: asked again, it would answer that the
+// table exists.
+func CreateTable(t testing.TB, table *dynamodb.CreateTableInput) {
 	t.Helper()
+	db := Client(t)
 	if _, err := db.CreateTable(t.Context(), table); err != nil {
 		t.Fatalf("create table %s: %v", *table.TableName, err)
 	}

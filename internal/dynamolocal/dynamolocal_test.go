@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { os.Exit(dynamolocal.Main(m)) }
 func TestWriteAndRead(t *testing.T) {
 	var meter dynamolocal.Meter
 	db := dynamolocal.Client(t, meter.Attach)
-	dynamolocal.CreateTable(t, db, &dynamodb.CreateTableInput{
+	dynamolocal.CreateTable(t, &dynamodb.CreateTableInput{
 		TableName:            aws.String("write-and-read"),
 		BillingMode:          types.BillingModePayPerRequest,
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},

@@ -56,5 +56,5 @@ func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) portte
 func TestContract(t *testing.T) {
 	t.Parallel()
 	client := sqslocal.Client(t, Tuned)
-	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture { return fixture(t, client, 2*time.Second) })
+	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture { return fixture(t, client, 4*time.Second) })
 }
