@@ -131,7 +131,7 @@ func (p Program) startIn(jars string, java []string) (*Server, error) {
 	}
 	s := &Server{URL: "http://127.0.0.1:" + strconv.Itoa(port), stdin: stdin, cmd: cmd}
 	if _, err = fmt.Fscanln(stdout, &s.PID); err == nil {
-		err = s.waitReady(time.Minute)
+		err = s.waitReady(3 * time.Minute)
 	}
 	if err != nil {
 		s.Stop()
