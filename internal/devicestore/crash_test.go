@@ -307,7 +307,7 @@ func TestDeletedDeviceLeavesNothing(t *testing.T) {
 func TestGivesUp(t *testing.T) {
 	var w wire
 	db := table(t, w.attach)
-	b := newDynamo(t, db, devicestore.Options{Patience: 200 * time.Millisecond})
+	b := newDynamo(t, db, devicestore.Options{Patience: 3 * time.Second})
 	var tries atomic.Int64
 	w.set(func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
 		tries.Add(1)
@@ -328,9 +328,9 @@ func TestGivesUp(t *testing.T) {
 func TestUnsureOfSession(t *testing.T) {
 	var w wire
 	db := table(t, w.attach)
-	ctx, b := t.Context(), newDynamo(t, db, devicestore.Options{Patience: 50 * time.Millisecond})
+	ctx, b := t.Context(), newDynamo(t, db, devicestore.Options{})
 	broken := func(r *http.Request, _ func() (*http.Response, error)) (*http.Response, error) {
-		return refused(r, http.StatusInternalServerError, "InternalServerError"), nil
+		return refused(r, http.StatusBadRequest, "AccessDeniedException"), nil // for which nothing is tried again
 	}
 	for what, ask := range map[string]func() error{
 		"LID":       func() error { _, err := b.device.LIDs.GetLIDForPN(ctx, pnA); return err },

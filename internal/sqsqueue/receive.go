@@ -80,13 +80,16 @@ func (r *Receiver) Receive(ctx context.Context, shard, _ int) ([]chat.Delivery, 
 	for ctx.Err() == nil {
 		wait := longestPoll
 		if deadline, ok := ctx.Deadline(); ok {
-			wait = min(wait, time.Until(deadline)-margin)
+			if wait = min(wait, time.Until(deadline)-margin); wait < 0 {
+				pause(ctx, margin)
+				continue
+			}
 		}
 		out, err := r.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl:            url,
 			MaxNumberOfMessages: 1,
 			VisibilityTimeout:   seconds(r.visibility),
-			WaitTimeSeconds:     int32(max(wait, 0) / time.Second),
+			WaitTimeSeconds:     int32(wait / time.Second),
 			// With the same id a call that is made again, since its answer got lost, gets the same message.
 			ReceiveRequestAttemptId:     aws.String(rand.Text()),
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount},
@@ -98,15 +101,15 @@ func (r *Receiver) Receive(ctx context.Context, shard, _ int) ([]chat.Delivery, 
 		case len(out.Messages) > 0:
 			return []chat.Delivery{&delivery{r, shard, &out.Messages[0]}}, nil
 		case wait < time.Second:
-			pause(ctx, margin)
+			pause(ctx, margin/5)
 		}
 	}
 	return nil, ctx.Err()
 }
 
-// margin is how long before the context's deadline a poll ends. A message that is handed to a poll which nobody waits for
-// any more stays hidden until its visibility timeout ends.
-const margin = 100 * time.Millisecond
+// margin is how long before the context's deadline the last poll ends. A message that is handed to a poll which nobody waits
+// for any more stays hidden until its visibility timeout ends.
+const margin = 500 * time.Millisecond
 
 func pause(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)

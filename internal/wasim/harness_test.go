@@ -166,6 +166,7 @@ func (c *client) link(phone *wasim.Phone) {
 func (c *client) settle(phone *wasim.Phone) {
 	c.t.Helper()
 	wait[*events.Connected](c, nil)
+	wait[*events.OfflineSyncCompleted](c, nil)
 	for _, name := range appstate.AllPatchNames {
 		wait(c, func(e *events.AppStateSyncComplete) bool { return e.Name == name })
 	}
