@@ -38,7 +38,7 @@ type Config struct {
 	Logger   *slog.Logger
 	TTL      time.Duration // of a lease; 15 s
 	Renew    time.Duration // how often it is renewed; TTL/3
-	Poll     time.Duration // how often shards are looked for; 1 s
+	Poll     time.Duration // how often shards are looked for, four times as often while some are missing; 1 s
 	Patience time.Duration // how long a command waits for its device to be connected; 15 s
 	Drain    time.Duration // how long commands may go on when the host stops; 3 s
 	Parallel int           // commands of a shard at a time; 32
@@ -71,10 +71,12 @@ func New(c Config) *Host {
 
 // Run works until ctx ends, then drains, hands its shards over, and returns when all has ended.
 func (h *Host) Run(ctx context.Context) error {
-	tick := time.NewTicker(h.Poll)
-	defer tick.Stop()
 	for {
-		h.balance(ctx)
+		wait := h.Poll
+		if !h.balance(ctx) {
+			wait /= 4 // a shard is about to be let go, or its lease about to end
+		}
+		tick := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			return h.drain(context.WithoutCancel(ctx))
@@ -82,6 +84,7 @@ func (h *Host) Run(ctx context.Context) error {
 			delete(h.owned, s.number)
 		case <-tick.C:
 		}
+		tick.Stop()
 	}
 }
 
@@ -105,17 +108,17 @@ func (h *Host) drain(ctx context.Context) error {
 	return nil
 }
 
-// balance takes free shards up to this host's share, and lets go what is over it.
-func (h *Host) balance(ctx context.Context) {
+// balance takes free shards up to this host's share, and lets go what is over it. It tells whether nothing is missing.
+func (h *Host) balance(ctx context.Context) bool {
 	if ctx.Err() != nil {
-		return
+		return true
 	}
 	first, share, err := h.share(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			h.Logger.Warn("find hosts", "error", err)
 		}
-		return
+		return true
 	}
 	for _, s := range h.surplus(share) {
 		h.Logger.Info("shard goes to another host", "shard", s.number)
@@ -126,6 +129,7 @@ func (h *Host) balance(ctx context.Context) {
 			h.acquire(ctx, number)
 		}
 	}
+	return len(h.owned) >= share
 }
 
 // share tells how many shards this host should have, and where to look for them first, so that hosts don't get in each
