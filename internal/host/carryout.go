@@ -26,8 +26,15 @@ func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Co
 		return s.logout(ctx, l)
 	case chat.DeleteCommand:
 		return s.delete(ctx, l)
+	case chat.MuteCommand, chat.UnmuteCommand, chat.ClearCommand:
+		return s.changeChat(ctx, l, a, c)
 	}
-	return s.changeChat(ctx, l, a, c)
+	return unknownKind(c.Kind)
+}
+
+// unknownKind refuses a command of a kind that nothing here carries out. It can't become known by trying again.
+func unknownKind(kind chat.CommandKind) error {
+	return &chat.Error{Code: chat.InvalidParameter, Message: fmt.Sprintf("unknown kind of command %q", clip(string(kind)))}
 }
 
 // changeChat carries out mute, unmute and clear.
@@ -46,9 +53,10 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 			return d.Mute(ctx, c.Chat, c.MuteEnd())
 		case chat.UnmuteCommand:
 			return d.Unmute(ctx, c.Chat)
-		default:
+		case chat.ClearCommand:
 			return d.Clear(ctx, c.Chat)
 		}
+		return unknownKind(c.Kind)
 	})
 }
 
