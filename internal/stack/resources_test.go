@@ -156,3 +156,22 @@ func TestHost(t *testing.T) {
 		t.Errorf("NAT gateways: %v", nat)
 	}
 }
+
+// TestAlarmsReachSomebody: CloudWatch can't publish to a topic under AWS's own key for SNS, whose policy can't be changed.
+func TestAlarmsReachSomebody(t *testing.T) {
+	all := read(t)
+	topics := all.of("AWS::SNS::Topic")
+	if len(topics) == 0 {
+		t.Error("there is no topic")
+	}
+	for _, topic := range topics {
+		if key := all.prop(topic, "KmsMasterKeyId"); key != nil {
+			t.Errorf("%s has the key %v", topic, key)
+		}
+	}
+	for _, alarm := range all.of("AWS::CloudWatch::Alarm") {
+		if actions := list(all.prop(alarm, "AlarmActions")); len(actions) != 1 || !slices.Contains(topics, actions[0]) {
+			t.Errorf("%s tells %v", alarm, actions)
+		}
+	}
+}
