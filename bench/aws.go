@@ -17,14 +17,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"pesan/internal/chat"
-	"pesan/internal/devicestore"
 	"pesan/internal/dynamo"
-	"pesan/internal/dynamolocal"
 	"pesan/internal/httpapi"
-	"pesan/internal/localserver"
-	"pesan/internal/sqslocal"
-	"pesan/internal/sqsqueue"
-	"pesan/internal/wasim"
+	"pesan/internal/keystore"
+	sqsqueue "pesan/internal/queue/sqs"
+	"pesan/internal/sim"
+	"pesan/internal/testkit/dynamolocal"
+	"pesan/internal/testkit/localserver"
+	"pesan/internal/testkit/sqslocal"
 )
 
 // checkJava tells what the measurements on AWS need.
@@ -81,7 +81,7 @@ func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
 	}
 	c.db = c.client(dynamo.Tuned)
 	patient := c.client() // the first table may take a cold server longer than a request is given
-	for _, table := range append(c.tables.Tables(), devicestore.Table(c.devices)) {
+	for _, table := range append(c.tables.Tables(), keystore.Table(c.devices)) {
 		if _, err := patient.CreateTable(ctx, table); err != nil {
 			return nil, err
 		}
@@ -150,12 +150,12 @@ func (c *cloud) environment() []string {
 }
 
 // run starts a session host; env overrides the usual environment.
-func (c *cloud) run(ctx context.Context, s *wasim.Server, env ...string) (*process, error) {
+func (c *cloud) run(ctx context.Context, s *sim.Server, env ...string) (*process, error) {
 	return start(ctx, s, append(c.environment(), env...), c.host)
 }
 
 // link links devices to session hosts. It is a linker; what they keep is in the tables.
-func (c *cloud) link(ctx context.Context, s *wasim.Server, _ string, phones []*wasim.Phone) (func() (*process, error), error) {
+func (c *cloud) link(ctx context.Context, s *sim.Server, _ string, phones []*sim.Phone) (func() (*process, error), error) {
 	p, err := c.run(ctx, s)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 const (
@@ -28,7 +28,7 @@ func (b *bench) runIncoming(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer c.stop()
-	s, err := wasim.New(wasim.Options{})
+	s, err := sim.New(sim.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -79,22 +79,22 @@ func (b *bench) runIncoming(ctx context.Context) ([]row, error) {
 // incoming is a world of devices that get messages.
 type incoming struct {
 	*cloud
-	s   *wasim.Server
+	s   *sim.Server
 	all []*receiver
 }
 
 type receiver struct {
-	phone   *wasim.Phone
-	device  *wasim.Device
-	talkers []*wasim.Contact
+	phone   *sim.Phone
+	device  *sim.Device
+	talkers []*sim.Contact
 }
 
 // link links the devices, and lets every contact say a first word, for which more has to be done than for others.
 func (in *incoming) link(ctx context.Context) error {
 	progress("linking %d devices", many)
-	var phones []*wasim.Phone
+	var phones []*sim.Phone
 	for i := range many {
-		phone, err := in.s.NewPhone(phoneNumber(1000*(i+1)), wasim.PhoneOptions{})
+		phone, err := in.s.NewPhone(phoneNumber(1000*(i+1)), sim.PhoneOptions{})
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (r *receiver) get(ctx context.Context, n int) (ids []string, err error) {
 			Conversation:       proto.String(fmt.Sprintf("Pesan ke-%d: pesanannya sudah kami kirim pagi ini ya Kak", i)),
 			MessageContextInfo: &waE2E.MessageContextInfo{MessageSecret: make([]byte, 32)},
 		}
-		id, err := r.talkers[i%len(r.talkers)].Send(ctx, r.phone, message, wasim.SendOptions{})
+		id, err := r.talkers[i%len(r.talkers)].Send(ctx, r.phone, message, sim.SendOptions{})
 		if err != nil {
 			return nil, err
 		}

@@ -16,20 +16,20 @@ import (
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"google.golang.org/protobuf/proto"
 
-	"pesan/internal/wasim"
-	"pesan/internal/wasim/media"
+	"pesan/internal/sim"
+	"pesan/internal/sim/media"
 )
 
 func phoneNumber(i int) string { return fmt.Sprintf("62890%07d", i) }
 
 // runMute measures a mute from the HTTP request to the HTTP answer, when the state is stored.
 func (b *bench) runMute(ctx context.Context) ([]row, error) {
-	s, err := wasim.New(wasim.Options{})
+	s, err := sim.New(sim.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	phone, err := s.NewPhone(phoneNumber(1), wasim.PhoneOptions{})
+	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (b *bench) runMute(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := budi.Send(ctx, phone, wasim.Text("halo"), wasim.SendOptions{})
+	id, err := budi.Send(ctx, phone, sim.Text("halo"), sim.SendOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ const streamed = 10_000
 func (b *bench) runMessages(ctx context.Context) ([]row, error) {
 	const rounds = 3
 	// The same settings for both: whatsmeow's store doesn't wait for the disk.
-	unsynced := func(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
+	unsynced := func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
 		return b.linkPesanWith(ctx, s, folder, phones, "PESAN_SYNC=0")
 	}
 	var ours, alone []float64
@@ -107,21 +107,21 @@ func median[T cmp.Ordered](v []T) T {
 }
 
 // linker links devices of the phones to a program that keeps its state in a folder, and gives back what starts it again.
-type linker func(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (again func() (*process, error), err error)
+type linker func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (again func() (*process, error), err error)
 
 // streamTo lets messages wait for a device that is offline, starts its program, and measures from the first
 // acknowledgement to the last.
 func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64, error) {
-	s, err := wasim.New(wasim.Options{})
+	s, err := sim.New(sim.Options{})
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	phone, err := s.NewPhone(phoneNumber(1), wasim.PhoneOptions{})
+	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{})
 	if err != nil {
 		return 0, err
 	}
-	again, err := link(ctx, s, filepath.Join(b.folder, name), []*wasim.Phone{phone})
+	again, err := link(ctx, s, filepath.Join(b.folder, name), []*sim.Phone{phone})
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +138,7 @@ func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64
 		}
 		for j := range streamed / contacts {
 			text := fmt.Sprintf("Pesan ke-%d: pesanannya sudah kami kirim pagi ini ya Kak", j)
-			id, err := contact.Send(ctx, phone, wasim.Text(text), wasim.SendOptions{})
+			id, err := contact.Send(ctx, phone, sim.Text(text), sim.SendOptions{})
 			if err != nil {
 				return 0, err
 			}
@@ -159,12 +159,12 @@ func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64
 	return float64(len(acks)-1) / took.Seconds(), nil
 }
 
-func (b *bench) linkPesan(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
+func (b *bench) linkPesan(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
 	return b.linkPesanWith(ctx, s, folder, phones)
 }
 
 // linkPesanWith adds to the environment.
-func (b *bench) linkPesanWith(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone, env ...string) (func() (*process, error), error) {
+func (b *bench) linkPesanWith(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone, env ...string) (func() (*process, error), error) {
 	p, err := b.run(ctx, s, folder, env...)
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (b *bench) linkPesanWith(ctx context.Context, s *wasim.Server, folder strin
 }
 
 // linkAll links a new device of each phone.
-func linkAll(ctx context.Context, a api, phones []*wasim.Phone) error {
+func linkAll(ctx context.Context, a api, phones []*sim.Phone) error {
 	for i, phone := range phones {
 		key, err := a.addDevice(ctx, fmt.Sprint("device ", i))
 		if err != nil {
@@ -203,7 +203,7 @@ func linkAll(ctx context.Context, a api, phones []*wasim.Phone) error {
 var codeLine = regexp.MustCompile(`^code (\S+)$`)
 var readyLine = regexp.MustCompile(`^ready (all)$`)
 
-func (b *bench) linkClient(ctx context.Context, s *wasim.Server, folder string, phones []*wasim.Phone) (func() (*process, error), error) {
+func (b *bench) linkClient(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -250,13 +250,13 @@ const (
 
 // runHistory measures a history sync from the pairing until every chat and message is readable.
 func (b *bench) runHistory(ctx context.Context) ([]row, error) {
-	s, err := wasim.New(wasim.Options{})
+	s, err := sim.New(sim.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
 	inbox := &media.Inbox{Conversations: manyConversations, Count: syncedChats}
-	phone, err := s.NewPhone(phoneNumber(1), wasim.PhoneOptions{Inbox: inbox})
+	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{Inbox: inbox})
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // idle is how many linked devices are held while nothing happens.
@@ -45,14 +45,14 @@ func (b *bench) runMemory(ctx context.Context) ([]row, error) {
 }
 
 func (b *bench) residentIdle(ctx context.Context, name string, link linker) (float64, error) {
-	s, err := wasim.New(wasim.Options{})
+	s, err := sim.New(sim.Options{})
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	var phones []*wasim.Phone
+	var phones []*sim.Phone
 	for i := range idle {
-		phone, err := s.NewPhone(phoneNumber(1000+i), wasim.PhoneOptions{})
+		phone, err := s.NewPhone(phoneNumber(1000+i), sim.PhoneOptions{})
 		if err != nil {
 			return 0, err
 		}

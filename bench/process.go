@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // process is a program that is measured, and ended by stop.
@@ -31,7 +31,7 @@ type process struct {
 }
 
 // start runs a program with a simulated WhatsApp behind it.
-func start(ctx context.Context, s *wasim.Server, env []string, program string, args ...string) (*process, error) {
+func start(ctx context.Context, s *sim.Server, env []string, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...), lines: make(chan string, 1024)}
 	p.cmd.Env = append(os.Environ(), env...)
 	if s != nil {
@@ -142,7 +142,7 @@ var (
 )
 
 // run starts `pesan run` on a data folder.
-func (b *bench) run(ctx context.Context, s *wasim.Server, folder string, env ...string) (*pesan, error) {
+func (b *bench) run(ctx context.Context, s *sim.Server, folder string, env ...string) (*pesan, error) {
 	p, err := start(ctx, s, append(env, "PESAN_LISTEN=127.0.0.1:0", "PESAN_DATA="+folder, "PESAN_SECRET="+secret, "RATE_LIMIT=0"), b.binary, "run")
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (p api) addDevice(ctx context.Context, name string) (string, error) {
 }
 
 // link links a phone to the device of a key, by pairing code.
-func (p api) link(ctx context.Context, key string, phone *wasim.Phone) (*wasim.Device, error) {
+func (p api) link(ctx context.Context, key string, phone *sim.Phone) (*sim.Device, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if _, err := p.call(ctx, "serviceStart", "apiKey", key); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
+	"pesan/internal/sim"
 	"pesan/internal/sqlite"
-	"pesan/internal/wasim"
 )
 
 const (
@@ -70,7 +70,7 @@ func (b *bench) runReads(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
-	s, err := wasim.New(wasim.Options{})
+	s, err := sim.New(sim.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"golang.org/x/sync/errgroup"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 const (
@@ -47,10 +47,10 @@ func TestNothingLost(t *testing.T) {
 
 	sent := newLedger()
 	for _, friend := range w.Friends {
-		must(t, sent.from(ctx, w.System, friend, wasim.SendOptions{}))
+		must(t, sent.from(ctx, w.System, friend, sim.SendOptions{}))
 	}
 	must(t, w.Device.WaitAcked(ctx, sent.ids()...))
-	group, err := w.WhatsApp.NewGroup("Arisan", w.Friends[0], wasim.GroupOptions{}, append([]*wasim.Contact{w.Phone.Contact}, w.Friends[1:talkers]...)...)
+	group, err := w.WhatsApp.NewGroup("Arisan", w.Friends[0], sim.GroupOptions{}, append([]*sim.Contact{w.Phone.Contact}, w.Friends[1:talkers]...)...)
 	must(t, err)
 
 	talking, quiet := context.WithCancel(ctx)
@@ -108,19 +108,19 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // talk writes without end: by number, by LID, in the group; now and then the phone's owner answers.
-func talk(ctx context.Context, s *System, sent *ledger, friend *wasim.Contact, group *wasim.Group, i int) error {
+func talk(ctx context.Context, s *System, sent *ledger, friend *sim.Contact, group *sim.Group, i int) error {
 	for n := 0; ctx.Err() == nil; n++ {
 		wait(ctx, 40*time.Millisecond)
 		var err error
 		switch sending := context.WithoutCancel(ctx); n % 5 {
 		case 0, 1:
-			err = sent.from(sending, s, friend, wasim.SendOptions{ByLID: i%2 == 1})
+			err = sent.from(sending, s, friend, sim.SendOptions{ByLID: i%2 == 1})
 		case 2:
 			err = sent.inGroup(sending, group, friend)
 		case 3:
 			err = sent.byOwner(sending, s, friend)
 		case 4:
-			err = sent.from(sending, s, friend, wasim.SendOptions{ByLID: true, HideAlt: true})
+			err = sent.from(sending, s, friend, sim.SendOptions{ByLID: true, HideAlt: true})
 		}
 		if err != nil {
 			return err
@@ -131,7 +131,7 @@ func talk(ctx context.Context, s *System, sent *ledger, friend *wasim.Contact, g
 
 // insist mutes or clears a chat, and asks again under the same id whenever no answer came, as a client does. A device
 // that is just connecting refuses commands; then it is tried again too.
-func insist(ctx context.Context, s *System, i int, friend *wasim.Contact) (answer Answer, err error) {
+func insist(ctx context.Context, s *System, i int, friend *sim.Contact) (answer Answer, err error) {
 	params := []string{"muteChat", "phone", friend.PN().User, "second", fmt.Sprint(100_000 + i)}
 	if i%3 == 2 {
 		params = params[:3]
@@ -220,19 +220,19 @@ func (l *ledger) add(chat types.JID, fromMe bool, send func(text string) (id str
 	return nil
 }
 
-func (l *ledger) from(ctx context.Context, s *System, friend *wasim.Contact, o wasim.SendOptions) error {
-	return l.add(friend.PN(), false, func(text string) (string, error) { return friend.Send(ctx, s.Phone, wasim.Text(text), o) })
+func (l *ledger) from(ctx context.Context, s *System, friend *sim.Contact, o sim.SendOptions) error {
+	return l.add(friend.PN(), false, func(text string) (string, error) { return friend.Send(ctx, s.Phone, sim.Text(text), o) })
 }
 
-func (l *ledger) byOwner(ctx context.Context, s *System, friend *wasim.Contact) error {
+func (l *ledger) byOwner(ctx context.Context, s *System, friend *sim.Contact) error {
 	return l.add(friend.PN(), true, func(text string) (string, error) {
-		return s.Phone.SendFromPhone(ctx, friend.PN(), wasim.Text(text), wasim.SendOptions{})
+		return s.Phone.SendFromPhone(ctx, friend.PN(), sim.Text(text), sim.SendOptions{})
 	})
 }
 
-func (l *ledger) inGroup(ctx context.Context, g *wasim.Group, friend *wasim.Contact) error {
+func (l *ledger) inGroup(ctx context.Context, g *sim.Group, friend *sim.Contact) error {
 	return l.add(g.JID(), false, func(text string) (string, error) {
-		return friend.SendGroup(ctx, g, wasim.Text(text), wasim.SendOptions{})
+		return friend.SendGroup(ctx, g, sim.Text(text), sim.SendOptions{})
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // TestLogHoldsNoSecrets logs all that can be logged of a life with faults, and looks for what mustn't be there.
@@ -30,15 +30,15 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 
 	const text = "planted-message-text"
 	friend := w.Friends[0]
-	group, err := w.WhatsApp.NewGroup("planted-subject", friend, wasim.GroupOptions{}, w.Phone.Contact, w.Friends[1])
+	group, err := w.WhatsApp.NewGroup("planted-subject", friend, sim.GroupOptions{}, w.Phone.Contact, w.Friends[1])
 	must(t, err)
 	var ids []string
-	for _, o := range []wasim.SendOptions{{}, {ByLID: true}, {Spoil: true}} {
-		id, err := friend.Send(ctx, w.Phone, wasim.Text(text), o)
+	for _, o := range []sim.SendOptions{{}, {ByLID: true}, {Spoil: true}} {
+		id, err := friend.Send(ctx, w.Phone, sim.Text(text), o)
 		must(t, err)
 		ids = append(ids, id)
 	}
-	id, err := friend.SendGroup(ctx, group, wasim.Text(text), wasim.SendOptions{})
+	id, err := friend.SendGroup(ctx, group, sim.Text(text), sim.SendOptions{})
 	must(t, err)
 	must(t, w.Device.WaitAcked(ctx, append(ids, id)...))
 	logins := w.Device.Logins()

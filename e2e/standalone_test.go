@@ -20,7 +20,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // binary is the program under test, built once.
@@ -157,7 +157,7 @@ type world struct {
 
 func newWorld(t *testing.T, friends int) *world {
 	t.Helper()
-	server, err := wasim.New(wasim.Options{OnViolation: func(v wasim.Violation) { t.Errorf("violation: %v", v) }})
+	server, err := sim.New(sim.Options{OnViolation: func(v sim.Violation) { t.Errorf("violation: %v", v) }})
 	must(t, err)
 	t.Cleanup(func() { must(t, server.Close()) })
 	phone, all, err := Populate(server, friends)
@@ -225,7 +225,7 @@ func TestRestart(t *testing.T) {
 		t.Errorf("a second process on the folder: %v, %s", other.err, other.errors)
 	}
 
-	first, err := w.Friends[0].Send(ctx, w.Phone, wasim.Text("satu"), wasim.SendOptions{})
+	first, err := w.Friends[0].Send(ctx, w.Phone, sim.Text("satu"), sim.SendOptions{})
 	must(t, err)
 	must(t, w.Device.WaitAcked(ctx, first))
 	_, err = w.Call(ctx, "muteChat", "phone", w.Friends[0].PN().User)
@@ -233,7 +233,7 @@ func TestRestart(t *testing.T) {
 	if took := p.stop(t); took > 10*time.Second {
 		t.Errorf("ends after %v", took)
 	}
-	second, err := w.Friends[0].Send(ctx, w.Phone, wasim.Text("dua"), wasim.SendOptions{Time: time.Now().Add(time.Second)})
+	second, err := w.Friends[0].Send(ctx, w.Phone, sim.Text("dua"), sim.SendOptions{Time: time.Now().Add(time.Second)})
 	must(t, err)
 
 	p = w.run(ctx, t)
@@ -260,10 +260,10 @@ func TestStopUnderLoad(t *testing.T) {
 	p := w.run(ctx, t)
 	must(t, w.AddDevice(ctx))
 	must(t, w.Link(ctx))
-	id, err := w.Friends[0].Send(ctx, w.Phone, wasim.Text("halo"), wasim.SendOptions{})
+	id, err := w.Friends[0].Send(ctx, w.Phone, sim.Text("halo"), sim.SendOptions{})
 	must(t, err)
 	must(t, w.Device.WaitAcked(ctx, id))
-	w.Device.Inject(wasim.Fault{Kind: wasim.Silent})
+	w.Device.Inject(sim.Fault{Kind: sim.Silent})
 	answered := make(chan Answer, 1)
 	go func() {
 		answer, _ := w.Call(ctx, "muteChat", "phone", w.Friends[0].PN().User)

@@ -9,28 +9,28 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // System is a Pesan that reaches a simulated WhatsApp, with an account of its own to be tested.
 type System struct {
 	*Client
-	WhatsApp *wasim.Server
-	Phone    *wasim.Phone
-	Friends  []*wasim.Contact
-	Device   *wasim.Device // once it is linked
+	WhatsApp *sim.Server
+	Phone    *sim.Phone
+	Friends  []*sim.Contact
+	Device   *sim.Device // once it is linked
 }
 
 // number of the phone; of its friends the next.
 const number = 6281200000001
 
 // Populate makes a phone with friends, and some messages of each that the phone has before it links a device.
-func Populate(server *wasim.Server, friends int) (*wasim.Phone, []*wasim.Contact, error) {
-	phone, err := server.NewPhone(strconv.Itoa(number), wasim.PhoneOptions{PushName: "Sari"})
+func Populate(server *sim.Server, friends int) (*sim.Phone, []*sim.Contact, error) {
+	phone, err := server.NewPhone(strconv.Itoa(number), sim.PhoneOptions{PushName: "Sari"})
 	if err != nil {
 		return nil, nil, err
 	}
-	all := make([]*wasim.Contact, friends)
+	all := make([]*sim.Contact, friends)
 	for i := range all {
 		if all[i], err = server.NewContact(strconv.Itoa(number+1+i), "", fmt.Sprint("Teman ", i+1)); err != nil {
 			return nil, nil, err
@@ -136,7 +136,7 @@ func receive(ctx context.Context, t T, s *System) {
 	var ids []string
 	for i := range 3 {
 		for _, friend := range s.Friends {
-			id, err := friend.Send(ctx, s.Phone, wasim.Text(fmt.Sprint("halo ", i)), wasim.SendOptions{Time: now.Add(time.Duration(i) * time.Second)})
+			id, err := friend.Send(ctx, s.Phone, sim.Text(fmt.Sprint("halo ", i)), sim.SendOptions{Time: now.Add(time.Duration(i) * time.Second)})
 			must(t, err)
 			ids = append(ids, id)
 		}
@@ -204,7 +204,7 @@ func mute(ctx context.Context, t T, s *System) {
 }
 
 // Muted is what the phone says of a chat: whether it is muted, and the end in ms, -1 for ever.
-func Muted(phone *wasim.Phone, chat types.JID) (end int64, muted bool) {
+func Muted(phone *sim.Phone, chat types.JID) (end int64, muted bool) {
 	value, ok := phone.AppState().Lookup("mute", chat.String())
 	return value.GetMuteAction().GetMuteEndTimestamp(), ok && value.GetMuteAction().GetMuted()
 }
@@ -225,7 +225,7 @@ func clearChat(ctx context.Context, t T, s *System) {
 	if _, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "1", "0"); !ok {
 		t.Errorf("the phone knows of no clear")
 	}
-	id, err := friend.Send(ctx, s.Phone, wasim.Text("lagi"), wasim.SendOptions{Time: time.Now().Add(5 * time.Second)})
+	id, err := friend.Send(ctx, s.Phone, sim.Text("lagi"), sim.SendOptions{Time: time.Now().Add(5 * time.Second)})
 	must(t, err)
 	must(t, s.Device.WaitAcked(ctx, id))
 	messages, err = s.Messages(ctx, phone)
@@ -275,7 +275,7 @@ func reconnect(ctx context.Context, t T, s *System) {
 	if answer.Status != http.StatusConflict || answer.Error != "DEVICE_NOT_CONNECTED" {
 		t.Errorf("muteChat of a service that is off answers %s", answer.Body)
 	}
-	id, err := friend.Send(ctx, s.Phone, wasim.Text("sementara itu"), wasim.SendOptions{Time: time.Now().Add(10 * time.Second)})
+	id, err := friend.Send(ctx, s.Phone, sim.Text("sementara itu"), sim.SendOptions{Time: time.Now().Add(10 * time.Second)})
 	must(t, err)
 	if answer, err = s.Call(ctx, "serviceStart"); err != nil || answer.Status != http.StatusOK {
 		t.Fatalf("serviceStart answers %s, %v", answer.Body, err)

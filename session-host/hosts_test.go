@@ -20,7 +20,7 @@ import (
 
 	"pesan/e2e"
 	"pesan/internal/chat"
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 const (
@@ -184,7 +184,7 @@ func (d *driven) write(ctx context.Context) error {
 	for n := 0; ; n++ {
 		friend := n % friends
 		text := fmt.Sprint("rahasia ", n)
-		id, err := d.Friends[friend].Send(context.WithoutCancel(ctx), d.Phone, wasim.Text(text), wasim.SendOptions{})
+		id, err := d.Friends[friend].Send(context.WithoutCancel(ctx), d.Phone, sim.Text(text), sim.SendOptions{})
 		if err != nil {
 			return err
 		}

@@ -22,13 +22,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
-	"pesan/internal/devicestore"
 	"pesan/internal/dynamo"
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
+	"pesan/internal/keystore"
 	"pesan/internal/metrics"
 	"pesan/internal/program"
-	"pesan/internal/sqsqueue"
+	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/whatsapp"
 )
 
@@ -81,7 +81,7 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	guard := host.NewGuard(time.Now)
 	accounts := m.Accounts(dynamo.NewAccounts(db, s.tables.Accounts))
 	chats := m.Chats(dynamo.NewChats(db, s.tables.Chats, s.tables.Messages))
-	keys := devicestore.New(db, s.devices, devicestore.Options{Log: logger})
+	keys := keystore.New(db, s.devices, keystore.Options{Log: logger})
 	h := host.New(host.Config{
 		Name: s.name, Shards: len(s.queues),
 		Leases:   m.Leases(dynamo.NewLeases(db, s.tables.Work)),

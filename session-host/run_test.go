@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"pesan/e2e"
-	"pesan/internal/awsfault"
+	"pesan/internal/testkit/awsfault"
 	"pesan/internal/whatsapp"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"pesan/internal/dynamo"
 	"pesan/internal/env"
-	"pesan/internal/sqsqueue"
+	sqsqueue "pesan/internal/queue/sqs"
 )
 
 // settings are what the environment says.

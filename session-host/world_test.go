@@ -25,13 +25,13 @@ import (
 
 	"pesan/e2e"
 	"pesan/internal/chat"
-	"pesan/internal/devicestore"
 	"pesan/internal/dynamo"
-	"pesan/internal/dynamolocal"
 	"pesan/internal/httpapi"
-	"pesan/internal/sqslocal"
-	"pesan/internal/sqsqueue"
-	"pesan/internal/wasim"
+	"pesan/internal/keystore"
+	sqsqueue "pesan/internal/queue/sqs"
+	"pesan/internal/sim"
+	"pesan/internal/testkit/dynamolocal"
+	"pesan/internal/testkit/sqslocal"
 	"pesan/internal/whatsapp"
 )
 
@@ -75,7 +75,7 @@ type stack struct {
 	sqs      string
 	url      string // of the API
 	secret   string
-	whatsApp *wasim.Server
+	whatsApp *sim.Server
 	accounts *dynamo.Accounts
 	logs     *lines // of the API and of all hosts
 }
@@ -92,7 +92,7 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 		t: t, names: dynamo.NamesWith(prefix), devices: prefix + "devices", secret: "a secret of this test", logs: newLines(),
 		dynamoDB: between(aws.ToString(db.Options().BaseEndpoint)), sqs: between(aws.ToString(queue.Options().BaseEndpoint)),
 	}
-	for _, table := range append(s.names.Tables(), devicestore.Table(s.devices)) {
+	for _, table := range append(s.names.Tables(), keystore.Table(s.devices)) {
 		dynamolocal.CreateTable(t, table)
 	}
 	for i := range shards {
@@ -100,7 +100,7 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 		s.queues = append(s.queues, url)
 	}
 	var err error
-	s.whatsApp, err = wasim.New(wasim.Options{Root: root, OnViolation: func(v wasim.Violation) { t.Errorf("violation: %v", v) }})
+	s.whatsApp, err = sim.New(sim.Options{Root: root, OnViolation: func(v sim.Violation) { t.Errorf("violation: %v", v) }})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.whatsApp.Close()) })
 	s.serve(shards)
@@ -137,9 +137,9 @@ func (s *stack) system(number, friends int) *e2e.System {
 	s.t.Helper()
 	transport := &http.Transport{}
 	s.t.Cleanup(transport.CloseIdleConnections)
-	phone, err := s.whatsApp.NewPhone(fmt.Sprint(number), wasim.PhoneOptions{PushName: "Sari"})
+	phone, err := s.whatsApp.NewPhone(fmt.Sprint(number), sim.PhoneOptions{PushName: "Sari"})
 	must(s.t, err)
-	all := make([]*wasim.Contact, friends)
+	all := make([]*sim.Contact, friends)
 	for i := range all {
 		all[i], err = s.whatsApp.NewContact(fmt.Sprint(number+1+i), "", fmt.Sprint("Teman ", i+1))
 		must(s.t, err)

@@ -21,7 +21,7 @@ import (
 
 	"pesan/e2e"
 	"pesan/internal/program"
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 func main() { os.Exit(program.Run("e2e", patience, command)) }
@@ -61,7 +61,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	defer cancel()
 
 	var strict violations
-	server, err := wasim.New(wasim.Options{Address: *listen, OnViolation: strict.add})
+	server, err := sim.New(sim.Options{Address: *listen, OnViolation: strict.add})
 	if err != nil {
 		return fmt.Errorf("play WhatsApp: %w", err)
 	}
@@ -134,7 +134,7 @@ type violations struct {
 	errs []error
 }
 
-func (v *violations) add(violation wasim.Violation) {
+func (v *violations) add(violation sim.Violation) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.errs = append(v.errs, fmt.Errorf("violation: %v", violation))

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamolocal"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 // project applies a change as a projector does.

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamolocal"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 var errCrashed = errors.New("the process has ended")

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamolocal"
 	"pesan/internal/porttest"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 func TestMain(m *testing.M) {

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamolocal"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 // TestExpired: DynamoDB deletes late, so what has expired is still stored.

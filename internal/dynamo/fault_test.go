@@ -10,8 +10,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"pesan/internal/awsfault"
-	"pesan/internal/dynamolocal"
+	"pesan/internal/testkit/awsfault"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 // TestContractsUnderFaults runs the suites while a fifth of the calls fail in some way: what was done although its answer

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamolocal"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 func none(func(chat.MessageView) bool) (*chat.Message, error) { return nil, nil }

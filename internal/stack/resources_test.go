@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pesan/internal/chat"
-	"pesan/internal/devicestore"
 	"pesan/internal/dynamo"
+	"pesan/internal/keystore"
 	"pesan/internal/metrics"
 )
 
@@ -23,7 +23,7 @@ func TestTables(t *testing.T) {
 		Accounts: "AccountsTable", Chats: "ChatsTable", Messages: "MessagesTable",
 		Commands: "CommandsTable", Reports: "ReportsTable", Work: "WorkTable",
 	}
-	tables := append(names.Tables(), devicestore.Table("DevicesTable"))
+	tables := append(names.Tables(), keystore.Table("DevicesTable"))
 	if have := all.of("AWS::DynamoDB::Table"); len(have) != len(tables) {
 		t.Errorf("tables: %v", have)
 	}
@@ -33,7 +33,7 @@ func TestTables(t *testing.T) {
 			p := all.Resources[name].Properties
 			wantEqual(t, "keys", keySchema(p), wantKeys(want))
 			wantEqual(t, "billing", p["BillingMode"], string(want.BillingMode))
-			wantEqual(t, "TTL", at(p["TimeToLiveSpecification"], "AttributeName"), devicestore.TTLAttribute)
+			wantEqual(t, "TTL", at(p["TimeToLiveSpecification"], "AttributeName"), keystore.TTLAttribute)
 			wantEqual(t, "TTL's state", at(p["TimeToLiveSpecification"], "Enabled"), true)
 			wantEqual(t, "recovery", at(p["PointInTimeRecoverySpecification"], "PointInTimeRecoveryEnabled"), true)
 			wantEqual(t, "encryption", at(p["SSESpecification"], "SSEEnabled"), true)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"pesan/internal/chat"
-	"pesan/internal/demo"
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
+	"pesan/internal/sim/demo"
 	"pesan/internal/whatsapp"
 )
 
@@ -25,7 +25,7 @@ func Demo(ctx context.Context, c Config, globals whatsapp.Globals) (err error) {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(c.Folder)) }()
-	server, err := wasim.New(wasim.Options{OnViolation: func(v wasim.Violation) {
+	server, err := sim.New(sim.Options{OnViolation: func(v sim.Violation) {
 		c.Logger.Warn("simulated WhatsApp refuses", "violation", fmt.Sprint(v))
 	}})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"go.mau.fi/whatsmeow"
 	waLog "go.mau.fi/whatsmeow/util/log"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // BenchmarkMessages is how fast a device takes what waited for it: decrypted, stored, acknowledged. "alone" is whatsmeow
@@ -28,7 +28,7 @@ func BenchmarkMessages(b *testing.B) {
 func benchMessages(b *testing.B, run func(*world) (stop func())) {
 	const messages, people = 2000, 20
 	w := linkedWorld(b)
-	var contacts []*wasim.Contact
+	var contacts []*sim.Contact
 	for i := range people {
 		contacts = append(contacts, w.contact(fmt.Sprintf("62812000003%02d", i), "Orang"))
 	}
@@ -39,7 +39,7 @@ func benchMessages(b *testing.B, run func(*world) (stop func())) {
 		w.ok(w.halt())
 		w.ok(w.linked.WaitOffline(w.soon()))
 		for i := range messages {
-			_, err := contacts[i%people].Send(w.soon(), w.phone, wasim.Text("pesan"), wasim.SendOptions{})
+			_, err := contacts[i%people].Send(w.soon(), w.phone, sim.Text("pesan"), sim.SendOptions{})
 			w.ok(err)
 		}
 		b.StartTimer()

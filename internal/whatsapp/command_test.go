@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"pesan/internal/chat"
-	"pesan/internal/wasim"
-	"pesan/internal/wasim/appstate"
+	"pesan/internal/sim"
+	"pesan/internal/sim/appstate"
 )
 
 func wantCode(t testing.TB, err error, code chat.Code) {
@@ -22,7 +22,7 @@ func wantCode(t testing.TB, err error, code chat.Code) {
 func TestMuteAndUnmute(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	end := time.Now().Add(time.Hour).UnixMilli()
 	w.ok(w.device.Mute(w.soon(), jid(budi), end))
 	if v, _ := w.shown(jid(budi)); v.MuteEnd != end {
@@ -61,9 +61,9 @@ func TestClear(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
 	same := time.Unix(1_800_000_000, 0)
-	w.from(budi, wasim.Text("satu"), wasim.SendOptions{Time: same.Add(-time.Minute)})
-	second := w.from(budi, wasim.Text("dua"), wasim.SendOptions{Time: same})
-	third := w.written(budi.PN(), wasim.Text("tiga"))
+	w.from(budi, sim.Text("satu"), sim.SendOptions{Time: same.Add(-time.Minute)})
+	second := w.from(budi, sim.Text("dua"), sim.SendOptions{Time: same})
+	third := w.written(budi.PN(), sim.Text("tiga"))
 	_ = third
 	w.ok(w.device.Clear(w.soon(), jid(budi)))
 	if n := len(w.messages(jid(budi))); n != 0 {
@@ -86,7 +86,7 @@ func TestClear(t *testing.T) {
 		}
 	}
 	_ = second
-	w.from(budi, wasim.Text("baru"), wasim.SendOptions{Time: time.Unix(span.GetLastMessageTimestamp(), 0)})
+	w.from(budi, sim.Text("baru"), sim.SendOptions{Time: time.Unix(span.GetLastMessageTimestamp(), 0)})
 	w.says1(jid(budi), `"body":"baru"`)
 	wantCode(t, w.device.Clear(w.soon(), "6281999999999@s.whatsapp.net"), chat.ChatNotFound)
 }
@@ -94,9 +94,9 @@ func TestClear(t *testing.T) {
 func TestClearGroup(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	g, err := w.server.NewGroup("Arisan", budi, wasim.GroupOptions{}, w.phone.Contact)
+	g, err := w.server.NewGroup("Arisan", budi, sim.GroupOptions{}, w.phone.Contact)
 	w.ok(err)
-	id, err := budi.SendGroup(w.soon(), g, wasim.Text("halo"), wasim.SendOptions{})
+	id, err := budi.SendGroup(w.soon(), g, sim.Text("halo"), sim.SendOptions{})
 	w.ok(err)
 	w.acked(id)
 	w.ok(w.device.Clear(w.soon(), jidOf(g.JID())))
@@ -110,11 +110,11 @@ func TestClearGroup(t *testing.T) {
 func TestCommandsThatFail(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	state := w.phone.AppState()
 
 	t.Run("refused", func(t *testing.T) {
-		w.expect(wasim.BadAppState)
+		w.expect(sim.BadAppState)
 		state.Inject(appstate.Fault{Kind: appstate.Refuse, Code: 400})
 		wantCode(t, w.device.Mute(w.soon(), jid(budi), chat.MutedForEver), chat.WhatsAppRejected)
 		if v, _ := w.shown(jid(budi)); v.MuteEnd != 0 {
@@ -148,10 +148,10 @@ func TestCommandsThatFail(t *testing.T) {
 // TestMutesTogether: the app state's hash goes on from change to change, and the phone changes it at the same time.
 func TestMutesTogether(t *testing.T) {
 	w := linkedWorld(t)
-	var contacts []*wasim.Contact
+	var contacts []*sim.Contact
 	for i := range 8 {
 		c := w.contact(fmt.Sprintf("62812000001%02d", i), "Orang")
-		w.from(c, wasim.Text("halo"), wasim.SendOptions{})
+		w.from(c, sim.Text("halo"), sim.SendOptions{})
 		contacts = append(contacts, c)
 	}
 	var group sync.WaitGroup
@@ -181,7 +181,7 @@ func TestMutesTogether(t *testing.T) {
 func TestMuteWhileAllIsFetched(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	r, err := w.device.(*device).current()
 	w.ok(err)
 	for n := range maxRepairs {

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pesan/internal/chat"
-	"pesan/internal/whatsapp/wajson"
+	"pesan/internal/render"
 )
 
 // stubType is the type of a message that has no content but says that something happened.
@@ -134,14 +134,14 @@ func historyMute(end uint64) int64 {
 // webMessage is a message of a chat as the phone stores it; ok is false for what is no message of a conversation.
 func (b *book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ chat.Message, ok bool) {
 	message := said(w.GetMessage())
-	content := wajson.ContentOf(message)
+	content := render.ContentOf(message)
 	m := chat.Message{ID: w.GetKey().GetID()}
 	var edited int64
 	if p := content.Message.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
 		// The phone stores an edited message as its last edit.
 		m.ID, edited = p.GetKey().GetID(), max(p.GetTimestampMS(), chat.Baseline)
 		message = said(p.GetEditedMessage())
-		content = wajson.ContentOf(message)
+		content = render.ContentOf(message)
 	}
 	stub := w.GetMessageStubType()
 	if m.ID == "" || content.Type == "" && stub == waWeb.WebMessageInfo_UNKNOWN || asides[content.Type] {
@@ -215,7 +215,7 @@ func (b *book) additions(m *chat.Message, in chat.JID, w *waWeb.WebMessageInfo) 
 		}
 		register := chat.Register[chat.JSON]{At: max(r.GetSenderTimestampMS(), chat.Baseline)}
 		if r.GetText() != "" {
-			register.Value = chat.JSON(wajson.Message(r))
+			register.Value = chat.JSON(render.Message(r))
 		}
 		if m.Reactions == nil {
 			m.Reactions = make(map[chat.JID]chat.Register[chat.JSON], len(w.GetReactions()))
@@ -255,5 +255,5 @@ func remaining(w *waWeb.WebMessageInfo) chat.JSON {
 		}
 		return true
 	})
-	return chat.JSON(wajson.Message(rest))
+	return chat.JSON(render.Message(rest))
 }

@@ -11,18 +11,18 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 func linkedWorld(t testing.TB) *world {
 	t.Helper()
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.link()
 	return w
 }
 
 // from sends a message to the account and waits until it is stored.
-func (w *world) from(c *wasim.Contact, m *waE2E.Message, o wasim.SendOptions) (id string) {
+func (w *world) from(c *sim.Contact, m *waE2E.Message, o sim.SendOptions) (id string) {
 	w.t.Helper()
 	id, err := c.Send(w.soon(), w.phone, m, o)
 	w.ok(err)
@@ -33,7 +33,7 @@ func (w *world) from(c *wasim.Contact, m *waE2E.Message, o wasim.SendOptions) (i
 // written sends a message from the user's phone and waits until the device has stored it.
 func (w *world) written(to types.JID, m *waE2E.Message) (id string) {
 	w.t.Helper()
-	id, err := w.phone.SendFromPhone(w.soon(), to, m, wasim.SendOptions{})
+	id, err := w.phone.SendFromPhone(w.soon(), to, m, sim.SendOptions{})
 	w.ok(err)
 	w.acked(id)
 	return id
@@ -44,23 +44,23 @@ func TestConversation(t *testing.T) {
 	budi := w.contact("6281200000002", "Budi")
 	own := chat.JID(w.phone.PN().String())
 
-	first := w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	first := w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	w.says1(jid(budi), `"body":"halo"`, `"fromMe":false`, `"pushName":"Budi"`, `"type":"conversation"`, `"sender":"6281200000002@s.whatsapp.net"`)
 
-	w.from(budi, wasim.Edit(w.phone.PN(), first, wasim.Text("halo juga")), wasim.SendOptions{})
+	w.from(budi, sim.Edit(w.phone.PN(), first, sim.Text("halo juga")), sim.SendOptions{})
 	w.says1(jid(budi), `"body":"halo juga"`, `"message":{"conversation":"halo juga"}`, field("id", `"`+first+`"`))
 
 	theirs := &waCommon.MessageKey{RemoteJID: proto.String(string(jid(budi))), FromMe: proto.Bool(false), ID: &first}
-	w.written(budi.PN(), wasim.React(theirs, "👍"))
+	w.written(budi.PN(), sim.React(theirs, "👍"))
 	w.says1(jid(budi), `"reactions":[{"key":{"fromMe":true`, `"text":"👍"`)
-	w.written(budi.PN(), wasim.React(theirs, ""))
+	w.written(budi.PN(), sim.React(theirs, ""))
 	if all := w.messages(jid(budi)); strings.Contains(all[0], "reactions") {
 		t.Errorf("reaction is still there: %s", all[0])
 	}
 
 	answer := w.written(budi.PN(), &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
 		Text: proto.String("ya"), ContextInfo: &waE2E.ContextInfo{
-			StanzaID: &first, Participant: proto.String(string(jid(budi))), QuotedMessage: wasim.Text("halo"),
+			StanzaID: &first, Participant: proto.String(string(jid(budi))), QuotedMessage: sim.Text("halo"),
 			MentionedJID: []string{string(own), "nonsense"},
 		},
 	}})
@@ -71,13 +71,13 @@ func TestConversation(t *testing.T) {
 	says(t, all[1], `"body":"ya"`, `"fromMe":true`, `"quotedMsg":{"conversation":"halo"}`, `"status":"SERVER_ACK"`,
 		field("from", `"`+own+`"`), field("mentionedJidList", `["`+own+`"]`), field("id", `"`+answer+`"`))
 
-	w.from(budi, wasim.Revoke(w.phone.PN(), first), wasim.SendOptions{})
+	w.from(budi, sim.Revoke(w.phone.PN(), first), sim.SendOptions{})
 	all = w.messages(jid(budi))
 	says(t, all[0], `"body":""`, `"message":{}`, `"messageStubType":"REVOKE"`)
 
 	// A stranger's revoke and edit change nothing.
-	w.from(budi, wasim.Revoke(w.phone.PN(), answer), wasim.SendOptions{})
-	w.from(budi, wasim.Edit(w.phone.PN(), answer, wasim.Text("tidak")), wasim.SendOptions{})
+	w.from(budi, sim.Revoke(w.phone.PN(), answer), sim.SendOptions{})
+	w.from(budi, sim.Edit(w.phone.PN(), answer, sim.Text("tidak")), sim.SendOptions{})
 	says(t, w.messages(jid(budi))[1], `"body":"ya"`)
 	if v, ok := w.shown(jid(budi)); !ok || v.Last.ID != answer {
 		t.Errorf("last message %q, want %q", v.Last.ID, answer)
@@ -97,7 +97,7 @@ func TestKindsOfMessages(t *testing.T) {
 		pieces  []string
 	}{
 		{"image", image, []string{`"type":"imageMessage"`, `"body":"foto"`, `"isMedia":true`, `"isEphemeralMessage":true`, `"fileSha256":"AQID"`}},
-		{"disappearing", &waE2E.Message{EphemeralMessage: &waE2E.FutureProofMessage{Message: wasim.Text("sebentar")}},
+		{"disappearing", &waE2E.Message{EphemeralMessage: &waE2E.FutureProofMessage{Message: sim.Text("sebentar")}},
 			[]string{`"type":"conversation"`, `"body":"sebentar"`, `"isEphemeralMessage":true`, `"ephemeralMessage":`}},
 		{"view once", &waE2E.Message{ViewOnceMessageV2: &waE2E.FutureProofMessage{Message: image}},
 			[]string{`"type":"imageMessage"`, `"viewOnceMessageV2":`}},
@@ -108,7 +108,7 @@ func TestKindsOfMessages(t *testing.T) {
 			[]string{`"type":"pollCreationMessage"`, `"body":"makan apa?"`}},
 	}
 	for i, test := range tests {
-		w.from(budi, test.message, wasim.SendOptions{})
+		w.from(budi, test.message, sim.SendOptions{})
 		all := w.messages(jid(budi))
 		if len(all) != i+1 {
 			t.Fatalf("%s: %d messages, want %d", test.name, len(all), i+1)
@@ -123,14 +123,14 @@ func TestKindsOfMessages(t *testing.T) {
 		{PinInChatMessage: &waE2E.PinInChatMessage{}},
 	}
 	for _, m := range asides {
-		w.from(budi, m, wasim.SendOptions{})
+		w.from(budi, m, sim.SendOptions{})
 	}
 	if n := len(w.messages(jid(budi))); n != len(tests) {
 		t.Errorf("%d messages after asides, want %d", n, len(tests))
 	}
 	w.from(budi, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(), EphemeralExpiration: proto.Uint32(604800),
-	}}, wasim.SendOptions{})
+	}}, sim.SendOptions{})
 	v, _ := w.shown(jid(budi))
 	says(t, string(v.Document), `"ephemeralExpiration":604800`)
 }
@@ -138,7 +138,7 @@ func TestKindsOfMessages(t *testing.T) {
 func TestReceipts(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	id := w.written(budi.PN(), wasim.Text("sampai?"))
+	id := w.written(budi.PN(), sim.Text("sampai?"))
 	at := time.Unix(1_800_000_000, 0)
 	steps := []struct {
 		kind   types.ReceiptType
@@ -149,7 +149,7 @@ func TestReceipts(t *testing.T) {
 		{types.ReceiptTypePlayed, `"status":"PLAYED"`},
 	}
 	for _, s := range steps {
-		w.ok(budi.SendReceipt(w.soon(), w.phone, wasim.Receipt{Type: s.kind, IDs: []string{id}, Time: at}))
+		w.ok(budi.SendReceipt(w.soon(), w.phone, sim.Receipt{Type: s.kind, IDs: []string{id}, Time: at}))
 		w.ok(w.linked.WaitDrained(w.soon()))
 		w.says1(jid(budi), s.status)
 		at = at.Add(time.Second)
@@ -161,8 +161,8 @@ func TestReadOnPhone(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
 	ids := []string{
-		w.from(budi, wasim.Text("satu"), wasim.SendOptions{}),
-		w.from(budi, wasim.Text("dua"), wasim.SendOptions{}),
+		w.from(budi, sim.Text("satu"), sim.SendOptions{}),
+		w.from(budi, sim.Text("dua"), sim.SendOptions{}),
 	}
 	v, _ := w.shown(jid(budi))
 	says(t, string(v.Document), `"unreadCount":2`)
@@ -171,10 +171,10 @@ func TestReadOnPhone(t *testing.T) {
 }
 
 func TestOnePersonOneChat(t *testing.T) {
-	hidden := wasim.SendOptions{HideAlt: true}
-	hiddenLID := wasim.SendOptions{HideAlt: true, ByLID: true}
-	shown, shownLID := wasim.SendOptions{}, wasim.SendOptions{ByLID: true}
-	for name, order := range map[string][]wasim.SendOptions{
+	hidden := sim.SendOptions{HideAlt: true}
+	hiddenLID := sim.SendOptions{HideAlt: true, ByLID: true}
+	shown, shownLID := sim.SendOptions{}, sim.SendOptions{ByLID: true}
+	for name, order := range map[string][]sim.SendOptions{
 		"PN first":              {hidden, hiddenLID, shown},
 		"LID first":             {hiddenLID, hidden, shownLID},
 		"LID, then the mapping": {hiddenLID, shownLID},
@@ -184,7 +184,7 @@ func TestOnePersonOneChat(t *testing.T) {
 			w := linkedWorld(t)
 			budi := w.contact("6281200000002", "Budi")
 			for _, o := range order {
-				w.from(budi, wasim.Text("halo"), o)
+				w.from(budi, sim.Text("halo"), o)
 			}
 			for _, j := range []chat.JID{jid(budi), lid(budi)} {
 				all := w.messages(j)
@@ -207,7 +207,7 @@ func TestOnePersonOneChat(t *testing.T) {
 func TestUndecryptableMessageShowsOnce(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	id, err := budi.Send(w.soon(), w.phone, wasim.Text("rahasia"), wasim.SendOptions{Spoil: true})
+	id, err := budi.Send(w.soon(), w.phone, sim.Text("rahasia"), sim.SendOptions{Spoil: true})
 	w.ok(err)
 	w.eventually("the message", func() bool {
 		all := w.messages(jid(budi))

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
-	"pesan/internal/whatsapp/wajson"
+	"pesan/internal/render"
 )
 
 // placed are the fields of a Conversation that have a place of their own in a chat, or that a chat reckons itself.
@@ -17,7 +17,7 @@ var placed = []string{
 
 // fields are the others, as they show in the chat's document, set at a time in ms since 1970.
 func fields(c *waHistorySync.Conversation, at int64) map[string]chat.Register[chat.JSON] {
-	rendered := wajson.Conversation(c, placed...)
+	rendered := render.Conversation(c, placed...)
 	set := make(map[string]chat.Register[chat.JSON], len(rendered))
 	for _, f := range rendered {
 		set[f.Name] = chat.Register[chat.JSON]{Value: chat.JSON(f.JSON), At: at}

@@ -6,7 +6,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 func TestGroup(t *testing.T) {
@@ -22,17 +22,17 @@ func TestGroup(t *testing.T) {
 func testGroup(t *testing.T, byLID bool) {
 	w := linkedWorld(t)
 	budi, citra, dewi := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra"), w.contact("6281200000004", "Dewi")
-	g, err := w.server.NewGroup("Arisan", budi, wasim.GroupOptions{ByLID: byLID}, w.phone.Contact, citra)
+	g, err := w.server.NewGroup("Arisan", budi, sim.GroupOptions{ByLID: byLID}, w.phone.Contact, citra)
 	w.ok(err)
 	group := jidOf(g.JID())
 	document := func() string { v, _ := w.shown(group); return string(v.Document) }
-	member := func(c *wasim.Contact, rank string) string {
+	member := func(c *sim.Contact, rank string) string {
 		return `{"rank":"` + rank + `","userJid":"` + string(jid(c)) + `"}`
 	}
 	w.eventually("group", func() bool { return strings.Contains(document(), `"name":"Arisan"`) })
 	says(t, document(), member(citra, "REGULAR"))
 
-	id, err := citra.SendGroup(w.soon(), g, wasim.Text("halo semua"), wasim.SendOptions{})
+	id, err := citra.SendGroup(w.soon(), g, sim.Text("halo semua"), sim.SendOptions{})
 	w.ok(err)
 	w.acked(id)
 	w.says1(group, `"body":"halo semua"`, `"isGroupMsg":true`, `"sender":"6281200000003@s.whatsapp.net"`,
@@ -52,18 +52,18 @@ func testGroup(t *testing.T, byLID bool) {
 		t.Errorf("who left is still there: %s", document())
 	}
 
-	mine := w.written(g.JID(), wasim.Text("siap"))
-	w.ok(citra.SendReceipt(w.soon(), w.phone, wasim.Receipt{Type: types.ReceiptTypeRead, IDs: []string{mine}, Group: g, ByLID: byLID}))
+	mine := w.written(g.JID(), sim.Text("siap"))
+	w.ok(citra.SendReceipt(w.soon(), w.phone, sim.Receipt{Type: types.ReceiptTypeRead, IDs: []string{mine}, Group: g, ByLID: byLID}))
 	w.eventually("read by Citra", func() bool {
 		all := w.messages(group)
 		return len(all) == 2 && strings.Contains(all[1], `"userJid":"6281200000003@s.whatsapp.net"`)
 	})
 
 	// Citra is an admin now: she may delete others' messages.
-	revoked, err := budi.SendGroup(w.soon(), g, wasim.Text("salah kirim"), wasim.SendOptions{})
+	revoked, err := budi.SendGroup(w.soon(), g, sim.Text("salah kirim"), sim.SendOptions{})
 	w.ok(err)
 	w.acked(revoked)
-	revoke, err := citra.SendGroup(w.soon(), g, wasim.Revoke(g.JID(), revoked), wasim.SendOptions{})
+	revoke, err := citra.SendGroup(w.soon(), g, sim.Revoke(g.JID(), revoked), sim.SendOptions{})
 	w.ok(err)
 	w.acked(revoke)
 	all := w.messages(group)
@@ -74,9 +74,9 @@ func testGroup(t *testing.T, byLID bool) {
 func TestUnknownGroup(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	g, err := w.server.NewGroup("Alumni", budi, wasim.GroupOptions{Silent: true}, w.phone.Contact)
+	g, err := w.server.NewGroup("Alumni", budi, sim.GroupOptions{Silent: true}, w.phone.Contact)
 	w.ok(err)
-	id, err := budi.SendGroup(w.soon(), g, wasim.Text("apa kabar"), wasim.SendOptions{})
+	id, err := budi.SendGroup(w.soon(), g, sim.Text("apa kabar"), sim.SendOptions{})
 	w.ok(err)
 	w.acked(id)
 	w.eventually("its name", func() bool {

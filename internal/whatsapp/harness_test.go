@@ -21,8 +21,8 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/host"
+	"pesan/internal/sim"
 	"pesan/internal/sqlite"
-	"pesan/internal/wasim"
 )
 
 // root is trusted by all devices of this process, since whatsmeow keeps the trusted key in a global.
@@ -121,9 +121,9 @@ func (s *stores) DeleteBacklog(ctx context.Context, account, id string) error {
 // world is a WhatsApp server with a phone, and an account whose device links to it. Violations fail the test.
 type world struct {
 	t       testing.TB
-	server  *wasim.Server
-	phone   *wasim.Phone
-	linked  *wasim.Device // once linked
+	server  *sim.Server
+	phone   *sim.Phone
+	linked  *sim.Device // once linked
 	folder  string
 	store   *stores
 	keys    *sqlstore.Container
@@ -132,19 +132,19 @@ type world struct {
 	logger  *slog.Logger
 
 	mu       sync.Mutex
-	expected map[wasim.ViolationKind]bool
+	expected map[sim.ViolationKind]bool
 	stop     func() error // of the running device; nil when none runs
 }
 
 const ownNumber = "6281200000001"
 
-func newWorld(t testing.TB, o wasim.Options, p wasim.PhoneOptions) *world {
+func newWorld(t testing.TB, o sim.Options, p sim.PhoneOptions) *world {
 	t.Helper()
-	w := &world{t: t, folder: t.TempDir(), expected: make(map[wasim.ViolationKind]bool)}
+	w := &world{t: t, folder: t.TempDir(), expected: make(map[sim.ViolationKind]bool)}
 	o.Root = root
 	o.OnViolation = w.violation
 	var err error
-	w.server, err = wasim.New(o)
+	w.server, err = sim.New(o)
 	w.ok(err)
 	t.Cleanup(func() { _ = w.server.Close() })
 	if p.PushName == "" {
@@ -185,7 +185,7 @@ func (w *world) open() {
 	w.device = nil
 }
 
-func (w *world) violation(v wasim.Violation) {
+func (w *world) violation(v sim.Violation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.expected[v.Kind] {
@@ -193,7 +193,7 @@ func (w *world) violation(v wasim.Violation) {
 	}
 }
 
-func (w *world) expect(kinds ...wasim.ViolationKind) {
+func (w *world) expect(kinds ...sim.ViolationKind) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, k := range kinds {
@@ -324,7 +324,7 @@ func (w *world) acked(ids ...string) {
 	w.ok(w.linked.WaitAcked(w.soon(), ids...))
 }
 
-func (w *world) contact(number, name string) *wasim.Contact {
+func (w *world) contact(number, name string) *sim.Contact {
 	w.t.Helper()
 	c, err := w.server.NewContact(number, "", name)
 	w.ok(err)
@@ -332,9 +332,9 @@ func (w *world) contact(number, name string) *wasim.Contact {
 }
 
 // jid is a person's address by phone number.
-func jid(c *wasim.Contact) chat.JID { return chat.JID(c.PN().String()) }
+func jid(c *sim.Contact) chat.JID { return chat.JID(c.PN().String()) }
 
-func lid(c *wasim.Contact) chat.JID { return chat.JID(c.LID().String()) }
+func lid(c *sim.Contact) chat.JID { return chat.JID(c.LID().String()) }
 
 func jidOf(j types.JID) chat.JID { return chat.JID(j.ToNonAD().String()) }
 

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
-	"pesan/internal/wasim"
-	"pesan/internal/wasim/media"
+	"pesan/internal/sim"
+	"pesan/internal/sim/media"
 )
 
 const start = 1_790_000_000
@@ -99,14 +99,14 @@ func TestHistoryOfAllKinds(t *testing.T) {
 	)
 	first.PhoneNumberToLidMappings = []*waHistorySync.PhoneNumberToLIDMapping{{PnJID: proto.String(citra), LidJID: proto.String(citraLID)}}
 	edit := past(dewi, "D2", 2, "", func(w *waWeb.WebMessageInfo) {
-		w.Message = wasim.Edit(wireJID(dewi), "D1", wasim.Text("sudah diubah"))
+		w.Message = sim.Edit(wireJID(dewi), "D1", sim.Text("sudah diubah"))
 	})
 	second := part(recent, 100, &waHistorySync.Conversation{ID: proto.String(dewi), Messages: []*waHistorySync.HistorySyncMsg{edit}})
 	names := &waHistorySync.HistorySync{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{
 		{ID: proto.String(dewi), Pushname: proto.String("Dewi")}, {ID: proto.String("x"), Pushname: proto.String("-")},
 	}}
 	stories := &waHistorySync.HistorySync{SyncType: waHistorySync.HistorySync_INITIAL_STATUS_V3.Enum()}
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{History: []wasim.History{
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{History: []sim.History{
 		{Sync: first, Inline: true}, {Sync: stories}, {Sync: names}, {Sync: second},
 	}})
 	w.link()
@@ -199,7 +199,7 @@ func backlog(w *world) (left []string) {
 // TestHistoryResumes: the process ends in the middle of a history sync, again and again.
 func TestHistoryResumes(t *testing.T) {
 	const chats, each = 40, 30
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{
 		Inbox: inbox(chats, each), Latest: 5, Chunking: media.Chunking{Conversations: 15, Messages: 200, Inline: 1 << 20},
 	})
 	var writes atomic.Int32
@@ -244,7 +244,7 @@ func (w *world) stuck(stuck <-chan struct{}) {
 func TestLostHistoryIsAskedForAgain(t *testing.T) {
 	w := linkedWorld(t)
 	w.server.Media().Inject(media.Fault{Method: "GET", Status: 404, Times: 100})
-	id, err := w.phone.SendHistory(w.soon(), wasim.History{Sync: part(recent, 100, &waHistorySync.Conversation{ID: proto.String("6281200000002@s.whatsapp.net")})})
+	id, err := w.phone.SendHistory(w.soon(), sim.History{Sync: part(recent, 100, &waHistorySync.Conversation{ID: proto.String("6281200000002@s.whatsapp.net")})})
 	w.ok(err)
 	w.acked(id)
 	w.eventually("the part to be given up", func() bool { return len(backlog(w)) == 0 })
@@ -254,7 +254,7 @@ func TestHistoryOverABadLine(t *testing.T) {
 	w := linkedWorld(t)
 	w.server.Media().Inject(media.Fault{Method: "GET", Status: 500, Times: 7})
 	budi := "6281200000002@s.whatsapp.net"
-	_, err := w.phone.SendHistory(w.soon(), wasim.History{Sync: part(recent, 100, &waHistorySync.Conversation{
+	_, err := w.phone.SendHistory(w.soon(), sim.History{Sync: part(recent, 100, &waHistorySync.Conversation{
 		ID: &budi, Messages: []*waHistorySync.HistorySyncMsg{past(budi, "B1", 1, "halo")},
 	})})
 	w.ok(err)
@@ -280,9 +280,9 @@ func BenchmarkHistory(b *testing.B) {
 func bigHistory(t testing.TB, chats, each int) (growth int64, took time.Duration) {
 	t.Helper()
 	w := linkedWorld(t)
-	var parts []wasim.History
+	var parts []sim.History
 	for p := range inbox(chats, each).Parts(recent, media.Chunking{Conversations: chats, Messages: chats * each}) {
-		parts = append(parts, wasim.History{Sync: p})
+		parts = append(parts, sim.History{Sync: p})
 	}
 	notification, err := w.server.Media().PutHistory(parts[0].Sync, 0)
 	w.ok(err)

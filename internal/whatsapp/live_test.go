@@ -14,13 +14,13 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
 	"pesan/internal/chat"
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 var errBroken = errors.New("store is broken")
 
 func TestPairingByCode(t *testing.T) {
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.run()
 	w.until("a QR code", func(a chat.Account) bool { return a.QR != "" && a.State == chat.ServiceScan })
 	wantCode(t, w.device.PairingCode(w.soon(), "0812"), chat.InvalidPhone)
@@ -42,7 +42,7 @@ func TestPairingByCode(t *testing.T) {
 
 // TestCrashAfterPairing: the keys are stored, the account doesn't say yet that it is linked.
 func TestCrashAfterPairing(t *testing.T) {
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.run()
 	a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
 	w.store.breaks(func(what string) error {
@@ -69,7 +69,7 @@ func TestCrashAfterPairing(t *testing.T) {
 }
 
 func TestNobodyScans(t *testing.T) {
-	w := newWorld(t, wasim.Options{PairingTimeout: 500 * time.Millisecond}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{PairingTimeout: 500 * time.Millisecond}, sim.PhoneOptions{})
 	w.devices.codes = codes{first: 20 * time.Millisecond, other: 10 * time.Millisecond}
 	w.run()
 	a := w.until("the end", func(a chat.Account) bool { return a.State == chat.ServiceOff && a.Reason == QRTimeout })
@@ -84,7 +84,7 @@ func TestNobodyScans(t *testing.T) {
 func TestServerThatFallsSilent(t *testing.T) {
 	w := linkedWorld(t)
 	logins := w.linked.Logins()
-	silence := w.linked.Inject(wasim.Fault{Kind: wasim.Silent})
+	silence := w.linked.Inject(sim.Fault{Kind: sim.Silent})
 	w.until("reconnecting", func(a chat.Account) bool { return a.State == chat.Pairing })
 	silence.Remove()
 	w.ok(w.linked.WaitLogins(w.soon(), logins+1))
@@ -94,18 +94,18 @@ func TestServerThatFallsSilent(t *testing.T) {
 // TestLogs: no text, name, number or code is in a log.
 func TestLogs(t *testing.T) {
 	var log lockedBuffer
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{PushName: "Sari Rahasia"})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{PushName: "Sari Rahasia"})
 	w.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.open()
 	w.run()
 	qr := w.scan()
 	budi := w.contact("6281200000002", "Budi Rahasia")
-	w.from(budi, wasim.Text("sangat rahasia"), wasim.SendOptions{})
-	_, err := budi.Send(w.soon(), w.phone, wasim.Text("sangat rahasia"), wasim.SendOptions{Spoil: true})
+	w.from(budi, sim.Text("sangat rahasia"), sim.SendOptions{})
+	_, err := budi.Send(w.soon(), w.phone, sim.Text("sangat rahasia"), sim.SendOptions{Spoil: true})
 	w.ok(err)
 	w.eventually("the second", func() bool { all := w.messages(jid(budi)); return len(all) == 2 && strings.Contains(all[1], "rahasia") })
 	w.store.breaks(func(string) error { return fmt.Errorf("%w at %s", errBroken, jid(budi)) })
-	_, err = budi.Send(w.soon(), w.phone, wasim.Text("sangat rahasia"), wasim.SendOptions{})
+	_, err = budi.Send(w.soon(), w.phone, sim.Text("sangat rahasia"), sim.SendOptions{})
 	w.ok(err)
 	w.ok(w.linked.WaitLogins(w.soon(), 3))
 	w.store.breaks(nil)
@@ -142,10 +142,10 @@ func (l *lockedBuffer) String() string {
 }
 
 func TestEndOfConnection(t *testing.T) {
-	for name, end := range map[string]func(*wasim.Device){
-		"dropped":   (*wasim.Device).Drop,
-		"hung up":   (*wasim.Device).Hangup,
-		"restarted": (*wasim.Device).Restart,
+	for name, end := range map[string]func(*sim.Device){
+		"dropped":   (*sim.Device).Drop,
+		"hung up":   (*sim.Device).Hangup,
+		"restarted": (*sim.Device).Restart,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := linkedWorld(t)
@@ -153,7 +153,7 @@ func TestEndOfConnection(t *testing.T) {
 			logins := w.linked.Logins()
 			end(w.linked)
 			w.ok(w.linked.WaitLogins(w.soon(), logins+1))
-			w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+			w.from(budi, sim.Text("halo"), sim.SendOptions{})
 			w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Reason == "" })
 		})
 	}
@@ -169,23 +169,23 @@ func TestEndOfLink(t *testing.T) {
 		{"unlinked on the phone", func(w *world) { w.linked.Unlink() }, LoggedOut, 0},
 		{"replaced", func(w *world) { w.linked.Replace() }, Replaced, 1},
 		{"banned", func(w *world) {
-			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 402, Expire: time.Hour})
+			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 402, Expire: time.Hour})
 			w.linked.Drop()
 		}, Banned, 1},
 		{"banned for good", func(w *world) {
-			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 406})
+			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 406})
 			w.linked.Drop()
 		}, Banned, 0},
 		{"locked", func(w *world) {
-			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 403})
+			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 403})
 			w.linked.Drop()
 		}, Locked, 0},
 		{"refused", func(w *world) {
-			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 409})
+			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 409})
 			w.linked.Drop()
 		}, ConnectRefused, 1},
 		{"outdated", func(w *world) {
-			w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: 405})
+			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 405})
 			w.linked.Drop()
 		}, ClientOutdated, 1},
 	}
@@ -218,7 +218,7 @@ func TestEndOfLink(t *testing.T) {
 }
 
 func TestOutdatedClientFetchesTheVersion(t *testing.T) {
-	w := newWorld(t, wasim.Options{Version: 2_000_000_000, MinVersion: 2_000_000_000}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{Version: 2_000_000_000, MinVersion: 2_000_000_000}, sim.PhoneOptions{})
 	// The version that the process started with is old by now.
 	w.devices.version.asked = time.Now().Add(-time.Hour)
 	w.link()
@@ -227,7 +227,7 @@ func TestOutdatedClientFetchesTheVersion(t *testing.T) {
 func TestBusyServer(t *testing.T) {
 	w := linkedWorld(t)
 	for _, code := range []int{503, 500} {
-		w.linked.Inject(wasim.Fault{Kind: wasim.FailLogin, Code: code, Times: 2})
+		w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: code, Times: 2})
 		logins := w.linked.Logins()
 		w.linked.Drop()
 		w.ok(w.linked.WaitLogins(w.soon(), logins+1))
@@ -237,9 +237,9 @@ func TestBusyServer(t *testing.T) {
 
 func TestStopIsSwift(t *testing.T) {
 	for name, hang := range map[string]func(*world){
-		"silent server":     func(w *world) { w.linked.Inject(wasim.Fault{Kind: wasim.Silent}) },
-		"stalled handshake": func(w *world) { w.server.Inject(wasim.Fault{Kind: wasim.Stall}); w.linked.Drop() },
-		"silent login":      func(w *world) { w.linked.Inject(wasim.Fault{Kind: wasim.Silent}); w.linked.Drop() },
+		"silent server":     func(w *world) { w.linked.Inject(sim.Fault{Kind: sim.Silent}) },
+		"stalled handshake": func(w *world) { w.server.Inject(sim.Fault{Kind: sim.Stall}); w.linked.Drop() },
+		"silent login":      func(w *world) { w.linked.Inject(sim.Fault{Kind: sim.Silent}); w.linked.Drop() },
 		"no server":         func(w *world) { _ = w.server.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,13 +271,13 @@ func TestStoreFailure(t *testing.T) {
 		return nil
 	})
 	for i := range 3 {
-		w.from(budi, wasim.Text(fmt.Sprint("pesan ", i)), wasim.SendOptions{})
-		w.from(citra, wasim.Text(fmt.Sprint("pesan ", i)), wasim.SendOptions{})
+		w.from(budi, sim.Text(fmt.Sprint("pesan ", i)), sim.SendOptions{})
+		w.from(citra, sim.Text(fmt.Sprint("pesan ", i)), sim.SendOptions{})
 	}
 	if failures.Load() <= 5 {
 		t.Error("the store never failed")
 	}
-	for _, c := range []*wasim.Contact{budi, citra} {
+	for _, c := range []*sim.Contact{budi, citra} {
 		if n := len(w.messages(jid(c))); n != 3 {
 			t.Errorf("%d messages, want 3", n)
 		}
@@ -289,11 +289,11 @@ func TestPoison(t *testing.T) {
 	w := linkedWorld(t)
 	budi, citra := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra")
 	w.store.poison(jid(budi))
-	_, err := budi.Send(w.soon(), w.phone, wasim.Text("racun"), wasim.SendOptions{})
+	_, err := budi.Send(w.soon(), w.phone, sim.Text("racun"), sim.SendOptions{})
 	w.ok(err)
 	logins := w.linked.Logins()
 	for range 3 {
-		w.from(citra, wasim.Text("halo"), wasim.SendOptions{})
+		w.from(citra, sim.Text("halo"), sim.SendOptions{})
 		logins++
 		w.ok(w.linked.WaitLogins(w.soon(), logins))
 	}
@@ -315,9 +315,9 @@ func TestPanic(t *testing.T) {
 		}
 		return nil
 	})
-	w.from(budi, wasim.Text("buruk"), wasim.SendOptions{})
+	w.from(budi, sim.Text("buruk"), sim.SendOptions{})
 	w.store.breaks(nil)
-	w.from(budi, wasim.Text("baik"), wasim.SendOptions{})
+	w.from(budi, sim.Text("baik"), sim.SendOptions{})
 	w.says1(jid(budi), `"body":"baik"`)
 }
 
@@ -325,7 +325,7 @@ func TestPanic(t *testing.T) {
 func TestNothingLost(t *testing.T) {
 	w := linkedWorld(t)
 	const people, each, stops = 3, 60, 6
-	var contacts []*wasim.Contact
+	var contacts []*sim.Contact
 	for i := range people {
 		contacts = append(contacts, w.contact(fmt.Sprintf("62812000002%02d", i), "Orang"))
 	}
@@ -336,7 +336,7 @@ func TestNothingLost(t *testing.T) {
 			for _, c := range contacts {
 				m := &waE2E.Message{Conversation: new(string)}
 				*m.Conversation = fmt.Sprint("pesan ", n)
-				if _, err := c.Send(context.Background(), w.phone, m, wasim.SendOptions{}); err != nil {
+				if _, err := c.Send(context.Background(), w.phone, m, sim.SendOptions{}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -21,8 +21,8 @@ import (
 	"pgregory.net/rapid"
 
 	"pesan/internal/chat"
+	"pesan/internal/sim"
 	"pesan/internal/sqlite"
-	"pesan/internal/wasim"
 )
 
 // The people of the property tests, each with both addresses.
@@ -95,20 +95,20 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 	switch kind {
 	case "text":
 		info = written
-		changes = message(wasim.Text("pesan " + id))
+		changes = message(sim.Text("pesan " + id))
 	case "undecryptable":
 		changes = b.undecryptable(&events.UndecryptableMessage{Info: written}, 1)
 	case "edit":
 		info = other
-		e := wasim.Edit(in, id, wasim.Text(rapid.SampledFrom([]string{"satu", "dua"}).Draw(t, "text")))
+		e := sim.Edit(in, id, sim.Text(rapid.SampledFrom([]string{"satu", "dua"}).Draw(t, "text")))
 		e.EditedMessage.Message.ProtocolMessage.TimestampMS = proto.Int64(at.UnixMilli() + rapid.Int64Range(0, 2).Draw(t, "ms"))
 		changes = message(e)
 	case "revoke":
 		info = other
-		changes = message(wasim.Revoke(in, id))
+		changes = message(sim.Revoke(in, id))
 	case "reaction":
 		info = other
-		r := wasim.React(target, rapid.SampledFrom([]string{"", "👍", "❤️"}).Draw(t, "emoji"))
+		r := sim.React(target, rapid.SampledFrom([]string{"", "👍", "❤️"}).Draw(t, "emoji"))
 		r.ReactionMessage.SenderTimestampMS = proto.Int64(at.UnixMilli())
 		changes = message(r)
 	case "receipt":
@@ -120,7 +120,7 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 		changes = b.groupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}})
 	case "history":
 		target.FromMe = &written.IsFromMe
-		w := &waWeb.WebMessageInfo{Key: target, MessageTimestamp: proto.Uint64(uint64(written.Timestamp.Unix())), Message: wasim.Text("pesan " + id)}
+		w := &waWeb.WebMessageInfo{Key: target, MessageTimestamp: proto.Uint64(uint64(written.Timestamp.Unix())), Message: sim.Text("pesan " + id)}
 		w.Participant = proto.String(written.Sender.String())
 		changes = b.conversation(&waHistorySync.Conversation{
 			ID: proto.String(in.String()), UnreadCount: proto.Uint32(1), Messages: []*waHistorySync.HistorySyncMsg{{Message: w}},
@@ -215,9 +215,9 @@ func wellFormed(t *testing.T, changes []chat.Change) {
 
 func FuzzMessage(f *testing.F) {
 	for _, m := range []*waE2E.Message{
-		wasim.Text("halo"), wasim.Edit(ownPN, "A", wasim.Text("b")), wasim.Revoke(theGroup, "A"),
-		wasim.React(&waCommon.MessageKey{ID: proto.String("A")}, "👍"),
-		{DeviceSentMessage: &waE2E.DeviceSentMessage{Message: wasim.Text("x")}},
+		sim.Text("halo"), sim.Edit(ownPN, "A", sim.Text("b")), sim.Revoke(theGroup, "A"),
+		sim.React(&waCommon.MessageKey{ID: proto.String("A")}, "👍"),
+		{DeviceSentMessage: &waE2E.DeviceSentMessage{Message: sim.Text("x")}},
 		{ProtocolMessage: &waE2E.ProtocolMessage{Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum()}},
 		{ExtendedTextMessage: &waE2E.ExtendedTextMessage{ContextInfo: &waE2E.ContextInfo{MentionedJID: []string{"@", "a@lid", "\xff@s.whatsapp.net"}}}},
 	} {

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
-	"pesan/internal/wasim"
-	"pesan/internal/wasim/appstate"
+	"pesan/internal/sim"
+	"pesan/internal/sim/appstate"
 )
 
 // change makes changes on the phone and waits until the chat shows what they say.
@@ -31,8 +31,8 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
 	b := jid(budi)
-	first := w.from(budi, wasim.Text("satu"), wasim.SendOptions{Time: time.Unix(1_800_000_000, 0)})
-	second := w.from(budi, wasim.Text("dua"), wasim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
+	first := w.from(budi, sim.Text("satu"), sim.SendOptions{Time: time.Unix(1_800_000_000, 0)})
+	second := w.from(budi, sim.Text("dua"), sim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
 
 	end := time.Now().Add(time.Hour).UnixMilli()
 	w.change("mute", b, func(v chat.View, _ bool) bool { return v.MuteEnd == end }, appstate.Mute(budi.PN(), end))
@@ -52,7 +52,7 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 	starred := appstate.Message{Chat: budi.PN(), ID: first}
 	w.ok(w.phone.Change(w.soon(), appstate.Star(starred, true)))
 	w.eventually("star", func() bool { return strings.Contains(w.messages(b)[0], `"starred":true`) })
-	third := w.from(budi, wasim.Text("tiga"), wasim.SendOptions{Time: time.Unix(1_800_000_020, 0)})
+	third := w.from(budi, sim.Text("tiga"), sim.SendOptions{Time: time.Unix(1_800_000_020, 0)})
 	w.ok(w.phone.Change(w.soon(), appstate.DeleteMessageForMe(appstate.Message{Chat: budi.PN(), ID: third}, false, time.Unix(1_800_000_020, 0))))
 	w.eventually("deleted for me", func() bool { return len(w.messages(b)) == 2 })
 
@@ -65,11 +65,11 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 	if _, ok := w.shown(b); !ok {
 		t.Error("a cleared chat must stay in the list")
 	}
-	fourth := w.from(budi, wasim.Text("empat"), wasim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
+	fourth := w.from(budi, sim.Text("empat"), sim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
 	w.says1(b, `"body":"empat"`)
 	upToFourth := appstate.UpTo(time.Unix(1_800_000_021, 0), &waCommon.MessageKey{ID: &fourth, RemoteJID: proto.String(string(b))})
 	w.change("deleted", b, func(_ chat.View, ok bool) bool { return !ok }, appstate.DeleteChat(budi.PN(), false, upToFourth))
-	w.from(budi, wasim.Text("lima"), wasim.SendOptions{Time: time.Unix(1_800_000_030, 0)})
+	w.from(budi, sim.Text("lima"), sim.SendOptions{Time: time.Unix(1_800_000_030, 0)})
 	w.says1(b, `"body":"lima"`)
 
 	w.ok(w.phone.ChangePushName(w.soon(), "Sari Dewi"))
@@ -79,7 +79,7 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 func TestSettingsMadeWhileOffline(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	w.ok(w.halt())
 	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
 	w.run()
@@ -90,7 +90,7 @@ func TestSettingsMadeWhileOffline(t *testing.T) {
 func TestAppStateThatCouldNotBeStored(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	broken := make(chan struct{}, 100)
 	w.store.breaks(func(what string) error {
 		if what != "chat" {
@@ -113,7 +113,7 @@ func TestAppStateThatCouldNotBeStored(t *testing.T) {
 func TestAppStateIsMarked(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	var unmarked atomic.Int32
 	w.store.breaks(func(what string) error {
 		items, err := w.store.ListBacklog(context.Background(), account)
@@ -132,7 +132,7 @@ func TestAppStateIsMarked(t *testing.T) {
 func TestKeyRotation(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("halo"), wasim.SendOptions{})
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	w.ok(w.phone.RotateAppStateKey(w.soon()))
 	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
 	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
@@ -142,7 +142,7 @@ func TestKeyRotation(t *testing.T) {
 func TestMigrationToLIDs(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("satu"), wasim.SendOptions{ByLID: true, HideAlt: true})
+	w.from(budi, sim.Text("satu"), sim.SendOptions{ByLID: true, HideAlt: true})
 	pn, err := strconv.ParseUint(budi.PN().User, 10, 64)
 	w.ok(err)
 	lid64, err := strconv.ParseUint(budi.LID().User, 10, 64)
@@ -168,7 +168,7 @@ func TestMigrationToLIDs(t *testing.T) {
 func TestLateMappingByAppState(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
-	w.from(budi, wasim.Text("satu"), wasim.SendOptions{ByLID: true, HideAlt: true})
+	w.from(budi, sim.Text("satu"), sim.SendOptions{ByLID: true, HideAlt: true})
 	if _, ok := w.shown(jid(budi)); ok {
 		t.Fatal("the number can't be known yet")
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pesan/internal/wasim"
+	"pesan/internal/sim"
 )
 
 // free tells whether a turn can be had at once.
@@ -40,7 +40,7 @@ func TestTurnsEndOnce(t *testing.T) {
 
 // TestTurnToConnect: a device connects in a turn, which it gives back when it has caught up, or shows a code.
 func TestTurnToConnect(t *testing.T) {
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.devices.turns = make(chan struct{}, 1)
 	take := func() (end func()) {
 		t.Helper()
@@ -70,7 +70,7 @@ func TestTurnToConnect(t *testing.T) {
 }
 
 func TestNoTurnWhileACodeIsShown(t *testing.T) {
-	w := newWorld(t, wasim.Options{}, wasim.PhoneOptions{})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.devices.turns = make(chan struct{}, 1)
 	w.run()
 	w.eventually("a QR code", func() bool {

@@ -10,7 +10,7 @@ import (
 	"pesan/internal/dynamo"
 	"pesan/internal/function"
 	"pesan/internal/httpapi"
-	"pesan/internal/sqsqueue"
+	sqsqueue "pesan/internal/queue/sqs"
 )
 
 // New commands over the queues that QUEUE_URLS names, with records in COMMANDS_TABLE, and waits COMMAND_WAIT for an outcome.

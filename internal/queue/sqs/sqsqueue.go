@@ -1,0 +1,113 @@
+// Package sqs carries commands over SQS: one FIFO queue for each shard, its groups the accounts.
+//
+// Its promises: a command is on the queue when Send returns, once, however often its answer gets lost; an account's
+// commands are handed out in their order, one at a time; what isn't done comes again, and after chat.MaxAttempts goes to
+// the dead letters, which is the redrive policy's business. The JSON of a command is public: docs/command.schema.json.
+package sqs
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"pesan/internal/chat"
+)
+
+// Queues are the URLs of the shards' queues, in the order of the shards.
+type Queues []string
+
+func (q Queues) url(shard int) (*string, error) {
+	if shard < 0 || shard >= len(q) {
+		return nil, fmt.Errorf("no queue for shard %d of %d", shard, len(q))
+	}
+	return &q[shard], nil
+}
+
+// Sender implements chat.CommandSender.
+type Sender struct {
+	sqs    *sqs.Client
+	queues Queues
+}
+
+var _ chat.CommandSender = (*Sender)(nil)
+
+// NewSender sends to the queues.
+func NewSender(client *sqs.Client, queues Queues) *Sender { return &Sender{client, queues} }
+
+// Send implements chat.CommandSender.
+func (s *Sender) Send(ctx context.Context, shard int, c chat.Command) error {
+	url, err := s.queues.url(shard)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode command: %w", err)
+	}
+	_, err = s.sqs.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: url, MessageBody: aws.String(string(body)),
+		MessageGroupId:         &c.Account,
+		MessageDeduplicationId: aws.String(deduplicationID(c)),
+	})
+	return failed("send command", err)
+}
+
+// deduplicationID is made of the account too, since two accounts may choose the same id.
+func deduplicationID(c chat.Command) string {
+	sum := sha256.Sum256([]byte(c.Account + "\x00" + c.ID))
+	return hex.EncodeToString(sum[:])
+}
+
+const (
+	attempts       = 12
+	firstBackoff   = 25 * time.Millisecond
+	lastBackoff    = 2 * time.Second
+	attemptTimeout = 5 * time.Second
+)
+
+// Tuned makes a client try again what was throttled, failed or got no answer, until the context ends or some ten seconds
+// have passed.
+func Tuned(o *sqs.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = attempts
+		o.RateLimiter = ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return rand.N(min(firstBackoff<<min(attempt, 10), lastBackoff)), nil
+		})
+	})
+	o.HTTPClient = withTimeout(o.HTTPClient, attemptTimeout)
+}
+
+// withTimeout leaves a client that isn't the SDK's own as it is.
+func withTimeout(client sqs.HTTPClient, timeout time.Duration) sqs.HTTPClient {
+	if client == nil {
+		client = awshttp.NewBuildableClient()
+	}
+	if buildable, ok := client.(*awshttp.BuildableClient); ok {
+		return buildable.WithTimeout(timeout)
+	}
+	return client
+}
+
+// failed says what was being done. A fault that may pass becomes Unavailable.
+func failed(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+	case retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary:
+		return fmt.Errorf("%s: %w: %w", doing, &chat.Error{Code: chat.Unavailable}, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,60 @@
+package sqs
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"pesan/internal/chat"
+	"pesan/internal/porttest"
+	"pesan/internal/testkit/sqslocal"
+)
+
+func TestMain(m *testing.M) { os.Exit(sqslocal.Run(m.Run)) }
+
+var queues atomic.Int64
+
+// fixture makes two shards of their own for a test. through is the client of what is tested.
+func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) porttest.QueueFixture {
+	direct := sqslocal.Client(t)
+	var urls, dead Queues
+	for range 2 {
+		queue, deadLetters := sqslocal.CreateQueue(t, direct, fmt.Sprintf("t%d-%d", os.Getpid(), queues.Add(1)), visibility, chat.MaxAttempts)
+		urls, dead = append(urls, queue), append(dead, deadLetters)
+	}
+	return porttest.QueueFixture{
+		CommandSender: NewSender(through, urls),
+		CommandQueue:  NewReceiver(through, urls, visibility),
+		Shards:        [2]int{0, 1},
+		Visibility:    visibility,
+		Put: func(ctx context.Context, shard int, account, id, body string) error {
+			_, err := direct.SendMessage(ctx, &sqs.SendMessageInput{
+				QueueUrl: &urls[shard], MessageBody: &body, MessageGroupId: &account, MessageDeduplicationId: aws.String(account + id),
+			})
+			return err
+		},
+		DeadLetters: func(ctx context.Context, shard int) (int, error) {
+			out, err := direct.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+				QueueUrl: &dead[shard], AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
+			})
+			if err != nil {
+				return 0, err
+			}
+			return strconv.Atoi(out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessages)])
+		},
+	}
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	client := sqslocal.Client(t, Tuned)
+	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture { return fixture(t, client, 4*time.Second) })
+}
