@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // Collection is what rights are given by: a table on DynamoDB.
@@ -30,12 +31,12 @@ const (
 	Devices  Collection = "devices"  // the host alone: the keys of devices
 )
 
-// Collections are all of them.
-func Collections() []Collection {
-	return []Collection{Accounts, Commands, Work, Chats, Messages, Reports, Devices}
-}
+var collections = []Collection{Accounts, Commands, Work, Chats, Messages, Reports, Devices}
 
-// Key is where an item stands. Partition and Sort are valid UTF-8, not empty, at most 1,024 bytes.
+// Collections are all of them.
+func Collections() []Collection { return slices.Clone(collections) }
+
+// Key is where an item stands. Partition and Sort are valid UTF-8, not empty, at most MaxKey bytes.
 type Key struct {
 	Collection      Collection
 	Partition, Sort string
@@ -46,7 +47,8 @@ func (k Key) String() string { return fmt.Sprintf("%s %q %q", k.Collection, k.Pa
 // Item is what stands under a key.
 type Item struct {
 	Key
-	// Fields are what a person, a filter or a stream looks for: times, flags, counts. Zero values are left out.
+	// Fields are what a person, a filter or a stream looks for: times, flags, counts. Zero values are left out: whoever reads
+	// the item doesn't find them. A name has up to 32 letters, and an item up to 32 fields.
 	Fields map[string]int64
 	// Data is up to MaxData bytes that only the item's owner in package store understands.
 	Data []byte
@@ -56,12 +58,15 @@ type Item struct {
 	// Token is the fencing token of who wrote the item last: the epoch of its lease, which only grows. 0: it needs none.
 	Token int64
 	// Expires is the time, in seconds since 1970, from which on the item isn't there for reads, queries and conditions; it is
-	// deleted some time later. 0: never.
+	// deleted some time later, and its token fences nobody. 0: never.
 	Expires int64
 }
 
 // MaxData bounds Item.Data. DynamoDB's items have at most 400 KB, names included.
 const MaxData = 380_000
+
+// MaxKey bounds Key.Partition and Key.Sort.
+const MaxKey = 1024
 
 // Version tells one put of an item from every other.
 type Version [8]byte
@@ -133,11 +138,11 @@ type Op struct {
 	Condition Condition
 }
 
-// Put stores an item in place of what stands under its key. An item without a version gets a new one; see Op.Item.Version.
+// Put stores an item in place of what stands under its key, with a new version, whatever version the item has: one that was
+// read and is put again must not keep its own, or two who do so at once would both find theirs. The new one is Op.Item.Version.
+// Who makes a put again, since he doesn't know whether it was made, gives the same Op.
 func Put(it Item, c Condition) Op {
-	if it.Version == (Version{}) {
-		it.Version = NewVersion()
-	}
+	it.Version = NewVersion()
 	return Op{OpPut, it, c}
 }
 
@@ -147,7 +152,7 @@ func Delete(k Key, c Condition, token int64) Op { return Op{OpDelete, Item{Key: 
 // Check writes nothing; with it a step of Together depends on another item.
 func Check(k Key, c Condition, token int64) Op { return Op{OpCheck, Item{Key: k, Token: token}, c} }
 
-// Step is a part of a write.
+// Step is a part of a write. No two operations of a step may name one key.
 type Step struct {
 	Ops []Op
 	All bool // all or none
@@ -156,7 +161,7 @@ type Step struct {
 // Each makes every operation by itself, in any order, at the single price.
 func Each(ops ...Op) Step { return Step{Ops: ops} }
 
-// Together makes all of up to MaxTogether operations or none, at twice the price on DynamoDB. No two may name one key.
+// Together makes all of up to MaxTogether operations or none, at twice the price on DynamoDB.
 func Together(ops ...Op) Step { return Step{Ops: ops, All: true} }
 
 // MaxTogether bounds Together.
@@ -166,7 +171,7 @@ const MaxTogether = 100
 type Query struct {
 	Collection  Collection
 	Partition   string
-	From, To    string // sort keys: the first that counts, and the first that doesn't any more; "" is no bound
+	From, To    string // sort keys: the first that counts, and the first that doesn't any more; "" is no bound; they may be longer than a key
 	Reverse     bool   // the greatest first
 	KeysOnly    bool   // Data and Fields are left out
 	Expect      int    // how many items will be taken; a hint for the size of pages, 0: all
@@ -206,6 +211,7 @@ type Store interface {
 	// must complete it. That a form stores all steps at once may be relied on for speed only.
 	//
 	// ErrConflict, ErrFenced, ErrTooLarge and ErrUnavailable are told apart by errors.Is. Anything else is a fault of ours.
+	// What is too large or not valid is refused before the first step.
 	Write(ctx context.Context, steps ...Step) error
 }
 
