@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
 )
 
 // maxSends is how often a change of the app state is tried while others change it too; sendTimeout bounds one try.
@@ -154,29 +155,29 @@ func keyOf(v chat.MessageView, index types.JID) (*waCommon.MessageKey, error) {
 // stays, so that there is one; else an account whose chats have moved to LIDs uses those.
 func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 	if !jid.IsPN() && !jid.IsLID() {
-		return wireJID(jid), nil
+		return translate.WireJID(jid), nil
 	}
 	b := r.bookFor(ctx)
-	both := b.both(jid)
-	if b.err != nil {
-		return types.JID{}, b.err
+	both := b.Both(jid)
+	if b.Err() != nil {
+		return types.JID{}, b.Err()
 	}
 	if len(both) == 1 {
-		return wireJID(both[0]), nil
+		return translate.WireJID(both[0]), nil
 	}
 	for _, jid := range both {
-		setting, err := r.identity().settings.GetChatSettings(ctx, wireJID(jid))
+		setting, err := r.identity().settings.GetChatSettings(ctx, translate.WireJID(jid))
 		if err != nil {
 			return types.JID{}, err
 		}
 		if setting.Found {
-			return wireJID(jid), nil
+			return translate.WireJID(jid), nil
 		}
 	}
 	if r.migrated.Load() {
-		return wireJID(both[1]), nil
+		return translate.WireJID(both[1]), nil
 	}
-	return wireJID(both[0]), nil
+	return translate.WireJID(both[0]), nil
 }
 
 // set sends a change of the app state and projects it, so that the next read shows it.
@@ -188,9 +189,9 @@ func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
 	b := r.bookFor(ctx)
 	for _, m := range patch.Mutations {
 		m.Value.Timestamp = proto.Int64(patch.Timestamp.UnixMilli())
-		changes := b.setting(m.Index, m.Value)
-		if b.err != nil {
-			return b.err
+		changes := b.Setting(m.Index, m.Value)
+		if b.Err() != nil {
+			return b.Err()
 		}
 		if err := r.projector.Apply(ctx, r.account, changes...); err != nil {
 			return err

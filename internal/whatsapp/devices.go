@@ -15,6 +15,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/host"
+	"pesan/internal/whatsapp/translate"
 )
 
 // Config is what devices work with. Stores refuse writes for accounts that this process doesn't hold: see host.Fence….
@@ -149,8 +150,8 @@ func (d *device) stored(ctx context.Context, a chat.Account) (*store.Device, err
 
 // linked writes whose device it is.
 func linked(a *chat.Account, keys *store.Device) {
-	a.JID, _ = address(keys.GetJID())
-	a.LID, _ = address(keys.GetLID())
+	a.JID, _ = translate.Address(keys.GetJID())
+	a.LID, _ = translate.Address(keys.GetLID())
 }
 
 // forget ends the link on this side: the keys are deleted, then the account says so, with what else it has to say.

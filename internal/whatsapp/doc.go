@@ -12,10 +12,9 @@
 //
 // # Parts
 //
-// [Devices] opens devices for the host. A device's Run drives one whatsmeow client: run.go and live.go connect it, state.go
+// [Devices] opens devices for the host. A device's Run drives one whatsmeow client: run.go and live.go connect it, status.go
 // tells the account how it stands, handle.go takes its events, history.go and sync.go do what takes longer, command.go
-// carries out commands. What an event means is said by functions without effects: message.go, receipt.go, setting.go,
-// group.go, conversation.go, with the addresses of address.go.
+// carries out commands. What an event means is said by package translate, which has no effects.
 //
 // Stories (status@broadcast) are no chat and are left out.
 package whatsapp

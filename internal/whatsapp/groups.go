@@ -9,6 +9,7 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
 )
 
 // groups asks WhatsApp for the name and members of groups that write, where neither a history sync nor a notification
@@ -81,7 +82,7 @@ func (g *groups) learn(jid chat.JID) error {
 	if err != nil && chat.CodeOf(err) != chat.ChatNotFound {
 		return err
 	}
-	info, err := g.wa.GetGroupInfo(g.ctx, wireJID(jid))
+	info, err := g.wa.GetGroupInfo(g.ctx, translate.WireJID(jid))
 	if errors.Is(err, whatsmeow.ErrGroupNotFound) || errors.Is(err, whatsmeow.ErrNotInGroup) {
 		return nil
 	}
@@ -89,7 +90,7 @@ func (g *groups) learn(jid chat.JID) error {
 		return err
 	}
 	b := g.book()
-	return g.project(b, b.group(info, g.Now().Add(-clockSkew).Truncate(time.Second)))
+	return g.project(b, b.Group(info, g.Now().Add(-translate.ClockSkew).Truncate(time.Second)))
 }
 
 // named tells whether a chat's document has a name.

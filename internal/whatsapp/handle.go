@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
 )
 
 // handle takes whatsmeow's events, several at once. It is true when the event may be acknowledged: everything it says is
@@ -71,17 +72,17 @@ func (r *run) handleContent(evt any) error {
 	case *events.Message:
 		return r.handleMessage(b, evt)
 	case *events.UndecryptableMessage:
-		return r.project(b, b.undecryptable(evt, r.nextOrder()))
+		return r.project(b, b.Undecryptable(evt, r.nextOrder()))
 	case *events.Receipt:
-		return r.project(b, b.receipt(evt))
+		return r.project(b, b.Receipt(evt))
 	case *events.GroupInfo:
-		return r.project(b, b.groupChange(evt))
+		return r.project(b, b.GroupChange(evt))
 	case *events.JoinedGroup:
-		return r.project(b, b.joinedGroup(evt, r.Now()))
+		return r.project(b, b.JoinedGroup(evt, r.Now()))
 	case *events.PushName:
-		return r.project(b, b.pushName(evt))
+		return r.project(b, b.PushName(evt))
 	case *events.NewsletterJoin:
-		return r.project(b, b.newsletter(evt))
+		return r.project(b, b.Newsletter(evt))
 	case *events.AppState:
 		return r.handleSetting(b, evt)
 	case *events.AppStateSyncError:
@@ -93,7 +94,7 @@ func (r *run) handleContent(evt any) error {
 }
 
 // handleMessage stores a message. What it says to the device itself is put into the backlog, or done by whatsmeow.
-func (r *run) handleMessage(b *book, evt *events.Message) error {
+func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 	p := evt.Message.GetProtocolMessage()
 	if p != nil && evt.Info.IsFromMe {
 		switch {
@@ -107,7 +108,7 @@ func (r *run) handleMessage(b *book, evt *events.Message) error {
 		}
 	}
 	r.uncover(evt)
-	changes := b.message(evt, r.nextOrder())
+	changes := b.Message(evt, r.nextOrder())
 	if err := r.project(b, changes); err != nil {
 		return err
 	}
@@ -155,11 +156,11 @@ func edited(m *waE2E.Message, secret *waE2E.SecretEncryptedMessage) *waE2E.Proto
 
 // handleSetting stores a mutation of the app state. whatsmeow has taken it as applied already: if it can't be stored, the
 // whole state is fetched anew.
-func (r *run) handleSetting(b *book, evt *events.AppState) error {
+func (r *run) handleSetting(b *translate.Book, evt *events.AppState) error {
 	if name := evt.GetPushNameSetting().GetName(); name != "" {
 		r.status.set(func(a *chat.Account) { a.PushName = name })
 	}
-	err := r.project(b, b.setting(evt.Index, evt.SyncActionValue))
+	err := r.project(b, b.Setting(evt.Index, evt.SyncActionValue))
 	r.sync.applied(err)
 	if err != nil {
 		r.log.Warn("store app state", failure(err))
@@ -182,7 +183,7 @@ func (r *run) migrate(payload []byte) error {
 		if lid == 0 {
 			lid = m.GetAssignedLid()
 		}
-		pn, ok := address(types.NewJID(fmt.Sprint(m.GetPn()), types.DefaultUserServer))
+		pn, ok := translate.Address(types.NewJID(fmt.Sprint(m.GetPn()), types.DefaultUserServer))
 		if !ok {
 			continue
 		}
@@ -208,9 +209,9 @@ func (r *run) link(pn, lid chat.JID) error {
 }
 
 // project stores changes that were made with a book.
-func (r *run) project(b *book, changes []chat.Change) error {
-	if b.err != nil {
-		return fmt.Errorf("look up address: %w", b.err)
+func (r *run) project(b *translate.Book, changes []chat.Change) error {
+	if b.Err() != nil {
+		return fmt.Errorf("look up address: %w", b.Err())
 	}
 	if len(changes) == 0 {
 		return nil
@@ -223,11 +224,11 @@ func (r *run) project(b *book, changes []chat.Change) error {
 }
 
 // book knows the account's addresses and those in whatsmeow's store.
-func (r *run) book() *book { return r.bookFor(r.ctx) }
+func (r *run) book() *translate.Book { return r.bookFor(r.ctx) }
 
-func (r *run) bookFor(ctx context.Context) *book {
+func (r *run) bookFor(ctx context.Context) *translate.Book {
 	own := r.identity()
-	return newBook(own.pn, own.lid, func(jid chat.JID) (chat.JID, error) { return alternative(ctx, own.lids, jid) })
+	return translate.NewBook(own.pn, own.lid, func(jid chat.JID) (chat.JID, error) { return alternative(ctx, own.lids, jid) })
 }
 
 // alternative looks for a person's other address.
@@ -239,11 +240,11 @@ func alternative(ctx context.Context, lids store.LIDStore, jid chat.JID) (chat.J
 	if jid.IsLID() {
 		look = lids.GetPNForLID
 	}
-	alt, err := look(ctx, wireJID(jid))
+	alt, err := look(ctx, translate.WireJID(jid))
 	if err != nil {
 		return "", err
 	}
-	found, _ := address(alt)
+	found, _ := translate.Address(alt)
 	return found, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
 )
 
 const (
@@ -109,7 +110,7 @@ func (r *run) workPart(item chat.BacklogItem, p *progress) error {
 // isLost tells whether trying again is of no use.
 func isLost(err error) bool {
 	for _, lost := range []error{
-		errUnreadable, whatsmeow.ErrMediaDownloadFailedWith403, whatsmeow.ErrMediaDownloadFailedWith404,
+		translate.ErrUnreadable, whatsmeow.ErrMediaDownloadFailedWith403, whatsmeow.ErrMediaDownloadFailedWith404,
 		whatsmeow.ErrMediaDownloadFailedWith410, whatsmeow.ErrNoURLPresent, whatsmeow.ErrTooShortFile,
 		whatsmeow.ErrInvalidMediaHMAC, whatsmeow.ErrInvalidMediaEncSHA256, whatsmeow.ErrInvalidMediaSHA256,
 	} {
@@ -132,7 +133,7 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 			return fmt.Errorf("download history: %w", err)
 		}
 	}
-	common, err := readHistory(blob, nil)
+	common, err := translate.ReadHistory(blob, nil)
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 	}
 	p.Percent = int(max(n.GetProgress(), common.GetProgress()))
 	var batch []*waHistorySync.Conversation
-	_, err = readHistory(blob, func(conv *waHistorySync.Conversation) error {
+	_, err = translate.ReadHistory(blob, func(conv *waHistorySync.Conversation) error {
 		if batch = append(batch, keepSecrets(conv)); len(batch) == secretsBatch {
 			internals(r.wa).StoreHistoricalMessageSecrets(r.ctx, batch)
 			batch = nil
@@ -195,7 +196,7 @@ func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
 
 func (r *run) projectConversation(conv *waHistorySync.Conversation, p *progress) error {
 	b := r.book()
-	for _, c := range b.conversation(conv, historyPage) {
+	for _, c := range b.Conversation(conv, historyPage) {
 		if err := r.project(b, []chat.Change{c}); err != nil {
 			return err
 		}
@@ -210,16 +211,16 @@ func (r *run) projectConversation(conv *waHistorySync.Conversation, p *progress)
 func (r *run) nameHistory(h *waHistorySync.HistorySync) error {
 	b := r.book()
 	for _, m := range h.GetPhoneNumberToLidMappings() {
-		pn, lid := parse(m.GetPnJID()), parse(m.GetLidJID())
+		pn, lid := translate.Parse(m.GetPnJID()), translate.Parse(m.GetLidJID())
 		if !pn.IsPN() || !lid.IsLID() {
 			continue
 		}
-		b.learn(pn, lid)
+		b.Learn(pn, lid)
 		if err := r.link(pn, lid); err != nil {
 			return err
 		}
 	}
-	return r.project(b, b.names(h))
+	return r.project(b, b.Names(h))
 }
 
 // tell has the account say how far it is, now and then.

@@ -19,6 +19,7 @@ import (
 	"pesan/internal/chat"
 	"pesan/internal/sim"
 	"pesan/internal/sim/media"
+	"pesan/internal/whatsapp/translate"
 )
 
 const start = 1_790_000_000
@@ -99,7 +100,7 @@ func TestHistoryOfAllKinds(t *testing.T) {
 	)
 	first.PhoneNumberToLidMappings = []*waHistorySync.PhoneNumberToLIDMapping{{PnJID: proto.String(citra), LidJID: proto.String(citraLID)}}
 	edit := past(dewi, "D2", 2, "", func(w *waWeb.WebMessageInfo) {
-		w.Message = sim.Edit(wireJID(dewi), "D1", sim.Text("sudah diubah"))
+		w.Message = sim.Edit(translate.WireJID(dewi), "D1", sim.Text("sudah diubah"))
 	})
 	second := part(recent, 100, &waHistorySync.Conversation{ID: proto.String(dewi), Messages: []*waHistorySync.HistorySyncMsg{edit}})
 	names := &waHistorySync.HistorySync{SyncType: waHistorySync.HistorySync_PUSH_NAME.Enum(), Pushnames: []*waHistorySync.Pushname{

@@ -16,6 +16,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/host"
+	"pesan/internal/whatsapp/translate"
 )
 
 // The reasons why a link is over, or off, as the account tells them.
@@ -185,8 +186,8 @@ func (r *run) identify() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.own = identity{lids: r.keys.LIDs, settings: r.keys.ChatSettings, appKeys: r.keys.AppStateKeys}
-	r.own.pn, _ = address(r.keys.GetJID())
-	r.own.lid, _ = address(r.keys.GetLID())
+	r.own.pn, _ = translate.Address(r.keys.GetJID())
+	r.own.lid, _ = translate.Address(r.keys.GetLID())
 }
 
 func (r *run) identity() identity {

@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"bytes"
@@ -25,6 +25,8 @@ import (
 	"pesan/internal/sqlite"
 )
 
+func jidOf(j types.JID) chat.JID { return chat.JID(j.ToNonAD().String()) }
+
 // The people of the property tests, each with both addresses.
 var (
 	ownPN  = types.NewJID("6281200000001", types.DefaultUserServer)
@@ -37,10 +39,10 @@ var (
 )
 
 // knowing is a book in which all addresses stand.
-func knowing() *book {
-	b := newBook(jidOf(ownPN), jidOf(ownLID), func(chat.JID) (chat.JID, error) { return "", nil })
+func knowing() *Book {
+	b := NewBook(jidOf(ownPN), jidOf(ownLID), func(chat.JID) (chat.JID, error) { return "", nil })
 	for _, p := range people {
-		b.learn(jidOf(p[0]), jidOf(p[1]))
+		b.Learn(jidOf(p[0]), jidOf(p[1]))
 	}
 	return b
 }
@@ -87,7 +89,7 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 	}).Draw(t, "kind")
 	message := func(m *waE2E.Message) []chat.Change {
 		evt := &events.Message{Info: info, RawMessage: m}
-		return b.message(evt.UnwrapRaw(), int64(len(id))+at.Unix())
+		return b.Message(evt.UnwrapRaw(), int64(len(id))+at.Unix())
 	}
 	other := info
 	other.ID = "X" + id + kind
@@ -97,7 +99,7 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 		info = written
 		changes = message(sim.Text("pesan " + id))
 	case "undecryptable":
-		changes = b.undecryptable(&events.UndecryptableMessage{Info: written}, 1)
+		changes = b.Undecryptable(&events.UndecryptableMessage{Info: written}, 1)
 	case "edit":
 		info = other
 		e := sim.Edit(in, id, sim.Text(rapid.SampledFrom([]string{"satu", "dua"}).Draw(t, "text")))
@@ -112,17 +114,17 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 		r.ReactionMessage.SenderTimestampMS = proto.Int64(at.UnixMilli())
 		changes = message(r)
 	case "receipt":
-		changes = b.receipt(&events.Receipt{MessageSource: source, MessageIDs: []string{id, "B"}, Timestamp: at,
+		changes = b.Receipt(&events.Receipt{MessageSource: source, MessageIDs: []string{id, "B"}, Timestamp: at,
 			Type: rapid.SampledFrom([]types.ReceiptType{types.ReceiptTypeDelivered, types.ReceiptTypeRead, types.ReceiptTypeReadSelf}).Draw(t, "receipt")})
 	case "setting":
-		changes = b.setting(settingGen.Draw(t, "setting")(in.String(), id, at))
+		changes = b.Setting(settingGen.Draw(t, "setting")(in.String(), id, at))
 	case "group":
-		changes = b.groupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}})
+		changes = b.GroupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}})
 	case "history":
 		target.FromMe = &written.IsFromMe
 		w := &waWeb.WebMessageInfo{Key: target, MessageTimestamp: proto.Uint64(uint64(written.Timestamp.Unix())), Message: sim.Text("pesan " + id)}
 		w.Participant = proto.String(written.Sender.String())
-		changes = b.conversation(&waHistorySync.Conversation{
+		changes = b.Conversation(&waHistorySync.Conversation{
 			ID: proto.String(in.String()), UnreadCount: proto.Uint32(1), Messages: []*waHistorySync.HistorySyncMsg{{Message: w}},
 		}, 1)
 	}
@@ -239,14 +241,18 @@ func FuzzMessage(f *testing.F) {
 			info.Chat, info.IsGroup = theGroup, true
 		}
 		evt := &events.Message{Info: info, RawMessage: &m}
-		wellFormed(t, knowing().message(evt.UnwrapRaw(), 1))
+		wellFormed(t, knowing().Message(evt.UnwrapRaw(), 1))
 	})
 }
 
 func FuzzHistory(f *testing.F) {
-	whole := part(bootstrap, 1, &waHistorySync.Conversation{
-		ID: proto.String(people[0][0].String()), Messages: []*waHistorySync.HistorySyncMsg{past("x", "A", 1, "halo")},
-	})
+	message := &waWeb.WebMessageInfo{Key: &waCommon.MessageKey{ID: proto.String("A")}, Message: sim.Text("halo"), MessageTimestamp: proto.Uint64(1)}
+	whole := &waHistorySync.HistorySync{
+		SyncType: waHistorySync.HistorySync_INITIAL_BOOTSTRAP.Enum(),
+		Conversations: []*waHistorySync.Conversation{{
+			ID: proto.String(people[0][0].String()), Messages: []*waHistorySync.HistorySyncMsg{{Message: message}},
+		}},
+	}
 	data, err := proto.Marshal(whole)
 	if err != nil {
 		f.Fatal(err)
@@ -259,17 +265,16 @@ func FuzzHistory(f *testing.F) {
 		z := zlib.NewWriter(&blob)
 		_, _ = z.Write(data)
 		_ = z.Close()
-		common, err := readHistory(blob.Bytes(), nil)
+		common, err := ReadHistory(blob.Bytes(), nil)
 		if err != nil {
 			return
 		}
-		wellFormed(t, knowing().names(common))
-		_, _ = readHistory(blob.Bytes(), func(conv *waHistorySync.Conversation) error {
-			keepSecrets(conv)
-			wellFormed(t, knowing().conversation(conv, 2))
+		wellFormed(t, knowing().Names(common))
+		_, _ = ReadHistory(blob.Bytes(), func(conv *waHistorySync.Conversation) error {
+			wellFormed(t, knowing().Conversation(conv, 2))
 			return nil
 		})
-		_, _ = readHistory(data, nil)
+		_, _ = ReadHistory(data, nil)
 	})
 }
 
@@ -283,6 +288,6 @@ func FuzzSetting(f *testing.F) {
 		if json.Unmarshal([]byte(index), &i) != nil || unmarshal(data, &v) != nil {
 			return
 		}
-		wellFormed(t, knowing().setting(i, &v))
+		wellFormed(t, knowing().Setting(i, &v))
 	})
 }

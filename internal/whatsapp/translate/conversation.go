@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"cmp"
@@ -15,15 +15,15 @@ import (
 // stubType is the type of a message that has no content but says that something happened.
 const stubType = "messageStubType"
 
-// conversation says what a history sync tells of a chat, in pages of so many messages.
-func (b *book) conversation(conv *waHistorySync.Conversation, page int) []chat.Change {
-	jid := parse(conv.GetID())
+// Conversation says what a history sync tells of a chat, in pages of so many messages.
+func (b *Book) Conversation(conv *waHistorySync.Conversation, page int) []chat.Change {
+	jid := Parse(conv.GetID())
 	if jid == "" {
 		return nil
 	}
-	b.learn(jid, parse(conv.GetPnJID()))
-	b.learn(jid, parse(conv.GetLidJID()))
-	first := b.change(jid)
+	b.Learn(jid, Parse(conv.GetPnJID()))
+	b.Learn(jid, Parse(conv.GetLidJID()))
+	first := b.Change(jid)
 	first.State = b.state(jid, conv)
 	changes := []chat.Change{first}
 	total := len(conv.GetMessages())
@@ -38,7 +38,7 @@ func (b *book) conversation(conv *waHistorySync.Conversation, page int) []chat.C
 		}
 		last := &changes[len(changes)-1]
 		if len(last.Messages) >= page {
-			changes = append(changes, b.change(jid))
+			changes = append(changes, b.Change(jid))
 			last = &changes[len(changes)-1]
 		}
 		last.Messages = append(last.Messages, message)
@@ -47,7 +47,7 @@ func (b *book) conversation(conv *waHistorySync.Conversation, page int) []chat.C
 }
 
 // state is the chat itself. What a history sync says has no time of its own: any dated change is later.
-func (b *book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
+func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 	s := chat.Chat{Fields: fields(conv, chat.Baseline), Activity: int64(conv.GetConversationTimestamp())}
 	if name := conv.GetName(); name != "" {
 		named := chat.Register[string]{Value: name, At: chat.Baseline}
@@ -58,11 +58,11 @@ func (b *book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 		}
 	}
 	for _, p := range conv.GetParticipant() {
-		if member := parse(p.GetUserJID()); member != "" {
+		if member := Parse(p.GetUserJID()); member != "" {
 			if s.Members == nil {
 				s.Members = make(map[chat.JID]chat.Register[chat.Rank], len(conv.GetParticipant()))
 			}
-			s.Members[b.canonical(member)] = chat.Register[chat.Rank]{Value: chat.Rank(p.GetRank().String()), At: chat.Baseline}
+			s.Members[b.Canonical(member)] = chat.Register[chat.Rank]{Value: chat.Rank(p.GetRank().String()), At: chat.Baseline}
 		}
 	}
 	if conv.MuteEndTime != nil {
@@ -85,26 +85,26 @@ func (b *book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 	return s
 }
 
-// names says what a history sync tells of persons.
-func (b *book) names(h *waHistorySync.HistorySync) []chat.Change {
+// Names says what a history sync tells of persons.
+func (b *Book) Names(h *waHistorySync.HistorySync) []chat.Change {
 	var changes []chat.Change
 	for _, n := range h.GetPushnames() {
-		jid := parse(n.GetID())
+		jid := Parse(n.GetID())
 		if jid == "" || jid.Kind() != chat.Private || b.isOwn(jid) || n.GetPushname() == "" || n.GetPushname() == "-" {
 			continue
 		}
-		c := b.change(jid)
+		c := b.Change(jid)
 		c.State.PushName = chat.Register[string]{Value: n.GetPushname(), At: chat.Baseline}
 		changes = append(changes, c)
 	}
 	for _, n := range h.GetInlineContacts() {
-		pn, lid := parse(n.GetPnJID()), parse(n.GetLidJID())
-		b.learn(pn, lid)
+		pn, lid := Parse(n.GetPnJID()), Parse(n.GetLidJID())
+		b.Learn(pn, lid)
 		jid := cmp.Or(pn, lid)
 		if jid == "" || jid.Kind() != chat.Private {
 			continue
 		}
-		c := b.change(jid)
+		c := b.Change(jid)
 		c.State.Contact = contact(n, chat.Baseline)
 		changes = append(changes, c)
 	}
@@ -132,7 +132,7 @@ func historyMute(end uint64) int64 {
 }
 
 // webMessage is a message of a chat as the phone stores it; ok is false for what is no message of a conversation.
-func (b *book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ chat.Message, ok bool) {
+func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ chat.Message, ok bool) {
 	message := said(w.GetMessage())
 	content := render.ContentOf(message)
 	m := chat.Message{ID: w.GetKey().GetID()}
@@ -178,24 +178,24 @@ func isRevoke(stub waWeb.WebMessageInfo_StubType) bool {
 }
 
 // author is who wrote a message.
-func (b *book) author(in chat.JID, w *waWeb.WebMessageInfo) chat.JID {
+func (b *Book) author(in chat.JID, w *waWeb.WebMessageInfo) chat.JID {
 	if w.GetKey().GetFromMe() {
 		return b.own
 	}
 	if in.Kind() == chat.Group || in.Kind() == chat.Broadcast {
 		for _, s := range []string{w.GetParticipant(), w.GetKey().GetParticipant()} {
-			if jid := parse(s); jid != "" {
-				return b.canonical(jid)
+			if jid := Parse(s); jid != "" {
+				return b.Canonical(jid)
 			}
 		}
 	}
-	return b.canonical(in)
+	return b.Canonical(in)
 }
 
 // additions are what others added to a message.
-func (b *book) additions(m *chat.Message, in chat.JID, w *waWeb.WebMessageInfo) {
+func (b *Book) additions(m *chat.Message, in chat.JID, w *waWeb.WebMessageInfo) {
 	for _, r := range w.GetUserReceipt() {
-		if by := b.canonical(parse(r.GetUserJID())); by != "" {
+		if by := b.Canonical(Parse(r.GetUserJID())); by != "" {
 			if m.Receipts == nil {
 				m.Receipts = make(map[chat.JID]chat.Receipt, len(w.GetUserReceipt()))
 			}
@@ -207,11 +207,11 @@ func (b *book) additions(m *chat.Message, in chat.JID, w *waWeb.WebMessageInfo) 
 		}
 	}
 	for _, r := range w.GetReactions() {
-		by := b.canonical(in)
+		by := b.Canonical(in)
 		if r.GetKey().GetFromMe() {
 			by = b.own
-		} else if jid := parse(r.GetKey().GetParticipant()); jid != "" {
-			by = b.canonical(jid)
+		} else if jid := Parse(r.GetKey().GetParticipant()); jid != "" {
+			by = b.Canonical(jid)
 		}
 		register := chat.Register[chat.JSON]{At: max(r.GetSenderTimestampMS(), chat.Baseline)}
 		if r.GetText() != "" {

@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"go.mau.fi/whatsmeow/appstate"
@@ -7,20 +7,20 @@ import (
 	"pesan/internal/chat"
 )
 
-// setting says what a mutation of the app state tells of a chat. Index is the mutation's: what is set, and for what.
-func (b *book) setting(index []string, v *waSyncAction.SyncActionValue) []chat.Change {
+// Setting says what a mutation of the app state tells of a chat. Index is the mutation's: what is set, and for what.
+func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue) []chat.Change {
 	if len(index) < 2 || v == nil {
 		return nil
 	}
-	jid := parse(index[1])
+	jid := Parse(index[1])
 	if jid == "" {
 		return nil
 	}
 	at := max(v.GetTimestamp(), chat.Baseline)
-	b.learn(jid, parse(v.GetContactAction().GetPnJID()))
-	b.learn(jid, parse(v.GetContactAction().GetLidJID()))
-	b.learn(jid, parse(v.GetPnForLidChatAction().GetPnJID()))
-	c := b.change(jid)
+	b.Learn(jid, Parse(v.GetContactAction().GetPnJID()))
+	b.Learn(jid, Parse(v.GetContactAction().GetLidJID()))
+	b.Learn(jid, Parse(v.GetPnForLidChatAction().GetPnJID()))
+	c := b.Change(jid)
 	switch index[0] {
 	case appstate.IndexContact:
 		c.State.Contact = contact(v.GetContactAction(), at)

@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"bufio"
@@ -27,15 +27,15 @@ const (
 	fieldStories       = 3
 )
 
-// errUnreadable is the error of a history sync that isn't what it should be.
-var errUnreadable = errors.New("unreadable history")
+// ErrUnreadable is the error of a history sync that isn't what it should be.
+var ErrUnreadable = errors.New("unreadable history")
 
-// readHistory reads a compressed history sync. With each it gives the chats one by one, and returns each's error as it is;
+// ReadHistory reads a compressed history sync. With each it gives the chats one by one, and returns each's error as it is;
 // without, it returns all but the chats and stories.
-func readHistory(blob []byte, each func(*waHistorySync.Conversation) error) (*waHistorySync.HistorySync, error) {
+func ReadHistory(blob []byte, each func(*waHistorySync.Conversation) error) (*waHistorySync.HistorySync, error) {
 	z, err := zlib.NewReader(bytes.NewReader(blob))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	h := &historyReader{in: bufio.NewReaderSize(io.LimitReader(z, maxHistory), 64<<10), each: each}
 	for {
@@ -44,7 +44,7 @@ func readHistory(blob []byte, each func(*waHistorySync.Conversation) error) (*wa
 			return nil, h.failed
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errUnreadable, err)
+			return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 		}
 		if !more {
 			break
@@ -52,7 +52,7 @@ func readHistory(blob []byte, each func(*waHistorySync.Conversation) error) (*wa
 	}
 	common := &waHistorySync.HistorySync{}
 	if err := unmarshal(h.common, common); err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return common, nil
 }

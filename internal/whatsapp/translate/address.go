@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"go.mau.fi/whatsmeow/types"
@@ -6,9 +6,9 @@ import (
 	"pesan/internal/chat"
 )
 
-// book knows who is who at the moment of an event. It keeps the first error of its look-ups: what is made with its help
-// counts only if err is nil.
-type book struct {
+// Book knows who is who at the moment of an event. It keeps the first error of its look-ups: what is made with its help
+// counts only if Err returns nil.
+type Book struct {
 	own    chat.JID                         // the account's phone number
 	ownLID chat.JID                         // "" when unknown
 	find   func(chat.JID) (chat.JID, error) // a person's other address, "" when unknown
@@ -16,21 +16,25 @@ type book struct {
 	err    error
 }
 
-func newBook(own, ownLID chat.JID, find func(chat.JID) (chat.JID, error)) *book {
-	b := &book{own: own, ownLID: ownLID, find: find, seen: make(map[chat.JID]chat.JID)}
-	b.learn(own, ownLID)
+// NewBook makes a book of the account's own addresses and a look-up of others'.
+func NewBook(own, ownLID chat.JID, find func(chat.JID) (chat.JID, error)) *Book {
+	b := &Book{own: own, ownLID: ownLID, find: find, seen: make(map[chat.JID]chat.JID)}
+	b.Learn(own, ownLID)
 	return b
 }
 
-// learn takes two addresses of one person, in any order; anything else is ignored.
-func (b *book) learn(x, y chat.JID) {
+// Err is the first error of the look-ups.
+func (b *Book) Err() error { return b.err }
+
+// Learn takes two addresses of one person, in any order; anything else is ignored.
+func (b *Book) Learn(x, y chat.JID) {
 	if x.IsLID() && y.IsPN() || x.IsPN() && y.IsLID() {
 		b.seen[x], b.seen[y] = y, x
 	}
 }
 
 // alt is a person's other address, "" when it is unknown or jid is no person.
-func (b *book) alt(jid chat.JID) chat.JID {
+func (b *Book) alt(jid chat.JID) chat.JID {
 	if !jid.IsPN() && !jid.IsLID() {
 		return ""
 	}
@@ -46,12 +50,12 @@ func (b *book) alt(jid chat.JID) chat.JID {
 		return ""
 	}
 	b.seen[jid] = other
-	b.learn(jid, other)
+	b.Learn(jid, other)
 	return other
 }
 
-// canonical is a person's phone number where it is known; other addresses stay.
-func (b *book) canonical(jid chat.JID) chat.JID {
+// Canonical is a person's phone number where it is known; other addresses stay.
+func (b *Book) Canonical(jid chat.JID) chat.JID {
 	if jid.IsLID() {
 		if pn := b.alt(jid); pn != "" {
 			return pn
@@ -60,9 +64,9 @@ func (b *book) canonical(jid chat.JID) chat.JID {
 	return jid
 }
 
-// both are all known addresses, the canonical first.
-func (b *book) both(jid chat.JID) []chat.JID {
-	c := b.canonical(jid)
+// Both are all known addresses, the canonical first.
+func (b *Book) Both(jid chat.JID) []chat.JID {
+	c := b.Canonical(jid)
 	if other := b.alt(c); other != "" {
 		return []chat.JID{c, other}
 	}
@@ -70,16 +74,16 @@ func (b *book) both(jid chat.JID) []chat.JID {
 }
 
 // isOwn tells whether jid is the account itself.
-func (b *book) isOwn(jid chat.JID) bool { return jid != "" && (jid == b.own || jid == b.ownLID) }
+func (b *Book) isOwn(jid chat.JID) bool { return jid != "" && (jid == b.own || jid == b.ownLID) }
 
-// change is about a chat, by whatever address WhatsApp used.
-func (b *book) change(jid chat.JID) chat.Change { return chat.Change{Chat: jid, Alt: b.alt(jid)} }
+// Change is about a chat, by whatever address WhatsApp used.
+func (b *Book) Change(jid chat.JID) chat.Change { return chat.Change{Chat: jid, Alt: b.alt(jid)} }
 
 // maxUser bounds the part before the @; WhatsApp's own are below 40 bytes.
 const maxUser = 60
 
-// address makes a chat's address of WhatsApp's; ok is false for what is no chat, such as stories.
-func address(jid types.JID) (_ chat.JID, ok bool) {
+// Address makes a chat's address of WhatsApp's; ok is false for what is no chat, such as stories.
+func Address(jid types.JID) (_ chat.JID, ok bool) {
 	if jid.Server == types.BotServer {
 		jid = types.BotJIDMap[jid.ToNonAD()]
 	}
@@ -104,8 +108,8 @@ func address(jid types.JID) (_ chat.JID, ok bool) {
 	return chat.NewJID(jid.User, server), true
 }
 
-// parse is address for a JID as text; "" for what is none.
-func parse(s string) chat.JID {
+// Parse is Address for a JID as text; "" for what is none.
+func Parse(s string) chat.JID {
 	if s == "" {
 		return ""
 	}
@@ -113,9 +117,9 @@ func parse(s string) chat.JID {
 	if err != nil {
 		return ""
 	}
-	a, _ := address(jid)
+	a, _ := Address(jid)
 	return a
 }
 
-// wireJID is WhatsApp's form of an address.
-func wireJID(jid chat.JID) types.JID { return types.NewJID(jid.User(), jid.Server()) }
+// WireJID is WhatsApp's form of an address.
+func WireJID(jid chat.JID) types.JID { return types.NewJID(jid.User(), jid.Server()) }

@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"go.mau.fi/whatsmeow/proto/waCommon"

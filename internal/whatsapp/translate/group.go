@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"strconv"
@@ -12,9 +12,9 @@ import (
 	"pesan/internal/chat"
 )
 
-// groupChange says what changed in a group.
-func (b *book) groupChange(evt *events.GroupInfo) []chat.Change {
-	jid, ok := address(evt.JID)
+// GroupChange says what changed in a group.
+func (b *Book) GroupChange(evt *events.GroupInfo) []chat.Change {
+	jid, ok := Address(evt.JID)
 	if !ok {
 		return nil
 	}
@@ -55,17 +55,17 @@ func (b *book) groupChange(evt *events.GroupInfo) []chat.Change {
 }
 
 // rank gives members a place in the group.
-func (b *book) rank(s *chat.Chat, who []types.JID, rank chat.Rank, at int64) {
+func (b *Book) rank(s *chat.Chat, who []types.JID, rank chat.Rank, at int64) {
 	for _, w := range who {
-		if jid, ok := address(w); ok {
-			s.Members[b.canonical(jid)] = chat.Register[chat.Rank]{Value: rank, At: at}
+		if jid, ok := Address(w); ok {
+			s.Members[b.Canonical(jid)] = chat.Register[chat.Rank]{Value: rank, At: at}
 		}
 	}
 }
 
-func (b *book) owns(jids []types.JID) bool {
+func (b *Book) owns(jids []types.JID) bool {
 	for _, j := range jids {
-		if jid, ok := address(j); ok && b.isOwn(jid) {
+		if jid, ok := Address(j); ok && b.isOwn(jid) {
 			return true
 		}
 	}
@@ -79,19 +79,19 @@ func setEphemeral(set *waHistorySync.Conversation, e types.GroupEphemeral) {
 	}
 }
 
-// joinedGroup says what is known of a group that the account has come into.
-func (b *book) joinedGroup(evt *events.JoinedGroup, now time.Time) []chat.Change {
+// JoinedGroup says what is known of a group that the account has come into.
+func (b *Book) JoinedGroup(evt *events.JoinedGroup, now time.Time) []chat.Change {
 	at := snapshotTime(&evt.GroupInfo, now)
-	changes := b.group(&evt.GroupInfo, at)
+	changes := b.Group(&evt.GroupInfo, at)
 	for i := range changes {
 		changes[i].State.Activity = max(at.Unix(), 1) // a new group shows before anybody has spoken
 	}
 	return changes
 }
 
-// group says what is known of a group at a time.
-func (b *book) group(info *types.GroupInfo, at time.Time) []chat.Change {
-	jid, ok := address(info.JID)
+// Group says what is known of a group at a time.
+func (b *Book) Group(info *types.GroupInfo, at time.Time) []chat.Change {
+	jid, ok := Address(info.JID)
 	if !ok {
 		return nil
 	}
@@ -105,13 +105,13 @@ func (b *book) group(info *types.GroupInfo, at time.Time) []chat.Change {
 	}
 	c.State.Members = make(map[chat.JID]chat.Register[chat.Rank], len(info.Participants))
 	for _, p := range info.Participants {
-		member, ok := address(p.JID)
+		member, ok := Address(p.JID)
 		if !ok {
 			continue
 		}
-		pn, _ := address(p.PhoneNumber)
-		lid, _ := address(p.LID)
-		b.learn(pn, lid)
+		pn, _ := Address(p.PhoneNumber)
+		lid, _ := Address(p.LID)
+		b.Learn(pn, lid)
 		rank := chat.RankMember
 		switch {
 		case p.IsSuperAdmin:
@@ -119,7 +119,7 @@ func (b *book) group(info *types.GroupInfo, at time.Time) []chat.Change {
 		case p.IsAdmin:
 			rank = chat.RankAdmin
 		}
-		c.State.Members[b.canonical(member)] = chat.Register[chat.Rank]{Value: rank, At: millis(at)}
+		c.State.Members[b.Canonical(member)] = chat.Register[chat.Rank]{Value: rank, At: millis(at)}
 	}
 	set := &waHistorySync.Conversation{}
 	if info.Topic != "" {
@@ -128,8 +128,8 @@ func (b *book) group(info *types.GroupInfo, at time.Time) []chat.Change {
 	if created := info.GroupCreated.Unix(); created > 0 {
 		set.CreatedAt = proto.Uint64(uint64(created))
 	}
-	if owner, ok := address(info.OwnerJID); ok {
-		set.CreatedBy = proto.String(string(b.canonical(owner)))
+	if owner, ok := Address(info.OwnerJID); ok {
+		set.CreatedBy = proto.String(string(b.Canonical(owner)))
 	}
 	setEphemeral(set, info.GroupEphemeral)
 	c.State.Fields = fields(set, millis(at))
@@ -147,28 +147,28 @@ func snapshotTime(info *types.GroupInfo, now time.Time) time.Time {
 	if now.Sub(at) < time.Minute {
 		return at
 	}
-	return now.Add(-clockSkew).Truncate(time.Second)
+	return now.Add(-ClockSkew).Truncate(time.Second)
 }
 
-// clockSkew is what this clock may be ahead of WhatsApp's.
-const clockSkew = 5 * time.Second
+// ClockSkew is what this clock may be ahead of WhatsApp's.
+const ClockSkew = 5 * time.Second
 
-// pushName says how somebody calls themself.
-func (b *book) pushName(evt *events.PushName) []chat.Change {
-	jid, ok := address(evt.JID)
+// PushName says how somebody calls themself.
+func (b *Book) PushName(evt *events.PushName) []chat.Change {
+	jid, ok := Address(evt.JID)
 	if !ok || jid.Kind() != chat.Private || b.isOwn(jid) || evt.NewPushName == "" || evt.NewPushName == "-" || evt.Message == nil {
 		return nil
 	}
-	alt, _ := address(evt.JIDAlt)
-	b.learn(jid, alt)
-	c := b.change(jid)
+	alt, _ := Address(evt.JIDAlt)
+	b.Learn(jid, alt)
+	c := b.Change(jid)
 	c.State.PushName = chat.Register[string]{Value: evt.NewPushName, At: millis(evt.Message.Timestamp)}
 	return []chat.Change{c}
 }
 
-// newsletter says the name of a channel that the account follows.
-func (b *book) newsletter(evt *events.NewsletterJoin) []chat.Change {
-	jid, ok := address(evt.ID)
+// Newsletter says the name of a channel that the account follows.
+func (b *Book) Newsletter(evt *events.NewsletterJoin) []chat.Change {
+	jid, ok := Address(evt.ID)
 	if !ok {
 		return nil
 	}

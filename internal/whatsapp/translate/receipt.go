@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"go.mau.fi/whatsmeow/types"
@@ -7,32 +7,32 @@ import (
 	"pesan/internal/chat"
 )
 
-// receipt says what somebody did with messages. Those of the account's own devices tell what the user has read; those of
+// Receipt says what somebody did with messages. Those of the account's own devices tell what the user has read; those of
 // others what became of the user's messages. In a group each member has an entry, and the status stays.
-func (b *book) receipt(evt *events.Receipt) []chat.Change {
-	in, ok := address(evt.Chat)
+func (b *Book) Receipt(evt *events.Receipt) []chat.Change {
+	in, ok := Address(evt.Chat)
 	if !ok {
 		return nil
 	}
-	sender, _ := address(evt.Sender)
-	senderAlt, _ := address(evt.SenderAlt)
-	recipientAlt, _ := address(evt.RecipientAlt)
-	b.learn(sender, senderAlt)
-	b.learn(in, recipientAlt)
+	sender, _ := Address(evt.Sender)
+	senderAlt, _ := Address(evt.SenderAlt)
+	recipientAlt, _ := Address(evt.RecipientAlt)
+	b.Learn(sender, senderAlt)
+	b.Learn(in, recipientAlt)
 	var m chat.Message
 	if evt.IsFromMe {
 		m, ok = ownReceipt(evt.Type)
 	} else {
-		by := b.canonical(in)
+		by := b.Canonical(in)
 		if in.Kind() != chat.Private {
-			by = b.canonical(sender)
+			by = b.Canonical(sender)
 		}
 		m, ok = receiptBy(by, in, evt)
 	}
 	if !ok {
 		return nil
 	}
-	c := b.change(in)
+	c := b.Change(in)
 	for _, id := range evt.MessageIDs {
 		if id != "" {
 			m.ID = id

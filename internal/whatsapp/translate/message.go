@@ -1,4 +1,4 @@
-package whatsapp
+package translate
 
 import (
 	"time"
@@ -49,17 +49,17 @@ type envelope struct {
 }
 
 // open reads a message's envelope; ok is false when it belongs to no chat.
-func (b *book) open(info *types.MessageInfo, order int64) (e envelope, ok bool) {
+func (b *Book) open(info *types.MessageInfo, order int64) (e envelope, ok bool) {
 	e = envelope{fromMe: info.IsFromMe, id: info.ID, at: info.Timestamp, order: order}
-	e.chat, ok = address(info.Chat)
+	e.chat, ok = Address(info.Chat)
 	if !ok || info.ID == "" {
 		return e, false
 	}
-	sender, _ := address(info.Sender)
-	senderAlt, _ := address(info.SenderAlt)
-	recipientAlt, _ := address(info.RecipientAlt)
-	b.learn(sender, senderAlt)
-	b.learn(e.chat, recipientAlt)
+	sender, _ := Address(info.Sender)
+	senderAlt, _ := Address(info.SenderAlt)
+	recipientAlt, _ := Address(info.RecipientAlt)
+	b.Learn(sender, senderAlt)
+	b.Learn(e.chat, recipientAlt)
 	if info.IsIncomingBroadcast() && !info.IsFromMe && sender != "" {
 		e.chat = sender // it shows where the sender's own messages do
 	}
@@ -67,9 +67,9 @@ func (b *book) open(info *types.MessageInfo, order int64) (e envelope, ok bool) 
 	case info.IsFromMe:
 		e.sender = b.own
 	case e.chat.Kind() == chat.Group || e.chat.Kind() == chat.Broadcast:
-		e.sender = b.canonical(sender)
+		e.sender = b.Canonical(sender)
 	default:
-		e.sender = b.canonical(e.chat)
+		e.sender = b.Canonical(e.chat)
 	}
 	if !info.IsFromMe && info.PushName != "-" {
 		e.pushName = info.PushName
@@ -83,13 +83,13 @@ func seconds(t time.Time) int64 { return max(t.Unix(), 1) }
 // millis is the time of a register.
 func millis(t time.Time) int64 { return max(t.UnixMilli(), chat.Baseline) }
 
-// message says what a message tells of its chat. Order is its place among those of the same second.
-func (b *book) message(evt *events.Message, order int64) []chat.Change {
+// Message says what a message tells of its chat. Order is its place among those of the same second.
+func (b *Book) Message(evt *events.Message, order int64) []chat.Change {
 	e, ok := b.open(&evt.Info, order)
 	if !ok {
 		return nil
 	}
-	c := b.change(e.chat)
+	c := b.Change(e.chat)
 	m := said(evt.RawMessage)
 	content := render.ContentOf(m)
 	switch {
@@ -108,11 +108,11 @@ func (b *book) message(evt *events.Message, order int64) []chat.Change {
 }
 
 // senderLink tells the two addresses of a group message's sender.
-func (b *book) senderLink(e envelope) []chat.Change {
+func (b *Book) senderLink(e envelope) []chat.Change {
 	if e.fromMe || e.chat.Kind() != chat.Group {
 		return nil
 	}
-	c := b.change(e.sender)
+	c := b.Change(e.sender)
 	if c.Alt == "" {
 		return nil
 	}
@@ -134,7 +134,7 @@ func said(m *waE2E.Message) *waE2E.Message {
 }
 
 // speech adds a message of the conversation.
-func (b *book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.Message, content render.Content) {
+func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.Message, content render.Content) {
 	msg := chat.Message{ID: e.id, Content: b.content(m, content)}
 	msg.Content.Sender, msg.Content.FromMe = e.sender, e.fromMe
 	msg.Content.Time, msg.Content.Order = seconds(e.at), e.order
@@ -165,7 +165,7 @@ func (b *book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.
 }
 
 // content is what a message says, without who said it and when.
-func (b *book) content(m *waE2E.Message, content render.Content) chat.Content {
+func (b *Book) content(m *waE2E.Message, content render.Content) chat.Content {
 	c := chat.Content{
 		Type:      content.Type,
 		Body:      content.Body(),
@@ -178,7 +178,7 @@ func (b *book) content(m *waE2E.Message, content render.Content) chat.Content {
 		if err != nil {
 			continue
 		}
-		c.Mentions = append(c.Mentions, b.canonical(jid))
+		c.Mentions = append(c.Mentions, b.Canonical(jid))
 		c.MentionMe = c.MentionMe || b.isOwn(jid)
 	}
 	if quoted := content.Quoted(); quoted != nil {
@@ -188,15 +188,15 @@ func (b *book) content(m *waE2E.Message, content render.Content) chat.Content {
 }
 
 // edit adds what a message says from now on.
-func (b *book) edit(m *chat.Message, by chat.JID, c chat.Content, at int64) {
+func (b *Book) edit(m *chat.Message, by chat.JID, c chat.Content, at int64) {
 	m.Edits = make(map[chat.JID]chat.Register[chat.Edit], 2)
-	for _, jid := range b.both(by) {
+	for _, jid := range b.Both(by) {
 		m.Edits[jid] = chat.Register[chat.Edit]{Value: chat.Edit{Type: c.Type, Body: c.Body, Message: c.Message}, At: at}
 	}
 }
 
 // protocol adds what a protocol message does to a chat; those that speak of the device are not for here.
-func (b *book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
+func (b *Book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
 	target := chat.Message{ID: p.GetKey().GetID()}
 	switch p.GetType() {
 	case waE2E.ProtocolMessage_REVOKE:
@@ -204,7 +204,7 @@ func (b *book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
 			return
 		}
 		target.Revoked = make(map[chat.JID]bool, 2)
-		for _, jid := range b.both(e.sender) {
+		for _, jid := range b.Both(e.sender) {
 			target.Revoked[jid] = true
 		}
 	case waE2E.ProtocolMessage_MESSAGE_EDIT:
@@ -232,7 +232,7 @@ func (b *book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
 }
 
 // reaction adds what somebody thinks of a message.
-func (b *book) reaction(c *chat.Change, e envelope, r *waE2E.ReactionMessage) {
+func (b *Book) reaction(c *chat.Change, e envelope, r *waE2E.ReactionMessage) {
 	if r.GetKey().GetID() == "" {
 		return
 	}
@@ -242,7 +242,7 @@ func (b *book) reaction(c *chat.Change, e envelope, r *waE2E.ReactionMessage) {
 	}
 	register := chat.Register[chat.JSON]{At: at}
 	if r.GetText() != "" {
-		jid := b.canonical(e.chat)
+		jid := b.Canonical(e.chat)
 		rendered := &waWeb.Reaction{Key: key(jid, e.sender, e.id, e.fromMe), Text: r.Text, SenderTimestampMS: &at}
 		register.Value = chat.JSON(render.Message(rendered))
 	}
@@ -251,13 +251,13 @@ func (b *book) reaction(c *chat.Change, e envelope, r *waE2E.ReactionMessage) {
 	})
 }
 
-// undecryptable stands for a message until its sender has sent it again; ok is false for what nobody would see.
-func (b *book) undecryptable(evt *events.UndecryptableMessage, order int64) []chat.Change {
+// Undecryptable stands for a message until its sender has sent it again; ok is false for what nobody would see.
+func (b *Book) Undecryptable(evt *events.UndecryptableMessage, order int64) []chat.Change {
 	e, ok := b.open(&evt.Info, order)
 	if !ok || evt.DecryptFailMode == events.DecryptFailHide || evt.Info.Category == "peer" {
 		return nil
 	}
-	c := b.change(e.chat)
+	c := b.Change(e.chat)
 	info := &waWeb.WebMessageInfo{MessageStubType: waWeb.WebMessageInfo_CIPHERTEXT.Enum()}
 	if e.pushName != "" {
 		info.PushName = &e.pushName
