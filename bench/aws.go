@@ -111,16 +111,13 @@ func (c *cloud) serve(ctx context.Context) error {
 	}
 	c.queue = *queue.QueueUrl
 	accounts, reports := dynamo.NewAccounts(c.db, c.tables.Accounts), dynamo.NewReports(c.db, c.tables.Reports, time.Now)
-	commander := httpapi.Commander{
-		Commands: dynamo.NewCommands(c.db, c.tables.Commands, time.Now), Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}),
-		Reports: reports, Wait: 8 * time.Second,
-	}
 	api := httpapi.New(httpapi.Config{
 		Accounts: dynamo.NewAccountReader(c.db, c.tables.Accounts), Reports: reports, Secret: secret, Logger: slog.New(slog.DiscardHandler),
 	})
-	if c.server, err = serve(api.Handler(
-		httpapi.AddDevice(accounts, 1), httpapi.ServiceStart(accounts, commander), httpapi.GetQR(commander),
-	)); err != nil {
+	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices is called, and nothing else
+		Accounts: accounts, Reports: reports, Commands: dynamo.NewCommands(c.db, c.tables.Commands, time.Now),
+		Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}), Wait: 8 * time.Second, Shards: 1,
+	})...)); err != nil {
 		return err
 	}
 	c.url = c.server.url()

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
 
+	"pesan/internal/httpapi"
 	"pesan/internal/sim"
 )
 
@@ -118,7 +120,29 @@ type Step struct {
 // Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
 func Steps() []Step {
 	return []Step{
-		{"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Reconnect", reconnect}, {"Unlink", unlink},
+		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Reconnect", reconnect}, {"Unlink", unlink},
+	}
+}
+
+// doors checks of every endpoint that it is there, and that it opens to nobody without the right key or secret.
+func doors(ctx context.Context, t T, s *System) {
+	stranger := *s.Client
+	stranger.Key, stranger.Secret = "", ""
+	wrong := "pk_01JNGKX0T0AAAAAAAAAAAAAAAA_" + strings.Repeat("a", 52)
+	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
+		credential := e.Auth.Credential()
+		for given, want := range map[string]string{"": "MISSING_", "nonsense": "INVALID_", wrong: "INVALID_"} {
+			answer, err := stranger.Call(ctx, e.Name, credential, given, "phone", s.Phone.PN().User, "id", "x", "name", "x")
+			must(t, err)
+			if answer.Status != http.StatusUnauthorized || answer.Code != answer.Status || !strings.HasPrefix(answer.Error, want) {
+				t.Errorf("%s with the %s %q answers %d %s", e.Name, credential, given, answer.Status, answer.Body)
+			}
+		}
+	}
+	answer, err := stranger.Call(ctx, "noSuchEndpoint")
+	must(t, err)
+	if answer.Status != http.StatusNotFound || answer.Error != "UNKNOWN_ENDPOINT" {
+		t.Errorf("noSuchEndpoint answers %d %s", answer.Status, answer.Body)
 	}
 }
 

@@ -113,21 +113,15 @@ func (s *stack) serve(shards int) {
 	queue := sqslocal.Client(s.t, sqsqueue.Tuned, func(o *sqs.Options) { o.BaseEndpoint = &s.sqs })
 	accounts, reports := dynamo.NewAccounts(db, s.names.Accounts), dynamo.NewReports(db, s.names.Reports, time.Now)
 	chats, messages := dynamo.NewChatReader(db, s.names.Chats), dynamo.NewMessageReader(db, s.names.Chats, s.names.Messages)
-	o := httpapi.Commander{
-		Commands: dynamo.NewCommands(db, s.names.Commands, time.Now), Sender: sqsqueue.NewSender(queue, s.queues),
-		Reports: reports, Wait: 20 * time.Second,
-	}
 	api := httpapi.New(httpapi.Config{
 		Accounts: dynamo.NewAccountReader(db, s.names.Accounts), Latest: accounts, Reports: reports, Secret: s.secret,
 		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	server := httptest.NewServer(api.Handler(
-		httpapi.GetChats(chats), httpapi.GetChatByID(chats), httpapi.FetchMessageByID(messages),
-		httpapi.MuteChat(chats, o), httpapi.UnmuteChat(chats, o), httpapi.ClearMessageByID(chats, o),
-		httpapi.GetReportAPI(reports), httpapi.ClearReportAPI(reports),
-		httpapi.ServiceStart(accounts, o), httpapi.ServiceDestroy(accounts, o), httpapi.GetQR(o), httpapi.GetState(),
-		httpapi.AddDevice(accounts, shards), httpapi.DeleteDevice(accounts, o),
-	))
+	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
+		Accounts: accounts, Chats: chats, Messages: messages, Reports: reports,
+		Commands: dynamo.NewCommands(db, s.names.Commands, time.Now), Sender: sqsqueue.NewSender(queue, s.queues),
+		Wait: 20 * time.Second, Shards: shards,
+	})...))
 	s.t.Cleanup(server.Close)
 	s.url, s.accounts = server.URL, accounts
 }

@@ -1,13 +1,6 @@
 // The Lambda of clearReportApi: it empties the API log.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		return httpapi.ClearReportAPI(w.Reports())
-	})
-}
+func main() { function.Main("clearReportApi") }

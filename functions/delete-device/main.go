@@ -5,12 +5,6 @@ import (
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
 	"pesan/internal/function/secret"
-	"pesan/internal/httpapi"
 )
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		secret.Read(w)
-		return httpapi.DeleteDevice(w.Accounts(), commander.New(w))
-	})
-}
+func main() { function.Main("deleteDevice", commander.Wire, secret.Wire) }

@@ -4,12 +4,6 @@ package main
 import (
 	"pesan/internal/function"
 	"pesan/internal/function/secret"
-	"pesan/internal/httpapi"
 )
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		secret.Read(w)
-		return httpapi.EditDevice(w.Accounts())
-	})
-}
+func main() { function.Main("editDevice", secret.Wire) }

@@ -1,13 +1,6 @@
 // The Lambda of fetchMessageById: it shows a conversation.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		return httpapi.FetchMessageByID(w.Messages())
-	})
-}
+func main() { function.Main("fetchMessageById") }

@@ -1,13 +1,6 @@
 // The Lambda of getChatById: it shows one chat.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		return httpapi.GetChatByID(w.Chats())
-	})
-}
+func main() { function.Main("getChatById") }

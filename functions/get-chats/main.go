@@ -1,13 +1,6 @@
 // The Lambda of getChats: it lists the account's chats.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		return httpapi.GetChats(w.Chats())
-	})
-}
+func main() { function.Main("getChats") }

@@ -4,11 +4,6 @@ package main
 import (
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
-	"pesan/internal/httpapi"
 )
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		return httpapi.GetQR(commander.New(w))
-	})
-}
+func main() { function.Main("getQR", commander.Wire) }

@@ -1,13 +1,6 @@
 // The Lambda of getReportApi: it shows the API log.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(w *function.Wiring) httpapi.Endpoint {
-		return httpapi.GetReportAPI(w.Reports())
-	})
-}
+func main() { function.Main("getReportApi") }

@@ -1,13 +1,6 @@
 // The Lambda of getState: it shows where the link of a device stands.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(_ *function.Wiring) httpapi.Endpoint {
-		return httpapi.GetState()
-	})
-}
+func main() { function.Main("getState") }

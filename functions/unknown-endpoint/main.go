@@ -1,13 +1,6 @@
 // The Lambda of every path that has no endpoint.
 package main
 
-import (
-	"pesan/internal/function"
-	"pesan/internal/httpapi"
-)
+import "pesan/internal/function"
 
-func main() {
-	function.Main(func(_ *function.Wiring) httpapi.Endpoint {
-		return httpapi.Unknown()
-	})
-}
+func main() { function.Main("") }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -26,12 +27,17 @@ type Wiring struct {
 	*env.Reader
 	AWS      aws.Config
 	DynamoDB *dynamodb.Client
-	Secret   string // opens the system's endpoints; empty unless the endpoint sets it
+	Deps     httpapi.Deps
+	Secret   string // opens the system's endpoints
 }
 
-// Main is the main function of a Lambda: it makes the endpoint and serves it until Lambda ends the process.
-func Main(endpoint func(*Wiring) httpapi.Endpoint) {
-	handler, err := wire(os.LookupEnv, slog.New(slog.NewJSONHandler(os.Stderr, nil)), endpoint)
+// Part fills in what only some functions need, and so only they link.
+type Part func(*Wiring)
+
+// Main is the main function of a Lambda: it makes the endpoint of this name, "" for the one of all other paths, and serves
+// it until Lambda ends the process.
+func Main(endpoint string, parts ...Part) {
+	handler, err := wire(os.LookupEnv, slog.New(slog.NewJSONHandler(os.Stderr, nil)), endpoint, parts...)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "the function can't start:\n%v\n", err)
 		os.Exit(1)
@@ -50,25 +56,62 @@ const gcPercent = 400
 const writeBuffer = 40 << 10
 
 // wire makes the endpoint of the clients and settings that the environment names.
-func wire(lookup func(string) (string, bool), logger *slog.Logger, endpoint func(*Wiring) httpapi.Endpoint) (*httpapi.Function, error) {
+func wire(lookup func(string) (string, bool), logger *slog.Logger, endpoint string, parts ...Part) (*httpapi.Function, error) {
+	e, ok := httpapi.Find(httpapi.Endpoints(httpapi.Deps{}), endpoint)
+	if !ok && endpoint != "" {
+		return nil, fmt.Errorf("there is no endpoint %s", endpoint)
+	}
 	w := newWiring(lookup)
 	c := httpapi.Config{
 		CountryCode: w.Digits("COUNTRY_CODE", "62", 3),
 		Rate:        float64(w.Int("RATE_LIMIT", 50, 0, 1_000_000)),
 		Logger:      logger,
 	}
-	if table := w.String("REPORTS_TABLE", ""); table != "" {
-		c.Reports = w.Reports()
+	if ok {
+		c.Reports = w.reports()
 	}
-	if table := w.String("ACCOUNTS_TABLE", ""); table != "" {
-		c.Accounts, c.Latest = dynamo.NewAccountReader(w.DynamoDB, table), w.Accounts()
+	if ok && e.Auth == httpapi.ByKey {
+		c.Accounts = dynamo.NewAccountReader(w.DynamoDB, w.table("ACCOUNTS_TABLE"))
+		c.Latest = w.accounts()
 	}
-	e := endpoint(w)
+	w.fill(e.Needs)
+	for _, part := range parts {
+		part(w)
+	}
 	c.Secret = w.Secret
-	if err := w.Err(); err != nil {
+	switch err := w.Err(); {
+	case err != nil:
 		return nil, err
+	case slices.Contains(e.Needs, httpapi.Commands) && w.Deps.Sender == nil:
+		return nil, fmt.Errorf("%s is made without what sends commands", endpoint)
+	case e.Auth == httpapi.BySecret && c.Secret == "":
+		return nil, fmt.Errorf("%s is made without the secret", endpoint)
 	}
+	e, _ = httpapi.Find(httpapi.Endpoints(w.Deps), endpoint)
 	return httpapi.New(c).Lambda(e), nil
+}
+
+// fill makes the ports that are needed, but for those that are parts.
+func (w *Wiring) fill(needs []httpapi.Port) {
+	for _, need := range needs {
+		switch need {
+		case httpapi.Accounts:
+			w.Deps.Accounts = w.accounts()
+			w.Deps.Shards = w.Int("SHARDS", 1, 1, 1000)
+		case httpapi.Chats:
+			w.Deps.Chats = dynamo.NewChatReader(w.DynamoDB, w.table("CHATS_TABLE"))
+		case httpapi.Messages:
+			w.Deps.Messages = dynamo.NewMessageReader(w.DynamoDB, w.table("CHATS_TABLE"), w.table("MESSAGES_TABLE"))
+		case httpapi.Reports:
+			w.Deps.Reports = w.reports()
+		case httpapi.Commands:
+			w.Deps.Commands = dynamo.NewCommands(w.DynamoDB, w.table("COMMANDS_TABLE"), time.Now)
+			w.Deps.Reports = w.reports()
+			w.Deps.Wait = w.Duration("COMMAND_WAIT", 8*time.Second, 0, 20*time.Second)
+		default:
+			w.Reject(string(need), "is a port that functions don't have")
+		}
+	}
 }
 
 // newWiring takes what Lambda puts into the environment of every function. The credentials there last as long as the
@@ -94,27 +137,15 @@ func newWiring(lookup func(string) (string, bool)) *Wiring {
 	return w
 }
 
-// Table is the name of a table, from a variable such as CHATS_TABLE.
-func (w *Wiring) Table(variable string) string {
+// table is the name of a table, from a variable such as CHATS_TABLE.
+func (w *Wiring) table(variable string) string {
 	return w.Required(variable, "the name of a DynamoDB table")
 }
 
-// Accounts works on ACCOUNTS_TABLE.
-func (w *Wiring) Accounts() *dynamo.Accounts {
-	return dynamo.NewAccounts(w.DynamoDB, w.Table("ACCOUNTS_TABLE"))
+func (w *Wiring) accounts() *dynamo.Accounts {
+	return dynamo.NewAccounts(w.DynamoDB, w.table("ACCOUNTS_TABLE"))
 }
 
-// Chats reads CHATS_TABLE.
-func (w *Wiring) Chats() *dynamo.ChatReader {
-	return dynamo.NewChatReader(w.DynamoDB, w.Table("CHATS_TABLE"))
-}
-
-// Messages reads CHATS_TABLE and MESSAGES_TABLE.
-func (w *Wiring) Messages() *dynamo.MessageReader {
-	return dynamo.NewMessageReader(w.DynamoDB, w.Table("CHATS_TABLE"), w.Table("MESSAGES_TABLE"))
-}
-
-// Reports works on REPORTS_TABLE.
-func (w *Wiring) Reports() *dynamo.Reports {
-	return dynamo.NewReports(w.DynamoDB, w.Table("REPORTS_TABLE"), time.Now)
+func (w *Wiring) reports() *dynamo.Reports {
+	return dynamo.NewReports(w.DynamoDB, w.table("REPORTS_TABLE"), time.Now)
 }

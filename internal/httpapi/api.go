@@ -1,8 +1,7 @@
 // Package httpapi is the HTTP contract: decode → authenticate → call → encode, the same for net/http and for Lambda
 // behind an API Gateway HTTP API.
 //
-// Every endpoint is a value made by a constructor that takes the ports it needs and no other, so a program that serves
-// one endpoint links one. A wrong call gets the right code and changes nothing: nothing that writes runs before the key
+// Endpoints is the only list of endpoints. A wrong call gets the right code and changes nothing: nothing that writes runs before the key
 // or the secret has been checked. No answer and no log holds another account's data, a secret or an internal text.
 package httpapi
 
@@ -12,7 +11,6 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -73,32 +71,6 @@ func (a *API) newID(now time.Time) (string, error) {
 	return id.String(), err
 }
 
-// Auth says what opens an endpoint.
-type Auth int
-
-// The ways to open an endpoint.
-const (
-	ByKey    Auth = iota // parameter apiKey
-	BySecret             // parameter secret
-	Open
-)
-
-// Endpoint is one call of the API, at /api/<Name>.
-type Endpoint struct {
-	Name    string
-	Methods []string // besides OPTIONS
-	Params  []string // besides apiKey and secret
-	Auth    Auth
-
-	silent bool // success leaves no report
-	begin  begin
-}
-
-// known are the names of all parameters.
-func (e *Endpoint) known() []string {
-	return append([]string{"apiKey", "secret"}, e.Params...)
-}
-
 // begin decodes a call's parameters and reads what it needs. It runs beside the check of the key, so it only reads, and
 // what it returns or fails with counts only once the key has opened.
 type begin func(ctx context.Context, c *call) (finish, error)
@@ -107,31 +79,8 @@ type begin func(ctx context.Context, c *call) (finish, error)
 // is zero where no key is asked for.
 type finish func(ctx context.Context, c *call, a chat.Account) (status int, err error)
 
-// reading makes an endpoint that changes nothing.
-func reading(name string, params []string, b begin) Endpoint {
-	return Endpoint{
-		Name: name, Methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}, Params: params,
-		silent: true, begin: b,
-	}
-}
-
-// changing makes an endpoint that changes something. Those that the vendor calls by GET can be called so.
-func changing(name, method string, params []string, b begin) Endpoint {
-	e := Endpoint{Name: name, Methods: []string{method}, Params: params, begin: b}
-	if method != http.MethodPost {
-		e.Methods = append(e.Methods, http.MethodPost)
-	}
-	return e
-}
-
-// system makes an endpoint be opened by the system's secret.
-func system(e Endpoint) Endpoint {
-	e.Auth = BySecret
-	return e
-}
-
-// Unknown answers what no other endpoint does.
-func Unknown() Endpoint {
+// unknown answers what no other endpoint does.
+func unknown() Endpoint {
 	return Endpoint{Auth: Open, silent: true, begin: func(context.Context, *call) (finish, error) {
 		return nil, &chat.Error{Code: chat.UnknownEndpoint}
 	}}

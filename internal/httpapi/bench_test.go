@@ -53,7 +53,7 @@ func BenchmarkGetChats(b *testing.B) {
 		event.RequestContext.HTTP.Method = "GET"
 		payload, err := json.Marshal(event)
 		w.must("encode", err)
-		function := httpapi.New(w.config).Lambda(httpapi.GetChats(w.db))
+		function := httpapi.New(w.config).Lambda(endpoint("getChats", w.deps))
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := function.Invoke(b.Context(), payload); err != nil {

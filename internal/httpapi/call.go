@@ -75,7 +75,7 @@ func (c *call) run(ctx context.Context) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if c.params, err = decode(c.request.query, body, c.request.header("Content-Type"), c.endpoint.known()); err != nil {
+	if c.params, err = decode(c.request.query, body, c.request.header("Content-Type"), append([]string{"apiKey", "secret"}, c.endpoint.Params...)); err != nil {
 		return 0, err
 	}
 	if c.endpoint.Auth == BySecret {
@@ -213,7 +213,7 @@ const reportTimeout = 3 * time.Second
 
 // report adds the call to the API log: what changed something, and what failed. A call without an account has no log.
 func (c *call) report(ctx context.Context, status int, err error) {
-	if c.account == "" || c.reported || err == nil && c.endpoint.silent {
+	if c.account == "" || c.reported || err == nil && (c.endpoint.silent || c.endpoint.Reads()) {
 		return
 	}
 	r := chat.Report{Status: status}

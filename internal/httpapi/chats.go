@@ -8,10 +8,9 @@ import (
 	"pesan/internal/chat"
 )
 
-// GetChats lists the chats, newest activity first.
-func GetChats(chats chat.ChatReader) Endpoint {
-	params := []string{"type", "unread", "archived", "muted", "pinned", "limit", "cursor"}
-	return reading("getChats", params, func(ctx context.Context, c *call) (finish, error) {
+// getChats lists the chats, newest activity first.
+func getChats(chats chat.ChatReader) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		filter, err := c.filter()
 		if err != nil {
 			return nil, err
@@ -27,12 +26,12 @@ func GetChats(chats chat.ChatReader) Endpoint {
 		}
 		c.out = append(c.out, ']')
 		return fresh(next), nil
-	})
+	}
 }
 
-// GetChatByID shows one chat.
-func GetChatByID(chats chat.ChatReader) Endpoint {
-	return reading("getChatById", []string{"phone"}, func(ctx context.Context, c *call) (finish, error) {
+// getChatByID shows one chat.
+func getChatByID(chats chat.ChatReader) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		jid, err := c.phone()
 		if err != nil {
 			return nil, err
@@ -44,7 +43,7 @@ func GetChatByID(chats chat.ChatReader) Endpoint {
 		c.found(view.JID)
 		c.out = view.Append(c.out, chat.Single, c.now)
 		return fresh(""), nil
-	})
+	}
 }
 
 // found starts the answer about one chat.

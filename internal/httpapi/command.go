@@ -10,12 +10,12 @@ import (
 	"pesan/internal/chat"
 )
 
-// Commander is what endpoints need that command a device.
-type Commander struct {
-	Commands chat.Commands // may be a Watcher, which saves polling
-	Sender   chat.CommandSender
-	Reports  ReportEnder
-	Wait     time.Duration // for the outcome; 8 s
+// commander is what endpoints need that command a device.
+type commander struct {
+	commands chat.Commands
+	sender   chat.CommandSender
+	reports  ReportEnder
+	most     time.Duration // of waiting for the outcome; 8 s
 }
 
 // ReportEnder completes the API log.
@@ -64,17 +64,17 @@ func (c *call) commandID() (string, error) {
 
 // earlier tells whether the account has a command with this id; its outcome is to be told again, whatever has become of
 // the device since.
-func (o Commander) earlier(ctx context.Context, account, id string) bool {
+func (o commander) earlier(ctx context.Context, account, id string) bool {
 	if id == "" {
 		return false
 	}
-	_, err := o.Commands.Command(ctx, account, id)
+	_, err := o.commands.Command(ctx, account, id)
 	return err == nil
 }
 
 // do puts a command on the queue and waits for its outcome: the record says done or pending, an error why it failed. It
 // fills in what the call knows; an id that the account has used for the same command stands for that one.
-func (o Commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Command) (chat.CommandRecord, error) {
+func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Command) (chat.CommandRecord, error) {
 	var err error
 	if cmd.ID == "" {
 		if cmd.ID, err = c.newID(c.now); err != nil {
@@ -88,7 +88,7 @@ func (o Commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	if err := cmd.Validate(); err != nil {
 		return chat.CommandRecord{}, err
 	}
-	ended, stop := watch(o.Commands, cmd.Account, cmd.ID)
+	ended, stop := watch(o.commands, cmd.Account, cmd.ID)
 	defer stop()
 	r, err := o.submit(ctx, c, a.Shard, cmd)
 	if err == nil && r.State == chat.CommandPending {
@@ -107,10 +107,10 @@ func (o Commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 }
 
 // submit stores the command and sends it. A client that goes away meanwhile doesn't leave it half done.
-func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Command) (chat.CommandRecord, error) {
+func (o commander) submit(ctx context.Context, c *call, shard int, cmd chat.Command) (chat.CommandRecord, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTime)
 	defer cancel()
-	r, created, err := o.Commands.PutCommand(ctx, cmd)
+	r, created, err := o.commands.PutCommand(ctx, cmd)
 	if err != nil {
 		return r, err
 	}
@@ -129,7 +129,7 @@ func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 	if r.Lost(c.now) {
 		return o.end(ctx, c, r, &chat.Error{Code: chat.Unavailable})
 	}
-	if err := o.Sender.Send(ctx, shard, r.Command); err != nil {
+	if err := o.sender.Send(ctx, shard, r.Command); err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "send command", slog.String("request", c.request.id),
 			slog.String("account", cmd.Account), slog.String("command", cmd.ID), slog.Any("error", err))
 		unsent := &chat.Error{Code: chat.Unavailable}
@@ -142,8 +142,8 @@ func (o Commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 }
 
 // end records that a command won't be carried out, so that it doesn't stay pending.
-func (o Commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *chat.Error) (chat.CommandRecord, error) {
-	ended, err := o.Commands.EndCommand(ctx, r.Account, r.ID, chat.Outcome{Failure: why, At: c.Now()})
+func (o commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *chat.Error) (chat.CommandRecord, error) {
+	ended, err := o.commands.EndCommand(ctx, r.Account, r.ID, chat.Outcome{Failure: why, At: c.Now()})
 	if err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "end command", slog.String("request", c.request.id),
 			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
@@ -154,22 +154,22 @@ func (o Commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *
 }
 
 // report completes the report entry of a command that has ended; it may be complete already.
-func (o Commander) report(ctx context.Context, c *call, r chat.CommandRecord) {
+func (o commander) report(ctx context.Context, c *call, r chat.CommandRecord) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer cancel()
 	var code chat.Code
 	if r.Failure != nil {
 		code = r.Failure.Code
 	}
-	if err := o.Reports.EndReport(ctx, r.Account, r.Report, r.State, Status(code), code, r.EndedAt); err != nil {
+	if err := o.reports.EndReport(ctx, r.Account, r.Report, r.State, Status(code), code, r.EndedAt); err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelError, "end report", slog.String("request", c.request.id),
 			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
 	}
 }
 
 // wait reads the record until it says that the command has ended, or the time is over. A read that fails is tried again.
-func (o Commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.Wait, commandWait))
+func (o commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.most, commandWait))
 	defer cancel()
 	pause := firstPoll
 	timer := time.NewTimer(pause)
@@ -182,7 +182,7 @@ func (o Commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ende
 			ended = nil
 		case <-timer.C:
 		}
-		now, err := o.Commands.Command(ctx, r.Account, r.ID)
+		now, err := o.commands.Command(ctx, r.Account, r.ID)
 		switch {
 		case err == nil:
 			r = now

@@ -22,7 +22,7 @@ func TestRateLimit(t *testing.T) {
 		w.config.Rate, w.config.Burst = 2, 3
 		api := httpapi.New(w.config)
 		handler := api.Handler(w.endpoints()...)
-		function := api.Lambda(httpapi.GetState())
+		function := api.Lambda(endpoint("getState", httpapi.Deps{}))
 		call := func(key string) (status int, header string) {
 			if name == "http" {
 				r := httptest.NewRequest("GET", "/api/getState?apiKey="+key, nil)
@@ -93,7 +93,7 @@ func TestFaults(t *testing.T) {
 				w.config.Timeout = 50 * time.Millisecond
 				w.config.Accounts = accountReader(func(context.Context, string) (chat.Account, error) { return w.toko, nil })
 				api := httpapi.New(w.config)
-				endpoint := httpapi.GetChatByID(faultyChats{fault: test.fault})
+				endpoint := endpoint("getChatById", httpapi.Deps{Chats: faultyChats{fault: test.fault}})
 				var status int
 				var body string
 				if transport == "http" {
@@ -151,7 +151,8 @@ func TestAccountFaults(t *testing.T) {
 func TestWrongKeyEndsReading(t *testing.T) {
 	w := newWorld(t)
 	w.config.Timeout = time.Minute
-	endpoint := httpapi.GetChatByID(faultyChats{fault: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }})
+	deadline := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	endpoint := endpoint("getChatById", httpapi.Deps{Chats: faultyChats{fault: deadline}})
 	recorder := httptest.NewRecorder()
 	key := strings.Replace(w.lainKey, w.lain.ID, w.toko.ID, 1)
 	httpapi.New(w.config).Handler(endpoint).ServeHTTP(recorder, httptest.NewRequest("GET", "/api/getChatById?phone=081234567890&apiKey="+key, nil))

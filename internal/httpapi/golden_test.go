@@ -104,7 +104,7 @@ func syncing(w *world) {
 
 // silentQueue takes commands, and nobody carries them out.
 func silentQueue(w *world) {
-	w.commander.Wait = 20 * time.Millisecond
+	w.deps.Wait = 20 * time.Millisecond
 	w.onSend(func(context.Context, chat.Command) error { return nil })
 }
 

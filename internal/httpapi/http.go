@@ -27,12 +27,12 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 	if limit <= 0 {
 		limit = maxPage
 	}
-	unknown := Unknown()
+	none := unknown()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
 		e := byName[name]
 		if !ok || e == nil {
-			e = &unknown
+			e = &none
 		}
 		id, err := a.newID(a.Now())
 		if err != nil {

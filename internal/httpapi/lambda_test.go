@@ -12,7 +12,7 @@ import (
 // TestEvents holds that events of odd forms are answered.
 func TestEvents(t *testing.T) {
 	w := newWorld(t)
-	function := httpapi.New(w.config).Lambda(httpapi.GetState())
+	function := httpapi.New(w.config).Lambda(endpoint("getState", httpapi.Deps{}))
 	for event, want := range map[string]int{
 		`{"rawQueryString":"apiKey=` + w.tokoKey + `","requestContext":{"http":{"method":"GET"}}}`:               200,
 		`{"headers":{"X-API-KEY":"` + w.tokoKey + `"},"requestContext":{"http":{"method":"GET"}},"unknown":[1]}`: 200,
@@ -45,8 +45,8 @@ func FuzzEvent(f *testing.F) {
 	s := stubs{chat.Account{ID: "01JNGKX0T0AAAAAAAAAAAAAAAA"}}
 	api := httpapi.New(httpapi.Config{Accounts: s, Reports: s, Logger: quiet()})
 	functions := []*httpapi.Function{
-		api.Lambda(httpapi.GetChats(s)), api.Lambda(httpapi.MuteChat(s, httpapi.Commander{Commands: new(commands), Sender: s, Reports: s})),
-		api.Lambda(httpapi.Unknown()),
+		api.Lambda(endpoint("getChats", httpapi.Deps{Chats: s})), api.Lambda(endpoint("muteChat", httpapi.Deps{Chats: s, Commands: new(commands), Sender: s, Reports: s})),
+		api.Lambda(endpoint("", httpapi.Deps{})),
 	}
 	f.Add([]byte(`{"rawQueryString":"apiKey=k&limit=%zz","headers":{"accept-language":"en","accept-encoding":"gzip"},"requestContext":{"requestId":"a\"b","http":{"method":"GET"}}}`))
 	f.Add([]byte(`{"body":"YXBpS2V5PWs=","isBase64Encoded":true,"headers":{"content-type":"multipart/form-data; boundary=b"},"requestContext":{"http":{"method":"POST"}}}`))

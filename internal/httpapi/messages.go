@@ -7,10 +7,9 @@ import (
 	"pesan/internal/chat"
 )
 
-// FetchMessageByID shows the newest messages of a chat, oldest first; the cursor leads to older ones.
-func FetchMessageByID(messages chat.MessageReader) Endpoint {
-	params := []string{"phone", "limit", "cursor"}
-	return reading("fetchMessageById", params, func(ctx context.Context, c *call) (finish, error) {
+// fetchMessageByID shows the newest messages of a chat, oldest first; the cursor leads to older ones.
+func fetchMessageByID(messages chat.MessageReader) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		jid, err := c.phone()
 		if err != nil {
 			return nil, err
@@ -34,7 +33,7 @@ func FetchMessageByID(messages chat.MessageReader) Endpoint {
 		}
 		c.out = append(c.out, ']')
 		return fresh(conversation.Next), nil
-	})
+	}
 }
 
 // conversation reads as many of the newest messages as the answer holds, at least one.

@@ -8,26 +8,19 @@ import (
 	"pesan/internal/chat"
 )
 
-// MuteChat mutes a chat, for some seconds or until it is unmuted.
-func MuteChat(chats chat.ChatReader, o Commander) Endpoint {
-	params := []string{"phone", "second"}
-	return changing("muteChat", http.MethodPost, params, onChat(chats, o, chat.MuteCommand, func(to string) any {
-		return done{"Anda berhasil mute " + to}
-	}))
+// muteChat mutes a chat, for some seconds or until it is unmuted.
+func muteChat(chats chat.ChatReader, o commander) begin {
+	return onChat(chats, o, chat.MuteCommand, func(to string) any { return done{"Anda berhasil mute " + to} })
 }
 
-// UnmuteChat ends a mute.
-func UnmuteChat(chats chat.ChatReader, o Commander) Endpoint {
-	return changing("unmuteChat", http.MethodPost, []string{"phone"}, onChat(chats, o, chat.UnmuteCommand, func(to string) any {
-		return done{"Anda berhasil unmute " + to}
-	}))
+// unmuteChat ends a mute.
+func unmuteChat(chats chat.ChatReader, o commander) begin {
+	return onChat(chats, o, chat.UnmuteCommand, func(to string) any { return done{"Anda berhasil unmute " + to} })
 }
 
-// ClearMessageByID deletes a chat's messages, on all the account's devices.
-func ClearMessageByID(chats chat.ChatReader, o Commander) Endpoint {
-	return changing("clearMessageById", http.MethodPost, []string{"phone"}, onChat(chats, o, chat.ClearCommand, func(string) any {
-		return true
-	}))
+// clearMessageByID deletes a chat's messages, on all the account's devices.
+func clearMessageByID(chats chat.ChatReader, o commander) begin {
+	return onChat(chats, o, chat.ClearCommand, func(string) any { return true })
 }
 
 type done struct {
@@ -45,7 +38,7 @@ type chatAnswer struct {
 }
 
 // onChat commands something about a chat that the account has.
-func onChat(chats chat.ChatReader, o Commander, kind chat.CommandKind, results func(to string) any) begin {
+func onChat(chats chat.ChatReader, o commander, kind chat.CommandKind, results func(to string) any) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		jid, err := c.phone()
 		if err != nil {

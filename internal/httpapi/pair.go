@@ -30,10 +30,10 @@ type pairResults struct {
 	ExpiresAt   *string    `json:"expiresAt,omitempty"` // of the codes
 }
 
-// GetQR shows what links a phone to the account's device: the code to scan or, for the phone of a given number, the code
+// getQR shows what links a phone to the account's device: the code to scan or, for the phone of a given number, the code
 // to type in.
-func GetQR(o Commander) Endpoint {
-	e := changing("getQR", http.MethodGet, []string{"phone"}, func(_ context.Context, c *call) (finish, error) {
+func getQR(o commander) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		phone := ""
 		if c.params.get("phone") != "" {
 			jid, err := c.phone()
@@ -55,15 +55,13 @@ func GetQR(o Commander) Endpoint {
 					return 0, err
 				}
 			}
-			a, err := c.awaitCode(ctx, a, phone != "", cmp.Or(o.Wait, commandWait))
+			a, err := c.awaitCode(ctx, a, phone != "", cmp.Or(o.most, commandWait))
 			if err != nil {
 				return 0, err
 			}
 			return c.showCode(a)
 		}, nil
-	})
-	e.silent = true // a pairing code's command has its report
-	return e
+	}
 }
 
 // pairWindow is how long asking again for a pairing code gives the same one. A client that polls would else replace the
@@ -71,13 +69,13 @@ func GetQR(o Commander) Endpoint {
 const pairWindow = 2 * time.Minute
 
 // pair lets the host get a pairing code for a phone.
-func (o Commander) pair(ctx context.Context, c *call, a chat.Account, id, phone string) error {
+func (o commander) pair(ctx context.Context, c *call, a chat.Account, id, phone string) error {
 	cmd := chat.Command{ID: id, Kind: chat.ConnectCommand, Phone: phone}
 	if cmd.ID == "" {
 		hash := sha256.Sum256([]byte(a.ID + phone)) // ids are logged, numbers aren't
 		window := c.now.Unix() / int64(pairWindow/time.Second)
 		cmd.ID = "pair-" + hex.EncodeToString(hash[:8]) + "-" + strconv.FormatInt(window, 10)
-		if r, err := o.Commands.Command(ctx, a.ID, cmd.ID); err == nil && r.State == chat.CommandFailed {
+		if r, err := o.commands.Command(ctx, a.ID, cmd.ID); err == nil && r.State == chat.CommandFailed {
 			cmd.ID = "" // try anew
 		}
 	}

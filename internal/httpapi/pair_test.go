@@ -45,7 +45,7 @@ func TestQRWaits(t *testing.T) {
 			w.Errorf("%+v", got)
 		}
 		w.pass(20 * time.Second)
-		w.commander.Wait = 30 * time.Millisecond
+		w.deps.Wait = 30 * time.Millisecond
 		got = w.pairing(call(ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}), 202)
 		if got.QRString != "" || got.State != "SERVICE_SCAN" {
 			w.Errorf("%+v", got)

@@ -34,9 +34,9 @@ type reportEntry struct {
 	EndedAt   *string           `json:"endedAt,omitempty"`
 }
 
-// GetReportAPI shows the API log, newest first.
-func GetReportAPI(reports ReportLister) Endpoint {
-	return reading("getReportApi", []string{"limit", "cursor"}, func(ctx context.Context, c *call) (finish, error) {
+// getReportAPI shows the API log, newest first.
+func getReportAPI(reports ReportLister) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		page, err := c.page(defaultLimit)
 		if err != nil {
 			return nil, err
@@ -62,12 +62,12 @@ func GetReportAPI(reports ReportLister) Endpoint {
 			c.json(answer)
 			return http.StatusOK, nil
 		}, nil
-	})
+	}
 }
 
-// ClearReportAPI clears the API log. It leaves no entry of its own: what was cleared stays empty.
-func ClearReportAPI(reports ReportClearer) Endpoint {
-	e := changing("clearReportApi", http.MethodPost, []string{"all"}, func(_ context.Context, c *call) (finish, error) {
+// clearReportAPI clears the API log.
+func clearReportAPI(reports ReportClearer) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		all := false
 		switch strings.ToLower(c.params.get("all")) {
 		case "all", "true", "1":
@@ -83,7 +83,5 @@ func ClearReportAPI(reports ReportClearer) Endpoint {
 			c.out = append(c.out, `{"code":200,"message":"Success"}`...)
 			return http.StatusOK, nil
 		}, nil
-	})
-	e.silent = true
-	return e
+	}
 }

@@ -20,9 +20,9 @@ type serviceAnswer struct {
 	Results any `json:"results"`
 }
 
-// ServiceStart makes the account's device connect, or wait to be linked.
-func ServiceStart(accounts AccountUpdater, o Commander) Endpoint {
-	return changing("serviceStart", http.MethodGet, nil, func(_ context.Context, c *call) (finish, error) {
+// serviceStart makes the account's device connect, or wait to be linked.
+func serviceStart(accounts AccountUpdater, o commander) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.commandID()
 		if err != nil {
 			return nil, err
@@ -34,12 +34,12 @@ func ServiceStart(accounts AccountUpdater, o Commander) Endpoint {
 			}
 			return o.turn(ctx, c, a, accounts, true, chat.Command{ID: id, Kind: chat.ConnectCommand}, message)
 		}, nil
-	})
+	}
 }
 
-// ServiceDestroy makes the account's device disconnect; with logout it ends the link too.
-func ServiceDestroy(accounts AccountUpdater, o Commander) Endpoint {
-	return changing("serviceDestroy", http.MethodGet, []string{"logout"}, func(_ context.Context, c *call) (finish, error) {
+// serviceDestroy makes the account's device disconnect; with logout it ends the link too.
+func serviceDestroy(accounts AccountUpdater, o commander) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.commandID()
 		if err != nil {
 			return nil, err
@@ -55,12 +55,12 @@ func ServiceDestroy(accounts AccountUpdater, o Commander) Endpoint {
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			return o.turn(ctx, c, a, accounts, false, cmd, "Whatsapp API service successfully turned off.")
 		}, nil
-	})
+	}
 }
 
 // turn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
 // hears the command: it reads it when it takes the account. A repeated id doesn't wish again.
-func (o Commander) turn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
+func (o commander) turn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
 	if a.On != on && !o.earlier(ctx, a.ID, cmd.ID) {
 		if err := accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error {
 			a.On = on
@@ -81,29 +81,27 @@ func (o Commander) turn(ctx context.Context, c *call, a chat.Account, accounts A
 	return answer.Code, nil
 }
 
-// GetState tells where the link to WhatsApp stands.
-func GetState() Endpoint {
-	return reading("getState", nil, func(context.Context, *call) (finish, error) {
-		return func(_ context.Context, c *call, a chat.Account) (int, error) {
-			type results struct {
-				ID       string     `json:"id"`
-				Name     string     `json:"name"`
-				Service  bool       `json:"service"` // wanted on
-				State    chat.State `json:"state"`
-				Reason   string     `json:"reason,omitempty"`
-				Number   string     `json:"number,omitempty"` // own
-				PushName string     `json:"pushName,omitempty"`
-				Sync     *chat.Sync `json:"sync,omitempty"` // history sync under way
-			}
-			c.json(struct {
-				Code    int        `json:"code"`
-				Results results    `json:"results"`
-				AsOf    *string    `json:"asOf"`
-				State   chat.State `json:"state"`
-			}{http.StatusOK, results{
-				a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync,
-			}, moment(a.AsOf), a.State})
-			return http.StatusOK, nil
-		}, nil
-	})
+// getState tells where the link to WhatsApp stands.
+func getState(context.Context, *call) (finish, error) {
+	return func(_ context.Context, c *call, a chat.Account) (int, error) {
+		type results struct {
+			ID       string     `json:"id"`
+			Name     string     `json:"name"`
+			Service  bool       `json:"service"` // wanted on
+			State    chat.State `json:"state"`
+			Reason   string     `json:"reason,omitempty"`
+			Number   string     `json:"number,omitempty"` // own
+			PushName string     `json:"pushName,omitempty"`
+			Sync     *chat.Sync `json:"sync,omitempty"` // history sync under way
+		}
+		c.json(struct {
+			Code    int        `json:"code"`
+			Results results    `json:"results"`
+			AsOf    *string    `json:"asOf"`
+			State   chat.State `json:"state"`
+		}{http.StatusOK, results{
+			a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync,
+		}, moment(a.AsOf), a.State})
+		return http.StatusOK, nil
+	}, nil
 }

@@ -49,9 +49,9 @@ type AccountLister interface {
 	Accounts(ctx context.Context) ([]chat.Account, error)
 }
 
-// AddDevice makes an account on one of the shards, and answers with its key, this once.
-func AddDevice(accounts AccountCreator, shards int) Endpoint {
-	return system(changing("addDevice", http.MethodPost, []string{"name"}, func(ctx context.Context, c *call) (finish, error) {
+// addDevice makes an account on one of the shards, and answers with its key, this once.
+func addDevice(accounts AccountCreator, shards int) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		name, err := c.name()
 		if err != nil {
 			return nil, err
@@ -74,7 +74,7 @@ func AddDevice(accounts AccountCreator, shards int) Endpoint {
 			c.account, c.target = id, name
 			return c.system(systemAnswer{Status: true, Message: "Device successfully added", Data: showDevice(a, key)})
 		}, nil
-	}))
+	}
 }
 
 // shardOf spreads accounts over the shards.
@@ -84,9 +84,9 @@ func shardOf(id string, shards int) int {
 	return int(h.Sum32() % uint32(max(shards, 1)))
 }
 
-// EditDevice renames an account.
-func EditDevice(accounts AccountUpdater) Endpoint {
-	return system(changing("editDevice", http.MethodPost, []string{"id", "name"}, func(_ context.Context, c *call) (finish, error) {
+// editDevice renames an account.
+func editDevice(accounts AccountUpdater) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
 		if err != nil {
 			return nil, err
@@ -101,12 +101,12 @@ func EditDevice(accounts AccountUpdater) Endpoint {
 			}
 			return c.system(systemAnswer{Status: true, Message: "Device successfully updated"})
 		}, nil
-	}))
+	}
 }
 
-// ListDevice lists all accounts.
-func ListDevice(accounts AccountLister) Endpoint {
-	return system(reading("listDevice", nil, func(ctx context.Context, c *call) (finish, error) {
+// listDevice lists all accounts.
+func listDevice(accounts AccountLister) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		all, err := accounts.Accounts(ctx)
 		if err != nil {
 			return nil, err
@@ -118,12 +118,12 @@ func ListDevice(accounts AccountLister) Endpoint {
 			}
 			return c.system(systemAnswer{Status: true, Data: devices})
 		}, nil
-	}))
+	}
 }
 
-// DeleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
-func DeleteDevice(accounts AccountUpdater, o Commander) Endpoint {
-	return system(changing("deleteDevice", http.MethodPost, []string{"id"}, func(_ context.Context, c *call) (finish, error) {
+// deleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
+func deleteDevice(accounts AccountUpdater, o commander) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
 		if err != nil {
 			return nil, err
@@ -148,12 +148,12 @@ func DeleteDevice(accounts AccountUpdater, o Commander) Endpoint {
 			}
 			return c.system(systemAnswer{Status: true, Message: "Device successfully deleted"})
 		}, nil
-	}))
+	}
 }
 
-// ChangeAPIKey gives an account a new key, shown this once; the old one stops opening.
-func ChangeAPIKey(accounts AccountUpdater) Endpoint {
-	return system(changing("changeApiKey", http.MethodPost, []string{"id"}, func(_ context.Context, c *call) (finish, error) {
+// changeAPIKey gives an account a new key, shown this once; the old one stops opening.
+func changeAPIKey(accounts AccountUpdater) begin {
+	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
 		if err != nil {
 			return nil, err
@@ -169,7 +169,7 @@ func ChangeAPIKey(accounts AccountUpdater) Endpoint {
 			}
 			return c.system(systemAnswer{Status: true, Message: "API key successfully changed", Data: showDevice(a, key)})
 		}, nil
-	}))
+	}
 }
 
 // update changes an account and returns it as it is then; the call's report goes to it.

@@ -66,6 +66,10 @@ func (stubs) Chat(context.Context, string, chat.JID) (chat.View, error) {
 func (stubs) EndReport(context.Context, string, string, chat.CommandState, int, chat.Code, time.Time) error {
 	return nil
 }
+func (stubs) ListReports(context.Context, string, chat.Page) ([]chat.Report, string, error) {
+	return nil, "", nil
+}
+func (stubs) ClearReports(context.Context, string, bool, time.Time) error { return nil }
 func (stubs) Chats(context.Context, string, chat.Filter, chat.Page, time.Time) ([]chat.View, string, error) {
 	return nil, "", nil
 }
@@ -83,7 +87,7 @@ func timed(t *testing.T, store *commands, watched bool, during func(chat.Command
 			port = httpapi.WatchCommands(store)
 		}
 		api := httpapi.New(httpapi.Config{Accounts: s, Reports: s, Logger: quiet()})
-		handler := api.Handler(httpapi.MuteChat(s, httpapi.Commander{Commands: port, Sender: s, Reports: s}))
+		handler := api.Handler(endpoint("muteChat", httpapi.Deps{Chats: s, Commands: port, Sender: s, Reports: s}))
 		start := time.Now()
 		go during(port, store)
 		status = serveHTTP(handler, ask{endpoint: "muteChat", body: "phone=081234567890&apiKey=" + key})

@@ -42,12 +42,12 @@ const (
 // world is an API on a database with two accounts: Toko, whose device is connected and which has chats, and Lain.
 type world struct {
 	testing.TB
-	file      string
-	db        *sqlite.DB
-	config    httpapi.Config
-	commander httpapi.Commander
-	commands  *httpapi.WatchedCommands
-	logs      bytes.Buffer
+	file     string
+	db       *sqlite.DB
+	config   httpapi.Config
+	deps     httpapi.Deps
+	commands *httpapi.WatchedCommands
+	logs     bytes.Buffer
 
 	toko, lain       chat.Account
 	tokoKey, lainKey string
@@ -70,7 +70,9 @@ func newWorld(t testing.TB) *world {
 		Accounts: w.db, Reports: w.db, Secret: secret, Now: w.clock, Random: &lockedReader{r: random},
 		Logger: slog.New(slog.NewJSONHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	w.commander = httpapi.Commander{Commands: w.commands, Sender: w, Reports: w.db, Wait: 5 * time.Second}
+	w.deps = httpapi.Deps{
+		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second, Shards: 1,
+	}
 	w.toko, w.tokoKey = w.addAccount("01JNGKX0T0AAAAAAAAAAAAAAAA", "Toko", random)
 	w.lain, w.lainKey = w.addAccount("01JNGKX0T0BBBBBBBBBBBBBBBB", "Lain", random)
 	w.change(func(a *chat.Account) {
@@ -186,15 +188,13 @@ func (w *world) project(account string, changes ...chat.Change) {
 
 // endpoints are all there are.
 func (w *world) endpoints() []httpapi.Endpoint {
-	o := w.commander
-	return []httpapi.Endpoint{
-		httpapi.GetChats(w.db), httpapi.GetChatByID(w.db), httpapi.FetchMessageByID(w.db),
-		httpapi.ClearMessageByID(w.db, o), httpapi.MuteChat(w.db, o), httpapi.UnmuteChat(w.db, o),
-		httpapi.GetReportAPI(w.db), httpapi.ClearReportAPI(w.db),
-		httpapi.ServiceStart(w.db, o), httpapi.ServiceDestroy(w.db, o), httpapi.GetQR(o), httpapi.GetState(),
-		httpapi.AddDevice(w.db, 1), httpapi.EditDevice(w.db), httpapi.ListDevice(w.db), httpapi.DeleteDevice(w.db, o),
-		httpapi.ChangeAPIKey(w.db),
-	}
+	return httpapi.Endpoints(w.deps)
+}
+
+// endpoint is the one of a name, or what answers where there is none.
+func endpoint(name string, d httpapi.Deps) httpapi.Endpoint {
+	e, _ := httpapi.Find(httpapi.Endpoints(d), name)
+	return e
 }
 
 // dump is everything that is stored.
@@ -308,12 +308,7 @@ func overPlainLambda(w *world, a ask) answer {
 
 func invoke(w *world, a ask, fill func(*events.APIGatewayV2HTTPRequest, map[string]string)) answer {
 	w.Helper()
-	endpoint := httpapi.Unknown()
-	for _, e := range w.endpoints() {
-		if e.Name == a.endpoint {
-			endpoint = e
-		}
-	}
+	endpoint := endpoint(a.endpoint, w.deps)
 	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: "/api/" + a.endpoint, RawQueryString: a.query, Headers: map[string]string{}}
 	event.RequestContext.HTTP.Method, event.RequestContext.RequestID = cmp.Or(a.method, http.MethodPost), "request-1"
 	fill(&event, a.headers())

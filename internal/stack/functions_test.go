@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,52 +15,22 @@ import (
 	"pesan/internal/httpapi"
 )
 
-// endpoints of the API, by the constructors that the functions call.
-func endpoints() map[string]httpapi.Endpoint {
-	var o httpapi.Commander
-	return map[string]httpapi.Endpoint{
-		"GetChats": httpapi.GetChats(nil), "GetChatByID": httpapi.GetChatByID(nil), "FetchMessageByID": httpapi.FetchMessageByID(nil),
-		"MuteChat": httpapi.MuteChat(nil, o), "UnmuteChat": httpapi.UnmuteChat(nil, o), "ClearMessageByID": httpapi.ClearMessageByID(nil, o),
-		"GetReportAPI": httpapi.GetReportAPI(nil), "ClearReportAPI": httpapi.ClearReportAPI(nil),
-		"ServiceStart": httpapi.ServiceStart(nil, o), "ServiceDestroy": httpapi.ServiceDestroy(nil, o),
-		"GetQR": httpapi.GetQR(o), "GetState": httpapi.GetState(),
-		"AddDevice": httpapi.AddDevice(nil, 1), "EditDevice": httpapi.EditDevice(nil), "ListDevice": httpapi.ListDevice(nil),
-		"DeleteDevice": httpapi.DeleteDevice(nil, o), "ChangeAPIKey": httpapi.ChangeAPIKey(nil),
-		"Unknown": httpapi.Unknown(),
-	}
-}
-
-// TestEndpoints: each endpoint has one function, one folder, one route and one log group, and there are no others.
-func TestEndpoints(t *testing.T) {
+// TestFunctions: each function has a folder that is built alone, a route and a log group, and there is none without endpoint.
+// That every endpoint has one is tested where the endpoints are listed.
+func TestFunctions(t *testing.T) {
 	all := read(t)
-	folders := map[string]bool{}
-	entries, err := os.ReadDir(root("functions"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		folders[e.Name()] = true
-	}
-	functions := all.of(functionType)
-	for constructor, e := range endpoints() {
-		path, name := "/api/"+e.Name, e.Name
-		if e.Name == "" {
-			path, name = "$default", "UnknownEndpoint"
-		}
-		i := slices.IndexFunc(functions, func(f string) bool { return strings.EqualFold(f, name) })
-		if i < 0 {
-			t.Errorf("%s has no function", name)
+	for _, f := range all.of(functionType) {
+		folder, _ := strings.CutPrefix(str(all.prop(f, "CodeUri")), "dist/")
+		e, ok := endpointOf(folder)
+		path := "/api/" + e.Name
+		if folder == "unknown-endpoint" {
+			path = "$default"
+		} else if !ok {
+			t.Errorf("%s is built of %q, which has no endpoint", f, folder)
 			continue
 		}
-		f := functions[i]
-		functions = slices.Delete(functions, i, i+1)
-		folder, _ := strings.CutPrefix(str(all.prop(f, "CodeUri")), "dist/")
-		if !folders[folder] || !strings.EqualFold(strings.ReplaceAll(folder, "-", ""), name) {
-			t.Errorf("%s is built of %q", f, folder)
-		}
-		delete(folders, folder)
-		if calls := called(t, root("functions", folder, "main.go")); !slices.Contains(calls, "httpapi."+constructor) {
-			t.Errorf("functions/%s makes %v, want httpapi.%s", folder, calls, constructor)
+		if made := main(t, root("functions", folder, "main.go")); made != e.Name {
+			t.Errorf("functions/%s makes %q, want %q", folder, made, e.Name)
 		}
 		call := all.prop(f, "Events", "Call", "Properties")
 		wantEqual(t, f+" path", at(call, "Path"), path)
@@ -72,9 +41,30 @@ func TestEndpoints(t *testing.T) {
 		}
 		wantEqual(t, f+" build", all.Resources[f].Metadata["SkipBuild"], true)
 	}
-	if len(functions)+len(folders) > 0 {
-		t.Errorf("without endpoint: functions %v, folders %v", functions, folders)
+}
+
+// endpointOf is the endpoint that a folder of functions/ serves.
+func endpointOf(folder string) (httpapi.Endpoint, bool) {
+	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
+		if e.Folder() == folder {
+			return e, true
+		}
 	}
+	return httpapi.Endpoint{}, false
+}
+
+// main is the endpoint that a function's main names.
+func main(t *testing.T, file string) (name string) {
+	t.Helper()
+	ast.Inspect(parse(t, file), func(n ast.Node) bool {
+		if c, ok := n.(*ast.CallExpr); ok && len(c.Args) > 0 {
+			if l, ok := c.Args[0].(*ast.BasicLit); ok {
+				name, _ = strconv.Unquote(l.Value)
+			}
+		}
+		return true
+	})
+	return name
 }
 
 // TestEnvironment: the template sets what a program must have, and nothing that it doesn't read.
@@ -90,17 +80,12 @@ func TestEnvironment(t *testing.T) {
 		} else {
 			folder := strings.TrimPrefix(str(all.prop(name, "CodeUri")), "dist/")
 			file := root("functions", folder, "main.go")
-			must = variables(t, file)
+			e, _ := endpointOf(folder)
+			must = needed(e)
 			for _, part := range []string{"commander", "secret"} {
 				if imports(t, file, "pesan/internal/function/"+part) {
 					must = append(must, variables(t, root("internal", "function", part, part+".go"))...)
 				}
-			}
-			if slices.Contains(must, "COMMANDS_TABLE") {
-				must = append(must, "QUEUE_URLS")
-			}
-			if slices.Contains(called(t, file), "w.Shards") {
-				must = append(must, "SHARDS")
 			}
 			must = slices.DeleteFunc(must, optional)
 			may = append(slices.Clone(must), shared...)
@@ -116,6 +101,24 @@ func TestEnvironment(t *testing.T) {
 			}
 		}
 	}
+}
+
+// needed are the variables of an endpoint's ports.
+func needed(e httpapi.Endpoint) (all []string) {
+	if e.Name == "addDevice" {
+		all = append(all, "SHARDS")
+	}
+	for _, port := range e.Needs {
+		switch port {
+		case httpapi.Chats:
+			all = append(all, "CHATS_TABLE")
+		case httpapi.Messages:
+			all = append(all, "CHATS_TABLE", "MESSAGES_TABLE")
+		case httpapi.Commands:
+			all = append(all, "COMMANDS_TABLE")
+		}
+	}
+	return all
 }
 
 // optional variables have a default.
@@ -179,22 +182,6 @@ func variables(t *testing.T, file string) []string {
 		return true
 	})
 	return slices.Sorted(maps.Keys(names))
-}
-
-// called are the functions that a file calls, as package.Name.
-func called(t *testing.T, file string) []string {
-	var names []string
-	ast.Inspect(parse(t, file), func(n ast.Node) bool {
-		if c, ok := n.(*ast.CallExpr); ok {
-			if s, ok := c.Fun.(*ast.SelectorExpr); ok {
-				if x, ok := s.X.(*ast.Ident); ok {
-					names = append(names, x.Name+"."+s.Sel.Name)
-				}
-			}
-		}
-		return true
-	})
-	return names
 }
 
 func imports(t *testing.T, file, path string) bool {

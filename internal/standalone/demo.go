@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/httpapi"
 	"pesan/internal/sim"
 	"pesan/internal/sim/demo"
 	"pesan/internal/whatsapp"
@@ -171,29 +173,24 @@ func (s *show) example(ctx context.Context) (string, error) {
 	return "", errors.New("the demo has no private chat")
 }
 
-// calls has a line for every endpoint, in an order in which all of them succeed.
+// calls has a line for every endpoint, and empty lines between their groups. They are in an order in which all succeed.
 func (s *show) calls(number string) []string {
-	key, secret, phone, id := "apiKey="+s.key, "secret="+s.secret, "phone="+number, "id="+s.spare.ID
-	call := func(endpoint string, params ...string) string { return curl(s.url(), endpoint, params...) }
-	return []string{
-		call("getChats", key),
-		call("getChatById", key, phone),
-		call("fetchMessageById", key, phone, "limit=100"),
-		call("muteChat", key, phone, "second=3600"),
-		call("unmuteChat", key, phone),
-		call("clearMessageById", key, phone),
-		call("getReportApi", key),
-		call("clearReportApi", key, "all=all"),
-		"",
-		call("getState", key),
-		call("getQR", key),
-		call("serviceDestroy", key),
-		call("serviceStart", key),
-		"",
-		call("listDevice", secret),
-		call("addDevice", secret, "name=Toko"),
-		call("editDevice", secret, id, "name=Gudang"),
-		call("changeApiKey", secret, id),
-		call("deleteDevice", secret, id),
+	var lines []string
+	var last httpapi.Group
+	values := strings.NewReplacer("{phone}", number, "{id}", s.spare.ID)
+	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
+		if last != "" && last != e.Group {
+			lines = append(lines, "")
+		}
+		last = e.Group
+		params := []string{"apiKey=" + s.key}
+		if e.Auth == httpapi.BySecret {
+			params[0] = "secret=" + s.secret
+		}
+		for _, p := range e.Example {
+			params = append(params, values.Replace(p))
+		}
+		lines = append(lines, curl(s.url(), e.Name, params...))
 	}
+	return lines
 }

@@ -312,15 +312,9 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	api := httpapi.New(httpapi.Config{
 		Accounts: p.accounts, Reports: p.db, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
-	o := httpapi.Commander{Commands: commands, Sender: p.db, Reports: p.db, Wait: p.CommandWait}
-	return api.Handler(
-		httpapi.GetChats(p.db), httpapi.GetChatByID(p.db), httpapi.FetchMessageByID(p.db),
-		httpapi.MuteChat(p.db, o), httpapi.UnmuteChat(p.db, o), httpapi.ClearMessageByID(p.db, o),
-		httpapi.GetReportAPI(p.db), httpapi.ClearReportAPI(p.db),
-		httpapi.ServiceStart(p.accounts, o), httpapi.ServiceDestroy(p.accounts, o), httpapi.GetQR(o), httpapi.GetState(),
-		httpapi.AddDevice(p.accounts, 1), httpapi.EditDevice(p.accounts), httpapi.ListDevice(p.accounts),
-		httpapi.DeleteDevice(p.accounts, o), httpapi.ChangeAPIKey(p.accounts),
-	)
+	return api.Handler(httpapi.Endpoints(httpapi.Deps{
+		Accounts: p.accounts, Chats: p.db, Messages: p.db, Reports: p.db, Commands: commands, Sender: p.db, Wait: p.CommandWait, Shards: 1,
+	})...)
 }
 
 // addDevice makes an account that is on, and returns its key.

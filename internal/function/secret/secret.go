@@ -14,8 +14,8 @@ import (
 
 const patience = 8 * time.Second // Lambda gives a function ten seconds to start
 
-// Read reads the secret that SECRET_ARN names, at start: the functions that use it are called rarely.
-func Read(w *function.Wiring) {
+// Wire reads the secret that SECRET_ARN names, at start: the functions that use it are called rarely.
+func Wire(w *function.Wiring) {
 	arn := w.Required("SECRET_ARN", "the ARN of the system secret")
 	if w.Err() != nil {
 		return
