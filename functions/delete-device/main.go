@@ -5,6 +5,7 @@ import (
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
 	"pesan/internal/function/secret"
+	"pesan/internal/httpapi"
 )
 
-func main() { function.Main("deleteDevice", commander.Wire, secret.Wire) }
+func main() { function.Main(httpapi.DeleteDevice, commander.Wire, secret.Wire) }

@@ -4,6 +4,7 @@ package main
 import (
 	"pesan/internal/function"
 	"pesan/internal/function/secret"
+	"pesan/internal/httpapi"
 )
 
-func main() { function.Main("editDevice", secret.Wire) }
+func main() { function.Main(httpapi.EditDevice, secret.Wire) }

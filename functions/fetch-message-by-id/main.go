@@ -1,6 +1,9 @@
 // The Lambda of fetchMessageById: it shows a conversation.
 package main
 
-import "pesan/internal/function"
+import (
+	"pesan/internal/function"
+	"pesan/internal/httpapi"
+)
 
-func main() { function.Main("fetchMessageById") }
+func main() { function.Main(httpapi.FetchMessageByID) }

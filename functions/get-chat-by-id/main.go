@@ -1,6 +1,9 @@
 // The Lambda of getChatById: it shows one chat.
 package main
 
-import "pesan/internal/function"
+import (
+	"pesan/internal/function"
+	"pesan/internal/httpapi"
+)
 
-func main() { function.Main("getChatById") }
+func main() { function.Main(httpapi.GetChatByID) }

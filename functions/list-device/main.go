@@ -4,6 +4,7 @@ package main
 import (
 	"pesan/internal/function"
 	"pesan/internal/function/secret"
+	"pesan/internal/httpapi"
 )
 
-func main() { function.Main("listDevice", secret.Wire) }
+func main() { function.Main(httpapi.ListDevice, secret.Wire) }

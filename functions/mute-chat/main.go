@@ -4,6 +4,7 @@ package main
 import (
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
+	"pesan/internal/httpapi"
 )
 
-func main() { function.Main("muteChat", commander.Wire) }
+func main() { function.Main(httpapi.MuteChat, commander.Wire) }

@@ -4,6 +4,7 @@ package main
 import (
 	"pesan/internal/function"
 	"pesan/internal/function/commander"
+	"pesan/internal/httpapi"
 )
 
-func main() { function.Main("unmuteChat", commander.Wire) }
+func main() { function.Main(httpapi.UnmuteChat, commander.Wire) }

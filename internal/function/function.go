@@ -34,9 +34,8 @@ type Wiring struct {
 // Part fills in what only some functions need, and so only they link.
 type Part func(*Wiring)
 
-// Main is the main function of a Lambda: it makes the endpoint of this name, "" for the one of all other paths, and serves
-// it until Lambda ends the process.
-func Main(endpoint string, parts ...Part) {
+// Main is the main function of a Lambda: it makes the endpoint, and serves it until Lambda ends the process.
+func Main(endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part) {
 	handler, err := wire(os.LookupEnv, slog.New(slog.NewJSONHandler(os.Stderr, nil)), endpoint, parts...)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "the function can't start:\n%v\n", err)
@@ -56,21 +55,20 @@ const gcPercent = 400
 const writeBuffer = 40 << 10
 
 // wire makes the endpoint of the clients and settings that the environment names.
-func wire(lookup func(string) (string, bool), logger *slog.Logger, endpoint string, parts ...Part) (*httpapi.Function, error) {
-	e, ok := httpapi.Find(httpapi.Endpoints(httpapi.Deps{}), endpoint)
-	if !ok && endpoint != "" {
-		return nil, fmt.Errorf("there is no endpoint %s", endpoint)
-	}
+func wire(
+	lookup func(string) (string, bool), logger *slog.Logger, endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part,
+) (*httpapi.Function, error) {
+	e := endpoint(httpapi.Deps{})
 	w := newWiring(lookup)
 	c := httpapi.Config{
 		CountryCode: w.Digits("COUNTRY_CODE", "62", 3),
 		Rate:        float64(w.Int("RATE_LIMIT", 50, 0, 1_000_000)),
 		Logger:      logger,
 	}
-	if ok {
+	if e.Auth != httpapi.Open {
 		c.Reports = w.reports()
 	}
-	if ok && e.Auth == httpapi.ByKey {
+	if e.Auth == httpapi.ByKey {
 		c.Accounts = dynamo.NewAccountReader(w.DynamoDB, w.table("ACCOUNTS_TABLE"))
 		c.Latest = w.accounts()
 	}
@@ -83,12 +81,11 @@ func wire(lookup func(string) (string, bool), logger *slog.Logger, endpoint stri
 	case err != nil:
 		return nil, err
 	case slices.Contains(e.Needs, httpapi.Commands) && w.Deps.Sender == nil:
-		return nil, fmt.Errorf("%s is made without what sends commands", endpoint)
+		return nil, fmt.Errorf("%s is made without what sends commands", e.Name)
 	case e.Auth == httpapi.BySecret && c.Secret == "":
-		return nil, fmt.Errorf("%s is made without the secret", endpoint)
+		return nil, fmt.Errorf("%s is made without the secret", e.Name)
 	}
-	e, _ = httpapi.Find(httpapi.Endpoints(w.Deps), endpoint)
-	return httpapi.New(c).Lambda(e), nil
+	return httpapi.New(c).Lambda(endpoint(w.Deps)), nil
 }
 
 // fill makes the ports that are needed, but for those that are parts.

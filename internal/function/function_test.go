@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/httpapi"
 )
 
 const account = "01KXQZ5T9W4Y8N2M6P3R7V1B0C"
@@ -103,7 +104,7 @@ func call(t *testing.T, url, key string) (status int, answer []byte) {
 		"ACCOUNTS_TABLE": "Accounts", "REPORTS_TABLE": "Reports", // the calls are no changes and have no reports
 	}
 	lookup := func(name string) (string, bool) { v, ok := variables[name]; return v, ok }
-	handler, err := wire(lookup, slog.New(slog.DiscardHandler), "getState")
+	handler, err := wire(lookup, slog.New(slog.DiscardHandler), httpapi.GetState)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func call(t *testing.T, url, key string) (status int, answer []byte) {
 func TestWrongEnvironment(t *testing.T) {
 	t.Parallel()
 	lookup := func(name string) (string, bool) { return map[string]string{"RATE_LIMIT": "many"}[name], true }
-	_, err := wire(lookup, slog.New(slog.DiscardHandler), "getChats")
+	_, err := wire(lookup, slog.New(slog.DiscardHandler), httpapi.GetChats)
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "RATE_LIMIT", "CHATS_TABLE"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s isn't named: %v", name, err)

@@ -79,8 +79,8 @@ type begin func(ctx context.Context, c *call) (finish, error)
 // is zero where no key is asked for.
 type finish func(ctx context.Context, c *call, a chat.Account) (status int, err error)
 
-// unknown answers what no other endpoint does.
-func unknown() Endpoint {
+// Unknown answers what no other endpoint does.
+func Unknown(Deps) Endpoint {
 	return Endpoint{Auth: Open, silent: true, begin: func(context.Context, *call) (finish, error) {
 		return nil, &chat.Error{Code: chat.UnknownEndpoint}
 	}}

@@ -8,7 +8,14 @@ import (
 	"pesan/internal/chat"
 )
 
-// getChats lists the chats, newest activity first.
+// GetChats lists the chats, newest activity first.
+func GetChats(d Deps) Endpoint {
+	return Endpoint{
+		Name: "getChats", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChats(d.Chats),
+		Params: []string{"type", "unread", "archived", "muted", "pinned", "limit", "cursor"},
+	}
+}
+
 func getChats(chats chat.ChatReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		filter, err := c.filter()
@@ -29,7 +36,14 @@ func getChats(chats chat.ChatReader) begin {
 	}
 }
 
-// getChatByID shows one chat.
+// GetChatByID shows one chat.
+func GetChatByID(d Deps) Endpoint {
+	return Endpoint{
+		Name: "getChatById", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChatByID(d.Chats),
+		Params: []string{"phone"}, Example: []string{"phone={phone}"},
+	}
+}
+
 func getChatByID(chats chat.ChatReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		jid, err := c.phone()

@@ -22,6 +22,8 @@ type Deps struct {
 	Shards   int           // that new accounts are spread over; 1
 }
 
+func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Reports, d.Wait} }
+
 // Port names what an endpoint needs of Deps, beyond the accounts and the report that every call needs.
 type Port string
 
@@ -104,73 +106,26 @@ func (e *Endpoint) Folder() string {
 }
 
 // Endpoints is the one list of endpoints: whoever serves, documents, tries or tests them reads it. It is in an order in
-// which all the examples succeed, one after the other.
+// which all the examples succeed, one after the other. A function calls one of these alone, and links no other.
 func Endpoints(d Deps) []Endpoint {
-	o := commander{d.Commands, d.Sender, d.Reports, d.Wait}
 	return []Endpoint{
-		{
-			Name: "getChats", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChats(d.Chats),
-			Params: []string{"type", "unread", "archived", "muted", "pinned", "limit", "cursor"},
-		},
-		{
-			Name: "getChatById", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChatByID(d.Chats),
-			Params: []string{"phone"}, Example: []string{"phone={phone}"},
-		},
-		{
-			Name: "fetchMessageById", Group: OfChats, Methods: reading, Needs: []Port{Messages}, begin: fetchMessageByID(d.Messages),
-			Params: []string{"phone", "limit", "cursor"}, Example: []string{"phone={phone}", "limit=100"},
-		},
-		{
-			Name: "muteChat", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: muteChat(d.Chats, o),
-			Params: []string{"phone", "second"}, Example: []string{"phone={phone}", "second=3600"},
-		},
-		{
-			Name: "unmuteChat", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: unmuteChat(d.Chats, o),
-			Params: []string{"phone"}, Example: []string{"phone={phone}"},
-		},
-		{
-			Name: "clearMessageById", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: clearMessageByID(d.Chats, o),
-			Params: []string{"phone"}, Example: []string{"phone={phone}"},
-		},
-		{
-			Name: "getReportApi", Group: OfLog, Methods: reading, Needs: []Port{Reports}, begin: getReportAPI(d.Reports),
-			Params: []string{"limit", "cursor"},
-		},
-		{
-			Name: "clearReportApi", Group: OfLog, Methods: changing, Needs: []Port{Reports}, begin: clearReportAPI(d.Reports),
-			Params: []string{"all"}, Example: []string{"all=all"}, silent: true, // what was cleared stays empty
-		},
-		{Name: "getState", Group: OfDevice, Methods: reading, begin: getState},
-		{
-			Name: "getQR", Group: OfDevice, Methods: either, Needs: []Port{Commands}, begin: getQR(o),
-			Params: []string{"phone"}, silent: true, // a pairing code's command has its report
-		},
-		{
-			Name: "serviceDestroy", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands}, begin: serviceDestroy(d.Accounts, o),
-			Params: []string{"logout"},
-		},
-		{
-			Name: "serviceStart", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands}, begin: serviceStart(d.Accounts, o),
-		},
-		{
-			Name: "listDevice", Group: OfSystem, Auth: BySecret, Methods: reading, Needs: []Port{Accounts}, begin: listDevice(d.Accounts),
-		},
-		{
-			Name: "addDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: addDevice(d.Accounts, d.Shards),
-			Params: []string{"name"}, Example: []string{"name=Toko"},
-		},
-		{
-			Name: "editDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: editDevice(d.Accounts),
-			Params: []string{"id", "name"}, Example: []string{"id={id}", "name=Gudang"},
-		},
-		{
-			Name: "changeApiKey", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: changeAPIKey(d.Accounts),
-			Params: []string{"id"}, Example: []string{"id={id}"},
-		},
-		{
-			Name: "deleteDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Commands}, begin: deleteDevice(d.Accounts, o),
-			Params: []string{"id"}, Example: []string{"id={id}"},
-		},
+		GetChats(d),
+		GetChatByID(d),
+		FetchMessageByID(d),
+		MuteChat(d),
+		UnmuteChat(d),
+		ClearMessageByID(d),
+		GetReportAPI(d),
+		ClearReportAPI(d),
+		GetState(d),
+		GetQR(d),
+		ServiceDestroy(d),
+		ServiceStart(d),
+		ListDevice(d),
+		AddDevice(d),
+		EditDevice(d),
+		ChangeAPIKey(d),
+		DeleteDevice(d),
 	}
 }
 
@@ -178,7 +133,7 @@ func Endpoints(d Deps) []Endpoint {
 func Find(endpoints []Endpoint, name string) (e Endpoint, ok bool) {
 	i := slices.IndexFunc(endpoints, func(e Endpoint) bool { return e.Name == name })
 	if i < 0 {
-		return unknown(), false
+		return Unknown(Deps{}), false
 	}
 	return endpoints[i], true
 }

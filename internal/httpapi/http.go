@@ -27,7 +27,7 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 	if limit <= 0 {
 		limit = maxPage
 	}
-	none := unknown()
+	none := Unknown(Deps{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
 		e := byName[name]

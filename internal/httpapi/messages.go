@@ -7,7 +7,14 @@ import (
 	"pesan/internal/chat"
 )
 
-// fetchMessageByID shows the newest messages of a chat, oldest first; the cursor leads to older ones.
+// FetchMessageByID shows the newest messages of a chat, oldest first; the cursor leads to older ones.
+func FetchMessageByID(d Deps) Endpoint {
+	return Endpoint{
+		Name: "fetchMessageById", Group: OfChats, Methods: reading, Needs: []Port{Messages}, begin: fetchMessageByID(d.Messages),
+		Params: []string{"phone", "limit", "cursor"}, Example: []string{"phone={phone}", "limit=100"},
+	}
+}
+
 func fetchMessageByID(messages chat.MessageReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		jid, err := c.phone()

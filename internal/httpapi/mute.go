@@ -8,17 +8,38 @@ import (
 	"pesan/internal/chat"
 )
 
-// muteChat mutes a chat, for some seconds or until it is unmuted.
+// MuteChat mutes a chat, for some seconds or until it is unmuted.
+func MuteChat(d Deps) Endpoint {
+	return Endpoint{
+		Name: "muteChat", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: muteChat(d.Chats, d.commander()),
+		Params: []string{"phone", "second"}, Example: []string{"phone={phone}", "second=3600"},
+	}
+}
+
 func muteChat(chats chat.ChatReader, o commander) begin {
 	return onChat(chats, o, chat.MuteCommand, func(to string) any { return done{"Anda berhasil mute " + to} })
 }
 
-// unmuteChat ends a mute.
+// UnmuteChat ends a mute.
+func UnmuteChat(d Deps) Endpoint {
+	return Endpoint{
+		Name: "unmuteChat", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: unmuteChat(d.Chats, d.commander()),
+		Params: []string{"phone"}, Example: []string{"phone={phone}"},
+	}
+}
+
 func unmuteChat(chats chat.ChatReader, o commander) begin {
 	return onChat(chats, o, chat.UnmuteCommand, func(to string) any { return done{"Anda berhasil unmute " + to} })
 }
 
-// clearMessageByID deletes a chat's messages, on all the account's devices.
+// ClearMessageByID deletes a chat's messages, on all the account's devices.
+func ClearMessageByID(d Deps) Endpoint {
+	return Endpoint{
+		Name: "clearMessageById", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: clearMessageByID(d.Chats, d.commander()),
+		Params: []string{"phone"}, Example: []string{"phone={phone}"},
+	}
+}
+
 func clearMessageByID(chats chat.ChatReader, o commander) begin {
 	return onChat(chats, o, chat.ClearCommand, func(string) any { return true })
 }

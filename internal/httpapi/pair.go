@@ -30,8 +30,15 @@ type pairResults struct {
 	ExpiresAt   *string    `json:"expiresAt,omitempty"` // of the codes
 }
 
-// getQR shows what links a phone to the account's device: the code to scan or, for the phone of a given number, the code
+// GetQR shows what links a phone to the account's device: the code to scan or, for the phone of a given number, the code
 // to type in.
+func GetQR(d Deps) Endpoint {
+	return Endpoint{
+		Name: "getQR", Group: OfDevice, Methods: either, Needs: []Port{Commands}, begin: getQR(d.commander()),
+		Params: []string{"phone"}, silent: true, // a pairing code's command has its report
+	}
+}
+
 func getQR(o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		phone := ""

@@ -34,7 +34,14 @@ type reportEntry struct {
 	EndedAt   *string           `json:"endedAt,omitempty"`
 }
 
-// getReportAPI shows the API log, newest first.
+// GetReportAPI shows the API log, newest first.
+func GetReportAPI(d Deps) Endpoint {
+	return Endpoint{
+		Name: "getReportApi", Group: OfLog, Methods: reading, Needs: []Port{Reports}, begin: getReportAPI(d.Reports),
+		Params: []string{"limit", "cursor"},
+	}
+}
+
 func getReportAPI(reports ReportLister) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		page, err := c.page(defaultLimit)
@@ -65,7 +72,14 @@ func getReportAPI(reports ReportLister) begin {
 	}
 }
 
-// clearReportAPI clears the API log.
+// ClearReportAPI clears the API log.
+func ClearReportAPI(d Deps) Endpoint {
+	return Endpoint{
+		Name: "clearReportApi", Group: OfLog, Methods: changing, Needs: []Port{Reports}, begin: clearReportAPI(d.Reports),
+		Params: []string{"all"}, Example: []string{"all=all"}, silent: true, // what was cleared stays empty
+	}
+}
+
 func clearReportAPI(reports ReportClearer) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		all := false

@@ -20,7 +20,13 @@ type serviceAnswer struct {
 	Results any `json:"results"`
 }
 
-// serviceStart makes the account's device connect, or wait to be linked.
+// ServiceStart makes the account's device connect, or wait to be linked.
+func ServiceStart(d Deps) Endpoint {
+	return Endpoint{
+		Name: "serviceStart", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands}, begin: serviceStart(d.Accounts, d.commander()),
+	}
+}
+
 func serviceStart(accounts AccountUpdater, o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.commandID()
@@ -37,7 +43,14 @@ func serviceStart(accounts AccountUpdater, o commander) begin {
 	}
 }
 
-// serviceDestroy makes the account's device disconnect; with logout it ends the link too.
+// ServiceDestroy makes the account's device disconnect; with logout it ends the link too.
+func ServiceDestroy(d Deps) Endpoint {
+	return Endpoint{
+		Name: "serviceDestroy", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands}, begin: serviceDestroy(d.Accounts, d.commander()),
+		Params: []string{"logout"},
+	}
+}
+
 func serviceDestroy(accounts AccountUpdater, o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.commandID()
@@ -81,7 +94,13 @@ func (o commander) turn(ctx context.Context, c *call, a chat.Account, accounts A
 	return answer.Code, nil
 }
 
-// getState tells where the link to WhatsApp stands.
+// GetState tells where the link to WhatsApp stands.
+func GetState(Deps) Endpoint {
+	return Endpoint{
+		Name: "getState", Group: OfDevice, Methods: reading, begin: getState,
+	}
+}
+
 func getState(context.Context, *call) (finish, error) {
 	return func(_ context.Context, c *call, a chat.Account) (int, error) {
 		type results struct {

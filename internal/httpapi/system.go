@@ -49,7 +49,14 @@ type AccountLister interface {
 	Accounts(ctx context.Context) ([]chat.Account, error)
 }
 
-// addDevice makes an account on one of the shards, and answers with its key, this once.
+// AddDevice makes an account on one of the shards, and answers with its key, this once.
+func AddDevice(d Deps) Endpoint {
+	return Endpoint{
+		Name: "addDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: addDevice(d.Accounts, d.Shards),
+		Params: []string{"name"}, Example: []string{"name=Toko"},
+	}
+}
+
 func addDevice(accounts AccountCreator, shards int) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		name, err := c.name()
@@ -84,7 +91,14 @@ func shardOf(id string, shards int) int {
 	return int(h.Sum32() % uint32(max(shards, 1)))
 }
 
-// editDevice renames an account.
+// EditDevice renames an account.
+func EditDevice(d Deps) Endpoint {
+	return Endpoint{
+		Name: "editDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: editDevice(d.Accounts),
+		Params: []string{"id", "name"}, Example: []string{"id={id}", "name=Gudang"},
+	}
+}
+
 func editDevice(accounts AccountUpdater) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
@@ -104,7 +118,13 @@ func editDevice(accounts AccountUpdater) begin {
 	}
 }
 
-// listDevice lists all accounts.
+// ListDevice lists all accounts.
+func ListDevice(d Deps) Endpoint {
+	return Endpoint{
+		Name: "listDevice", Group: OfSystem, Auth: BySecret, Methods: reading, Needs: []Port{Accounts}, begin: listDevice(d.Accounts),
+	}
+}
+
 func listDevice(accounts AccountLister) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		all, err := accounts.Accounts(ctx)
@@ -121,7 +141,14 @@ func listDevice(accounts AccountLister) begin {
 	}
 }
 
-// deleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
+// DeleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
+func DeleteDevice(d Deps) Endpoint {
+	return Endpoint{
+		Name: "deleteDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Commands}, begin: deleteDevice(d.Accounts, d.commander()),
+		Params: []string{"id"}, Example: []string{"id={id}"},
+	}
+}
+
 func deleteDevice(accounts AccountUpdater, o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
@@ -151,7 +178,14 @@ func deleteDevice(accounts AccountUpdater, o commander) begin {
 	}
 }
 
-// changeAPIKey gives an account a new key, shown this once; the old one stops opening.
+// ChangeAPIKey gives an account a new key, shown this once; the old one stops opening.
+func ChangeAPIKey(d Deps) Endpoint {
+	return Endpoint{
+		Name: "changeApiKey", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: changeAPIKey(d.Accounts),
+		Params: []string{"id"}, Example: []string{"id={id}"},
+	}
+}
+
 func changeAPIKey(accounts AccountUpdater) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
