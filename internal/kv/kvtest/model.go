@@ -3,6 +3,7 @@ package kvtest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -107,9 +108,7 @@ func (m *world) draw(rt *rapid.T, sort string) kv.Op {
 	return kv.Put(it, c)
 }
 
-// write makes one write, sometimes twice, as who has lost the answer.
-func (m *world) write(rt *rapid.T) {
-	var steps []kv.Step
+func (m *world) drawSteps(rt *rapid.T) (steps []kv.Step) {
 	for range rapid.IntRange(1, 3).Draw(rt, "steps") {
 		step := kv.Step{All: rapid.Bool().Draw(rt, "all")}
 		for _, sort := range rapid.Permutation(modelKeys).Draw(rt, "keys")[:rapid.IntRange(1, 4).Draw(rt, "ops")] {
@@ -117,6 +116,12 @@ func (m *world) write(rt *rapid.T) {
 		}
 		steps = append(steps, step)
 	}
+	return steps
+}
+
+// write makes one write, sometimes twice, as who has lost the answer.
+func (m *world) write(rt *rapid.T) {
+	steps := m.drawSteps(rt)
 	for range 1 + rapid.IntRange(0, 3).Draw(rt, "again")/3 {
 		err := m.f.Write(m.f.ctx, steps...)
 		if wrong := m.expect(steps, err); wrong != nil {
@@ -172,6 +177,46 @@ func (m *world) adopt(step kv.Step) error {
 		}
 	}
 	return nil
+}
+
+func (m *world) clone() *world {
+	c := *m
+	c.items = maps.Clone(m.items)
+	return &c
+}
+
+// adoptPrefix finds out how much of a write was made that failed, and says what is wrong if it is no part that may be made.
+func (m *world) adoptPrefix(steps []kv.Step) error {
+	for n := range len(steps) + 1 {
+		world := m.clone()
+		if world.expect(steps[:n], nil) != nil {
+			break
+		}
+		if n < len(steps) && !steps[n].All {
+			if err := world.adopt(steps[n]); err != nil {
+				return err
+			}
+		}
+		if agrees, err := world.agrees(); err != nil || agrees {
+			*m = *world
+			return err
+		}
+	}
+	return errors.New("what is stored is no prefix of the steps")
+}
+
+// agrees tells whether the store holds what the model does.
+func (m *world) agrees() (bool, error) {
+	for _, sort := range modelKeys {
+		stored, err := m.f.GetMany(m.f.ctx, []kv.Key{beside(m.partition, sort)})
+		if err != nil {
+			return false, err
+		}
+		if w := m.live(sort); (stored[0] == nil) != (w == nil) || w != nil && !same(*w, *stored[0]) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // compare reads everything in all ways.

@@ -14,6 +14,8 @@ const (
 	purgePause = 5 * time.Millisecond
 )
 
+const selectExpired = "SELECT part, sort FROM items WHERE expires > 0 AND expires <= ? LIMIT ?"
+
 // Purge deletes what has expired and the names of partitions in which nothing is left. It is to be called now and then; it goes
 // by small steps, so that others can write meanwhile.
 func (s *Store) Purge(ctx context.Context) error {
@@ -23,8 +25,7 @@ func (s *Store) Purge(ctx context.Context) error {
 		err := pace.Wait(ctx)
 		if err == nil {
 			err = s.writer.do(ctx, func(w *writer) (err error) {
-				deleted, err = w.conn.exec("DELETE FROM items WHERE (part, sort) IN"+
-					" (SELECT part, sort FROM items WHERE expires > 0 AND expires <= ? LIMIT ?)", now, int64(purgeBatch))
+				deleted, err = w.conn.exec("DELETE FROM items WHERE (part, sort) IN ("+selectExpired+")", now, int64(purgeBatch))
 				return err
 			})
 		}

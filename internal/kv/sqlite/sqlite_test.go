@@ -34,3 +34,16 @@ func TestContract(t *testing.T) {
 		})
 	}
 }
+
+func TestFaults(t *testing.T) {
+	kvtest.Faults(t, func(t *testing.T, now func() time.Time) (faulty, sound kv.Store) {
+		s := open(t, Options{Now: now})
+		f := kvtest.NewFaulty(s, 0.3, 1)
+		t.Cleanup(func() {
+			if f.Failed() == 0 {
+				t.Error("nothing has failed")
+			}
+		})
+		return f, s
+	})
+}
