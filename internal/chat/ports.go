@@ -166,6 +166,7 @@ type Lease struct {
 	Host    string
 	Epoch   int64 // grows with every change of owner
 	Expires time.Time
+	Version [8]byte // of what is stored of it; only the store sets and reads it
 }
 
 // Leases shares out the shards. A host trusts a lease only until its own clock says that it expires.

@@ -30,11 +30,9 @@ func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) portte
 		queue, deadLetters := sqslocal.CreateQueue(t, direct, fmt.Sprintf("t%d-%d", os.Getpid(), queues.Add(1)), visibility, chat.MaxAttempts)
 		urls, dead = append(urls, queue), append(dead, deadLetters)
 	}
-	receiver := NewReceiver(through, urls, visibility)
-	t.Cleanup(receiver.Close)
 	return porttest.QueueFixture{
 		CommandSender: NewSender(through, urls),
-		CommandQueue:  receiver,
+		CommandQueue:  NewReceiver(through, urls, visibility),
 		Shards:        [2]int{0, 1},
 		Visibility:    visibility,
 		Put: func(ctx context.Context, shard int, account, id, body string) error {

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+)
+
+const (
+	accountSort = "account"
+	directory   = "accounts" // the partition of the list of all; it is written only when an account comes or goes
+)
+
+func accountKey(id string) kv.Key {
+	return kv.Key{Collection: kv.Accounts, Partition: "account/" + id, Sort: accountSort}
+}
+
+func listedKey(id string) kv.Key {
+	return kv.Key{Collection: kv.Accounts, Partition: directory, Sort: id}
+}
+
+// accountExists is for what must not outlive its account: put together with it.
+func (s *Store) accountExists(id string) kv.Op {
+	return kv.Check(accountKey(id), kv.Present(), s.token)
+}
+
+// Account implements chat.AccountReader.
+func (s *Store) Account(ctx context.Context, id string) (chat.Account, error) {
+	a, _, err := s.account(ctx, id, kv.Strong)
+	return a, failed("get account", err)
+}
+
+func (s *Store) account(ctx context.Context, id string, c kv.Consistency) (a chat.Account, it kv.Item, err error) {
+	it, err = s.kv.Get(ctx, accountKey(id), c)
+	if errors.Is(err, kv.ErrNotFound) {
+		return a, it, &chat.Error{Code: chat.DeviceNotFound}
+	}
+	if err == nil {
+		a, err = accountOf(&it)
+	}
+	return a, it, err
+}
+
+func accountOf(it *kv.Item) (a chat.Account, err error) {
+	if err := json.Unmarshal(it.Data, &a); err != nil {
+		return chat.Account{}, fmt.Errorf("decode account: %w", err)
+	}
+	return a, nil
+}
+
+// EventualAccounts finds accounts for half the price on DynamoDB: what was written in the last second may still look as
+// before.
+func (s *Store) EventualAccounts() chat.AccountReader {
+	go accountOf(&kv.Item{Data: []byte("{}")}) // encoding/json has then seen the type when the first answer is there
+	return eventualAccounts{s}
+}
+
+type eventualAccounts struct{ store *Store }
+
+func (r eventualAccounts) Account(ctx context.Context, id string) (chat.Account, error) {
+	a, _, err := r.store.account(ctx, id, kv.Eventual)
+	return a, failed("get account", err)
+}
+
+// Accounts implements chat.Accounts.
+func (s *Store) Accounts(ctx context.Context) ([]chat.Account, error) {
+	var keys []kv.Key
+	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Accounts, Partition: directory, KeysOnly: true}) {
+		if err != nil {
+			return nil, failed("list accounts", err)
+		}
+		keys = append(keys, accountKey(it.Sort))
+	}
+	found, err := s.kv.GetMany(ctx, keys)
+	if err != nil {
+		return nil, failed("get accounts", err)
+	}
+	accounts := make([]chat.Account, 0, len(found))
+	for _, it := range found {
+		if it == nil {
+			continue // deleted meanwhile
+		}
+		a, err := accountOf(it)
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, a)
+	}
+	slices.SortFunc(accounts, func(a, b chat.Account) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return accounts, nil
+}
+
+// CreateAccount implements chat.Accounts.
+func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
+	data, err := marshal(a)
+	if err == nil {
+		err = s.kv.Write(ctx, kv.Together(
+			kv.Put(kv.Item{Key: accountKey(a.ID), Data: data, Token: s.token}, kv.Absent()),
+			kv.Put(kv.Item{Key: listedKey(a.ID)}, kv.Always()),
+		))
+	}
+	return failed("create account", err)
+}
+
+// UpdateAccount implements chat.Accounts. Who changes it without being its owner leaves the owner's token.
+func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error {
+	var refused error
+	err := retryOnConflict(ctx, func() error {
+		a, old, err := s.account(ctx, id, kv.Strong)
+		if err != nil {
+			return err
+		}
+		if refused = change(&a); refused != nil {
+			return nil
+		}
+		a.ID = id
+		data, err := marshal(a)
+		if err != nil || bytes.Equal(data, old.Data) && (s.token == 0 || s.token == old.Token) {
+			return err
+		}
+		token := s.token
+		if token == 0 {
+			token = old.Token
+		}
+		it := kv.Item{Key: old.Key, Data: data, Token: token}
+		return s.kv.Write(ctx, kv.Each(kv.Put(it, kv.Unchanged(old.Version))))
+	})
+	if refused != nil {
+		return refused
+	}
+	return failed("update account", err)
+}
+
+// DeleteAccount implements chat.Accounts. Its backlog goes with it.
+func (s *Store) DeleteAccount(ctx context.Context, id string) error {
+	err := s.kv.Write(ctx, kv.Together(
+		kv.Delete(accountKey(id), kv.Always(), s.token),
+		kv.Delete(listedKey(id), kv.Always(), 0),
+	))
+	if err == nil {
+		err = s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: backlogPartition(id)}, 0, nil)
+	}
+	return failed("delete account", err)
+}

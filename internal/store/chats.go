@@ -1,0 +1,163 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+)
+
+// Chats implements chat.ChatReader. Whatever the page, it reads all chats that show: their order isn't stored.
+func (s *Store) Chats(ctx context.Context, account string, f chat.Filter, p chat.Page, now time.Time) (views []chat.View, next string, err error) {
+	after, err := openCursor(chatCursor, p.Cursor, func(position string) bool { return len(position) > activitySize })
+	if err != nil {
+		return nil, "", err
+	}
+	if all, kept, err := s.lists.read(ctx, s, account); err != nil {
+		return nil, "", failed("list chats", err)
+	} else if kept {
+		views, next = pick(all, f, p.Limit, after, now)
+		return views, next, nil
+	}
+	found, err := s.listed(ctx, account, func(v *chat.View) bool {
+		return f.Accepts(v, now) && (after == "" || chatPosition(v) > after)
+	})
+	if err != nil {
+		return nil, "", failed("list chats", err)
+	}
+	if len(found) > p.Limit {
+		found = found[:p.Limit]
+		next = makeCursor(chatCursor, chatPosition(&found[p.Limit-1].view))
+	}
+	if views, err = texts(found); err != nil {
+		return nil, "", failed("list chats", err)
+	}
+	return views, next, nil
+}
+
+// listedChat is a chat whose record isn't decoded yet.
+type listedChat struct {
+	view   chat.View
+	record []byte
+}
+
+// listed reads the chats that show and that are accepted, in the order of Chats.
+func (s *Store) listed(ctx context.Context, account string, accept func(*chat.View) bool) ([]listedChat, error) {
+	var found []listedChat
+	q := kv.Query{Collection: kv.Chats, Partition: account}
+	for it, err := range s.kv.Query(ctx, q.Prefix(shown)) {
+		if err != nil {
+			return nil, err
+		}
+		v := headOfChat(chat.JID(strings.TrimPrefix(it.Sort, shown)), &it)
+		if v.Shows && accept(&v) {
+			found = append(found, listedChat{v, it.Data})
+		}
+	}
+	slices.SortFunc(found, func(a, b listedChat) int { return compareViews(&a.view, &b.view) })
+	return found, nil
+}
+
+// texts decodes records.
+func texts(found []listedChat) ([]chat.View, error) {
+	views := make([]chat.View, len(found))
+	var d decoder
+	for i := range found {
+		views[i] = found[i].view
+		if err := d.textsOfChat(found[i].record, &views[i]); err != nil {
+			return nil, err
+		}
+	}
+	return views, nil
+}
+
+// compareViews orders as Chats does: newest activity first, then by JID.
+func compareViews(a, b *chat.View) int {
+	return cmp.Or(cmp.Compare(b.Activity, a.Activity), cmp.Compare(a.JID, b.JID))
+}
+
+const activitySize = 8
+
+// chatPosition orders as compareViews does.
+func chatPosition(v *chat.View) string {
+	inverse := ^(uint64(v.Activity) ^ 1<<63)
+	return string(binary.BigEndian.AppendUint64(nil, inverse)) + string(v.JID)
+}
+
+// Chat implements chat.ChatReader.
+func (s *Store) Chat(ctx context.Context, account string, jid chat.JID) (chat.View, error) {
+	for range maxAliases {
+		c, err := s.look(ctx, account, jid)
+		switch {
+		case err != nil:
+			return chat.View{}, failed("get chat", err)
+		case c.target != "":
+			jid = c.target
+			continue
+		case !c.shows():
+			return chat.View{}, &chat.Error{Code: chat.ChatNotFound}
+		}
+		v := headOfChat(jid, c.item)
+		return v, failed("get chat", new(decoder).textsOfChat(c.item.Data, &v))
+	}
+	return chat.View{}, failed("get chat", errAliases)
+}
+
+// maxAliases bounds the way from an alias to its chat; one step is usual.
+const maxAliases = 4
+
+var errAliases = fmt.Errorf("%w: aliases without end", errCorrupt)
+
+// standing is what stands under an address.
+type standing struct {
+	item   *kv.Item // nil: nothing
+	target chat.JID // of an alias: the canonical JID
+}
+
+// stands tells whether there is a chat.
+func (c standing) stands() bool { return c.item != nil && c.target == "" }
+
+func (c standing) shows() bool {
+	return c.stands() && strings.HasPrefix(c.item.Sort, shown) && c.item.Fields[fieldHidden] == 0
+}
+
+func standingOf(it *kv.Item) standing {
+	c := standing{item: it}
+	if it != nil && len(it.Data) > 0 && it.Data[0] == aliasRecord {
+		c.target = chat.JID(it.Data[1:])
+	}
+	return c
+}
+
+// look finds what stands under exactly this address.
+func (s *Store) look(ctx context.Context, account string, jid chat.JID) (standing, error) {
+	for _, shows := range []bool{true, false} {
+		it, err := s.get(ctx, chatKey(account, jid, shows))
+		if it != nil || err != nil {
+			return standingOf(it), err
+		}
+	}
+	return standing{}, nil
+}
+
+// ShowOthers makes chats whose last message has expired show the one before. Reading doesn't show what has expired either
+// way; a chat that changes is brought up to date with that.
+func (s *Store) ShowOthers(ctx context.Context, account string, now time.Time) error {
+	expired, err := s.listed(ctx, account, func(v *chat.View) bool {
+		return v.Last.Expires != 0 && v.Last.Expires <= now.Unix()
+	})
+	for _, c := range expired {
+		if err != nil {
+			break
+		}
+		jid := c.view.JID
+		err = s.Update(ctx, account, jid, nil, func(t *chat.Thread) error { return t.Apply(chat.Change{Chat: jid}, now) })
+	}
+	return failed("show other messages", err)
+}

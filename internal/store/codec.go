@@ -1,0 +1,130 @@
+package store
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Compression is how the records of chats and messages are written. Its value is a record's first byte, and stands for the
+// dictionary too.
+type Compression byte
+
+// The ways to write records; all are read everywhere.
+const (
+	// S2 is for files: it takes a tenth of the time.
+	S2 Compression = 1
+	// Zstd is for DynamoDB, which is paid for by size.
+	Zstd Compression = 2
+)
+
+// aliasRecord is the first byte of what stands at an alias; the canonical JID follows.
+const aliasRecord = 0
+
+// dictionary is zstd's, and S2's too: it holds whole records of made-up people, which those of all people resemble. See
+// TestDictionary.
+//
+//go:embed dictionary
+var dictionary []byte
+
+const maxRecord = 16 << 20 // bytes of a record's texts
+
+var (
+	s2Dictionary = sync.OnceValue(func() *s2.Dict { return s2.MakeDict(dictionary, nil) })
+
+	zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(4),
+			zstd.WithEncoderCRC(false), zstd.WithEncoderDict(dictionary))
+		if err != nil {
+			panic(err) // a fault of the options or of the dictionary
+		}
+		return e
+	})
+	zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(maxRecord),
+			zstd.WithDecoderDicts(dictionary))
+		if err != nil {
+			panic(err)
+		}
+		return d
+	})
+)
+
+var errCorrupt = errors.New("a stored record is broken")
+
+// encode makes a record of texts: its first byte, and compressed how many there are, their lengths, and they themselves.
+func (c Compression) encode(texts ...string) []byte {
+	size := binary.MaxVarintLen32
+	for _, text := range texts {
+		size += binary.MaxVarintLen32 + len(text)
+	}
+	content := binary.AppendUvarint(make([]byte, 0, size), uint64(len(texts)))
+	for _, text := range texts {
+		content = binary.AppendUvarint(content, uint64(len(text)))
+	}
+	for _, text := range texts {
+		content = append(content, text...)
+	}
+	switch c {
+	case S2:
+		record := make([]byte, 1+s2.MaxEncodedLen(len(content)))
+		record[0] = byte(S2)
+		return slices.Clone(record[:1+len(s2Dictionary().EncodeBetter(record[1:], content))])
+	case Zstd:
+		return zstdEncoder().EncodeAll(content, []byte{byte(Zstd)})
+	}
+	panic(fmt.Sprintf("unknown compression %d", c))
+}
+
+// decoder takes records apart; one that is used again reuses its memory.
+type decoder struct{ buffer []byte }
+
+// decode returns the first of a record's texts, which hold until the next call. They stand side by side.
+func (d *decoder) decode(record []byte, texts ...*[]byte) (err error) {
+	if len(record) == 0 {
+		return errCorrupt
+	}
+	switch Compression(record[0]) {
+	case S2:
+		d.buffer, err = s2Dictionary().Decode(d.buffer[:0], record[1:])
+	case Zstd:
+		d.buffer, err = zstdDecoder().DecodeAll(record[1:], d.buffer[:0])
+	default:
+		err = fmt.Errorf("unknown compression %d", record[0])
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	count, lengths, ok := cutUvarint(d.buffer)
+	if !ok || count < uint64(len(texts)) || count > uint64(len(lengths)) {
+		return errCorrupt
+	}
+	rest := lengths
+	for range count {
+		if _, rest, ok = cutUvarint(rest); !ok {
+			return errCorrupt
+		}
+	}
+	for _, text := range texts {
+		var size uint64
+		if size, lengths, _ = cutUvarint(lengths); size > uint64(len(rest)) {
+			return errCorrupt
+		}
+		*text, rest = rest[:size], rest[size:]
+	}
+	return nil
+}
+
+func cutUvarint(b []byte) (n uint64, rest []byte, ok bool) {
+	n, width := binary.Uvarint(b)
+	if width <= 0 {
+		return 0, nil, false
+	}
+	return n, b[width:], true
+}

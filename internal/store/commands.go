@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+)
+
+// commandMargin is how much longer than a report a command is kept: the report's outcome is the command's.
+const commandMargin = time.Hour
+
+func commandKey(account, id string) kv.Key {
+	return kv.Key{Collection: kv.Commands, Partition: account, Sort: id}
+}
+
+// Command implements chat.CommandReader.
+func (s *Store) Command(ctx context.Context, account, id string) (chat.CommandRecord, error) {
+	r, _, err := s.command(ctx, account, id)
+	return r, failed("get command", err)
+}
+
+func (s *Store) command(ctx context.Context, account, id string) (r chat.CommandRecord, it kv.Item, err error) {
+	it, err = s.kv.Get(ctx, commandKey(account, id), kv.Strong)
+	if errors.Is(err, kv.ErrNotFound) {
+		return r, it, &chat.Error{Code: chat.CommandNotFound}
+	}
+	if err == nil {
+		r, err = commandOf(&it)
+	}
+	return r, it, err
+}
+
+func commandOf(it *kv.Item) (r chat.CommandRecord, err error) {
+	if err := json.Unmarshal(it.Data, &r); err != nil {
+		return chat.CommandRecord{}, fmt.Errorf("decode command: %w", err)
+	}
+	return r, nil
+}
+
+// PutCommand implements chat.Commands.
+func (s *Store) PutCommand(ctx context.Context, c chat.Command) (stored chat.CommandRecord, created bool, err error) {
+	stored = chat.CommandRecord{Command: c, State: chat.CommandPending}
+	data, err := marshal(stored)
+	if err != nil {
+		return chat.CommandRecord{}, false, failed("put command", err)
+	}
+	put := kv.Put(kv.Item{
+		Key: commandKey(c.Account, c.ID), Data: data, Expires: s.now().Add(chat.ReportAge + commandMargin).Unix(),
+	}, kv.Absent())
+	err = retryOnConflict(ctx, func() error {
+		err := s.kv.Write(ctx, kv.Each(put))
+		if err == nil {
+			created = true
+		}
+		if !errors.Is(err, kv.ErrConflict) {
+			return err
+		}
+		if stored, _, err = s.command(ctx, c.Account, c.ID); chat.CodeOf(err) == chat.CommandNotFound {
+			return kv.ErrConflict // it has gone meanwhile
+		}
+		return err
+	})
+	if err != nil {
+		return chat.CommandRecord{}, false, failed("put command", err)
+	}
+	return stored, created, nil
+}
+
+// EndCommand implements chat.Commands.
+func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outcome) (r chat.CommandRecord, err error) {
+	err = retryOnConflict(ctx, func() error {
+		var it kv.Item
+		if r, it, err = s.command(ctx, account, id); err != nil || r.State != chat.CommandPending {
+			return err
+		}
+		r.State, r.Failure, r.Attempts, r.EndedAt = o.State(), o.Failure, o.Attempts, o.At
+		data, err := marshal(r)
+		if err != nil {
+			return err
+		}
+		ended := kv.Item{Key: it.Key, Data: data, Expires: it.Expires}
+		return s.kv.Write(ctx, kv.Each(kv.Put(ended, kv.Unchanged(it.Version))))
+	})
+	if err != nil {
+		return chat.CommandRecord{}, failed("end command", err)
+	}
+	return r, nil
+}
+
+// DeleteCommands implements chat.Commands.
+func (s *Store) DeleteCommands(ctx context.Context, account string) error {
+	return failed("delete commands", s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: account}, 0, nil))
+}

@@ -1,0 +1,246 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sync/semaphore"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+)
+
+// lists keeps the chats of accounts that were listed of late, for a sole writer. It isn't told what a chat has become, which
+// would depend on the order of two writers, but that it may have changed, before the call that changed it returns; the next
+// reader reads it again.
+type lists struct {
+	limit int // bytes
+
+	mu    sync.Mutex
+	all   map[string]*list // by account
+	size  int              // bytes
+	reads int64            // tells which list was used last
+}
+
+// list is all chats of an account that show. It is in use as long as it stands in lists.
+type list struct {
+	turn *semaphore.Weighted // held to bring it up to date
+
+	// Under the lists' lock:
+	views   []chat.View // in the order of Chats; readers have them too, so that they are replaced and never changed
+	read    bool        // views are there
+	changed map[chat.JID]bool
+	size    int
+	used    int64
+}
+
+func newLists(limit int) *lists { return &lists{limit: limit, all: make(map[string]*list)} }
+
+// read returns all chats that show, in the order of Chats, for reading only; not kept where there are too many.
+func (k *lists) read(ctx context.Context, s *Store, account string) (views []chat.View, kept bool, err error) {
+	if k == nil {
+		return nil, false, nil
+	}
+	l, fresh := k.find(account)
+	if fresh != nil {
+		return fresh, true, nil
+	}
+	if err := l.turn.Acquire(ctx, 1); err != nil {
+		return nil, false, err
+	}
+	defer l.turn.Release(1)
+	before, read, changed := k.begin(l)
+	switch {
+	case !read:
+		views, err = s.readAll(ctx, account)
+	case len(changed) > 0:
+		views, err = s.readAgain(ctx, account, before, changed)
+	default:
+		views = before
+	}
+	if err != nil {
+		k.abandon(account, l)
+		return nil, false, err
+	}
+	k.end(account, l, views)
+	return views, true, nil
+}
+
+// find returns the views of an account, not nil, if nothing has changed since they were read, else the list to bring up to
+// date.
+func (k *lists) find(account string) (l *list, fresh []chat.View) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l = k.all[account]
+	if l == nil {
+		l = &list{turn: semaphore.NewWeighted(1), changed: make(map[chat.JID]bool)}
+		k.all[account] = l
+	}
+	k.reads++
+	l.used = k.reads
+	if l.read && len(l.changed) == 0 {
+		fresh = l.views
+	}
+	return l, fresh
+}
+
+// begin takes what has changed so far. What changes from now on is noted for the next reader.
+func (k *lists) begin(l *list) (views []chat.View, read bool, changed map[chat.JID]bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	changed, l.changed = l.changed, make(map[chat.JID]bool)
+	return l.views, l.read, changed
+}
+
+// end keeps what was read since begin, and drops other lists if need be: those that weren't used for the longest time.
+func (k *lists) end(account string, l *list, views []chat.View) {
+	size := 0
+	for i := range views {
+		size += sizeOf(&views[i])
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all[account] != l { // dropped meanwhile
+		return
+	}
+	k.size += size - l.size
+	l.views, l.read, l.size = views, true, size
+	for k.size > k.limit {
+		oldest := account
+		for other, o := range k.all {
+			if o.used < k.all[oldest].used {
+				oldest = other
+			}
+		}
+		k.dropLocked(oldest)
+	}
+}
+
+// abandon drops a list that couldn't be brought up to date.
+func (k *lists) abandon(account string, l *list) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all[account] == l {
+		k.dropLocked(account)
+	}
+}
+
+// note says that a chat may have changed.
+func (k *lists) note(account string, jid chat.JID) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l := k.all[account]; l != nil {
+		l.changed[jid] = true
+	}
+}
+
+// drop forgets an account's chats.
+func (k *lists) drop(account string) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.dropLocked(account)
+}
+
+func (k *lists) dropLocked(account string) {
+	if l := k.all[account]; l != nil {
+		k.size -= l.size
+		delete(k.all, account)
+	}
+}
+
+// sizeOf is what a view takes: itself, and the texts that it alone holds.
+func sizeOf(v *chat.View) int {
+	return int(unsafe.Sizeof(*v)) + len(v.JID) + len(v.Document) + len(v.Last.Document) + len(v.Last.ID)
+}
+
+// readAll is never nil without an error.
+func (s *Store) readAll(ctx context.Context, account string) ([]chat.View, error) {
+	found, err := s.listed(ctx, account, func(*chat.View) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	return texts(found)
+}
+
+// readAgain brings views up to date with chats that may have changed.
+func (s *Store) readAgain(ctx context.Context, account string, views []chat.View, changed map[chat.JID]bool) ([]chat.View, error) {
+	keys := make([]kv.Key, 0, len(changed))
+	for jid := range changed {
+		keys = append(keys, chatKey(account, jid, true))
+	}
+	items, err := s.kv.GetMany(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var found []listedChat
+	for _, it := range items {
+		if it == nil {
+			continue
+		}
+		if v := headOfChat(chat.JID(strings.TrimPrefix(it.Sort, shown)), it); v.Shows {
+			found = append(found, listedChat{v, it.Data})
+		}
+	}
+	again, err := texts(found)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(again, func(a, b chat.View) int { return compareViews(&a, &b) })
+	return merge(views, changed, again), nil
+}
+
+// merge puts sorted views in the place of those that have changed.
+func merge(views []chat.View, changed map[chat.JID]bool, again []chat.View) []chat.View {
+	merged := make([]chat.View, 0, len(views)+len(again))
+	for i := range views {
+		v := &views[i]
+		if changed[v.JID] {
+			continue
+		}
+		for len(again) > 0 && compareViews(&again[0], v) < 0 {
+			merged, again = append(merged, again[0]), again[1:]
+		}
+		merged = append(merged, *v)
+	}
+	return append(merged, again...)
+}
+
+// pick takes a page out of all views. Where all are wanted it is a part of them and no copy.
+func pick(all []chat.View, f chat.Filter, limit int, after string, now time.Time) (views []chat.View, next string) {
+	if after != "" {
+		start, found := slices.BinarySearchFunc(all, after, func(v chat.View, after string) int {
+			return strings.Compare(chatPosition(&v), after)
+		})
+		if found {
+			start++
+		}
+		all = all[start:]
+	}
+	if f == (chat.Filter{}) {
+		views = slices.Clip(all[:min(limit, len(all))])
+		if len(all) > limit {
+			next = makeCursor(chatCursor, chatPosition(&views[limit-1]))
+		}
+		return views, next
+	}
+	for i := range all {
+		switch {
+		case !f.Accepts(&all[i], now):
+		case len(views) == limit:
+			return views, makeCursor(chatCursor, chatPosition(&views[limit-1]))
+		default:
+			views = append(views, all[i])
+		}
+	}
+	return views, ""
+}

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"pesan/internal/chat"
+)
+
+// chatName names a chat of an account.
+type chatName struct {
+	account string
+	jid     chat.JID
+}
+
+// locks let one change of a chat at a time be made in this process. Against other processes conditions help; but who loses
+// has to read all again.
+type locks struct {
+	mu  sync.Mutex
+	all map[chatName]*lock
+}
+
+type lock struct {
+	*semaphore.Weighted
+	users int // who hold it or wait for it
+}
+
+func newLocks() *locks { return &locks{all: make(map[chatName]*lock)} }
+
+func (k *locks) acquire(ctx context.Context, name chatName) (release func(), err error) {
+	k.mu.Lock()
+	l := k.all[name]
+	if l == nil {
+		l = &lock{Weighted: semaphore.NewWeighted(1)}
+		k.all[name] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	leave := func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(k.all, name)
+		}
+	}
+	if err := l.Acquire(ctx, 1); err != nil {
+		leave()
+		return nil, err
+	}
+	return func() { l.Release(1); leave() }, nil
+}
+
+// recent keeps chats that were changed of late, so that a chat in which many messages arrive isn't read and decoded for each.
+// A change takes a chat out, and puts it back when it has stored it: one that fails may have spoilt it. The chat's lock is
+// held from one to the other.
+type recent struct {
+	mu    sync.Mutex
+	chats map[chatName]*storedChat
+	drops int64 // how often chats were dropped whose locks others may have held
+}
+
+// maxRecent bounds their memory, some 10 KiB each.
+const maxRecent = 256
+
+func newRecent() *recent { return &recent{chats: make(map[chatName]*storedChat)} }
+
+// take returns nil where the chat isn't there, and what put asks for.
+func (r *recent) take(name chatName) (c *storedChat, drops int64) {
+	if r == nil {
+		return nil, 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c = r.chats[name]
+	delete(r.chats, name)
+	return c, r.drops
+}
+
+func (r *recent) put(name chatName, c *storedChat, drops int64) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if drops != r.drops {
+		return
+	}
+	if len(r.chats) >= maxRecent {
+		for other := range r.chats { // any of them
+			delete(r.chats, other)
+			break
+		}
+	}
+	r.chats[name] = c
+}
+
+// drop forgets all chats, also those that are being changed.
+func (r *recent) drop() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.chats)
+	r.drops++
+}

@@ -1,0 +1,333 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pesan/internal/chat"
+)
+
+var chatsTests = []test[chat.ChatStore]{
+	{"Order", chatsOrder},
+	{"Filters", chatsFilters},
+	{"Shows", chatShows},
+	{"Cursors", chatsCursors},
+	{"Moves", chatMoves},
+}
+
+var messagesTests = []test[chat.ChatStore]{
+	{"Order", messagesOrder},
+	{"Lists", messagesLists},
+	{"Expire", messagesExpire},
+	{"FullPages", messagesFullPages},
+	{"NotFound", messagesNotFound},
+	{"Views", messagesViews},
+	{"Cursors", messagesCursors},
+}
+
+func person(i int) chat.JID { return chat.NewJID(fmt.Sprintf("62812%07d", i), chat.UserServer) }
+
+func chatsOrder(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	views, next, err := store.Chats(ctx, account, chat.Filter{}, chat.Page{Limit: 10}, noon)
+	ok(t, "chats", err)
+	if len(views) != 0 || next != "" {
+		t.Fatalf("chats of a new account: %v, next %q", views, next)
+	}
+	var want []chat.View
+	for i := range 40 {
+		jid := person((i * 7) % 40)
+		activity := int64(i / 4 * 10) // four chats in each second
+		ok(t, "update", store.Update(ctx, account, jid, []string{fmt.Sprint("m", i)}, func(th *chat.Thread) error {
+			err := th.Apply(chat.Change{Chat: jid, Messages: []chat.Message{message(fmt.Sprint("m", i), activity)}}, noon)
+			if err == nil && i < 20 { // half of them with an empty conversation
+				th.Chat.Last, th.Changed = chat.Last{}, nil
+			}
+			if err == nil {
+				want = append(slices.DeleteFunc(want, func(v chat.View) bool { return v.JID == jid }), th.Chat.View())
+			}
+			return err
+		}))
+	}
+	slices.SortFunc(want, func(a, b chat.View) int {
+		return cmp.Or(cmp.Compare(b.Activity, a.Activity), cmp.Compare(a.JID, b.JID))
+	})
+	for _, limit := range []int{1, 3, 8, 39, 40, 41, 1000} {
+		got := allChats(t, ctx, store, account, chat.Filter{}, limit)
+		wantSame(t, "the order of the chats", chatJIDs(got), chatJIDs(want))
+		for i := range got {
+			wantView(t, got[i], want[i])
+		}
+	}
+}
+
+func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	var all []chat.View
+	kinds := []chat.JID{"62812000%d@s.whatsapp.net", "12036300%d@g.us", "777000%d@newsletter", "888000%d@broadcast", "123456%d@lid"}
+	for i := range 160 {
+		jid := chat.JID(fmt.Sprintf(string(kinds[i%len(kinds)]), i+10))
+		set := func(bit int) chat.Register[bool] { return chat.Register[bool]{Value: i>>bit&1 == 1, At: 1} }
+		state := chat.Chat{Archived: set(0), MarkedUnread: set(1)}
+		if i>>2&1 == 1 {
+			state.Pin = chat.Register[int64]{Value: 5, At: 1}
+		}
+		ends := []int64{0, chat.MutedForEver, noon.UnixMilli() + 1, noon.UnixMilli(), noon.UnixMilli() - 1}
+		state.Mute = chat.Register[int64]{Value: ends[i%7%5], At: 1}
+		m := message("m", int64(i%50))
+		m.Content.FromMe, m.Content.Sender = i%3 > 0, me
+		put(t, ctx, store, account, jid, state, m)
+		view, err := store.Chat(ctx, account, jid)
+		ok(t, "chat", err)
+		all = append(all, view)
+	}
+	slices.SortFunc(all, func(a, b chat.View) int {
+		return cmp.Or(cmp.Compare(b.Activity, a.Activity), cmp.Compare(a.JID, b.JID))
+	})
+	either := []*bool{nil, new(true), new(false)}
+	for i := range 81 * 5 {
+		f := chat.Filter{
+			Kind:   []chat.Kind{"", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast}[i%5],
+			Unread: either[i/5%3], Archived: either[i/15%3], Muted: either[i/45%3], Pinned: either[i/135%3],
+		}
+		want := []chat.JID{}
+		for _, v := range all {
+			if f.Accepts(&v, noon) {
+				want = append(want, v.JID)
+			}
+		}
+		got := allChats(t, ctx, store, account, f, []int{3, 200}[i%2])
+		wantSame(t, fmt.Sprintf("the chats of filter %s", text(f)), chatJIDs(got), want)
+	}
+	muted, _, err := store.Chats(ctx, account, chat.Filter{Muted: new(true)}, chat.Page{Limit: 200}, noon.Add(time.Second))
+	ok(t, "chats", err)
+	for _, v := range muted {
+		if v.MuteEnd != chat.MutedForEver {
+			t.Errorf("a mute that has run out is listed: %v", v.MuteEnd)
+		}
+	}
+}
+
+func chatShows(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	_, err := store.Chat(ctx, account, budi)
+	wantCode(t, "an unknown chat", err, chat.ChatNotFound)
+	put(t, ctx, store, account, budi, chat.Chat{Contact: chat.Register[string]{Value: "Budi", At: 1}})
+	hidden := func(what string) {
+		t.Helper()
+		_, err := store.Chat(ctx, account, budi)
+		wantCode(t, what, err, chat.ChatNotFound)
+		if views := allChats(t, ctx, store, account, chat.Filter{}, 10); len(views) != 0 {
+			t.Errorf("%s is listed", what)
+		}
+	}
+	shown := func(what string) {
+		t.Helper()
+		_, err := store.Chat(ctx, account, budi)
+		ok(t, what, err)
+		wantSame(t, what, chatJIDs(allChats(t, ctx, store, account, chat.Filter{}, 10)), []chat.JID{budi})
+	}
+	hidden("a chat without message")
+	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 1))
+	shown("a chat with a message")
+	put(t, ctx, store, account, budi, chat.Chat{Cleared: chat.RangeOf(start + 1)})
+	shown("a cleared chat")
+	put(t, ctx, store, account, budi, chat.Chat{Deleted: chat.RangeOf(start + 1)})
+	hidden("a deleted chat")
+	put(t, ctx, store, account, budi, chat.Chat{}, message("b", 2))
+	shown("a chat with a message after its deletion")
+}
+
+func chatsCursors(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	mine, foreign := newTenant(t, store), newTenant(t, store)
+	for i := range 6 {
+		put(t, ctx, store, mine, person(i), chat.Chat{}, message("a", int64(i)))
+		put(t, ctx, store, foreign, person(100+i), chat.Chat{}, message("a", int64(i)))
+	}
+	for _, cursor := range madeUpCursors {
+		_, _, err := store.Chats(ctx, mine, chat.Filter{}, chat.Page{Limit: 2, Cursor: cursor}, noon)
+		wantCode(t, "a made-up cursor", err, chat.InvalidCursor)
+	}
+	_, next, err := store.Chats(ctx, foreign, chat.Filter{}, chat.Page{Limit: 2}, noon)
+	ok(t, "chats", err)
+	views, _, err := store.Chats(ctx, mine, chat.Filter{}, chat.Page{Limit: 10, Cursor: next}, noon)
+	if err != nil {
+		wantCode(t, "another account's cursor", err, chat.InvalidCursor)
+	}
+	for _, v := range views {
+		if v.JID >= person(100) {
+			t.Errorf("another account's cursor shows its chat %s", v.JID)
+		}
+	}
+	conversation, err := store.Messages(ctx, mine, person(1), chat.Page{Limit: 1, Cursor: next}, noon)
+	wantCode(t, "a cursor of the chats for messages", err, chat.InvalidCursor)
+	wantSame(t, "its messages", len(conversation.Messages), 0)
+}
+
+// chatMoves has a chat get a message: it is listed once, first.
+func chatMoves(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	for i := range 3 {
+		put(t, ctx, store, account, person(i), chat.Chat{}, message("a", int64(i)))
+	}
+	put(t, ctx, store, account, person(0), chat.Chat{}, message("b", 10))
+	got := chatJIDs(allChats(t, ctx, store, account, chat.Filter{}, 2))
+	wantSame(t, "the chats", got, []chat.JID{person(0), person(2), person(1)})
+}
+
+func messagesOrder(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	var all []*chat.Message
+	for i := range 60 {
+		m := message(fmt.Sprint("m", (i*13)%60), int64(i/5))
+		m.Content.Order = int64(i % 5 / 2)
+		all = append(all, &m)
+	}
+	for i := range all {
+		put(t, ctx, store, account, budi, chat.Chat{}, *all[(i*7)%60])
+	}
+	chat.SortMessages(all)
+	want := []string{}
+	for _, m := range all {
+		want = append(want, m.ID)
+	}
+	for _, limit := range []int{1, 7, 59, 60, 61} {
+		got := allMessages(t, ctx, store, account, budi, limit)
+		wantSame(t, "the order of the messages", messageIDs(got), want)
+	}
+	c, err := store.Messages(ctx, account, budi, chat.Page{Limit: 7}, noon)
+	ok(t, "messages", err)
+	wantSame(t, "the newest messages", messageIDs(c.Messages), want[53:])
+	put(t, ctx, store, account, budi, chat.Chat{}, message("new", 5000))
+	older, err := store.Messages(ctx, account, budi, chat.Page{Limit: 7, Cursor: c.Next}, noon)
+	ok(t, "messages", err)
+	wantSame(t, "the page before, after a new message", messageIDs(older.Messages), want[46:53])
+}
+
+func messagesLists(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	gone := message("gone", 42)
+	gone.Gone = true
+	put(t, ctx, store, account, budi, chat.Chat{},
+		message("a", 10), starred(message("b", 20)), message("c", 30), message("d", 30), starred(message("e", 30)), message("f", 40),
+		gone, chat.Message{ID: "stub", Status: chat.Read}, message("g", 50))
+	wantMessages(t, ctx, store, account, budi, "a", "b", "c", "d", "e", "f", "g")
+	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start+30, "c")})
+	wantMessages(t, ctx, store, account, budi, "b", "d", "e", "f", "g")
+	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 30)})
+	wantMessages(t, ctx, store, account, budi, "b", "e", "f", "g")
+	put(t, ctx, store, account, budi, chat.Chat{}, chat.Message{ID: "a", Starred: chat.Register[bool]{Value: true, At: 1}})
+	wantMessages(t, ctx, store, account, budi, "a", "b", "e", "f", "g")
+	put(t, ctx, store, account, budi, chat.Chat{Deleted: chat.RangeOf(start+30, "e")})
+	wantMessages(t, ctx, store, account, budi, "f", "g")
+	put(t, ctx, store, account, budi, chat.Chat{Cleared: chat.RangeOf(start+50, "g")})
+	wantMessages(t, ctx, store, account, budi)
+}
+
+func messagesExpire(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	m := message("b", 20)
+	m.Content.Expires = start + 100
+	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 10), m)
+	for second, want := range map[int64][]string{99: {"a", "b"}, 100: {"a"}, 101: {"a"}} {
+		c, err := store.Messages(ctx, account, budi, chat.Page{Limit: 10}, at(second))
+		ok(t, "messages", err)
+		wantSame(t, fmt.Sprintf("the conversation at second %d", second), messageIDs(c.Messages), want)
+	}
+	c, err := store.Messages(ctx, account, budi, chat.Page{Limit: 1}, at(100))
+	ok(t, "messages", err)
+	wantSame(t, "the newest that hasn't expired", messageIDs(c.Messages), []string{"a"})
+}
+
+// messagesFullPages has many messages that aren't listed among those that are.
+func messagesFullPages(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	var messages []chat.Message
+	want := []string{}
+	for i := range int64(400) {
+		m := message(fmt.Sprintf("m%03d", i), i)
+		switch {
+		case i%40 == 7:
+			want = append(want, m.ID)
+		case i%3 == 0:
+			m.Gone = true
+		default:
+			m.Content.Expires = noon.Unix()
+		}
+		messages = append(messages, m)
+	}
+	put(t, ctx, store, account, budi, chat.Chat{}, messages...)
+	for _, limit := range []int{1, 3, 10, 11} {
+		wantSame(t, "the conversation", messageIDs(allMessages(t, ctx, store, account, budi, limit)), want)
+	}
+}
+
+func messagesNotFound(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	for _, cursor := range []string{"", "x"} {
+		_, err := store.Messages(ctx, account, budi, chat.Page{Limit: 10, Cursor: cursor}, noon)
+		if cursor == "" || chat.CodeOf(err) != chat.InvalidCursor {
+			wantCode(t, "messages of an unknown chat", err, chat.ChatNotFound)
+		}
+	}
+	put(t, ctx, store, account, budi, chat.Chat{}, chat.Message{ID: "stub", Status: chat.Read})
+	_, err := store.Messages(ctx, account, budi, chat.Page{Limit: 10}, noon)
+	wantCode(t, "messages of a chat that doesn't show", err, chat.ChatNotFound)
+	put(t, ctx, store, account, budi, chat.Chat{Activity: start})
+	c, err := store.Messages(ctx, account, budi, chat.Page{Limit: 10}, noon)
+	ok(t, "messages of a chat without any", err)
+	if c.Chat != budi || len(c.Messages) != 0 || c.Next != "" {
+		t.Errorf("an empty conversation is %+v", c)
+	}
+}
+
+func messagesViews(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	full := fullMessage("full", 10)
+	put(t, ctx, store, account, budi, chat.Chat{}, full, message("plain", 20))
+	c, err := store.Messages(ctx, account, budi, chat.Page{Limit: 10}, noon)
+	ok(t, "messages", err)
+	if len(c.Messages) != 2 {
+		t.Fatalf("%d messages", len(c.Messages))
+	}
+	state, messages := exported(t, ctx, store, account, budi, 10)
+	for _, v := range c.Messages {
+		m := messages[v.ID]
+		if want := state.ViewMessage(&m); v != want {
+			t.Errorf("the view of a message\n got %+v\nwant %+v", v, want)
+		}
+	}
+}
+
+func messagesCursors(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	mine, foreign := newTenant(t, store), newTenant(t, store)
+	for i := range int64(6) {
+		put(t, ctx, store, mine, budi, chat.Chat{}, message(fmt.Sprint("mine", i), i))
+		put(t, ctx, store, mine, siti, chat.Chat{}, message(fmt.Sprint("siti", i), i))
+		put(t, ctx, store, foreign, budi, chat.Chat{}, message(fmt.Sprint("foreign", i), i))
+	}
+	for _, cursor := range madeUpCursors {
+		_, err := store.Messages(ctx, mine, budi, chat.Page{Limit: 2, Cursor: cursor}, noon)
+		wantCode(t, "a made-up cursor", err, chat.InvalidCursor)
+	}
+	for _, from := range []struct {
+		account string
+		jid     chat.JID
+	}{{mine, siti}, {foreign, budi}} {
+		c, err := store.Messages(ctx, from.account, from.jid, chat.Page{Limit: 2}, noon)
+		ok(t, "messages", err)
+		got, err := store.Messages(ctx, mine, budi, chat.Page{Limit: 10, Cursor: c.Next}, noon)
+		if err != nil {
+			wantCode(t, "a foreign cursor", err, chat.InvalidCursor)
+		}
+		for _, v := range got.Messages {
+			if v.ID[:4] != "mine" {
+				t.Errorf("a foreign cursor shows message %s", v.ID)
+			}
+		}
+	}
+}

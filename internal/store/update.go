@@ -1,0 +1,446 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+)
+
+// Update implements chat.ChatStore.
+//
+// A chat and its messages are items of their own, written one after the other: first the messages, each on the condition that
+// it is as it was loaded, then the chat on the same. Who loses against another writer loads again and makes the change again;
+// now and then that is a change of his own whose answer got lost, which is why all changes join. A process that ends in
+// between leaves messages that the chat doesn't know of yet, which the same change, made again, completes. Only messages that
+// change their place in the conversation do so together with the chat, which counts them by their time.
+func (s *Store) Update(ctx context.Context, account string, jid chat.JID, ids []string, change func(*chat.Thread) error) error {
+	var refused error
+	err := retryOnConflict(ctx, func() (err error) {
+		for range maxAliases {
+			var target chat.JID
+			if target, refused, err = s.update(ctx, chatName{account, jid}, ids, change); err != nil || target == "" {
+				return err
+			}
+			jid = target
+		}
+		return errAliases
+	})
+	if refused != nil {
+		return refused
+	}
+	return failed("update chat", err)
+}
+
+// update makes the change to the chat under exactly this address, or returns where the address leads.
+func (s *Store) update(ctx context.Context, name chatName, ids []string, change func(*chat.Thread) error) (target chat.JID, refused, err error) {
+	release, err := s.locks.acquire(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	defer release()
+	kept, drops := s.recent.take(name)
+	t, target, err := s.load(ctx, name, kept, ids)
+	if err != nil || target != "" {
+		return target, nil, err
+	}
+	if refused = change(&t.Thread); refused != nil {
+		return "", refused, nil
+	}
+	defer s.lists.note(name.account, name.jid) // a write that failed may have been made
+	if err := t.store(ctx); err != nil {
+		return "", nil, t.orphaned(ctx, err)
+	}
+	if t.stored.there() {
+		s.recent.put(name, &t.stored, drops)
+	}
+	return "", nil, nil
+}
+
+// storedChat is a chat as it is stored.
+type storedChat struct {
+	chat    chat.Chat
+	sort    string // "": there is none
+	version kv.Version
+	fields  map[string]int64
+	record  []byte
+}
+
+func (c *storedChat) there() bool { return c.sort != "" }
+
+// storedMessage is what is stored of a message: nothing, a placeholder, or a message at its place. A place without a message
+// is one that a writer has claimed but not filled.
+type storedMessage struct {
+	message *chat.Message
+	claim   *kv.Item
+	place   string // of a message; "" of a placeholder
+	item    *kv.Item
+}
+
+// thread is a chat.Thread with what it was made of.
+type thread struct {
+	chat.Thread
+	s        *Store
+	name     chatName
+	stored   storedChat
+	messages map[string]storedMessage // by id
+}
+
+// load reads the chat, unless it was kept, and the messages' claims, and then the messages that aren't placeholders.
+func (s *Store) load(ctx context.Context, name chatName, kept *storedChat, ids []string) (t *thread, target chat.JID, err error) {
+	t = &thread{s: s, name: name}
+	var keys []kv.Key
+	if kept == nil {
+		keys = append(keys, chatKey(name.account, name.jid, true))
+	}
+	chats := len(keys)
+	for _, id := range ids {
+		keys = append(keys, claimKey(name.account, name.jid, id))
+	}
+	var found []*kv.Item
+	if len(keys) > 0 {
+		if found, err = s.kv.GetMany(ctx, keys); err != nil {
+			return nil, "", err
+		}
+	}
+	if kept != nil {
+		t.stored = *kept
+	} else {
+		at := standingOf(found[0])
+		if at.item == nil {
+			it, err := s.get(ctx, chatKey(name.account, name.jid, false))
+			if err != nil {
+				return nil, "", err
+			}
+			at = standingOf(it)
+		}
+		if at.target != "" {
+			return nil, at.target, nil
+		}
+		if err := t.stored.read(at.item); err != nil {
+			return nil, "", err
+		}
+	}
+	t.stored.chat.JID = name.jid
+	t.Chat = t.stored.chat
+	if err := t.loadMessages(ctx, ids, found[chats:]); err != nil {
+		return nil, "", err
+	}
+	t.Newest = func(shows func(chat.MessageView) bool) (*chat.Message, error) { return t.newest(ctx, shows) }
+	return t, "", nil
+}
+
+// read takes over an item, nil for none.
+func (c *storedChat) read(it *kv.Item) (err error) {
+	if it == nil {
+		return nil
+	}
+	c.sort, c.version, c.fields, c.record = it.Sort, it.Version, it.Fields, it.Data
+	c.chat, err = stateOfChat(it.Data)
+	return err
+}
+
+// loadMessages completes what was found under the ids.
+func (t *thread) loadMessages(ctx context.Context, ids []string, claims []*kv.Item) error {
+	t.messages = make(map[string]storedMessage, len(ids))
+	var placed []string
+	var keys []kv.Key
+	for i, id := range ids {
+		claim := claims[i]
+		if claim == nil {
+			continue
+		}
+		m := storedMessage{claim: claim}
+		if len(claim.Data) > 0 {
+			m.item = claim
+		} else {
+			m.place = place(claim.Fields[fieldTime], claim.Fields[fieldOrder], id)
+			placed, keys = append(placed, id), append(keys, messageKey(t.name.account, t.name.jid, m.place))
+		}
+		t.messages[id] = m
+	}
+	if len(keys) > 0 {
+		found, err := t.s.kv.GetMany(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for i, id := range placed {
+			m := t.messages[id]
+			m.item = found[i]
+			t.messages[id] = m
+		}
+	}
+	t.Messages = make(map[string]*chat.Message, len(t.messages))
+	for id, m := range t.messages {
+		if m.item == nil {
+			continue
+		}
+		var err error
+		if m.message, err = stateOfMessage(m.item.Data); err != nil {
+			return err
+		}
+		t.messages[id], t.Messages[id] = m, m.message
+	}
+	return nil
+}
+
+// newestPage is how many messages are asked for at first.
+const newestPage = 20
+
+func (t *thread) newest(ctx context.Context, shows func(chat.MessageView) bool) (*chat.Message, error) {
+	q := t.timeline()
+	q.From = timeline + sortable(max(t.Chat.Cleared.Through, t.Chat.Deleted.Through, 0)) // what is older is hidden
+	q.Reverse, q.Expect = true, newestPage
+	for it, err := range t.s.kv.Query(ctx, q) {
+		if err != nil {
+			return nil, failed("find newest message", err)
+		}
+		v, err := headOfMessage(&it)
+		if err != nil {
+			return nil, err
+		}
+		if _, known := t.Messages[v.ID]; !known && shows(v) {
+			return stateOfMessage(it.Data)
+		}
+	}
+	return nil, nil
+}
+
+// timeline asks for all messages of the conversation.
+func (t *thread) timeline() kv.Query {
+	return kv.Query{Collection: kv.Messages, Partition: conversation(t.name.account, t.name.jid)}.Prefix(timeline)
+}
+
+// store writes what the change left, in the order that Update promises.
+func (t *thread) store(ctx context.Context) error {
+	t.Chat.JID = t.name.jid
+	isNew := !t.stored.there()
+	if isNew && len(t.Changed) == 0 && reflect.DeepEqual(t.Chat, chat.Chat{JID: t.name.jid}) {
+		return nil
+	}
+	w, err := t.messageWrites()
+	if err != nil {
+		return err
+	}
+	steps := w.steps()
+	if isNew && len(t.Changed) > 0 {
+		// Messages are found by their chat when all is to be deleted, so it comes into being before them.
+		begin, err := t.begin()
+		if err != nil {
+			return err
+		}
+		steps = append([]kv.Step{begin}, steps...)
+	}
+	if len(t.Prune) > 0 && !isNew {
+		if len(steps) > 0 {
+			if err := t.s.kv.Write(ctx, steps...); err != nil {
+				return err
+			}
+			steps = nil
+		}
+		for _, covered := range t.Prune {
+			if err := t.prune(ctx, covered); err != nil {
+				return err
+			}
+		}
+	}
+	stored, last, err := t.chatWrites(w.moves)
+	if err != nil {
+		return err
+	}
+	if steps = append(steps, last...); len(steps) > 0 {
+		if err := t.s.kv.Write(ctx, steps...); err != nil {
+			return err
+		}
+	}
+	t.stored = stored
+	return nil
+}
+
+// begin brings a chat into being of which nothing is known yet, if its account is still there. It stands where it will when
+// the change is complete.
+func (t *thread) begin() (kv.Step, error) {
+	var err error
+	it := kv.Item{Key: chatKey(t.name.account, t.name.jid, t.Chat.Shows())}
+	if it.Fields, it.Data, err = t.s.encodeChat(&chat.Chat{JID: t.name.jid}); err != nil {
+		return kv.Step{}, err
+	}
+	put := kv.Put(it, kv.Absent())
+	return kv.Together(t.creating(put)...), t.stored.read(&put.Item)
+}
+
+// creating is put, the chat's first item, with what must be true then. It is in one place at a time, and not without its account.
+func (t *thread) creating(put kv.Op) []kv.Op {
+	shows := put.Item.Key == chatKey(t.name.account, t.name.jid, true)
+	return []kv.Op{
+		put,
+		kv.Check(chatKey(t.name.account, t.name.jid, !shows), kv.Absent(), 0),
+		t.s.accountExists(t.name.account),
+	}
+}
+
+// chatWrites puts the chat, and together with it what moves.
+func (t *thread) chatWrites(moves []kv.Op) (stored storedChat, steps []kv.Step, err error) {
+	stored = storedChat{chat: t.Chat}
+	if stored.fields, stored.record, err = t.s.encodeChat(&t.Chat); err != nil {
+		return stored, nil, err
+	}
+	old := &t.stored
+	if old.there() && bytes.Equal(stored.record, old.record) && maps.Equal(stored.fields, old.fields) {
+		stored.sort, stored.version = old.sort, old.version
+		if len(moves) > 0 {
+			steps = []kv.Step{kv.Together(moves...)}
+		}
+		return stored, steps, nil
+	}
+	put := kv.Put(kv.Item{
+		Key: chatKey(t.name.account, t.name.jid, t.Chat.Shows()), Fields: stored.fields, Data: stored.record,
+	}, kv.Unchanged(old.version))
+	stored.sort, stored.version = put.Item.Sort, put.Item.Version
+	switch {
+	case stored.sort == old.sort && len(moves) == 0:
+		return stored, []kv.Step{kv.Each(put)}, nil
+	case stored.sort == old.sort:
+		moves = append(moves, put)
+	case !old.there():
+		put.Condition = kv.Absent()
+		moves = append(moves, t.creating(put)...)
+	default:
+		put.Condition = kv.Absent()
+		left := chatKey(t.name.account, t.name.jid, !t.Chat.Shows())
+		moves = append(moves, put, kv.Delete(left, kv.Unchanged(old.version), 0))
+	}
+	return stored, []kv.Step{kv.Together(moves...)}, nil
+}
+
+// messageWrites are the writes of messages, by when they are made.
+type messageWrites struct {
+	claims, puts []kv.Op
+	filled       []kv.Step // placeholders that become messages
+	moves        []kv.Op   // to be made with the chat
+}
+
+func (w *messageWrites) steps() (steps []kv.Step) {
+	if len(w.claims) > 0 {
+		steps = append(steps, kv.Each(w.claims...))
+	}
+	if len(w.puts) > 0 {
+		steps = append(steps, kv.Each(w.puts...))
+	}
+	return append(steps, w.filled...)
+}
+
+// movesTogether is how many writes of moves fit into a step beside the chat's.
+const movesTogether = kv.MaxTogether - 4
+
+// messageWrites brings each message from where it was to where it belongs.
+func (t *thread) messageWrites() (*messageWrites, error) {
+	w := new(messageWrites)
+	for _, m := range t.Changed {
+		old := t.messages[m.ID]
+		fields, record, err := t.s.encodeFitting(&t.Chat, m)
+		if err != nil {
+			return nil, err
+		}
+		if old.item != nil && bytes.Equal(record, old.item.Data) && sameFlags(fields, old.item.Fields) {
+			continue
+		}
+		claim := kv.Item{Key: claimKey(t.name.account, t.name.jid, m.ID), Expires: m.Content.Expires}
+		if m.Content.Time == 0 {
+			claim.Data, claim.Fields = record, fields
+			w.puts = append(w.puts, kv.Put(claim, kv.As(old.claim)))
+			continue
+		}
+		claim.Fields = fieldsOf(map[string]int64{fieldTime: m.Content.Time, fieldOrder: m.Content.Order})
+		it := kv.Item{
+			Key:    messageKey(t.name.account, t.name.jid, place(m.Content.Time, m.Content.Order, m.ID)),
+			Fields: fields, Data: record, Expires: m.Content.Expires,
+		}
+		w.add(claim, it, old)
+	}
+	return w, nil
+}
+
+func sameFlags(a, b map[string]int64) bool {
+	return a[fieldStarred] == b[fieldStarred] && a[fieldUnlisted] == b[fieldUnlisted]
+}
+
+// add writes a message that has a place.
+func (w *messageWrites) add(claim, it kv.Item, old storedMessage) {
+	switch {
+	case old.claim == nil:
+		w.claims = append(w.claims, kv.Put(claim, kv.Absent()))
+		w.puts = append(w.puts, kv.Put(it, kv.Absent()))
+	case it.Sort == old.place:
+		w.puts = append(w.puts, kv.Put(it, kv.As(old.item)))
+	case old.place == "":
+		w.filled = append(w.filled, kv.Together(kv.Put(claim, kv.Unchanged(old.claim.Version)), kv.Put(it, kv.Absent())))
+	default:
+		left := kv.Key{Collection: it.Collection, Partition: it.Partition, Sort: old.place}
+		leave := kv.Check(left, kv.Absent(), 0) // who claimed it hasn't put the message there, and now can't
+		if old.item != nil {
+			leave = kv.Delete(left, kv.Unchanged(old.item.Version), 0)
+		}
+		move := []kv.Op{kv.Put(claim, kv.Unchanged(old.claim.Version)), kv.Put(it, kv.Absent()), leave}
+		if len(w.moves)+len(move) > movesTogether { // which nothing usual is
+			w.filled = append(w.filled, kv.Together(move...))
+			return
+		}
+		w.moves = append(w.moves, move...)
+	}
+}
+
+// prune deletes the messages that a range covers.
+func (t *thread) prune(ctx context.Context, covered chat.Range) error {
+	if covered.Through == 0 {
+		return nil
+	}
+	q := t.timeline()
+	q.To = timeline + sortable(covered.Through) + "/\U0010FFFF"
+	var ops []kv.Op
+	flush := func() error {
+		if len(ops) == 0 {
+			return nil
+		}
+		defer func() { ops = nil }()
+		return t.s.kv.Write(ctx, kv.Each(ops...))
+	}
+	for it, err := range t.s.kv.Query(ctx, q) {
+		if err != nil {
+			return fmt.Errorf("list what to prune: %w", err)
+		}
+		v, err := headOfMessage(&it)
+		if err != nil {
+			return err
+		}
+		if !covered.Covers(v.Time, v.ID) {
+			continue
+		}
+		claim := claimKey(t.name.account, t.name.jid, v.ID)
+		ops = append(ops, kv.Delete(it.Key, kv.Always(), 0), kv.Delete(claim, kv.Always(), 0))
+		if len(ops) >= deletesTogether {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// orphaned looks, after a conflict, for the account: without it there is nothing to try again, and what was written is deleted.
+func (t *thread) orphaned(ctx context.Context, err error) error {
+	if !errors.Is(err, kv.ErrConflict) {
+		return err
+	}
+	_, _, gone := t.s.account(ctx, t.name.account, kv.Strong)
+	if chat.CodeOf(gone) != chat.DeviceNotFound {
+		return err
+	}
+	q := kv.Query{Collection: kv.Messages, Partition: conversation(t.name.account, t.name.jid)}
+	return errors.Join(gone, t.s.deleteAll(ctx, q, 0, nil))
+}
