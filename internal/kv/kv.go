@@ -164,8 +164,11 @@ func Each(ops ...Op) Step { return Step{Ops: ops} }
 // Together makes all of up to MaxTogether operations or none, at twice the price on DynamoDB.
 func Together(ops ...Op) Step { return Step{Ops: ops, All: true} }
 
-// MaxTogether bounds Together.
-const MaxTogether = 100
+// MaxTogether and MaxTogetherData bound Together: its operations, and the bytes of their Data. DynamoDB takes 4 MB, names included.
+const (
+	MaxTogether     = 100
+	MaxTogetherData = 3_500_000
+)
 
 // Query asks for the items of a partition in the order of their sort keys, which is that of their bytes.
 type Query struct {

@@ -13,10 +13,15 @@ func Validate(steps []Step) error {
 		if s.All && len(s.Ops) > MaxTogether {
 			return fmt.Errorf("kv: %d operations together, at most %d may be", len(s.Ops), MaxTogether)
 		}
+		bytes := 0
 		for i := range s.Ops {
 			if err := s.Ops[i].validate(); err != nil {
 				return err
 			}
+			bytes += len(s.Ops[i].Item.Data)
+		}
+		if s.All && bytes > MaxTogetherData {
+			return fmt.Errorf("%d bytes together: %w", bytes, ErrTooLarge)
 		}
 		if key, twice := s.namesTwice(); twice {
 			return fmt.Errorf("kv: a step has two operations on %s", key)
