@@ -111,14 +111,6 @@ def add_routes(aws, resources):
     return len(paths)
 
 
-def allow_batches(aws, resources):
-    """Allows the batches of what the host may do with messages, which are no actions of their own on AWS but on MiniStack."""
-    role = resources["HostRole"]
-    aws("iam").put_role_policy(RoleName=role, PolicyName="batches", PolicyDocument=json.dumps({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": ["sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"], "Resource": "*"}]}))
-
-
 def session(aws, role_arn):
     """Credentials of a role."""
     c = aws("sts").assume_role(RoleArn=role_arn, RoleSessionName="rehearsal")["Credentials"]
@@ -235,9 +227,8 @@ def rehearse(options, progress, folder):
                        "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--parameter-overrides",
                        "Architecture=" + {"amd64": "x86_64"}.get(options.arch, options.arch)], log + ".sam", env=environment)
         resources = stack_resources(aws("cloudformation"))
-        with progress.step("add what MiniStack needs beside the template: the API's routes, the names of SQS's batches"):
+        with progress.step("add what MiniStack needs beside the template: the API's routes"):
             print(f"  {add_routes(aws, resources)} routes")
-            allow_batches(aws, resources)
         with progress.step("try every right of every role"):
             table = rights("docs/rights.txt")
             print(f"  {len(table)} roles, {check_rights(aws, resources, table)} calls refused, all as written in docs/rights.txt")

@@ -74,10 +74,6 @@ func TestTwoHosts(t *testing.T) {
 	must(t, connected(ctx, all))
 
 	gap("stopped", 2*time.Second, s.on(b, all), func() { b.signal(syscall.SIGTERM) })
-	<-b.ended
-	if b.err != nil {
-		t.Errorf("a host that was stopped ends with %v", b.err)
-	}
 
 	recorder := s.record()
 	d := s.start(map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": recorder.url})
@@ -98,6 +94,9 @@ func TestTwoHosts(t *testing.T) {
 	must(t, connected(ctx, all))
 	for _, d := range all {
 		d.check(ctx, t)
+	}
+	if <-b.ended; b.err != nil {
+		t.Errorf("a host that was stopped ends with %v", b.err)
 	}
 	secrets := map[string][]string{}
 	for _, d := range all {

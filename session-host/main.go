@@ -67,7 +67,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 // poll is how often shards are looked for: what another host hands over is taken that soon. It costs a read unit each time.
 const poll = 500 * time.Millisecond
 
-// run works until ctx ends, and then hands everything over. client reaches WhatsApp, nil the real one; metrics go to lines.
+// run works until ctx ends, and then hands everything over. It returns when the last polls of the queues have ended. client reaches WhatsApp, nil the real one; metrics go to lines.
 func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logger, lines io.Writer) error {
 	listener, err := net.Listen("tcp", s.health)
 	if err != nil {
@@ -82,6 +82,8 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	accounts := m.Accounts(dynamo.NewAccounts(db, s.tables.Accounts))
 	chats := m.Chats(dynamo.NewChats(db, s.tables.Chats, s.tables.Messages))
 	keys := keystore.New(db, s.devices, keystore.Options{Log: logger})
+	queue := sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout)
+	defer queue.Close()
 	h := host.New(host.Config{
 		Name: s.name, Shards: len(s.queues),
 		Leases:   m.Leases(dynamo.NewLeases(db, s.tables.Work)),
@@ -89,7 +91,7 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 		Chats:    chats,
 		Commands: m.Commands(dynamo.NewCommands(db, s.tables.Commands, time.Now)),
 		Reports:  dynamo.NewReports(db, s.tables.Reports, time.Now),
-		Queue:    sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout),
+		Queue:    queue,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys: keys.Accounts(func(account string) (int64, error) {
 				lease, err := guard.Lease(account)
@@ -108,6 +110,6 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	group.Go(func() error { return m.Run(ctx, lines) })
 	group.Go(func() error { return serveHealth(ctx, listener, m.Beat) })
 	err = group.Wait()
-	logger.Info("host has ended", "error", err)
+	logger.Info("host has ended; its last polls still do", "error", err)
 	return err
 }

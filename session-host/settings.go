@@ -100,5 +100,6 @@ func parseLevel(text string) (level slog.Level, err error) {
 	return level, err
 }
 
-// patience is how long an orderly end may take; ECS waits for the task definition's StopTimeout.
-const patience = 20 * time.Second
+// patience is how long an orderly end may take: a few seconds to hand over, and as long as a poll of a queue takes, which SQS
+// lets nobody take back. ECS waits for the task definition's StopTimeout.
+const patience = 28 * time.Second

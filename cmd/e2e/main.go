@@ -39,7 +39,7 @@ stopped in the end. Without a command it prints the two and waits for a host to 
 const friends = 3
 
 // patience is how long the host may take to end.
-const patience = 30 * time.Second
+const patience = 40 * time.Second
 
 // command runs the suite.
 func command(ctx context.Context, args []string, out *os.File, errOut io.Writer) error {

@@ -328,14 +328,14 @@ func receiveTogether(t *testing.T, q queueTest) {
 			return err
 		}
 		if d.Attempt() == 1 && c.Seconds%3 == 0 {
-			return d.Release(ctx, 0)
+			return d.Release(t.Context(), 0)
 		}
 		mu.Lock()
 		done[c.Account] = append(done[c.Account], c.Seconds)
 		left--
 		last := left == 0
 		mu.Unlock()
-		err = d.Done(ctx)
+		err = d.Done(t.Context())
 		if last {
 			cancel()
 			return nil

@@ -1,32 +1,28 @@
 package sqs
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"io"
-	"slices"
+	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go/middleware"
 
 	"pesan/internal/chat"
 )
 
-// Receiver implements chat.CommandQueue.
+// Receiver implements chat.CommandQueue. Close it when nothing is received any more.
 type Receiver struct {
 	sqs        *sqs.Client
 	queues     Queues
 	visibility time.Duration
 	polling    func(*sqs.Options)
-	deletes    []*batcher[types.DeleteMessageBatchRequestEntry] // by shard
-	changes    []*batcher[types.ChangeMessageVisibilityBatchRequestEntry]
+	polls      sync.WaitGroup
 }
 
 var _ chat.CommandQueue = (*Receiver)(nil)
@@ -36,42 +32,22 @@ const longestPoll = 20 * time.Second // what SQS allows
 // NewReceiver receives from the queues. visibility is chat.VisibilityTimeout, in whole seconds; the queues' own doesn't
 // count.
 func NewReceiver(client *sqs.Client, queues Queues, visibility time.Duration) *Receiver {
-	r := &Receiver{sqs: client, queues: queues, visibility: visibility}
 	poller := withTimeout(client.Options().HTTPClient, longestPoll+attemptTimeout)
-	r.polling = func(o *sqs.Options) { o.HTTPClient = poller }
-	for i := range queues {
-		r.deletes = append(r.deletes, newBatcher(func(ctx context.Context, entries []types.DeleteMessageBatchRequestEntry) ([]types.BatchResultErrorEntry, error) {
-			out, err := client.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &queues[i], Entries: entries})
-			if err != nil {
-				return nil, err
-			}
-			return butGone(out.Failed, out.ResultMetadata), nil
-		}))
-		r.changes = append(r.changes, newBatcher(func(ctx context.Context, entries []types.ChangeMessageVisibilityBatchRequestEntry) ([]types.BatchResultErrorEntry, error) {
-			out, err := client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &queues[i], Entries: entries})
-			if err != nil {
-				return nil, err
-			}
-			return butGone(out.Failed, out.ResultMetadata), nil
-		}))
+	return &Receiver{
+		sqs: client, queues: queues, visibility: visibility,
+		polling: func(o *sqs.Options) { o.HTTPClient = poller },
 	}
-	return r
 }
 
-// butGone leaves out what we don't hold any more, if an answer got lost before: then it was deleted or released by that
-// call.
-func butGone(refused []types.BatchResultErrorEntry, metadata middleware.Metadata) []types.BatchResultErrorEntry {
-	if tries, ok := retry.GetAttemptResults(metadata); !ok || len(tries.Results) < 2 {
-		return refused
-	}
-	return slices.DeleteFunc(refused, func(f types.BatchResultErrorEntry) bool {
-		code := aws.ToString(f.Code)
-		return code == new(types.ReceiptHandleIsInvalid).ErrorCode() || code == new(types.MessageNotInflight).ErrorCode()
-	})
-}
+// Close waits for the polls that Receive has left, at most as long as one takes.
+func (r *Receiver) Close() { r.polls.Wait() }
 
 // Receive implements chat.CommandQueue. It asks for one command at a time: with more, SQS prefers to hand out several of
 // one account together.
+//
+// A poll can't be taken back: SQS hands a command to one whose caller has hung up, and hides it for the visibility timeout,
+// with the account's group behind it. So when ctx ends, Receive returns, but its poll goes on, and the command that it still
+// brings is released at once.
 func (r *Receiver) Receive(ctx context.Context, shard, _ int) ([]chat.Delivery, error) {
 	url, err := r.queues.url(shard)
 	if err != nil {
@@ -85,21 +61,20 @@ func (r *Receiver) Receive(ctx context.Context, shard, _ int) ([]chat.Delivery, 
 				continue
 			}
 		}
-		out, err := r.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl:            url,
-			MaxNumberOfMessages: 1,
-			VisibilityTimeout:   seconds(r.visibility),
-			WaitTimeSeconds:     int32(wait / time.Second),
-			// With the same id a call that is made again, since its answer got lost, gets the same message.
-			ReceiveRequestAttemptId:     aws.String(rand.Text()),
-			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount},
-		}, r.polling)
+		polled := make(chan poll, 1)
+		r.polls.Go(func() { polled <- r.poll(context.WithoutCancel(ctx), url, wait) })
+		var p poll
+		select {
+		case p = <-polled:
+		case <-ctx.Done():
+			r.polls.Go(func() { r.giveBack(<-polled) })
+			return nil, ctx.Err()
+		}
 		switch {
-		case ctx.Err() != nil:
-		case err != nil:
-			return nil, failed("receive command", err)
-		case len(out.Messages) > 0:
-			return []chat.Delivery{&delivery{r, shard, &out.Messages[0]}}, nil
+		case p.command != nil:
+			return []chat.Delivery{p.command}, nil
+		case p.err != nil:
+			return nil, failed("receive command", p.err)
 		case wait < time.Second:
 			pause(ctx, margin/5)
 		}
@@ -107,8 +82,39 @@ func (r *Receiver) Receive(ctx context.Context, shard, _ int) ([]chat.Delivery, 
 	return nil, ctx.Err()
 }
 
-// margin is how long before the context's deadline the last poll ends. A message that is handed to a poll which nobody waits
-// for any more stays hidden until its visibility timeout ends.
+// poll is what a request brought: neither when there was no command.
+type poll struct {
+	command *delivery
+	err     error
+}
+
+func (r *Receiver) poll(ctx context.Context, url *string, wait time.Duration) poll {
+	out, err := r.sqs.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl:            url,
+		MaxNumberOfMessages: 1,
+		VisibilityTimeout:   seconds(r.visibility),
+		WaitTimeSeconds:     int32(wait / time.Second),
+		// With the same id a call that is made again, since its answer got lost, gets the same message.
+		ReceiveRequestAttemptId:     aws.String(rand.Text()),
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount},
+	}, r.polling)
+	if err != nil || len(out.Messages) == 0 {
+		return poll{err: err}
+	}
+	return poll{command: &delivery{r, url, &out.Messages[0]}}
+}
+
+// giveBack releases a command that nobody waits for any more. If that fails, the visibility timeout does it.
+func (r *Receiver) giveBack(p poll) {
+	if p.command == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	defer cancel()
+	_ = p.command.Release(ctx, 0)
+}
+
+// margin is how long before the context's deadline the last poll ends.
 const margin = 500 * time.Millisecond
 
 func pause(ctx context.Context, wait time.Duration) {
@@ -125,19 +131,15 @@ func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.
 
 type delivery struct {
 	*Receiver
-	shard   int
+	url     *string
 	message *types.Message
 }
 
-// Command implements chat.Delivery. A field that no command has is refused: it is a misspelt one.
+// Command implements chat.Delivery. Fields that this version doesn't know are skipped: within one version of the format a later
+// release may add some, and its functions run before its hosts do. What a command must have, Validate checks.
 func (d *delivery) Command() (chat.Command, error) {
 	var c *chat.Command
-	decoder := json.NewDecoder(bytes.NewReader([]byte(aws.ToString(d.message.Body))))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&c); err != nil || c == nil {
-		return chat.Command{}, &chat.Error{Code: chat.InvalidBody}
-	}
-	if _, err := decoder.Token(); err != io.EOF {
+	if err := json.Unmarshal([]byte(aws.ToString(d.message.Body)), &c); err != nil || c == nil {
 		return chat.Command{}, &chat.Error{Code: chat.InvalidBody}
 	}
 	return *c, nil
@@ -162,20 +164,29 @@ const longestHidden = 12 * time.Hour
 
 // Release implements chat.Delivery.
 func (d *delivery) Release(ctx context.Context, after time.Duration) error {
-	return failed("release command", d.hide(ctx, min(max(after, 0), longestHidden)))
+	return failed("release command", unlessGone(d.hide(ctx, min(max(after, 0), longestHidden))))
 }
 
 func (d *delivery) hide(ctx context.Context, timeout time.Duration) error {
-	return d.changes[d.shard].do(ctx, func(id string) types.ChangeMessageVisibilityBatchRequestEntry {
-		return types.ChangeMessageVisibilityBatchRequestEntry{
-			Id: &id, ReceiptHandle: d.message.ReceiptHandle, VisibilityTimeout: seconds(timeout),
-		}
+	_, err := d.sqs.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+		QueueUrl: d.url, ReceiptHandle: d.message.ReceiptHandle, VisibilityTimeout: seconds(timeout),
 	})
+	return err
 }
 
 // Done implements chat.Delivery.
 func (d *delivery) Done(ctx context.Context) error {
-	return failed("delete command", d.deletes[d.shard].do(ctx, func(id string) types.DeleteMessageBatchRequestEntry {
-		return types.DeleteMessageBatchRequestEntry{Id: &id, ReceiptHandle: d.message.ReceiptHandle}
-	}))
+	_, err := d.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: d.url, ReceiptHandle: d.message.ReceiptHandle})
+	return failed("delete command", unlessGone(err))
+}
+
+// unlessGone leaves out that a command isn't held any more. A call whose answer got lost was made again and finds it so; if
+// instead the visibility timeout has ended, the command comes again whatever is done here, and its record says that it is done.
+func unlessGone(err error) error {
+	var invalid *types.ReceiptHandleIsInvalid
+	var free *types.MessageNotInflight
+	if errors.As(err, &invalid) || errors.As(err, &free) {
+		return nil
+	}
+	return err
 }

@@ -30,9 +30,11 @@ func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) portte
 		queue, deadLetters := sqslocal.CreateQueue(t, direct, fmt.Sprintf("t%d-%d", os.Getpid(), queues.Add(1)), visibility, chat.MaxAttempts)
 		urls, dead = append(urls, queue), append(dead, deadLetters)
 	}
+	receiver := NewReceiver(through, urls, visibility)
+	t.Cleanup(receiver.Close)
 	return porttest.QueueFixture{
 		CommandSender: NewSender(through, urls),
-		CommandQueue:  NewReceiver(through, urls, visibility),
+		CommandQueue:  receiver,
 		Shards:        [2]int{0, 1},
 		Visibility:    visibility,
 		Put: func(ctx context.Context, shard int, account, id, body string) error {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pesan/e2e"
+	"pesan/internal/sim"
+)
+
+// TestStopHidesNoCommand stops a host while commands come, before and after its last poll was left, and starts another: each is
+// done soon after, in its first attempt or the one that the stop has cost it, and not when a visibility timeout has ended.
+func TestStopHidesNoCommand(t *testing.T) {
+	t.Parallel()
+	const soon = 3 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s := newStack(t, 2, nil)
+	old := s.start(nil)
+	must(t, old.says(ctx, "shard taken", 2))
+	all := s.linked(ctx, 4)
+	for _, d := range all {
+		_, err := d.Friends[0].Send(ctx, d.Phone, sim.Text("ada"), sim.SendOptions{})
+		must(t, err)
+		must(t, e2e.Until(ctx, "a chat", func() (bool, error) {
+			chats, err := d.Chats(ctx)
+			return len(chats) > 0, err
+		}))
+	}
+
+	old.signal(syscall.SIGTERM)
+	var calls errgroup.Group
+	done := make(chan time.Time, 2*len(all))
+	mute := func(n int) {
+		for _, d := range all {
+			calls.Go(func() error {
+				answer, err := d.Call(ctx, "muteChat", "phone", d.Friends[0].PN().User, "second", fmt.Sprint(1000+n))
+				if err == nil && answer.Status != http.StatusOK {
+					err = fmt.Errorf("muteChat answers %s", answer.Body)
+				}
+				done <- time.Now()
+				return err
+			})
+		}
+	}
+	mute(1)
+	must(t, old.says(ctx, "shard released", 2))
+	mute(2)
+	begun := time.Now()
+	must(t, s.start(nil).says(ctx, "shard taken", 2))
+	must(t, calls.Wait())
+	close(done)
+	for at := range done {
+		if took := at.Sub(begun); took > soon {
+			t.Errorf("a command was done %v after the new host's start", took)
+		}
+	}
+	if <-old.ended; old.err != nil {
+		t.Errorf("the host that was stopped ends with %v", old.err)
+	}
+}
