@@ -84,13 +84,15 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	keys := keystore.New(db, s.devices, keystore.Options{Log: logger})
 	queue := sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout)
 	defer queue.Close()
+	commands := m.Commands(dynamo.NewCommands(db, s.tables.Commands, time.Now))
+	reports := dynamo.NewReports(db, s.tables.Reports, time.Now)
 	h := host.New(host.Config{
 		Name: s.name, Shards: len(s.queues),
 		Leases:   m.Leases(dynamo.NewLeases(db, s.tables.Work)),
 		Accounts: accounts,
 		Chats:    chats,
-		Commands: m.Commands(dynamo.NewCommands(db, s.tables.Commands, time.Now)),
-		Reports:  dynamo.NewReports(db, s.tables.Reports, time.Now),
+		Commands: commands,
+		Reports:  reports,
 		Queue:    queue,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys: keys.Accounts(func(account string) (int64, error) {
@@ -100,6 +102,8 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 			Accounts: host.FenceAccounts(accounts, guard),
 			Chats:    host.FenceChats(chats, guard),
 			Backlog:  host.FenceBacklog(dynamo.NewBacklog(db, s.tables.Work), guard),
+			Commands: host.FenceCommands(commands, guard),
+			Reports:  host.FenceReports(reports, guard),
 			HTTP:     client, Now: time.Now, Logger: logger,
 		})),
 		Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: logger, Poll: poll,

@@ -42,6 +42,11 @@ type Account struct {
 	PushName    string    `json:"pushName,omitempty"`
 	Sync        *Sync     `json:"sync,omitempty"` // history sync under way
 	AsOf        time.Time `json:"asOf,omitzero"`  // time of the last projected event
+
+	Epoch     int64     `json:"epoch,omitempty"`    // of the link: each has a greater one than those before
+	Owner     JID       `json:"owner,omitempty"`    // number that all that is stored comes from; it outlasts the link
+	OwnerLID  JID       `json:"ownerLid,omitempty"` // its LID, where known
+	EmptiedAt time.Time `json:"emptiedAt,omitzero"` // when what came from the owner before was deleted; zero: never
 }
 
 // Sync is the progress of a history sync.
@@ -49,6 +54,33 @@ type Sync struct {
 	Percent  int `json:"percent"` // as the phone reports it, 0–100
 	Chats    int `json:"chats"`
 	Messages int `json:"messages"`
+}
+
+// OwnedBy tells whether what is stored comes from this account of WhatsApp. Its number may have changed, which keeps the LID.
+func (a Account) OwnedBy(number, lid JID) bool {
+	owns := func(jid JID) bool { return jid != "" && (jid == a.Owner || jid == a.OwnerLID) }
+	return owns(number) || owns(lid)
+}
+
+// Foreign tells whether the device is bound to another number than the one that what is stored comes from. Nothing of that
+// may be read or commanded: it is about to be deleted.
+func (a Account) Foreign() bool {
+	if a.Owner == "" || a.Device == "" && !a.Linked() {
+		return false
+	}
+	number := a.JID
+	if number == "" { // bound, but the link isn't made yet
+		number, _ = ParseJID(a.Device)
+	}
+	return !a.OwnedBy(number, a.LID)
+}
+
+// Number is the number whose chats the account shows, or will show when those of another are deleted; "" before the first link.
+func (a Account) Number() JID {
+	if a.Foreign() {
+		return a.JID
+	}
+	return a.Owner
 }
 
 // Linked tells whether a phone has linked the account's device.

@@ -30,6 +30,7 @@ type Command struct {
 	Chat        JID         `json:"chat,omitempty"`    // mute, unmute, clear
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
+	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
 	Report      string      `json:"report,omitempty"`  // id of the report entry to finish
 	RequestedAt time.Time   `json:"requestedAt"`
 }
@@ -65,6 +66,9 @@ func (c Command) Validate() error {
 	case c.Phone != "" && !isNumber(c.Phone, 7, 15):
 		return &Error{Code: InvalidPhone}
 	}
+	if jid, err := ParseJID(string(c.Number)); c.Number != "" && (err != nil || jid != c.Number) {
+		return &Error{Code: InvalidParameter, Message: "number"}
+	}
 	if c.Seconds < 0 || c.Seconds > MaxMuteSeconds {
 		return &Error{Code: InvalidSecond}
 	}
@@ -77,8 +81,25 @@ func ValidCommandID(id string) bool {
 		strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
+// Meant tells whether the command was made for the number that owns the account now. What was wanted of the chats or the
+// link of another isn't carried out on it.
+func (c Command) Meant(a Account) bool {
+	switch c.Kind {
+	case MuteCommand, UnmuteCommand, ClearCommand, LogoutCommand:
+	case ConnectCommand, DisconnectCommand, DeleteCommand: // the account's own, whoever is linked
+		return true
+	}
+	if c.Number == "" {
+		return !a.Foreign() && !c.RequestedAt.Before(a.EmptiedAt)
+	}
+	return c.Number == a.Number()
+}
+
 // Same tells whether the two ask for the same thing, which a repeated id must.
 func (c Command) Same(o Command) bool {
+	if c.Number != "" && o.Number != "" && c.Number != o.Number {
+		return false
+	}
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone
 }
 
@@ -139,6 +160,7 @@ type Report struct {
 	Account   string       `json:"account"`
 	At        time.Time    `json:"at"`
 	Endpoint  string       `json:"endpoint"`
+	Number    JID          `json:"number,omitempty"` // the account's Owner then, whose business the target is
 	Target    string       `json:"target,omitempty"` // as answers echo it
 	Status    int          `json:"status"`           // HTTP status; of a pending command 202
 	Error     Code         `json:"error,omitempty"`

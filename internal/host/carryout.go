@@ -48,6 +48,13 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 		}
 	}
 	return l.patiently(ctx, func(d Device) error {
+		now, err := s.accounts.Account(ctx, c.Account) // while the device was waited for, another number may have been linked
+		if err != nil {
+			return fmt.Errorf("find account: %w", err)
+		}
+		if !c.Meant(now) {
+			return errOtherNumber
+		}
 		switch c.Kind {
 		case chat.MuteCommand:
 			return d.Mute(ctx, c.Chat, c.MuteEnd())

@@ -61,6 +61,10 @@ func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Ac
 		log.Warn("invalid command", "error", invalid)
 		return s.refuse(ctx, c, invalid)
 	}
+	if invalid == nil && !c.Meant(a) {
+		log.Warn("command for another number")
+		return s.refuseForeign(ctx, c, attempt)
+	}
 	r, err := s.record(ctx, c)
 	if err != nil {
 		return fmt.Errorf("record command: %w", err)
@@ -191,6 +195,23 @@ func (s *shard) refuse(ctx context.Context, c chat.Command, err error) error {
 		return fmt.Errorf("report refusal: %w", err)
 	}
 	return nil
+}
+
+// errOtherNumber is how a command ends that was made for the chats of a number that isn't linked any more.
+var errOtherNumber = &chat.Error{Code: chat.DeviceNotConnected, Message: "another number is linked"}
+
+// refuseForeign ends a command that was made for another number. Its record and report have mostly been deleted with that
+// number's chats; the new entry doesn't name the chat.
+func (s *shard) refuseForeign(ctx context.Context, c chat.Command, attempt int) error {
+	r, err := s.commands.EndCommand(ctx, c.Account, c.ID, chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
+	if err == nil {
+		return s.report(ctx, r)
+	}
+	if chat.CodeOf(err) != chat.CommandNotFound {
+		return fmt.Errorf("record outcome: %w", err)
+	}
+	c.Chat = ""
+	return s.refuse(ctx, c, errOtherNumber)
 }
 
 // entry begins the report entry of a command that wasn't sent by the API. A second delivery gets the same id.

@@ -19,6 +19,12 @@ func FenceAccounts(s chat.Accounts, g *Guard) chat.Accounts { return fencedAccou
 // FenceBacklog fences what devices put off.
 func FenceBacklog(s chat.Backlog, g *Guard) chat.Backlog { return fencedBacklog{s, g} }
 
+// FenceCommands fences what is written of commands.
+func FenceCommands(c chat.Commands, g *Guard) chat.Commands { return fencedCommands{c, g} }
+
+// FenceReports fences what is written of reports.
+func FenceReports(r chat.Reports, g *Guard) chat.Reports { return fencedReports{r, g} }
+
 type fencedChats struct {
 	chat.ChatStore
 	guard *Guard

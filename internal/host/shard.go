@@ -35,8 +35,8 @@ func newShard(ctx context.Context, h *Host, number int, held *hold) *shard {
 		Host: h, number: number, hold: held, links: make(map[string]*link),
 		accounts: FenceAccounts(h.Accounts, h.Guard),
 		chats:    fencedDeleter{h.Chats, h.Guard},
-		commands: fencedCommands{h.Commands, h.Guard},
-		reports:  fencedReports{h.Reports, h.Guard},
+		commands: FenceCommands(h.Commands, h.Guard),
+		reports:  FenceReports(h.Reports, h.Guard),
 	}
 	s.ctx, s.stop = context.WithCancel(ctx)
 	return s

@@ -37,6 +37,7 @@ type call struct {
 	out      []byte // the answer's body
 
 	claimed  string        // the account that the key names, before it has opened
+	number   chat.JID      // whose chats that account shows
 	account  string        // the account whose key has opened, or that a system's call is about
 	target   string        // as the report names it
 	reported bool          // the report is somebody else's business
@@ -149,12 +150,25 @@ func (c *call) openByKey(ctx context.Context) (int, error) {
 	if !known {
 		c.limiter.admit(given, c.now)
 	}
-	c.account = account.ID
+	c.account, c.number = account.ID, account.Number()
+	if c.endpoint.Group != OfDevice {
+		switch {
+		case account.Foreign():
+			c.out, c.target = c.out[:0], ""
+			return 0, &chat.Error{Code: chat.Unavailable, Message: "chats of another number are being deleted"}
+		case c.now.Sub(account.EmptiedAt).Abs() < emptiedLately:
+			c.out, c.target = c.out[:0], "" // what was read beside the account may be from before
+			then, failed = c.begin(ctx)
+		}
+	}
 	if failed != nil {
 		return 0, failed
 	}
 	return then(ctx, c, account)
 }
+
+// emptiedLately is longer than any call takes, with room for clocks that differ.
+const emptiedLately = 5 * time.Minute
 
 // fetchAccount starts to fetch the key's account; the function it returns waits for it. cancel is called when the key
 // doesn't open.
@@ -232,7 +246,7 @@ func (c *call) addReport(ctx context.Context, r chat.Report) {
 	if r.ID == "" {
 		r.ID, err = c.newID(c.now)
 	}
-	r.Account, r.At, r.Endpoint, r.Target = c.account, c.now, c.endpoint.Name, c.target
+	r.Account, r.At, r.Endpoint, r.Number, r.Target = c.account, c.now, c.endpoint.Name, c.number, c.target
 	if err == nil {
 		err = c.Reports.AddReport(ctx, r)
 	}

@@ -84,7 +84,7 @@ func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	if cmd.Report, err = c.newID(c.now); err != nil {
 		return chat.CommandRecord{}, err
 	}
-	cmd.Version, cmd.Account, cmd.RequestedAt = chat.CommandVersion, a.ID, c.now
+	cmd.Version, cmd.Account, cmd.Number, cmd.RequestedAt = chat.CommandVersion, a.ID, a.Number(), c.now
 	if err := cmd.Validate(); err != nil {
 		return chat.CommandRecord{}, err
 	}

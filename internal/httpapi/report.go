@@ -52,24 +52,34 @@ func getReportAPI(reports ReportLister) begin {
 		if err != nil {
 			return nil, err
 		}
-		answer := struct {
-			Code    int           `json:"code"`
-			Results []reportEntry `json:"results"`
-			Next    string        `json:"nextCursor,omitempty"`
-		}{http.StatusOK, make([]reportEntry, 0, len(entries)), next}
-		for _, r := range entries {
-			if r.Lost(c.now) {
-				r.Status, r.Error, r.Command, r.EndedAt = Status(chat.Unavailable), chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
-			}
-			answer.Results = append(answer.Results, reportEntry{
-				r.ID, moment(r.At), r.Endpoint, r.Target, r.Status, r.Error, r.CommandID, r.Command, moment(r.EndedAt),
-			})
-		}
-		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
-			c.json(answer)
+		return func(_ context.Context, c *call, a chat.Account) (int, error) {
+			c.json(showReports(c, a, entries, next))
 			return http.StatusOK, nil
 		}, nil
 	}
+}
+
+type reportAnswer struct {
+	Code    int           `json:"code"`
+	Results []reportEntry `json:"results"`
+	Next    string        `json:"nextCursor,omitempty"`
+}
+
+// showReports leaves out what a call for another number wrote after that number's log had been deleted.
+func showReports(c *call, a chat.Account, entries []chat.Report, next string) reportAnswer {
+	answer := reportAnswer{http.StatusOK, make([]reportEntry, 0, len(entries)), next}
+	for _, r := range entries {
+		if r.Number != "" && r.Number != a.Owner {
+			continue
+		}
+		if r.Lost(c.now) {
+			r.Status, r.Error, r.Command, r.EndedAt = Status(chat.Unavailable), chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
+		}
+		answer.Results = append(answer.Results, reportEntry{
+			r.ID, moment(r.At), r.Endpoint, r.Target, r.Status, r.Error, r.CommandID, r.Command, moment(r.EndedAt),
+		})
+	}
+	return answer
 }
 
 // ClearReportAPI clears the API log.

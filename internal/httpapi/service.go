@@ -111,7 +111,8 @@ func getState(context.Context, *call) (finish, error) {
 			Reason   string     `json:"reason,omitempty"`
 			Number   string     `json:"number,omitempty"` // own
 			PushName string     `json:"pushName,omitempty"`
-			Sync     *chat.Sync `json:"sync,omitempty"` // history sync under way
+			Sync     *chat.Sync `json:"sync,omitempty"`      // history sync under way
+			Emptied  *string    `json:"emptiedAt,omitempty"` // when what came from another number was deleted
 		}
 		c.json(struct {
 			Code    int        `json:"code"`
@@ -119,7 +120,7 @@ func getState(context.Context, *call) (finish, error) {
 			AsOf    *string    `json:"asOf"`
 			State   chat.State `json:"state"`
 		}{http.StatusOK, results{
-			a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync,
+			a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync, moment(a.EmptiedAt),
 		}, moment(a.AsOf), a.State})
 		return http.StatusOK, nil
 	}, nil

@@ -24,6 +24,8 @@ type Config struct {
 	Accounts chat.Accounts
 	Chats    chat.ChatStore
 	Backlog  chat.Backlog
+	Commands CommandDeleter
+	Reports  ReportClearer
 	HTTP     *http.Client // reaches WhatsApp; what Globals.Set returned
 	Now      func() time.Time
 	Logger   *slog.Logger
@@ -173,6 +175,9 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 		return fmt.Errorf("forget device: %w", err)
 	}
 	err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error {
+		if a.Owner == "" {
+			a.Owner, a.OwnerLID = a.JID, a.LID
+		}
 		a.Device, a.JID, a.LID, a.PushName, a.Sync = "", "", "", "", nil
 		if also != nil {
 			also(a)

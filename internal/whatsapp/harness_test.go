@@ -110,6 +110,22 @@ func (s *stores) Alias(ctx context.Context, account string, from, to chat.JID) e
 	return s.try("alias", func() error { return s.DB.Alias(ctx, account, from, to) })
 }
 
+func (s *stores) DeleteChats(ctx context.Context, account string) error {
+	return s.try("delete chats", func() error { return s.DB.DeleteChats(ctx, account) })
+}
+
+func (s *stores) DeleteCommands(ctx context.Context, account string) error {
+	return s.try("delete commands", func() error { return s.DB.DeleteCommands(ctx, account) })
+}
+
+func (s *stores) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
+	return s.try("clear reports", func() error { return s.DB.ClearReports(ctx, account, all, now) })
+}
+
+func (s *stores) AddReport(ctx context.Context, r chat.Report) error {
+	return s.try("add report", func() error { return s.DB.AddReport(ctx, r) })
+}
+
 func (s *stores) PutBacklog(ctx context.Context, account, id string, data []byte) error {
 	return s.try("backlog", func() error { return s.DB.PutBacklog(ctx, account, id, data) })
 }
@@ -178,7 +194,7 @@ func (w *world) open() {
 		w.logger = testLogger()
 	}
 	w.devices = New(Config{
-		Keys: SQLKeys(w.keys), Accounts: w.store, Chats: w.store, Backlog: w.store,
+		Keys: SQLKeys(w.keys), Accounts: w.store, Chats: w.store, Backlog: w.store, Commands: w.store, Reports: w.store,
 		HTTP: client, Now: time.Now, Logger: w.logger,
 	})
 	w.devices.backoff = func(n int) time.Duration { return time.Duration(min(n, 10)) * 5 * time.Millisecond }

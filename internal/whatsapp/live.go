@@ -328,6 +328,9 @@ func (c *connection) connected() {
 	c.timeout.Stop()
 	if c.identity().lid == "" {
 		c.identify() // WhatsApp tells the LID at the login
+		if lid := c.identity().lid; lid != "" {
+			c.status.set(func(a *chat.Account) { a.OwnerLID = lid })
+		}
 	}
 	c.online.Store(true)
 	select {

@@ -55,7 +55,10 @@ func TestCrashAfterPairing(t *testing.T) {
 	var err error
 	w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
 	w.ok(err)
-	w.ok(w.linked.WaitOnline(w.soon()))
+	w.eventually("the keys", func() bool {
+		all, err := w.keys.GetAllDevices(w.soon())
+		return err == nil && len(all) == 1
+	})
 	w.ok(w.halt())
 	a, err = w.store.Account(w.soon(), account)
 	w.ok(err)

@@ -65,10 +65,14 @@ func (p *pairing) ends(qr time.Time) time.Time {
 func (r *run) bind(jid types.JID, _, _ string) bool {
 	ctx, cancel := context.WithTimeout(r.ctx, bindTimeout)
 	defer cancel()
-	err := r.Accounts.UpdateAccount(ctx, r.account, func(a *chat.Account) error {
-		a.Device = jid.String()
-		return nil
-	})
+	a, err := r.Accounts.Account(ctx, r.account)
+	if err == nil {
+		epoch := a.Epoch + 1
+		err = r.Accounts.UpdateAccount(ctx, r.account, func(a *chat.Account) error {
+			a.Device, a.Epoch = jid.String(), epoch
+			return nil
+		})
+	}
 	if err != nil {
 		r.log.Error("bind device", failure(err))
 	}

@@ -216,9 +216,15 @@ func (r *run) newClient() *whatsmeow.Client {
 func (r *run) connect(ctx context.Context) error {
 	r.status.set(state(chat.Pairing, ""))
 	r.version.ensure(ctx)
+	if r.claimed(ctx) != nil {
+		return nil
+	}
 	r.sync.begin()
 	renewed, scans, failures := false, 0, 0
 	for {
+		if r.claimed(ctx) != nil {
+			return nil
+		}
 		if r.takeTurn(ctx) != nil {
 			return nil
 		}
@@ -258,6 +264,20 @@ func (r *run) connect(ctx context.Context) error {
 		r.status.set(state(chat.Pairing, Reconnecting))
 		if pause(ctx, wait) != nil {
 			return nil
+		}
+	}
+}
+
+// claimed claims the account, however long it takes. It fails when ctx ends or the account is gone.
+func (r *run) claimed(ctx context.Context) error {
+	for n := 1; ; n++ {
+		err := r.claim(ctx)
+		if err == nil || chat.CodeOf(err) == chat.DeviceNotFound {
+			return err
+		}
+		r.log.Warn("claim account", failure(err))
+		if err := pause(ctx, r.backoff(n)); err != nil {
+			return err
 		}
 	}
 }

@@ -1,0 +1,105 @@
+package whatsapp
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"pesan/internal/chat"
+)
+
+// CommandDeleter deletes what is stored of an account's commands.
+type CommandDeleter interface {
+	// DeleteCommands deletes all command records of the account.
+	DeleteCommands(ctx context.Context, account string) error
+}
+
+// ReportClearer empties an account's API log, and begins it anew.
+type ReportClearer interface {
+	// AddReport stores an entry.
+	AddReport(ctx context.Context, r chat.Report) error
+	// ClearReports deletes the account's entries, with all also the pending ones.
+	ClearReports(ctx context.Context, account string, all bool, now time.Time) error
+}
+
+// OtherNumber is the account's reason while what came from the number before is deleted.
+const OtherNumber = "OTHER_NUMBER"
+
+// emptied is the endpoint that the API log names for it.
+const emptied = "link:emptied"
+
+// claim makes all that is stored of the account belong to the number whose device it is. It comes before that number's first
+// login, so that nothing new is among what goes. What came from another number can't be read any more since the device was
+// bound (see chat.Account.Foreign); here it is deleted, before the account says whose it is: interrupted at any point, it
+// starts again.
+func (r *run) claim(ctx context.Context) error {
+	own := r.identity()
+	if own.pn == "" {
+		return nil
+	}
+	a, err := r.Accounts.Account(ctx, r.account)
+	if err != nil {
+		return fmt.Errorf("claim account: %w", err)
+	}
+	a.JID, a.LID = own.pn, own.lid
+	foreign := a.Foreign()
+	if foreign {
+		if err := r.empty(ctx); err != nil {
+			return fmt.Errorf("delete what came from another number: %w", err)
+		}
+	} else if a.Owner != "" && (own.lid == "" || own.lid == a.OwnerLID) {
+		return nil
+	}
+	now := r.Now()
+	err = r.Accounts.UpdateAccount(ctx, r.account, func(a *chat.Account) error {
+		if a.Owner == "" {
+			a.Owner = own.pn
+		}
+		if own.lid != "" {
+			a.OwnerLID = own.lid
+		}
+		if foreign {
+			a.Owner, a.OwnerLID, a.EmptiedAt, a.AsOf, a.Sync = own.pn, own.lid, now, time.Time{}, nil
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("claim account: %w", err)
+	}
+	return nil
+}
+
+// empty deletes all that is stored of the account but for the link itself.
+func (r *run) empty(ctx context.Context) error {
+	r.log.Warn("another number was linked: what came from the one before is deleted")
+	r.status.set(state(chat.Pairing, OtherNumber))
+	if err := r.clearBacklog(ctx); err != nil {
+		return err
+	}
+	if err := r.Chats.DeleteChats(ctx, r.account); err != nil {
+		return err
+	}
+	r.projector.Forget(r.account)
+	if err := r.Commands.DeleteCommands(ctx, r.account); err != nil {
+		return err
+	}
+	now := r.Now()
+	if err := r.Reports.ClearReports(ctx, r.account, true, now); err != nil {
+		return err
+	}
+	return r.Reports.AddReport(ctx, chat.Report{
+		ID: emptiedID(r.account, now), Account: r.account, At: now, Endpoint: emptied, Status: 200,
+		Number: r.identity().pn, Target: r.identity().pn.Echo(),
+	})
+}
+
+func emptiedID(account string, at time.Time) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", account, at.UnixNano()))
+	var id ulid.ULID
+	_ = id.SetTime(ulid.Timestamp(at)) // of our times, none is too big
+	_ = id.SetEntropy(sum[:10])        // it has the right length
+	return id.String()
+}
