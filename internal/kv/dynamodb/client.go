@@ -41,7 +41,7 @@ func Tuned(o *dynamodb.Options) {
 	}
 }
 
-func newRetryer() aws.RetryerV2 {
+func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts
 		o.RateLimiter = ratelimit.None
@@ -50,24 +50,6 @@ func newRetryer() aws.RetryerV2 {
 		})
 		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(transient)}, o.Retryables...)
 	})
-}
-
-// noticed notices that a call is made more than once.
-type noticed struct {
-	aws.RetryerV2
-	again bool
-}
-
-func (n *noticed) RetryDelay(attempt int, err error) (time.Duration, error) {
-	n.again = true
-	return n.RetryerV2.RetryDelay(attempt, err)
-}
-
-func (n *noticed) attach(o *dynamodb.Options) {
-	if standard, ok := o.Retryer.(aws.RetryerV2); ok {
-		n.RetryerV2 = standard
-		o.Retryer = n
-	}
 }
 
 // backoff is how long to wait after so many failures, at random so that those who failed together don't meet again.

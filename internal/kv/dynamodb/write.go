@@ -70,31 +70,24 @@ func (s *Store) one(ctx context.Context, op kv.Op) error {
 		return err
 	}
 	e := s.expressionOf(op)
-	var tries noticed
 	const old = types.ReturnValuesOnConditionCheckFailureAllOld
 	switch op.Kind {
 	case kv.OpPut:
 		_, err = s.db.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: &table, Item: attributesOf(op.Item), ConditionExpression: e.condition,
 			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: old,
-		}, tries.attach)
+		})
 	case kv.OpDelete:
 		_, err = s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: &table, Key: keyOf(op.Item.Key), ConditionExpression: e.condition,
 			ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: old,
-		}, tries.attach)
+		})
 	default:
 		return s.together(ctx, []kv.Op{op})
 	}
 	var refused *types.ConditionalCheckFailedException
 	if !errors.As(err, &refused) {
 		return err
-	}
-	if tries.again { // a try before may have been made
-		switch stored := itemOf(op.Item.Collection, refused.Item); {
-		case op.Kind == kv.OpDelete && len(refused.Item) == 0, op.Kind == kv.OpPut && stored.Version == op.Item.Version:
-			return nil
-		}
 	}
 	return s.refused(op, refused.Item)
 }
