@@ -16,7 +16,7 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types/events"
 
-	"pesan/internal/sqlite"
+	"pesan/internal/devicedb"
 )
 
 // clientCommand makes this program the yardstick: whatsmeow alone, as an application must set it up to lose no message.
@@ -34,13 +34,13 @@ func runClients(ctx context.Context, args []string) error {
 	}
 	copy(whatsmeow.WACertPubKey[:], root)
 	// Pesan's settings, but the driver as it is.
-	db, err := sql.Open("sqlite", sqlite.DevicesDSN(args[0]))
+	db, err := sql.Open("sqlite", devicedb.DSN(args[0]))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	db.SetMaxOpenConns(sqlite.DevicesConns)
-	db.SetMaxIdleConns(sqlite.DevicesConns)
+	db.SetMaxOpenConns(devicedb.Conns)
+	db.SetMaxIdleConns(devicedb.Conns)
 	container := sqlstore.NewWithDB(db, "sqlite3", nil)
 	if err := container.Upgrade(ctx); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -297,56 +296,5 @@ func TestPanic(t *testing.T) {
 	apply(t, db, chat.Change{Chat: jid, Messages: []chat.Message{text("b", 2, 0)}})
 	if v, err := db.Chat(t.Context(), testAccount, jid); err != nil || v.Activity != 2 || v.Last.ID != "b" {
 		t.Errorf("the chat is %+v, %v", v, err)
-	}
-}
-
-func TestDevices(t *testing.T) {
-	db, err := OpenDevices(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	for pragma, want := range map[string]string{"foreign_keys": "1", "journal_mode": "wal", "synchronous": "1", "busy_timeout": "20000"} {
-		var got string
-		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
-			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
-		}
-	}
-}
-
-// TestLockFolder tries to take a folder in this process and in another one, which is this test again.
-func TestLockFolder(t *testing.T) {
-	const variable = "PESAN_TEST_FOLDER"
-	if path := os.Getenv(variable); path != "" {
-		folder, err := LockFolder(path)
-		fmt.Println("locked:", folder != nil, err)
-		return
-	}
-	path := filepath.Join(t.TempDir(), "data", "folder")
-	other := func() string {
-		command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLockFolder$")
-		command.Env = append(os.Environ(), variable+"="+path)
-		out, err := command.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		return string(out)
-	}
-	folder, err := LockFolder(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := fmt.Sprintf("data folder %s is in use by another process (process %d)", path, os.Getpid())
-	if out := other(); !strings.Contains(out, "locked: false") || !strings.Contains(out, want) {
-		t.Errorf("another process says %q, want %q", out, want)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("the folder has mode %v, %v", info.Mode(), err)
-	}
-	if err := folder.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if out := other(); !strings.Contains(out, "locked: true") {
-		t.Errorf("after the folder was given back another process says %q", out)
 	}
 }

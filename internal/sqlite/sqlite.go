@@ -7,13 +7,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
 
-	driver "modernc.org/sqlite" // "sqlite" for sql.Open
+	_ "modernc.org/sqlite" // for sql.Open
 
 	"pesan/internal/chat"
 )
@@ -77,34 +76,6 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 
 // Close ends the use of the database; no call may be under way.
 func (db *DB) Close() error { return errors.Join(db.reader.db.Close(), db.writer.close()) }
-
-// OpenDevices opens the database in which whatsmeow's sqlstore keeps the keys of all devices, with the dialect
-// "sqlite3". It is a file of its own: whatsmeow takes several short write transactions a message, and ours would
-// wait for them. One file for all devices, since a file costs some 400 KiB of memory.
-//
-// It never waits for the disk, which whatsmeow would do thrice a message: a power cut may take the ratchets some seconds
-// back. They still open what WhatsApp sends again, since that wasn't acknowledged, and what comes next; whatever they don't
-// open, whatsmeow asks for again.
-func OpenDevices(ctx context.Context, path string) (*sql.DB, error) {
-	connector, err := driver.NewConnector(DevicesDSN(path))
-	if err != nil {
-		return nil, fmt.Errorf("open device keys %s: %w", path, err)
-	}
-	db := sql.OpenDB(prepared{connector})
-	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
-	db.SetMaxOpenConns(DevicesConns)
-	db.SetMaxIdleConns(DevicesConns)
-	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open device keys %s: %w", path, err), db.Close())
-	}
-	return db, nil
-}
-
-// DevicesConns is how many connections OpenDevices allows, of which all stay open.
-const DevicesConns = 4
-
-// DevicesDSN is what OpenDevices opens, for sql.Open with the driver "sqlite".
-func DevicesDSN(path string) string { return dsn(path, false, nil) }
 
 // dsn names a database with the settings that all connections share. Pages of 8 KiB hold several messages each: a
 // conversation is read twice as fast as with 4 KiB, and writing costs the same.

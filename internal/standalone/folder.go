@@ -8,12 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"pesan/internal/sqlite"
 )
 
 // folder is the data folder, held by this process alone.
-type folder struct{ *sqlite.Folder }
+type folder struct {
+	Path string
+	lock *os.File
+}
 
 // openFolder makes the folder if need be and locks it.
 func openFolder(path string) (*folder, error) {
@@ -21,14 +22,14 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find data folder: %w", err)
 	}
-	locked, err := sqlite.LockFolder(path)
+	locked, err := lockFolder(path)
 	if err != nil {
 		return nil, err
 	}
 	if err := private(locked.Database(), locked.Devices()); err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
-	return &folder{locked}, nil
+	return locked, nil
 }
 
 // private makes files, where they are missing, that nobody else may read: SQLite would let everybody, in a folder that was

@@ -9,7 +9,6 @@ package standalone
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
+	"pesan/internal/devicedb"
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
 	"pesan/internal/sqlite"
@@ -103,7 +103,7 @@ type program struct {
 	folder   *folder // locked
 	listener net.Listener
 	db       *sqlite.DB
-	keys     *sql.DB // of the devices
+	keys     *devicedb.DB
 	accounts *watch
 	secret   string
 	place    string // of the secret; "" when it was given
@@ -120,7 +120,7 @@ func open(ctx context.Context, c Config) (*program, error) {
 
 func (p *program) open(ctx context.Context) (err error) {
 	if p.folder, err = openFolder(p.Folder); err != nil {
-		var inUse *sqlite.FolderInUseError
+		var inUse *FolderInUseError
 		if errors.As(err, &inUse) {
 			return fmt.Errorf(p.inUse, inUse.Process, inUse.Path)
 		}
@@ -135,7 +135,7 @@ func (p *program) open(ctx context.Context) (err error) {
 	if err := p.db.TakeOver(ctx); err != nil { // the folder is locked: who held anything was killed
 		return err
 	}
-	if p.keys, err = sqlite.OpenDevices(ctx, p.folder.Devices()); err != nil {
+	if p.keys, err = devicedb.Open(ctx, p.folder.Devices()); err != nil {
 		return err
 	}
 	p.accounts = newWatch(p.db)
@@ -292,12 +292,17 @@ const reminder = 10 * time.Second
 
 // devices are those whose keys are in the folder. What they store is fenced by the guard.
 func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices, error) {
-	keys := sqlstore.NewWithDB(p.keys, "sqlite3", nil)
+	keys := sqlstore.NewWithDB(p.keys.DB, "sqlite3", nil)
 	if err := keys.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("open device keys: %w", err)
 	}
+	flush := p.keys.Flush
+	if !p.Sync {
+		flush = nil
+	}
 	return whatsapp.New(whatsapp.Config{
 		Keys:     whatsapp.SQLKeys(keys),
+		Flush:    flush,
 		Accounts: host.FenceAccounts(p.accounts, guard),
 		Chats:    host.FenceChats(p.db, guard),
 		Backlog:  host.FenceBacklog(p.db, guard),

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"pesan/internal/chat"
-	"pesan/internal/sqlite"
 	"pesan/internal/whatsapp"
 )
 
@@ -71,7 +70,7 @@ func TestFolderBelongsToOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var inUse *sqlite.FolderInUseError
+	var inUse *FolderInUseError
 	if _, err := openFolder(path); !errors.As(err, &inUse) || inUse.Process != os.Getpid() {
 		t.Errorf("a second opening: %v", err)
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Backlog  chat.Backlog
 	Commands CommandDeleter
 	Reports  ReportClearer
+	Flush    func() error // makes the keys durable, before anything is sent by which WhatsApp may learn of them; nil: they are
 	HTTP     *http.Client // reaches WhatsApp; what Globals.Set returned
 	Now      func() time.Time
 	Logger   *slog.Logger
@@ -72,6 +73,9 @@ func New(c Config) *Devices {
 	media := c.HTTP
 	if media == nil {
 		media = &http.Client{Transport: http.DefaultTransport}
+	}
+	if c.Flush == nil {
+		c.Flush = func() error { return nil }
 	}
 	return &Devices{
 		Config:    c,

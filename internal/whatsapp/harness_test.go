@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pesan/internal/chat"
+	"pesan/internal/devicedb"
 	"pesan/internal/host"
 	"pesan/internal/sim"
 	"pesan/internal/sqlite"
@@ -179,9 +180,9 @@ func (w *world) open() {
 	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{})
 	w.ok(err)
 	w.store = &stores{DB: db, changed: make(chan struct{})}
-	keysDB, err := sqlite.OpenDevices(w.soon(), filepath.Join(w.folder, "devices.db"))
+	keysDB, err := devicedb.Open(w.soon(), filepath.Join(w.folder, "devices.db"))
 	w.ok(err)
-	w.keys = sqlstore.NewWithDB(keysDB, "sqlite3", waLog.Noop)
+	w.keys = sqlstore.NewWithDB(keysDB.DB, "sqlite3", waLog.Noop)
 	w.ok(w.keys.Upgrade(w.soon()))
 	keys := w.keys
 	w.t.Cleanup(func() {

@@ -169,7 +169,12 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 		done:    make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	r.wire = newWire(d.HTTP, func() error { return host.Held(r.ctx) })
+	r.wire = newWire(d.HTTP, func() error {
+		if err := d.Flush(); err != nil {
+			return err
+		}
+		return host.Held(r.ctx)
+	})
 	r.status = newStatus(r.ctx, d, r.spawn)
 	r.history = newErrand(r.spawn, r.workHistory)
 	r.sync = newSyncer(r)

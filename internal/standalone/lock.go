@@ -1,4 +1,4 @@
-package sqlite
+package standalone
 
 import (
 	"errors"
@@ -8,12 +8,6 @@ import (
 	"strconv"
 	"strings"
 )
-
-// Folder is a data folder that belongs to this process.
-type Folder struct {
-	Path string
-	lock *os.File
-}
 
 // FolderInUseError says that another process has locked a folder.
 type FolderInUseError struct {
@@ -32,9 +26,9 @@ func (e *FolderInUseError) Error() string {
 // errLocked tells that another process holds the lock.
 var errLocked = errors.New("locked")
 
-// LockFolder makes the folder where it is missing, for this user only, and takes it for this process: the system lets go
+// lockFolder makes the folder where it is missing, for this user only, and takes it for this process: the system lets go
 // of the lock when the process ends, however it ends. A folder in use is refused with a FolderInUseError.
-func LockFolder(path string) (*Folder, error) {
+func lockFolder(path string) (*folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
@@ -55,17 +49,17 @@ func LockFolder(path string) (*Folder, error) {
 		file.Close()
 		return nil, fmt.Errorf("write lock of data folder: %w", err)
 	}
-	return &Folder{Path: path, lock: file}, nil
+	return &folder{Path: path, lock: file}, nil
 }
 
 // Close gives the folder back.
-func (f *Folder) Close() error { return f.lock.Close() }
+func (f *folder) Close() error { return f.lock.Close() }
 
-// Database is the path of the database; see Open.
-func (f *Folder) Database() string { return filepath.Join(f.Path, "pesan.db") }
+// Database is the path of the database; see kv/sqlite.
+func (f *folder) Database() string { return filepath.Join(f.Path, "pesan.db") }
 
-// Devices is the path of the device keys; see OpenDevices.
-func (f *Folder) Devices() string { return filepath.Join(f.Path, "devices.db") }
+// Devices is the path of the device keys; see devicedb.
+func (f *folder) Devices() string { return filepath.Join(f.Path, "devices.db") }
 
 // readOwner is the process that wrote the lock; 0 where it doesn't say.
 func readOwner(file *os.File) int {

@@ -1,4 +1,4 @@
-package sqlite
+package devicedb
 
 import (
 	"context"
@@ -6,11 +6,15 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 )
 
 // prepared makes connections that keep statements prepared. whatsmeow's sqlstore hands every query over as text, and
 // preparing it takes SQLite longer than running it.
-type prepared struct{ driver.Connector }
+type prepared struct {
+	driver.Connector
+	written *atomic.Int64 // counts what was written, after it was
+}
 
 // sqliteConn is what a connection of the driver can do.
 type sqliteConn interface {
@@ -37,13 +41,14 @@ func (p prepared) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &preparedConn{c.(sqliteConn), make(map[string]sqliteStmt)}, nil
+	return &preparedConn{c.(sqliteConn), p.written, make(map[string]sqliteStmt)}, nil
 }
 
 // preparedConn is a connection; database/sql has one goroutine use it at a time.
 type preparedConn struct {
 	sqliteConn
-	idle map[string]sqliteStmt // by their text; one that runs or is read from isn't here
+	written *atomic.Int64
+	idle    map[string]sqliteStmt // by their text; one that runs or is read from isn't here
 }
 
 // maxPrepared bounds their memory, some 10 KiB each. whatsmeow uses some 40 again and again; it makes up others.
@@ -56,6 +61,17 @@ func (c *preparedConn) Close() error {
 		errs = append(errs, s.Close())
 	}
 	return errors.Join(errors.Join(errs...), c.sqliteConn.Close())
+}
+
+// reads tells that a statement writes nothing.
+func reads(query string) bool {
+	query = strings.TrimSpace(query)
+	return strings.EqualFold(query[:min(6, len(query))], "SELECT")
+}
+
+// PrepareContext implements driver.ConnPrepareContext. Nobody needs it: what is prepared here counts for nobody as written.
+func (c *preparedConn) PrepareContext(context.Context, string) (driver.Stmt, error) {
+	return nil, errors.New("statements are prepared by themselves: use Exec and Query")
 }
 
 // keeps tells whether a statement may be prepared once and run often; a PRAGMA may do its work while it is prepared.
@@ -74,7 +90,7 @@ func (c *preparedConn) take(ctx context.Context, query string) (sqliteStmt, erro
 		delete(c.idle, query)
 		return s, nil
 	}
-	s, err := c.PrepareContext(ctx, query)
+	s, err := c.sqliteConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +114,30 @@ func (c *preparedConn) put(query string, s sqliteStmt, failed error) error {
 	return err
 }
 
+// BeginTx implements driver.ConnBeginTx.
+func (c *preparedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.sqliteConn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return countedTx{tx, c.written}, nil
+}
+
+// countedTx counts its commit, with or without an error.
+type countedTx struct {
+	driver.Tx
+	written *atomic.Int64
+}
+
+// Commit implements driver.Tx.
+func (tx countedTx) Commit() error {
+	defer tx.written.Add(1)
+	return tx.Tx.Commit()
+}
+
 // ExecContext implements driver.ExecerContext.
 func (c *preparedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	defer c.written.Add(1)
 	if !keeps(query) {
 		return c.sqliteConn.ExecContext(ctx, query, args)
 	}
@@ -114,6 +152,7 @@ func (c *preparedConn) ExecContext(ctx context.Context, query string, args []dri
 // QueryContext implements driver.QueryerContext.
 func (c *preparedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if !keeps(query) {
+		defer c.written.Add(1)
 		return c.sqliteConn.QueryContext(ctx, query, args)
 	}
 	s, err := c.take(ctx, query)
@@ -151,6 +190,9 @@ func (r *preparedRows) Close() error {
 		return nil
 	}
 	err := r.Rows.Close()
+	if !reads(r.query) {
+		r.conn.written.Add(1) // what returns rows can write, too
+	}
 	err = errors.Join(err, r.conn.put(r.query, r.stmt, errors.Join(r.failed, err)))
 	r.stmt = nil
 	return err

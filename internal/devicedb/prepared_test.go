@@ -1,4 +1,4 @@
-package sqlite
+package devicedb
 
 import (
 	"context"
@@ -12,10 +12,11 @@ import (
 // preparedDB has one connection, on which everything happens.
 func preparedDB(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := OpenDevices(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
+	opened, err := Open(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	db := opened.DB
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

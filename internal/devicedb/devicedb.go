@@ -1,0 +1,105 @@
+// Package devicedb is the SQLite file in which whatsmeow's sqlstore keeps the keys of all devices of one process.
+//
+// # Promise
+//
+// What WhatsApp is told depends on no key that a power cut could take back: whoever sends to WhatsApp calls Flush before, and what
+// was stored until then is on the disk when it returns. So no acknowledged message has stepped a ratchet in vain, no pre key that
+// was uploaded is missing, and no device that was linked is unknown.
+//
+// whatsmeow takes several short transactions for a message. None of them waits for the disk by itself: what counts is only that
+// the last is there before the message is acknowledged, and one wait serves all devices that are about to send.
+package devicedb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	driver "modernc.org/sqlite" // "sqlite" for sql.Open
+)
+
+// DB is an open file.
+type DB struct {
+	*sql.DB // for sqlstore with the dialect "sqlite3"
+
+	wal  string
+	sync func(file string) error
+
+	written  atomic.Int64 // counts what was written
+	flushing sync.Mutex
+	flushed  int64 // what was counted at the last flush
+	failed   error // of the disk: what it hasn't taken then it may never have
+}
+
+// Open opens the file and makes it where it is missing. It is a file of its own: whatsmeow's transactions and the product's would
+// wait for each other. It is one for all devices, since a file costs some 400 KiB of memory.
+func Open(ctx context.Context, path string) (*DB, error) {
+	connector, err := driver.NewConnector(DSN(path))
+	if err != nil {
+		return nil, fmt.Errorf("open device keys %s: %w", path, err)
+	}
+	db := &DB{wal: path + "-wal", sync: syncFile}
+	db.DB = sql.OpenDB(prepared{connector, &db.written})
+	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
+	db.SetMaxOpenConns(Conns)
+	db.SetMaxIdleConns(Conns)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open device keys %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// Conns is how many connections Open allows, of which all stay open.
+const Conns = 4
+
+// DSN is what Open opens, for sql.Open with the driver "sqlite".
+func DSN(path string) string {
+	values := url.Values{
+		"_txlock":       {"immediate"}, // a transaction that would write after reading could fail at once
+		"_busy_timeout": {"20000"},
+		"_journal_mode": {"WAL"},
+		"_foreign_keys": {"on"},
+		"_synchronous":  {"NORMAL"}, // in WAL mode commits wait for no disk; checkpoints and Flush do
+		"_pragma":       {"page_size(8192)", "temp_store(MEMORY)", "journal_size_limit(67108864)"},
+		"_defensive":    {"1"},
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: values.Encode()}).String()
+}
+
+// Flush returns when everything that was stored before the call is on the disk. It is cheap where nothing was stored.
+func (db *DB) Flush() error {
+	written := db.written.Load()
+	db.flushing.Lock()
+	defer db.flushing.Unlock()
+	if db.failed != nil || db.flushed >= written {
+		return db.failed
+	}
+	written = db.written.Load() // with what was stored while others waited for the disk
+	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What it has moved into
+	// the file itself it has waited for.
+	if err := db.sync(db.wal); err != nil {
+		db.failed = fmt.Errorf("flush device keys, nothing more is sent before a restart: %w", err)
+		return db.failed
+	}
+	db.flushed = written
+	return nil
+}
+
+// syncFile waits until a file is on the disk. It opens it by its name, as SQLite may have begun a new one; one that is missing was
+// moved into the database. SQLite has no lock on this file that closing it could lose.
+func syncFile(name string) error {
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
