@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
+	"pesan/internal/render/wajson"
 	"pesan/internal/sim"
 	"pesan/internal/sqlite"
 )
@@ -187,7 +188,7 @@ func ordinaryChat(jid chat.JID, at int64) chat.Change {
 			"notSpam":                   field("true"),
 			"readOnly":                  field("false"),
 			"tcToken":                   field(buffer(35)),
-			"tcTokenTimestamp":          field(chat.JSON(chat.AppendLong(nil, uint64(at), true))),
+			"tcTokenTimestamp":          field(chat.JSON(wajson.AppendLong(nil, uint64(at)))),
 		},
 		Contact:  chat.Register[string]{Value: "Pelanggan " + jid.User(), At: chat.Baseline},
 		Activity: at,

@@ -43,22 +43,16 @@ type Chat struct {
 	ClearedUnstarred Range  `json:"clu,omitzero"` // hidden, but for starred messages
 	Deleted          Range  `json:"del,omitzero"` // hidden for good, and the chat with them until something newer comes
 
-	Activity int64 `json:"act,omitempty"` // seconds since 1970 of the newest message or event
-	Received int64 `json:"rcv,omitempty"` // seconds since 1970 of the newest message from somebody else
-	Last     Last  `json:"last,omitzero"` // the newest message that shows
+	Activity int64    `json:"act,omitempty"` // seconds since 1970 of the newest message or event that moves the chat
+	Received int64    `json:"rcv,omitempty"` // seconds since 1970 of the newest message from somebody else
+	Last     Last     `json:"last,omitzero"` // the newest line that shows
+	AddOns   []Beside `json:"ado,omitempty"` // the newest that may be a line, newest first
 }
 
-// Last is the newest message of a chat as the chat's document shows it.
-type Last struct {
-	ID       string `json:"id"`
-	Time     int64  `json:"t"`
-	Order    int64  `json:"o,omitempty"`
-	Expires  int64  `json:"x,omitempty"`
-	Document JSON   `json:"-"` // stored beside the state, see View
+// Shows tells whether the chat is listed: something that moves a chat happened in it that no delete covers.
+func (c *Chat) Shows() bool {
+	return c.Activity > c.Deleted.Through || c.Last.ID != "" && c.Activity != 0 && c.Activity == c.Deleted.Through
 }
-
-// Shows tells whether the chat is listed: it has a message or an event that no delete covers.
-func (c *Chat) Shows() bool { return c.Last.ID != "" || c.Activity > c.Deleted.Through }
 
 // Name is the group's subject; for a person the address book's name, else the push name.
 func (c *Chat) Name() string {
@@ -78,11 +72,6 @@ func MutedAt(end int64, now time.Time) bool { return end == MutedForEver || end 
 func (c *Chat) Hides(time int64, id string, starred bool) bool {
 	return c.Cleared.Covers(time, id) || c.Deleted.Covers(time, id) ||
 		!starred && c.ClearedUnstarred.Covers(time, id)
-}
-
-// Lists tells whether a conversation shows the message at a moment.
-func (c *Chat) Lists(v MessageView, now time.Time) bool {
-	return v.Listed && (v.Expires == 0 || v.Expires > now.Unix()) && !c.Hides(v.Time, v.ID, v.Starred)
 }
 
 // Join adds what o knows of the same chat; Last and Disputed stay, since they belong to the messages. It commutes,

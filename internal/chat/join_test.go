@@ -125,7 +125,7 @@ func drawContent(t *rapid.T) Content {
 	}
 	return Content{
 		Sender: drawOf(t, alice, aliceLID, bob), Time: drawOf[int64](t, 1, 2), Order: drawOf[int64](t, 0, 1),
-		Message: drawOf[JSON](t, "", `{"conversation":"a"}`, `{"conversation":"b"}`), Type: "conversation",
+		Message: drawOf[JSON](t, "", `{"conversation":"a"}`, `{"conversation":"b"}`), Type: "conversation", Partial: rapid.Bool().Draw(t, "partial"),
 	}
 }
 
@@ -136,7 +136,7 @@ func drawMessage(t *rapid.T) Message {
 	}
 	who := drawOf(t, alice, aliceLID, bob)
 	at := drawOf[int64](t, 1, 2)
-	switch rapid.IntRange(0, 4).Draw(t, "fact") {
+	switch rapid.IntRange(0, 10).Draw(t, "fact") {
 	case 0:
 		m.Edits = map[JID]Register[Edit]{who: {Edit{Message: drawOf[JSON](t, `{"a":1}`, `{"b":1}`)}, at}}
 	case 1:
@@ -144,7 +144,19 @@ func drawMessage(t *rapid.T) Message {
 	case 2:
 		m.Receipts = map[JID]Receipt{who: {Received: at}}
 	case 3:
-		m.Reactions = map[JID]Register[JSON]{who: {drawOf[JSON](t, "", `{"a":1}`), at}}
+		m.Reactions = map[JID]Register[Reaction]{who: {Reaction{Text: drawOf(t, "", "a")}, at}}
+	case 4:
+		m.Votes = map[JID]Register[Vote]{who: {Vote{Options: drawOf(t, "", "aa", "bb")}, at}}
+	case 5:
+		m.Answers = map[JID]Register[Answer]{who: {Answer{Response: drawOf(t, "GOING", "MAYBE")}, at}}
+	case 6:
+		m.Keeps = map[JID]Register[bool]{who: {at == 1, at}}
+	case 7:
+		m.Pin = Register[Pin]{Pin{By: who, Pinned: at == 1}, at}
+	case 8:
+		m.Comments = map[string]Comment{drawOf(t, "x", "y"): {By: who, Body: drawOf(t, "a", "b")}}
+	case 9:
+		m.Options = map[string]bool{drawOf(t, "x", "y"): true}
 	default:
 		m.Starred = Register[bool]{at == 1, at}
 	}

@@ -37,6 +37,8 @@ type Thread struct {
 	// views that shows gets have no document.
 	Newest func(shows func(MessageView) bool) (*Message, error)
 
+	again []Message // what is to be joined after this, since it concerns messages that aren't loaded
+
 	Changed map[string]*Message // what Apply leaves to be stored
 	Prune   []Range             // what Apply leaves to be deleted: all messages that these cover, after the chat is stored
 }
@@ -44,6 +46,7 @@ type Thread struct {
 // Apply joins a change into the thread.
 func (t *Thread) Apply(c Change, now time.Time) error {
 	before := t.Chat
+	t.again = nil
 	if t.Changed == nil {
 		t.Changed = make(map[string]*Message, len(c.Messages))
 	}
@@ -88,6 +91,9 @@ func (t *Thread) learnLID(c Change) {
 func (t *Thread) join(o Message) {
 	m, before := t.Messages[o.ID], Content{}
 	if m == nil {
+		if o.Inside && reflect.DeepEqual(o, Message{ID: o.ID, Inside: true}) {
+			return // a part that isn't there any more
+		}
 		if t.Chat.Disputed[o.ID] && reflect.DeepEqual(o, Message{ID: o.ID}) { // a review of what isn't there any more
 			t.Chat.Disputed = without(t.Chat.Disputed, o.ID)
 			return
@@ -99,11 +105,14 @@ func (t *Thread) join(o Message) {
 		*m = *t.Messages[o.ID] // loaded messages stay as they were, for adapters that compare
 		m.unshare()
 	}
-	m.Join(o)
+	m.Join(t.timely(m, o))
 	t.seen(o.Content)
 	if m.Content.known() {
 		if m.Gone {
 			m.forget()
+		}
+		if o.Content.known() || len(o.Parts) > 0 {
+			t.family(m)
 		}
 		t.count(m, before)
 		if t.Chat.Cleared.Covers(m.Content.Time, m.ID) || t.Chat.Deleted.Covers(m.Content.Time, m.ID) {
@@ -111,16 +120,38 @@ func (t *Thread) join(o Message) {
 		}
 	}
 	t.judge(m)
+	t.put(m)
+	t.tellParent(m)
+}
+
+func (t *Thread) put(m *Message) {
 	if t.Messages == nil {
 		t.Messages = make(map[string]*Message)
 	}
 	t.Messages[m.ID], t.Changed[m.ID] = m, m
 }
 
+// timely drops the edits that come too late.
+func (t *Thread) timely(m *Message, o Message) Message {
+	content := m.Content
+	if !content.known() {
+		content = o.Content
+	}
+	late := func(_ JID, r Register[Edit]) bool { return content.known() && !content.inTime(t.Chat.JID, r.Value) }
+	o.Edits = maps.Clone(o.Edits)
+	maps.DeleteFunc(o.Edits, late)
+	m.Edits = maps.Clone(m.Edits)
+	maps.DeleteFunc(m.Edits, late)
+	return o
+}
+
 // seen moves the chat's times on with a content, even if another stands under its id.
 func (t *Thread) seen(c Content) {
+	if !c.Class.moves() {
+		return
+	}
 	t.Chat.Activity = max(t.Chat.Activity, c.Time)
-	if !c.FromMe {
+	if !c.FromMe && c.Class.counts() {
 		t.Chat.Received = max(t.Chat.Received, c.Time)
 	}
 }
@@ -137,11 +168,54 @@ func (t *Thread) count(m *Message, before Content) {
 	if m.ReadHere {
 		c.Read.Join(RangeOf(m.Content.Time, m.ID))
 	}
-	if m.Gone || m.Content.Silent || c.Read.Covers(m.Content.Time, m.ID) {
+	if m.Gone || m.inside() || !m.Content.Class.counts() || c.Read.Covers(m.Content.Time, m.ID) {
 		c.Unread.remove(stampOf(m))
 	} else {
 		c.Unread.add(stampOf(m))
 	}
+}
+
+// family has a message that just became known show inside of its parent, and its parts inside of it. Those that aren't
+// loaded are looked at again afterwards.
+func (t *Thread) family(m *Message) {
+	if parent := t.Messages[m.Content.Parent]; m.Content.Parent != "" && parent != nil && parent.Content.known() {
+		m.Inside = true
+	}
+	for id := range m.Parts {
+		if part := t.Messages[id]; part == nil {
+			t.again = append(t.again, Message{ID: id, Inside: true})
+		} else if !part.Inside {
+			t.join(Message{ID: id, Inside: true})
+		}
+	}
+}
+
+// tellParent gives a message's parent the message as it is now.
+func (t *Thread) tellParent(m *Message) {
+	if m.Content.Parent == "" || m.Content.Parent == m.ID {
+		return
+	}
+	said := t.Chat.Said(m)
+	part := Part{
+		FromMe: m.Content.FromMe, Sender: m.Content.Sender, Time: m.Content.Time, Order: m.Content.Order,
+		Type: m.Content.Type, Body: m.Content.Body, Status: m.Status, Message: m.Content.Slim,
+		Edit: said.Edit, Gone: m.Gone || said.Revoked,
+	}
+	if part.Gone {
+		part.Body, part.Message, part.Edit = "", "", Edit{}
+	}
+	parent := t.Messages[m.Content.Parent]
+	if parent == nil {
+		t.again = append(t.again, Message{ID: m.Content.Parent, Parts: map[string]Part{m.ID: part}})
+		return
+	}
+	if parent.Parts[m.ID] == part || parent.Gone || t.Chat.revokes(parent) {
+		return
+	}
+	changed := *parent
+	changed.unshare()
+	changed.joinParts(map[string]Part{m.ID: part})
+	t.put(&changed)
 }
 
 // judge lets a revoke take effect, or notes that it would if who revoked turned out to be an admin.
@@ -161,16 +235,16 @@ func (t *Thread) judge(m *Message) {
 // as such only later may be missed then.
 const maxDisputed = 64
 
-// review is what to apply after c: if c tells of admins, all messages in dispute are looked at again.
+// review is what to apply after c: what concerns messages that weren't loaded, and if c tells of admins, all messages in
+// dispute are looked at again.
 func (t *Thread) review(c Change) (again Change, needed bool) {
-	if len(t.Chat.Disputed) == 0 || len(c.State.Members) == 0 {
-		return Change{}, false
+	again = Change{Chat: t.Chat.JID, Messages: t.again}
+	if len(c.State.Members) > 0 {
+		for id := range t.Chat.Disputed {
+			again.Messages = append(again.Messages, Message{ID: id})
+		}
 	}
-	again = Change{Chat: t.Chat.JID}
-	for id := range t.Chat.Disputed {
-		again.Messages = append(again.Messages, Message{ID: id})
-	}
-	return again, true
+	return again, len(again.Messages) > 0
 }
 
 func without(set map[string]bool, id string) map[string]bool {
@@ -194,46 +268,6 @@ func (c *Chat) revokes(m *Message) bool {
 	return false
 }
 
-// findLast keeps Last the newest message that shows.
-func (t *Thread) findLast(now time.Time) error {
-	shows := func(v MessageView) bool { return t.Chat.Lists(v, now) }
-	var newest *Message
-	for _, m := range t.Messages {
-		if shows(t.Chat.ViewMessage(m)) && (newest == nil || newest.before(m)) {
-			newest = m
-		}
-	}
-	last := &Message{ID: t.Chat.Last.ID, Content: Content{Time: t.Chat.Last.Time, Order: t.Chat.Last.Order}}
-	_, loaded := t.Messages[last.ID]
-	switch {
-	case last.ID == "" || newest != nil && !newest.before(last):
-		t.setLast(newest)
-	case loaded || t.Chat.hidesLast(now):
-		other, err := t.Newest(shows)
-		if err != nil {
-			return err
-		}
-		if other != nil && (newest == nil || newest.before(other)) {
-			newest = other
-		}
-		t.setLast(newest)
-	}
-	return nil
-}
-
-// hidesLast can't know whether Last is starred, so it errs on the side of looking again.
-func (c *Chat) hidesLast(now time.Time) bool {
-	return c.Hides(c.Last.Time, c.Last.ID, false) || c.Last.Expires != 0 && c.Last.Expires <= now.Unix()
-}
-
-func (t *Thread) setLast(m *Message) {
-	if m == nil {
-		t.Chat.Last = Last{}
-		return
-	}
-	t.Chat.Last = Last{m.ID, m.Content.Time, m.Content.Order, m.Content.Expires, t.Chat.info(m)}
-}
-
 func equalRange(a, b Range) bool { return a.Through == b.Through && slices.Equal(a.IDs, b.IDs) }
 
 // rename puts one address of a person for the other, wherever a message names it.
@@ -254,9 +288,31 @@ func (m *Message) rename(from, to JID) {
 		delete(m.Receipts, from)
 		m.Receipts[to] = m.Receipts[to].join(r)
 	}
-	if r, ok := m.Reactions[from]; ok {
-		delete(m.Reactions, from)
-		joinRegisters(&m.Reactions, map[JID]Register[JSON]{to: r})
+	renameRegister(&m.Reactions, from, to)
+	renameRegister(&m.Votes, from, to)
+	renameRegister(&m.Answers, from, to)
+	renameRegister(&m.Keeps, from, to)
+	if m.Pin.Value.By == from {
+		m.Pin.Value.By = to
+	}
+	for id, c := range m.Comments {
+		if c.By == from {
+			c.By = to
+			m.Comments[id] = c
+		}
+	}
+	for id, p := range m.Parts {
+		if p.Sender == from {
+			p.Sender = to
+			m.Parts[id] = p
+		}
+	}
+}
+
+func renameRegister[T comparable](in *map[JID]Register[T], from, to JID) {
+	if r, ok := (*in)[from]; ok {
+		delete(*in, from)
+		joinRegisters(in, map[JID]Register[T]{to: r})
 	}
 }
 
@@ -264,6 +320,8 @@ func (m *Message) rename(from, to JID) {
 func (m *Message) unshare() {
 	m.Edits, m.Revoked = maps.Clone(m.Edits), maps.Clone(m.Revoked)
 	m.Receipts, m.Reactions = maps.Clone(m.Receipts), maps.Clone(m.Reactions)
+	m.Votes, m.Answers, m.Keeps = maps.Clone(m.Votes), maps.Clone(m.Answers), maps.Clone(m.Keeps)
+	m.Comments, m.Parts, m.Options = maps.Clone(m.Comments), maps.Clone(m.Parts), maps.Clone(m.Options)
 }
 
 // forget drops what a revoked or deleted message said; who said it and when stays, and that it said something.
@@ -272,6 +330,8 @@ func (m *Message) forget() {
 	if c.Message != "" {
 		c.Message = "{}"
 	}
-	c.Body, c.Quoted, c.Mentions, c.Info = "", "", nil, ""
-	m.Edits, m.Reactions = nil, nil
+	c.Body, c.Quoted, c.Mentions, c.Info, c.Options = "", "", nil, "", nil
+	c.MentionMe, c.QuotesMe = false, false
+	m.Edits, m.Reactions, m.Votes, m.Answers, m.Comments, m.Parts, m.Options = nil, nil, nil, nil, nil, nil, nil
+	m.Pin = Register[Pin]{}
 }

@@ -12,19 +12,20 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func say(id string, at int64) Message {
-	return Message{ID: id, Content: Content{Sender: alice, Time: at, Type: "conversation", Body: id, Message: JSON(`{"conversation":"` + id + `"}`)}}
+	return Message{ID: id, Content: Content{Sender: alice, Time: at, Type: "conversation", Body: id, Editable: TextEdit, Message: JSON(`{"conversation":"` + id + `"}`)}}
 }
 
 // thread is one whose store is a map.
 func thread(jid JID, stored map[string]*Message, last *Message) *Thread {
 	t := &Thread{Chat: Chat{JID: jid}, Messages: map[string]*Message{}}
 	if last != nil {
-		t.setLast(last)
+		t.Chat.Last = Last{Line: Line{ID: last.ID, Time: last.Content.Time, Order: last.Content.Order, Document: "{}"}}
+		t.Chat.Activity = last.Content.Time
 	}
 	t.Newest = func(shows func(MessageView) bool) (*Message, error) {
 		var newest *Message
 		for id, m := range stored {
-			if t.Messages[id] == nil && shows(t.Chat.ViewMessage(m)) && (newest == nil || newest.before(m)) {
+			if t.Messages[id] == nil && shows(t.Chat.Place(m)) && (newest == nil || newest.before(m)) {
 				newest = m
 			}
 		}
@@ -67,7 +68,7 @@ func TestForgets(t *testing.T) {
 	full := say("m", 5)
 	full.Content.Quoted, full.Content.Info, full.Content.Mentions = `{"q":1}`, `{"i":1}`, []JID{bob}
 	full.Edits = map[JID]Register[Edit]{alice: {Edit{Body: "secret"}, 1}}
-	full.Reactions = map[JID]Register[JSON]{bob: {`{"text":"x"}`, 1}}
+	full.Reactions = map[JID]Register[Reaction]{bob: {Reaction{Text: "x"}, 1}}
 	for name, o := range map[string]Message{
 		"deleted for me": {ID: "m", Gone: true},
 		"revoked":        {ID: "m", Revoked: map[JID]bool{alice: true}},
@@ -86,7 +87,7 @@ func TestForgets(t *testing.T) {
 func TestLoadedMessagesStay(t *testing.T) {
 	loaded := say("m", 5)
 	loaded.Receipts = map[JID]Receipt{bob: {Received: 1}}
-	loaded.Reactions = map[JID]Register[JSON]{bob: {`{"text":"x"}`, 1}}
+	loaded.Reactions = map[JID]Register[Reaction]{bob: {Reaction{Text: "x"}, 1}}
 	loaded.Revoked = map[JID]bool{bob: true}
 	loaded.Edits = map[JID]Register[Edit]{bob: {Edit{Body: "b"}, 1}}
 	want := loaded
@@ -94,7 +95,7 @@ func TestLoadedMessagesStay(t *testing.T) {
 	th := thread(team, nil, nil)
 	th.Messages["m"] = &loaded
 	mustApply(t, th, Change{Chat: team, Messages: []Message{{
-		ID: "m", Status: Read, Receipts: map[JID]Receipt{alice: {Read: 2}}, Reactions: map[JID]Register[JSON]{alice: {"1", 1}},
+		ID: "m", Status: Read, Receipts: map[JID]Receipt{alice: {Read: 2}}, Reactions: map[JID]Register[Reaction]{alice: {Reaction{Text: "1"}, 1}},
 		Revoked: map[JID]bool{own: true}, Edits: map[JID]Register[Edit]{alice: {Edit{Body: "a"}, 1}},
 	}}})
 	if !reflect.DeepEqual(loaded, want) {
@@ -165,7 +166,7 @@ func TestLast(t *testing.T) {
 		}
 		c.change.Chat = alice
 		mustApply(t, th, c.change)
-		if th.Chat.Last.ID != c.want || (th.Chat.Last.Document == "") != (c.want == "") {
+		if th.Chat.Last.ID != c.want || (th.Chat.Last.Document == "" && th.Chat.Last.message == nil) != (c.want == "") {
 			t.Errorf("%s: the last is %+v, want %q", name, th.Chat.Last, c.want)
 		}
 	}

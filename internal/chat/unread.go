@@ -59,7 +59,7 @@ type stamp struct {
 type stamps []stamp
 
 func stampOf(m *Message) stamp {
-	return stamp{m.Content.Time, hashID(m.ID), m.Content.MentionMe}
+	return stamp{m.Content.Time, hashID(m.ID), m.mentionsMe()}
 }
 
 func (s stamp) compare(o stamp) int {

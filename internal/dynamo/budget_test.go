@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 	"pesan/internal/testkit/dynamolocal"
 )
 
@@ -208,7 +209,7 @@ func BenchmarkChats(b *testing.B) {
 		}
 		out = out[:0]
 		for i := range views {
-			out = views[i].Append(out, chat.Listed, noon)
+			out = render.AppendChat(out, &views[i], render.Listed, noon)
 		}
 	}
 	b.ReportMetric(float64((cpuTime()-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // The head of a chat's record has what Chats filters and sorts by. Its texts are the document, the last message's document,
@@ -28,13 +29,13 @@ func bit(value byte, set bool) byte {
 }
 
 func encodeChat(c *chat.Chat) ([]byte, error) {
-	v := c.View()
+	v := render.View(c)
 	state, err := marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("encode chat: %w", err)
 	}
 	head := []byte{bit(flagShows, v.Shows) | bit(flagPinned, v.Pinned) | bit(flagArchived, v.Archived) | bit(flagUnread, v.Unread)}
-	for _, n := range []int64{v.Activity, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires} {
+	for _, n := range []int64{v.Activity, v.Time, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires} {
 		head = binary.AppendVarint(head, n)
 	}
 	if len(v.Last.Document) > largestRecord {
@@ -52,7 +53,7 @@ func decodeChatHead(b []byte, v *chat.View) error {
 	flags, head := head[0], head[1:]
 	v.Shows, v.Pinned = flags&flagShows != 0, flags&flagPinned != 0
 	v.Archived, v.Unread = flags&flagArchived != 0, flags&flagUnread != 0
-	_, err = cutVarints(head, &v.Activity, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires)
+	_, err = cutVarints(head, &v.Activity, &v.Time, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires)
 	return err
 }
 
@@ -109,15 +110,16 @@ func marshal(v any) (string, error) {
 const (
 	flagStarred = 1 << iota
 	flagListed
+	flagHeads
 )
 
 func encodeMessage(c *chat.Chat, m *chat.Message) ([]byte, error) {
-	v := c.ViewMessage(m)
+	v := render.MessageView(c, m)
 	state, err := marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode message: %w", err)
 	}
-	head := []byte{bit(flagStarred, v.Starred) | bit(flagListed, v.Listed)}
+	head := []byte{bit(flagStarred, v.Starred) | bit(flagListed, v.Listed) | bit(flagHeads, v.Heads)}
 	for _, n := range []int64{v.Time, v.Order, v.Expires} {
 		head = binary.AppendVarint(head, n)
 	}
@@ -165,7 +167,7 @@ func decodeMessageHead(b []byte, id string) (v chat.MessageView, err error) {
 	if err != nil || len(head) == 0 {
 		return v, errCorrupt
 	}
-	v.ID, v.Starred, v.Listed = id, head[0]&flagStarred != 0, head[0]&flagListed != 0
+	v.ID, v.Starred, v.Listed, v.Heads = id, head[0]&flagStarred != 0, head[0]&flagListed != 0, head[0]&flagHeads != 0
 	rest, err := cutVarints(head[1:], &v.Time, &v.Order, &v.Expires)
 	if len(rest) > 0 {
 		v.ID = string(rest)

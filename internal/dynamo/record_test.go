@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 	"pesan/internal/testkit/dynamolocal"
 )
 
@@ -43,8 +44,8 @@ func TestRecords(t *testing.T) {
 		if err := decodeChatTexts(new(record), b, &view); err != nil {
 			t.Fatal(err)
 		}
-		if view != c.View() {
-			t.Fatalf("the view came back as %+v, was %+v", view, c.View())
+		if view != render.View(c) {
+			t.Fatalf("the view came back as %+v, was %+v", view, render.View(c))
 		}
 		state, err := decodeChatState(b)
 		if err != nil || !reflect.DeepEqual(&state, c) {
@@ -55,7 +56,7 @@ func TestRecords(t *testing.T) {
 		}
 		messages += len(b)
 		head, err := decodeMessageHead(b, messageID(m.ID))
-		want := c.ViewMessage(m)
+		want := render.MessageView(c, m)
 		want.Document = ""
 		if err != nil || head != want {
 			t.Fatalf("the message came back as %+v, was %+v, %v", head, want, err)
@@ -143,7 +144,7 @@ func TestTooLarge(t *testing.T) {
 			m.Content.Message = chat.JSON(`{"conversation":"` + strings.Repeat("x", 20<<20) + `"}`)
 		},
 		func(m *chat.Message) {
-			m.Reactions = map[chat.JID]chat.Register[chat.JSON]{pn: asSet(chat.JSON(`{"text":"` + noise(600_000) + `"}`))}
+			m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{pn: asSet(chat.Reaction{Text: noise(600_000)})}
 		},
 	} {
 		m := r.text(pn, noon.Unix()+int64(i))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // GetChats lists the chats, newest activity first.
@@ -55,7 +56,7 @@ func getChatByID(chats chat.ChatReader) begin {
 			return nil, err
 		}
 		c.found(view.JID)
-		c.out = view.Append(c.out, chat.Single, c.now)
+		c.out = render.AppendChat(c.out, &view, render.Single, c.now)
 		return fresh(""), nil
 	}
 }
@@ -131,7 +132,7 @@ func (c *call) list(ctx context.Context, chats chat.ChatReader, f chat.Filter, p
 			if written+i > 0 {
 				c.out = append(c.out, ',')
 			}
-			c.out = views[i].Append(c.out, chat.Listed, c.now)
+			c.out = render.AppendChat(c.out, &views[i], render.Listed, c.now)
 			if left -= weight(c.out[mark:]); left < 0 && written+i > 0 {
 				c.out = c.out[:mark]
 				break

@@ -1,228 +1,357 @@
-// Package render prints WhatsApp's protobuf messages as JSON the way Baileys, the usual JavaScript client, does,
-// and says what a message holds: its type, its text, whom it mentions, what it quotes.
-//
-// A message is printed as protobufjs' toJSON prints it: 64-bit integers are decimal strings, enums are names,
-// bytes are standard base64, what is absent or an empty list is left out. What stands directly in a chat is
-// printed as JSON.stringify prints a shallow copy of it: see [Conversation]. Field names are those of
-// WhatsApp's own .proto as Baileys publishes it. Keys are in alphabetical order.
 package render
 
 import (
-	"iter"
-	"reflect"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
+	"pesan/internal/chat"
 )
 
-// maxDepth is how many messages may stand inside each other, the outermost counted; it is protobufjs' limit too.
-// What lies deeper is left out as if absent, so that a hostile message can't exhaust the stack.
-const maxDepth = 100
-
-// Message returns m as JSON; a nil message is null. It can't fail.
-func Message(m proto.Message) []byte {
-	return AppendMessage(nil, m)
+// MessageView renders one of the chat's messages.
+func MessageView(c *chat.Chat, m *chat.Message) chat.MessageView {
+	v := c.Place(m)
+	if v.Listed {
+		v.Document = message(c, m)
+	}
+	return v
 }
 
-// AppendMessage appends m to dst as JSON.
-func AppendMessage(dst []byte, m proto.Message) []byte {
-	if m == nil {
-		return append(dst, "null"...)
-	}
-	return appendMessage(dst, m.ProtoReflect(), maxDepth)
+// said is what a message says as it is rendered.
+type said struct {
+	kind     string
+	body     string
+	message  chat.JSON
+	mentions []chat.JID
+	revoked  bool
 }
 
-// appendMessage appends m, which may hold depth-1 levels of further messages.
-func appendMessage(dst []byte, m protoreflect.Message, depth int) []byte {
-	if !m.IsValid() {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, '{')
-	empty := len(dst)
-	for f := range present(m) {
-		if f.message && depth == 1 {
-			continue
-		}
-		if len(dst) > empty {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, f.key...)
-		dst = f.append(dst, m.Get(f.desc), depth-1)
-	}
-	return append(dst, '}')
-}
-
-// present yields the fields of m that are set, in the order of their names.
-func present(m protoreflect.Message) iter.Seq[*field] {
-	return func(yield func(*field) bool) {
-		s := shapeOf(m)
-		var fast reflect.Value
-		if v := reflect.ValueOf(m.Interface()); v.Type() == s.goType {
-			fast = v.Elem()
-		}
-		for i := range s.fields {
-			f := &s.fields[i]
-			if fast.IsValid() && f.index >= 0 && fast.Field(f.index).IsNil() {
-				continue
-			}
-			if m.Has(f.desc) && !yield(f) {
-				return
-			}
-		}
-	}
-}
-
-// shape is what has to be known of a message type to print it.
-type shape struct {
-	fields []field      // in the order of their names
-	goType reflect.Type // the type to which the fields' indexes belong
-}
-
-// field is what has to be known of a field to print it.
-type field struct {
-	desc    protoreflect.FieldDescriptor
-	name    string
-	key     string // the name as JSON, with its colon
-	kind    protoreflect.Kind
-	message bool                               // messages stand in it, alone, in a list or in a map
-	values  map[protoreflect.EnumNumber]string // of an enum: the names as JSON
-
-	// index is that of the pointer, slice or map in the generated struct that is nil when the field isn't set; -1
-	// for none. It is asked first: most fields of a message aren't set, and protoreflect's Has is slow for fields
-	// that hold messages.
-	index int
-}
-
-// shapes caches the shape of each message type by descriptor. An entry never changes.
-var shapes sync.Map
-
-func shapeOf(m protoreflect.Message) *shape {
-	d := m.Descriptor()
-	if s, ok := shapes.Load(d); ok {
-		return s.(*shape)
-	}
-	s := &shape{fields: make([]field, d.Fields().Len()), goType: reflect.TypeOf(m.Interface())}
-	indexes := structIndexes(s.goType)
-	for i := range s.fields {
-		s.fields[i] = newField(d.Fields().Get(i), indexes)
-	}
-	slices.SortFunc(s.fields, func(a, b field) int { return strings.Compare(a.name, b.name) })
-	first, _ := shapes.LoadOrStore(d, s)
-	return first.(*shape)
-}
-
-// structIndexes finds the exported pointers, slices and maps of a generated message's struct by their numbers, which
-// stand in the tags: protobuf:"bytes,1,opt,name=conversation".
-func structIndexes(t reflect.Type) map[protoreflect.FieldNumber]int {
-	indexes := map[protoreflect.FieldNumber]int{}
-	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
-		return indexes
-	}
-	for i := range t.Elem().NumField() {
-		sf := t.Elem().Field(i)
-		tag := strings.Split(sf.Tag.Get("protobuf"), ",")
-		if !sf.IsExported() || len(tag) < 2 {
-			continue
-		}
-		switch sf.Type.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Map:
-			if number, err := strconv.ParseInt(tag[1], 10, 32); err == nil {
-				indexes[protoreflect.FieldNumber(number)] = i
-			}
-		}
-	}
-	return indexes
-}
-
-func newField(fd protoreflect.FieldDescriptor, indexes map[protoreflect.FieldNumber]int) field {
-	f := field{desc: fd, name: fieldName(fd), kind: fd.Kind(), message: fd.Message() != nil, index: -1}
-	if index, ok := indexes[fd.Number()]; ok {
-		f.index = index
-	}
-	if fd.IsMap() {
-		f.kind = fd.MapValue().Kind()
-		f.message = fd.MapValue().Message() != nil
-		fd = fd.MapValue()
-	}
-	f.key = string(append(AppendString(nil, f.name), ':'))
-	if fd.Enum() != nil {
-		f.values = make(map[protoreflect.EnumNumber]string, fd.Enum().Values().Len())
-		for i := range fd.Enum().Values().Len() {
-			v := fd.Enum().Values().Get(i)
-			f.values[v.Number()] = string(AppendString(nil, valueName(v)))
-		}
-	}
-	return f
-}
-
-// append appends the field's value, which may hold depth levels of messages.
-func (f *field) append(dst []byte, v protoreflect.Value, depth int) []byte {
+func saidOf(c *chat.Chat, m *chat.Message) said {
+	s := said{kind: m.Content.Type, body: m.Content.Body, message: m.Content.Message, mentions: m.Content.Mentions}
+	now := c.Said(m)
 	switch {
-	case f.desc.IsList():
-		return f.appendList(dst, v.List(), depth)
-	case f.desc.IsMap():
-		return f.appendMap(dst, v.Map(), depth)
-	default:
-		return f.appendSingle(dst, v, depth)
+	case now.Revoked:
+		return said{kind: "protocolMessage", message: "{}", revoked: true}
+	case now.Edit.Message != "":
+		s.message, s.kind = patched(s.message, s.kind, &now.Edit)
+		s.body, s.mentions = now.Edit.Body, now.Edit.Mentions.List()
 	}
+	if s.message == "" {
+		s.message = "{}"
+	}
+	return s
 }
 
-func (f *field) appendList(dst []byte, list protoreflect.List, depth int) []byte {
-	dst = append(dst, '[')
-	for i := range list.Len() {
+func message(c *chat.Chat, m *chat.Message) chat.JSON {
+	s := saidOf(c, m)
+	from := c.JID
+	if m.Content.FromMe {
+		from = m.Content.Sender
+	}
+	t := long(m.Content.Time)
+	b := make([]byte, 0, 512+len(s.message)+len(m.Content.Info)+len(m.Content.Quoted))
+	b = appendField(b, '{', "body", quote(s.body))
+	b = appendField(b, ',', "chatId", quote(string(c.JID)))
+	b = appendField(b, ',', "from", quote(string(from)))
+	b = appendField(b, ',', "fromMe", boolean(m.Content.FromMe))
+	b = appendField(b, ',', "id", quote(m.ID))
+	b = appendField(b, ',', "isEphemeralMessage", boolean(m.Content.Ephemeral))
+	b = appendField(b, ',', "isGroupMsg", boolean(c.JID.Kind() == chat.Group))
+	b = appendField(b, ',', "isMedia", boolean(m.Content.Media && s.message != "{}"))
+	b = appendField(b, ',', "mentionedJidList", list(s.mentions))
+	quoted := m.Content.Quoted
+	if quoted == "" {
+		quoted = "false"
+	}
+	b = appendField(b, ',', "quotedMsg", quoted)
+	b = appendField(b, ',', "sender", quote(string(m.Content.Sender)))
+	b = appendField(b, ',', "t", t)
+	b = appendField(b, ',', "timestamp", t)
+	b = appendField(b, ',', "type", quote(s.kind))
+	b = append(b, ',')
+	return chat.JSON(append(b, info(c, m, s, true)[1:]...))
+}
+
+// info renders WhatsApp's WebMessageInfo. In a group's last line who got and read a message is left out: it would grow the
+// chat with every member of a group, and change it with each receipt.
+func info(c *chat.Chat, m *chat.Message, s said, receipts bool) chat.JSON {
+	fields := make(map[string]chat.JSON, 12)
+	fields["key"] = key(c, m.ID, m.Content.FromMe, m.Content.Sender)
+	fields["message"] = s.message
+	fields["messageTimestamp"] = long(m.Content.Time)
+	if s.revoked {
+		fields["messageStubType"] = `"REVOKE"`
+	}
+	set := func(name string, value chat.JSON) {
+		if value != "" && value != "[]" {
+			fields[name] = value
+		}
+	}
+	set("reactions", reactions(c, m))
+	set("pollUpdates", votes(c, m))
+	set("pollResults", results(m))
+	set("eventResponses", answers(c, m))
+	set("associatedMessages", parts(c, m))
+	if len(m.Comments) > 0 {
+		fields["commentMetadata"] = object(map[string]chat.JSON{
+			"commentParentKey": fields["key"], "replyCount": number(int64(len(m.Comments))),
+		})
+	}
+	set("keepInChat", kept(c, m))
+	set("pinInChat", pinned(c, m))
+	if m.Starred.Value {
+		fields["starred"] = "true"
+	}
+	if status := status(m); status != chat.NoStatus {
+		fields["status"] = quote(status.String())
+	}
+	if receipts || c.JID.Kind() == chat.Private {
+		set("userReceipt", userReceipts(m))
+	}
+	b := []byte(object(fields))
+	if rest := m.Content.Info; len(rest) > len("{}") {
+		b[len(b)-1] = ','
+		return chat.JSON(append(b, rest[1:]...))
+	}
+	return chat.JSON(b)
+}
+
+// status is the lowest of an album's messages, and else the message's own.
+func status(m *chat.Message) chat.Status {
+	if m.Content.Type != "albumMessage" {
+		return m.Status
+	}
+	lowest := m.Status
+	for _, p := range m.Parts {
+		if !p.Gone && p.FromMe && p.Status < lowest {
+			lowest = p.Status
+		}
+	}
+	return lowest
+}
+
+// line renders a chat's line: a message, or what somebody added to it.
+func line(c *chat.Chat, l chat.Line, m *chat.Message) chat.JSON {
+	by := chat.JID(l.By)
+	switch l.Kind {
+	case chat.AddedReaction:
+		r := m.Reactions[by]
+		return added(c, by, r.Value.AddOn, "reactionMessage", map[string]chat.JSON{
+			"key": key(c, m.ID, m.Content.FromMe, m.Content.Sender), "text": quote(r.Value.Text), "senderTimestampMs": long(r.At),
+		})
+	case chat.AddedVote:
+		r := m.Votes[by]
+		return added(c, by, r.Value.AddOn, "pollUpdateMessage", map[string]chat.JSON{
+			"pollCreationMessageKey": key(c, m.ID, m.Content.FromMe, m.Content.Sender), "senderTimestampMs": long(r.At),
+			"vote": selected(r.Value),
+		})
+	case chat.AddedComment:
+		comment := m.Comments[l.By]
+		return added(c, comment.By, comment.AddOn, "commentMessage", map[string]chat.JSON{
+			"message": cmp.Or(comment.Message, "{}"), "targetMessageKey": key(c, m.ID, m.Content.FromMe, m.Content.Sender),
+		})
+	}
+	return info(c, m, saidOf(c, m), false)
+}
+
+// added is the WebMessageInfo of what was added to a message.
+func added(c *chat.Chat, by chat.JID, a chat.AddOn, kind string, content map[string]chat.JSON) chat.JSON {
+	return object(map[string]chat.JSON{
+		"key":              key(c, a.ID, a.FromMe, by),
+		"message":          object(map[string]chat.JSON{kind: object(content)}),
+		"messageTimestamp": long(a.Time),
+	})
+}
+
+func key(c *chat.Chat, id string, fromMe bool, sender chat.JID) chat.JSON {
+	b := appendField(nil, '{', "fromMe", boolean(fromMe))
+	b = appendField(b, ',', "id", quote(id))
+	if c.JID.Kind() != chat.Private && !fromMe && sender != c.JID {
+		b = appendField(b, ',', "participant", quote(string(sender)))
+	}
+	b = appendField(b, ',', "remoteJid", quote(string(c.JID)))
+	return chat.JSON(append(b, '}'))
+}
+
+// array writes what is told of each key, in their order, as a list; what is "" is left out.
+func array[K cmp.Ordered, V any](of map[K]V, tell func(K, V) chat.JSON) chat.JSON {
+	b := []byte{'['}
+	for _, k := range slices.Sorted(maps.Keys(of)) {
+		value := tell(k, of[k])
+		if value == "" {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, value...)
+	}
+	return chat.JSON(append(b, ']'))
+}
+
+func userReceipts(m *chat.Message) chat.JSON {
+	return array(m.Receipts, func(jid chat.JID, r chat.Receipt) chat.JSON {
+		b := appendField(nil, '{', "playedTimestamp", long(r.Played))
+		b = appendField(b, ',', "readTimestamp", long(r.Read))
+		b = appendField(b, ',', "receiptTimestamp", long(r.Received))
+		b = appendField(b, ',', "userJid", quote(string(jid)))
+		return chat.JSON(append(b, '}'))
+	})
+}
+
+func reactions(c *chat.Chat, m *chat.Message) chat.JSON {
+	return array(m.Reactions, func(by chat.JID, r chat.Register[chat.Reaction]) chat.JSON {
+		if r.Value.Text == "" {
+			return "" // taken back
+		}
+		b := appendField(nil, '{', "key", key(c, r.Value.ID, r.Value.FromMe, by))
+		b = appendField(b, ',', "senderTimestampMs", long(r.At))
+		b = appendField(b, ',', "text", quote(r.Value.Text))
+		return chat.JSON(append(b, '}'))
+	})
+}
+
+func votes(c *chat.Chat, m *chat.Message) chat.JSON {
+	return array(m.Votes, func(by chat.JID, r chat.Register[chat.Vote]) chat.JSON {
+		if r.Value.Options == "" {
+			return ""
+		}
+		b := appendField(nil, '{', "pollUpdateMessageKey", key(c, r.Value.ID, r.Value.FromMe, by))
+		b = appendField(b, ',', "senderTimestampMs", long(r.At))
+		b = appendField(b, ',', "vote", selected(r.Value))
+		return chat.JSON(append(b, '}'))
+	})
+}
+
+// selected is a PollVoteMessage.
+func selected(v chat.Vote) chat.JSON {
+	b := []byte(`{"selectedOptions":[`)
+	for i, hash := range strings.Fields(v.Options) {
 		if i > 0 {
-			dst = append(dst, ',')
+			b = append(b, ',')
 		}
-		dst = f.appendSingle(dst, list.Get(i), depth)
+		raw, _ := hex.DecodeString(hash)
+		b = append(b, '"')
+		b = append(base64.StdEncoding.AppendEncode(b, raw), '"')
 	}
-	return append(dst, ']')
+	return chat.JSON(append(b, "]}"...))
 }
 
-func (f *field) appendMap(dst []byte, m protoreflect.Map, depth int) []byte {
-	keys := make([]protoreflect.MapKey, 0, m.Len())
-	for k := range m.Range {
-		keys = append(keys, k)
+// options are a poll's, those that others added behind its own.
+func options(m *chat.Message) []string {
+	all := slices.Clone(m.Content.Options)
+	for _, option := range slices.Sorted(maps.Keys(m.Options)) {
+		if !slices.Contains(all, option) {
+			all = append(all, option)
+		}
 	}
-	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int { return strings.Compare(a.String(), b.String()) })
-	dst = append(dst, '{')
-	for i, k := range keys {
+	return all
+}
+
+// results says for each option of a poll who voted for it.
+func results(m *chat.Message) chat.JSON {
+	if len(m.Content.Options) == 0 || m.Content.Message == "{}" {
+		return ""
+	}
+	b := []byte{'['}
+	for i, option := range options(m) {
+		sum := sha256.Sum256([]byte(option))
+		hash := hex.EncodeToString(sum[:])
+		var voters []chat.JID
+		for _, by := range slices.Sorted(maps.Keys(m.Votes)) {
+			if slices.Contains(strings.Fields(m.Votes[by].Value.Options), hash) {
+				voters = append(voters, by)
+			}
+		}
 		if i > 0 {
-			dst = append(dst, ',')
+			b = append(b, ',')
 		}
-		dst = append(AppendString(dst, k.String()), ':')
-		dst = f.appendSingle(dst, m.Get(k), depth)
+		b = appendField(b, '{', "name", quote(option))
+		b = appendField(b, ',', "voters", list(voters))
+		b = append(b, '}')
 	}
-	return append(dst, '}')
+	return chat.JSON(append(b, ']'))
 }
 
-func (f *field) appendSingle(dst []byte, v protoreflect.Value, depth int) []byte {
-	switch f.kind {
-	case protoreflect.StringKind:
-		return AppendString(dst, v.String())
-	case protoreflect.BytesKind:
-		return appendBase64(dst, v.Bytes())
-	case protoreflect.MessageKind, protoreflect.GroupKind:
-		return appendMessage(dst, v.Message(), depth)
-	case protoreflect.EnumKind:
-		if name, ok := f.values[v.Enum()]; ok {
-			return append(dst, name...)
+func answers(c *chat.Chat, m *chat.Message) chat.JSON {
+	return array(m.Answers, func(by chat.JID, r chat.Register[chat.Answer]) chat.JSON {
+		response := map[string]chat.JSON{"response": quote(r.Value.Response), "timestampMs": long(r.At)}
+		if r.Value.Guests != 0 {
+			response["extraGuestCount"] = number(int64(r.Value.Guests))
 		}
-		return strconv.AppendInt(dst, int64(v.Enum()), 10) // a value newer than the descriptor
-	case protoreflect.BoolKind:
-		return strconv.AppendBool(dst, v.Bool())
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return appendNumber(dst, v.Float())
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return strconv.AppendUint(dst, v.Uint(), 10)
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return append(strconv.AppendUint(append(dst, '"'), v.Uint(), 10), '"')
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return append(strconv.AppendInt(append(dst, '"'), v.Int(), 10), '"')
-	default: // the signed 32-bit kinds
-		return strconv.AppendInt(dst, v.Int(), 10)
+		b := appendField(nil, '{', "eventResponseMessage", object(response))
+		b = appendField(b, ',', "eventResponseMessageKey", key(c, r.Value.ID, r.Value.FromMe, by))
+		b = appendField(b, ',', "timestampMs", long(r.At))
+		return chat.JSON(append(b, '}'))
+	})
+}
+
+// parts are the messages that show inside of m.
+func parts(c *chat.Chat, m *chat.Message) chat.JSON {
+	ids := slices.SortedFunc(maps.Keys(m.Parts), func(a, b string) int {
+		x, y := m.Parts[a], m.Parts[b]
+		return cmp.Or(cmp.Compare(x.Time, y.Time), cmp.Compare(x.Order, y.Order), cmp.Compare(a, b))
+	})
+	b := []byte{'['}
+	for _, id := range ids {
+		p := m.Parts[id]
+		if p.Gone {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		said, kind, body := cmp.Or(p.Message, "{}"), p.Type, p.Body
+		if p.Edit.Message != "" {
+			said, kind = patched(said, kind, &p.Edit)
+			body = p.Edit.Body
+		}
+		b = appendField(b, '{', "body", quote(body))
+		b = appendField(b, ',', "id", quote(id))
+		b = appendField(b, ',', "key", key(c, id, p.FromMe, p.Sender))
+		b = appendField(b, ',', "message", said)
+		b = appendField(b, ',', "messageTimestamp", long(p.Time))
+		if p.Status != chat.NoStatus {
+			b = appendField(b, ',', "status", quote(p.Status.String()))
+		}
+		b = appendField(b, ',', "type", quote(kind))
+		b = append(b, '}')
 	}
+	return chat.JSON(append(b, ']'))
+}
+
+func kept(c *chat.Chat, m *chat.Message) chat.JSON {
+	if len(m.Keeps) == 0 {
+		return ""
+	}
+	newest := chat.Register[bool]{}
+	for _, keep := range m.Keeps {
+		newest.Join(keep)
+	}
+	kind := `"UNDO_KEEP_FOR_ALL"`
+	if m.IsKept() {
+		kind = `"KEEP_FOR_ALL"`
+	}
+	return object(map[string]chat.JSON{
+		"clientTimestampMs": long(newest.At), "keepType": chat.JSON(kind),
+		"key": key(c, m.ID, m.Content.FromMe, m.Content.Sender),
+	})
+}
+
+func pinned(c *chat.Chat, m *chat.Message) chat.JSON {
+	pin := m.Pin.Value
+	if !pin.Pinned {
+		return ""
+	}
+	fields := map[string]chat.JSON{
+		"key": key(c, m.ID, m.Content.FromMe, m.Content.Sender), "senderTimestampMs": long(m.Pin.At), "type": `"PIN_FOR_ALL"`,
+	}
+	if pin.Seconds != 0 {
+		fields["messageAddOnContextInfo"] = object(map[string]chat.JSON{"messageAddOnDurationInSecs": number(pin.Seconds)})
+	}
+	return object(fields)
 }

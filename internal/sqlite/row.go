@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // chatRow is a chat as it is stored; key is 0 where it isn't.
@@ -96,8 +97,8 @@ func (tx *transaction) readRow(row *chatRow, jid chat.JID) (found bool, err erro
 
 // storeChat writes what is new of a chat, and brings the row up to date.
 func (tx *transaction) storeChat(row *chatRow, c chat.Chat) error {
+	v := render.View(&c)
 	row.chat = c
-	v := c.View()
 	members := c.Members
 	c.Members = nil
 	state, err := json.Marshal(&c)

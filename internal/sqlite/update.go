@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // Update implements chat.ChatStore. change runs inside of a write transaction, once.
@@ -68,7 +69,7 @@ func (tx *transaction) loadMessage(key int64, id string) (*chat.Message, error) 
 	return m, json.Unmarshal(state, m)
 }
 
-const selectNewest = `SELECT id, time, ord, expires, starred, listed FROM messages
+const selectNewest = `SELECT id, time, ord, expires, starred, listed, heads FROM messages
 	WHERE chat = ? AND time >= ? AND (time >= ? OR starred) ORDER BY time DESC, ord DESC, id DESC`
 
 // newest looks for the newest message outside of the thread that shows accepts. It needn't look at what the chat hides.
@@ -80,7 +81,7 @@ func (tx *transaction) newest(key int64, t *chat.Thread, shows func(chat.Message
 	found := ""
 	for found == "" && rows.Next() {
 		var v chat.MessageView
-		if err := rows.Scan(&v.ID, &v.Time, &v.Order, &v.Expires, &v.Starred, &v.Listed); err != nil {
+		if err := rows.Scan(&v.ID, &v.Time, &v.Order, &v.Expires, &v.Starred, &v.Listed, &v.Heads); err != nil {
 			return nil, err
 		}
 		if t.Messages[v.ID] == nil && shows(v) {
@@ -119,11 +120,11 @@ func (tx *transaction) storeMessage(key int64, c *chat.Chat, m *chat.Message) er
 	if err != nil {
 		return err
 	}
-	v := c.ViewMessage(m)
-	return tx.exec(`INSERT INTO messages (chat, time, ord, id, expires, starred, listed, view, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	v := render.MessageView(c, m)
+	return tx.exec(`INSERT INTO messages (chat, time, ord, id, expires, starred, listed, heads, view, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, id) DO UPDATE SET time = excluded.time, ord = excluded.ord, expires = excluded.expires, starred = excluded.starred,
-		listed = excluded.listed, view = excluded.view, state = excluded.state`,
-		key, v.Time, v.Order, v.ID, v.Expires, v.Starred, v.Listed, packMessage(&v), state)
+		listed = excluded.listed, heads = excluded.heads, view = excluded.view, state = excluded.state`,
+		key, v.Time, v.Order, v.ID, v.Expires, v.Starred, v.Listed, v.Heads, packMessage(&v), state)
 }
 
 // prune deletes the messages that a range covers. Stubs stay: what they wait for may be newer.

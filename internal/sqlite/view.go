@@ -81,6 +81,7 @@ const (
 	unreadFlag
 	starredFlag
 	listedFlag
+	headsFlag
 )
 
 func flag(set bool, f int64) int64 {
@@ -92,7 +93,7 @@ func flag(set bool, f int64) int64 {
 
 func packView(v *chat.View) string {
 	flags := flag(v.Shows, showsFlag) | flag(v.Pinned, pinnedFlag) | flag(v.Archived, archivedFlag) | flag(v.Unread, unreadFlag)
-	return packed([]int64{flags, v.Activity, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires},
+	return packed([]int64{flags, v.Activity, v.Time, v.MuteEnd, v.Last.Time, v.Last.Order, v.Last.Expires},
 		string(v.JID), v.Last.ID, string(v.Last.Document), string(v.Document))
 }
 
@@ -104,20 +105,20 @@ func unpackView(s string, v *chat.View) error {
 // cutView unpacks the first of several views and returns the others.
 func cutView(s string, v *chat.View) (rest string, err error) {
 	var flags int64
-	rest, err = unpack(s, []*int64{&flags, &v.Activity, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires},
+	rest, err = unpack(s, []*int64{&flags, &v.Activity, &v.Time, &v.MuteEnd, &v.Last.Time, &v.Last.Order, &v.Last.Expires},
 		(*string)(&v.JID), &v.Last.ID, (*string)(&v.Last.Document), (*string)(&v.Document))
 	v.Shows, v.Pinned, v.Archived, v.Unread = flags&showsFlag != 0, flags&pinnedFlag != 0, flags&archivedFlag != 0, flags&unreadFlag != 0
 	return rest, err
 }
 
 func packMessage(v *chat.MessageView) string {
-	flags := flag(v.Starred, starredFlag) | flag(v.Listed, listedFlag)
+	flags := flag(v.Starred, starredFlag) | flag(v.Listed, listedFlag) | flag(v.Heads, headsFlag)
 	return packed([]int64{flags, v.Time, v.Order, v.Expires}, v.ID, string(v.Document))
 }
 
 func unpackMessage(s string, v *chat.MessageView) error {
 	var flags int64
 	rest, err := unpack(s, []*int64{&flags, &v.Time, &v.Order, &v.Expires}, &v.ID, (*string)(&v.Document))
-	v.Starred, v.Listed = flags&starredFlag != 0, flags&listedFlag != 0
+	v.Starred, v.Listed, v.Heads = flags&starredFlag != 0, flags&listedFlag != 0, flags&headsFlag != 0
 	return alone(s, rest, err)
 }

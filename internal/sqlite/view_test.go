@@ -13,13 +13,13 @@ import (
 func TestPack(t *testing.T) {
 	number := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{0, -1, math.MinInt64, math.MaxInt64}))
 	rapid.Check(t, func(t *rapid.T) {
-		last := chat.Last{
+		last := chat.Line{
 			ID: rapid.String().Draw(t, "id"), Time: number.Draw(t, "time"), Order: number.Draw(t, "order"), Expires: number.Draw(t, "expires"),
 			Document: chat.JSON(rapid.String().Draw(t, "last")),
 		}
 		flag := func() bool { return rapid.Bool().Draw(t, "flag") }
 		v := chat.View{
-			JID: chat.JID(rapid.String().Draw(t, "jid")), Shows: flag(), Activity: number.Draw(t, "activity"), MuteEnd: number.Draw(t, "end"),
+			JID: chat.JID(rapid.String().Draw(t, "jid")), Shows: flag(), Activity: number.Draw(t, "activity"), Time: number.Draw(t, "moved"), MuteEnd: number.Draw(t, "end"),
 			Pinned: flag(), Archived: flag(), Unread: flag(), Last: last, Document: chat.JSON(rapid.String().Draw(t, "document")),
 		}
 		var got chat.View
@@ -27,7 +27,7 @@ func TestPack(t *testing.T) {
 			t.Fatalf("%+v comes back as %+v, %v", v, got, err)
 		}
 		m := chat.MessageView{
-			ID: last.ID, Time: last.Time, Order: last.Order, Expires: last.Expires, Starred: flag(), Listed: flag(), Document: v.Document,
+			ID: last.ID, Time: last.Time, Order: last.Order, Expires: last.Expires, Starred: flag(), Listed: flag(), Heads: flag(), Document: v.Document,
 		}
 		var message chat.MessageView
 		if err := unpackMessage(packMessage(&m), &message); err != nil || message != m {

@@ -43,6 +43,7 @@ CREATE TABLE messages (
 	expires  INTEGER NOT NULL,
 	starred  INTEGER NOT NULL,
 	listed   INTEGER NOT NULL,
+	heads    INTEGER NOT NULL, -- may be the chat's last line
 	view     TEXT NOT NULL, -- chat.MessageView, packed
 	state    BLOB NOT NULL, -- chat.Message as JSON
 	PRIMARY KEY (chat, time, ord, id)

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pesan/internal/chat"
-	"pesan/internal/render"
+	"pesan/internal/render/wajson"
 )
 
 // stubType is the type of a message that has no content but says that something happened.
@@ -134,14 +134,14 @@ func historyMute(end uint64) int64 {
 // webMessage is a message of a chat as the phone stores it; ok is false for what is no message of a conversation.
 func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ chat.Message, ok bool) {
 	message := said(w.GetMessage())
-	content := render.ContentOf(message)
+	content := wajson.ContentOf(message)
 	m := chat.Message{ID: w.GetKey().GetID()}
 	var edited int64
 	if p := content.Message.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
 		// The phone stores an edited message as its last edit.
 		m.ID, edited = p.GetKey().GetID(), max(p.GetTimestampMS(), chat.Baseline)
 		message = said(p.GetEditedMessage())
-		content = render.ContentOf(message)
+		content = wajson.ContentOf(message)
 	}
 	stub := w.GetMessageStubType()
 	if m.ID == "" || content.Type == "" && stub == waWeb.WebMessageInfo_UNKNOWN || asides[content.Type] {
@@ -151,7 +151,7 @@ func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ 
 		m.Content = b.content(message, content)
 	} else {
 		m.Content.Type = stubType
-		m.Content.Silent = stub != waWeb.WebMessageInfo_CIPHERTEXT && !isRevoke(stub)
+		m.Content.Class = classOf(stub)
 	}
 	m.Content.Sender, m.Content.FromMe = b.author(in, w), w.GetKey().GetFromMe()
 	m.Content.Time, m.Content.Order = max(int64(w.GetMessageTimestamp()), 1), order
@@ -213,14 +213,12 @@ func (b *Book) additions(m *chat.Message, in chat.JID, w *waWeb.WebMessageInfo) 
 		} else if jid := Parse(r.GetKey().GetParticipant()); jid != "" {
 			by = b.Canonical(jid)
 		}
-		register := chat.Register[chat.JSON]{At: max(r.GetSenderTimestampMS(), chat.Baseline)}
-		if r.GetText() != "" {
-			register.Value = chat.JSON(render.Message(r))
-		}
+		at := max(r.GetSenderTimestampMS(), chat.Baseline)
 		if m.Reactions == nil {
-			m.Reactions = make(map[chat.JID]chat.Register[chat.JSON], len(w.GetReactions()))
+			m.Reactions = make(map[chat.JID]chat.Register[chat.Reaction], len(w.GetReactions()))
 		}
-		m.Reactions[by] = register
+		added := chat.AddOn{ID: r.GetKey().GetID(), FromMe: r.GetKey().GetFromMe(), Time: at / 1000}
+		m.Reactions[by] = chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: added, Text: r.GetText()}, At: at}
 	}
 }
 
@@ -255,5 +253,5 @@ func remaining(w *waWeb.WebMessageInfo) chat.JSON {
 		}
 		return true
 	})
-	return chat.JSON(render.Message(rest))
+	return chat.JSON(wajson.Message(rest))
 }

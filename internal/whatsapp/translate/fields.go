@@ -1,12 +1,10 @@
 package translate
 
 import (
-	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
-	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
-	"pesan/internal/render"
+	"pesan/internal/render/wajson"
 )
 
 // placed are the fields of a Conversation that have a place of their own in a chat, or that a chat reckons itself.
@@ -17,19 +15,10 @@ var placed = []string{
 
 // fields are the others, as they show in the chat's document, set at a time in ms since 1970.
 func fields(c *waHistorySync.Conversation, at int64) map[string]chat.Register[chat.JSON] {
-	rendered := render.Conversation(c, placed...)
+	rendered := wajson.Conversation(c, placed...)
 	set := make(map[string]chat.Register[chat.JSON], len(rendered))
 	for _, f := range rendered {
 		set[f.Name] = chat.Register[chat.JSON]{Value: chat.JSON(f.JSON), At: at}
 	}
 	return set
-}
-
-// key names a message. In a group those of others need their sender.
-func key(in, sender chat.JID, id string, fromMe bool) *waCommon.MessageKey {
-	k := &waCommon.MessageKey{RemoteJID: proto.String(string(in)), ID: &id, FromMe: &fromMe}
-	if !fromMe && in.Kind() == chat.Group {
-		k.Participant = proto.String(string(sender))
-	}
-	return k
 }

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
-	"pesan/internal/render"
+	"pesan/internal/render/wajson"
 )
 
 // asides are the contents that say something about a chat or another message, and are no messages of a conversation.
@@ -91,7 +91,7 @@ func (b *Book) Message(evt *events.Message, order int64) []chat.Change {
 	}
 	c := b.Change(e.chat)
 	m := said(evt.RawMessage)
-	content := render.ContentOf(m)
+	content := wajson.ContentOf(m)
 	switch {
 	case content.Type == "protocolMessage":
 		b.protocol(&c, e, content.Message.GetProtocolMessage())
@@ -134,7 +134,7 @@ func said(m *waE2E.Message) *waE2E.Message {
 }
 
 // speech adds a message of the conversation.
-func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.Message, content render.Content) {
+func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.Message, content wajson.Content) {
 	msg := chat.Message{ID: e.id, Content: b.content(m, content)}
 	msg.Content.Sender, msg.Content.FromMe = e.sender, e.fromMe
 	msg.Content.Time, msg.Content.Order = seconds(e.at), e.order
@@ -151,7 +151,7 @@ func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.
 	if name := evt.Info.VerifiedName; name != nil && name.Details.GetVerifiedName() != "" {
 		info.VerifiedBizName = proto.String(name.Details.GetVerifiedName())
 	}
-	msg.Content.Info = chat.JSON(render.Message(info))
+	msg.Content.Info = chat.JSON(wajson.Message(info))
 	if e.fromMe {
 		msg.Status = chat.ServerAck
 	}
@@ -165,13 +165,13 @@ func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.
 }
 
 // content is what a message says, without who said it and when.
-func (b *Book) content(m *waE2E.Message, content render.Content) chat.Content {
+func (b *Book) content(m *waE2E.Message, content wajson.Content) chat.Content {
 	c := chat.Content{
 		Type:      content.Type,
 		Body:      content.Body(),
 		Media:     content.IsMedia(),
 		Ephemeral: content.Ephemeral,
-		Message:   chat.JSON(render.Message(m)),
+		Message:   chat.JSON(wajson.Message(m)),
 	}
 	for _, mentioned := range content.Mentioned() {
 		jid, err := chat.ParseJID(mentioned) // senders write what they like
@@ -182,7 +182,7 @@ func (b *Book) content(m *waE2E.Message, content render.Content) chat.Content {
 		c.MentionMe = c.MentionMe || b.isOwn(jid)
 	}
 	if quoted := content.Quoted(); quoted != nil {
-		c.Quoted = chat.JSON(render.Message(quoted))
+		c.Quoted = chat.JSON(wajson.Message(quoted))
 	}
 	return c
 }
@@ -209,7 +209,7 @@ func (b *Book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
 		}
 	case waE2E.ProtocolMessage_MESSAGE_EDIT:
 		m := said(p.GetEditedMessage())
-		content := render.ContentOf(m)
+		content := wajson.ContentOf(m)
 		if target.ID == "" || content.Type == "" || asides[content.Type] {
 			return
 		}
@@ -240,14 +240,9 @@ func (b *Book) reaction(c *chat.Change, e envelope, r *waE2E.ReactionMessage) {
 	if at <= 0 {
 		at = millis(e.at)
 	}
-	register := chat.Register[chat.JSON]{At: at}
-	if r.GetText() != "" {
-		jid := b.Canonical(e.chat)
-		rendered := &waWeb.Reaction{Key: key(jid, e.sender, e.id, e.fromMe), Text: r.Text, SenderTimestampMS: &at}
-		register.Value = chat.JSON(render.Message(rendered))
-	}
+	register := chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: e.addOn(), Text: r.GetText()}, At: at}
 	c.Messages = append(c.Messages, chat.Message{
-		ID: r.GetKey().GetID(), Reactions: map[chat.JID]chat.Register[chat.JSON]{e.sender: register},
+		ID: r.GetKey().GetID(), Reactions: map[chat.JID]chat.Register[chat.Reaction]{e.sender: register},
 	})
 }
 
@@ -264,7 +259,12 @@ func (b *Book) Undecryptable(evt *events.UndecryptableMessage, order int64) []ch
 	}
 	c.Messages = []chat.Message{{ID: e.id, Content: chat.Content{
 		Sender: e.sender, FromMe: e.fromMe, Time: seconds(e.at), Order: e.order,
-		Type: stubType, Info: chat.JSON(render.Message(info)),
+		Type: stubType, Info: chat.JSON(wajson.Message(info)),
 	}}}
 	return []chat.Change{c}
+}
+
+// addOn is the message as an addition to another.
+func (e *envelope) addOn() chat.AddOn {
+	return chat.AddOn{ID: e.id, FromMe: e.fromMe, Time: seconds(e.at), Order: e.order}
 }

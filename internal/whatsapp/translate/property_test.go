@@ -21,6 +21,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 	"pesan/internal/sim"
 	"pesan/internal/sqlite"
 )
@@ -193,7 +194,7 @@ func projected(t *rapid.T, db *sqlite.DB, account string, all []told) string {
 	}
 	var out bytes.Buffer
 	for _, v := range views {
-		fmt.Fprintf(&out, "%s %d %t %d %s\n", v.JID, v.MuteEnd, v.Unread, v.Activity, v.Append(nil, chat.Single, now))
+		fmt.Fprintf(&out, "%s %d %t %d %s\n", v.JID, v.MuteEnd, v.Unread, v.Activity, render.AppendChat(nil, &v, render.Single, now))
 		page, err := db.Messages(context.Background(), account, v.JID, chat.Page{Limit: 100}, now)
 		if err != nil {
 			t.Fatal(err)

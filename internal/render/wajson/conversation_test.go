@@ -1,4 +1,4 @@
-package render
+package wajson
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package render
+package wajson
 
 import (
 	"go.mau.fi/whatsmeow/proto/waE2E"

@@ -1,0 +1,39 @@
+package chat
+
+import "testing"
+
+func TestNames(t *testing.T) {
+	for want, c := range map[string]Chat{
+		"":       {JID: alice, Subject: Register[string]{"subject", 1}},
+		"push":   {JID: alice, PushName: Register[string]{"push", 1}, Contact: Register[string]{"", 2}},
+		"book":   {JID: alice, PushName: Register[string]{"push", 1}, Contact: Register[string]{"book", 1}},
+		"lid":    {JID: aliceLID, PushName: Register[string]{"lid", 1}},
+		"the us": {JID: team, PushName: Register[string]{"push", 1}, Subject: Register[string]{"the us", 1}},
+		"paper":  {JID: "123456@newsletter", Contact: Register[string]{"book", 1}, Subject: Register[string]{"paper", 1}},
+	} {
+		if got := c.Name(); got != want {
+			t.Errorf("%s is named %q, want %q", c.JID, got, want)
+		}
+	}
+}
+
+func TestLists(t *testing.T) {
+	c := Chat{Cleared: RangeOf(10, "a"), ClearedUnstarred: RangeOf(20), Deleted: RangeOf(5)}
+	for _, one := range []struct {
+		v    MessageView
+		want bool
+	}{
+		{MessageView{ID: "a", Time: 10, Starred: true, Listed: true}, false},
+		{MessageView{ID: "b", Time: 10, Starred: true, Listed: true}, true},
+		{MessageView{ID: "b", Time: 10, Listed: true}, false},
+		{MessageView{ID: "b", Time: 5, Starred: true, Listed: true}, false},
+		{MessageView{ID: "b", Time: 21, Listed: true}, true},
+		{MessageView{ID: "b", Time: 21}, false},
+		{MessageView{ID: "b", Time: 21, Listed: true, Expires: noon.Unix()}, false},
+		{MessageView{ID: "b", Time: 21, Listed: true, Expires: noon.Unix() + 1}, true},
+	} {
+		if c.Lists(one.v, noon) != one.want {
+			t.Errorf("%+v is listed: %v", one.v, !one.want)
+		}
+	}
+}
