@@ -91,6 +91,7 @@ type Content struct {
 	Editable  Editable `json:"ed,omitempty"` // what an edit changes of it
 	Partial   bool     `json:"pa,omitempty"` // known by a part only, such as its edit: gives way to the whole
 	Options   []string `json:"op,omitempty"` // of a poll
+	Replies   int      `json:"rp,omitempty"` // comments on it, as a history sync told
 	Parent    string   `json:"pr,omitempty"` // id of the message that it belongs to
 	Slim      JSON     `json:"sl,omitempty"` // of a message with a parent: Message without pictures, as the parent has it
 	Alone     bool     `json:"al,omitempty"` // shows by itself while its parent isn't here: the better copy of a picture

@@ -96,9 +96,9 @@ func info(c *chat.Chat, m *chat.Message, s said, receipts bool) chat.JSON {
 	set("pollResults", results(m))
 	set("eventResponses", answers(c, m))
 	set("associatedMessages", parts(c, m))
-	if len(m.Comments) > 0 {
+	if replies := max(len(m.Comments), m.Content.Replies); replies > 0 {
 		fields["commentMetadata"] = object(map[string]chat.JSON{
-			"commentParentKey": fields["key"], "replyCount": number(int64(len(m.Comments))),
+			"commentParentKey": fields["key"], "replyCount": number(int64(replies)),
 		})
 	}
 	set("keepInChat", kept(c, m))

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the dictionary anew; only before anything is stored with it")
@@ -24,10 +25,10 @@ func samples(t *testing.T, seed uint64, chats int) (ofChats, ofMessages [][]byte
 		if err := th.Apply(change, noon); err != nil {
 			t.Fatal(err)
 		}
-		v := th.Chat.View()
+		v := render.View(&th.Chat)
 		ofChats = append(ofChats, []byte(string(v.Document)+string(v.Last.Document)+v.Last.ID+encoded(t, th.Chat)))
 		for _, m := range th.Messages {
-			ofMessages = append(ofMessages, []byte(string(th.Chat.ViewMessage(m).Document)+encoded(t, m)))
+			ofMessages = append(ofMessages, []byte(string(render.MessageView(&th.Chat, m).Document)+encoded(t, m)))
 		}
 	}
 	return ofChats, ofMessages

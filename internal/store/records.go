@@ -8,6 +8,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
+	"pesan/internal/render"
 )
 
 // The fields of chats.
@@ -18,6 +19,7 @@ const (
 	fieldArchived = "archived"
 	fieldUnread   = "unread"
 	fieldExpires  = "expires" // seconds since 1970 from which on its last message doesn't show
+	fieldLifted   = "lifted"  // seconds by which a reaction lifts it in the list
 	fieldHidden   = "hidden"  // it doesn't show, though it stands among those that do
 )
 
@@ -25,6 +27,7 @@ const (
 const (
 	fieldStarred  = "starred"
 	fieldUnlisted = "unlisted"
+	fieldAside    = "aside" // listed, but never the chat's last line
 	fieldTime     = "t"
 	fieldOrder    = "o"
 )
@@ -59,7 +62,7 @@ const maxDocument = 64 << 10
 // encodeChat makes fields and record of a chat. The record's texts are the document, the last message's document and its id,
 // which readers show; that message's place; the ranges, none where they are empty; and the chat.Chat.
 func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte, err error) {
-	v := c.View()
+	v := render.View(c)
 	state, err := marshal(c)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode chat: %w", err)
@@ -76,7 +79,7 @@ func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte
 	}
 	place := binary.AppendVarint(binary.AppendVarint(nil, v.Last.Time), v.Last.Order)
 	fields = fieldsOf(map[string]int64{
-		fieldActivity: v.Activity, fieldMuted: v.MuteEnd, fieldPinned: bit(v.Pinned), fieldArchived: bit(v.Archived),
+		fieldActivity: v.Activity, fieldLifted: v.Activity - v.Time, fieldMuted: v.MuteEnd, fieldPinned: bit(v.Pinned), fieldArchived: bit(v.Archived),
 		fieldUnread: bit(v.Unread), fieldExpires: v.Last.Expires, fieldHidden: bit(!v.Shows),
 	})
 	record = s.compression.encode(string(v.Document), string(last), v.Last.ID, string(place), string(hides), string(state))
@@ -87,8 +90,8 @@ func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte
 func headOfChat(jid chat.JID, it *kv.Item) chat.View {
 	f := it.Fields
 	return chat.View{
-		JID: jid, Shows: f[fieldHidden] == 0, Activity: f[fieldActivity], MuteEnd: f[fieldMuted], Pinned: f[fieldPinned] != 0,
-		Archived: f[fieldArchived] != 0, Unread: f[fieldUnread] != 0, Last: chat.Last{Expires: f[fieldExpires]},
+		JID: jid, Shows: f[fieldHidden] == 0, Activity: f[fieldActivity], Time: f[fieldActivity] - f[fieldLifted], MuteEnd: f[fieldMuted], Pinned: f[fieldPinned] != 0,
+		Archived: f[fieldArchived] != 0, Unread: f[fieldUnread] != 0, Last: chat.Line{Expires: f[fieldExpires]},
 	}
 }
 
@@ -104,7 +107,7 @@ func (d *decoder) textsOfChat(record []byte, v *chat.View) error {
 	return placeOf(place, &v.Last)
 }
 
-func placeOf(place []byte, last *chat.Last) error {
+func placeOf(place []byte, last *chat.Line) error {
 	var width int
 	if last.Time, width = binary.Varint(place); width <= 0 {
 		return errCorrupt
@@ -149,7 +152,7 @@ var errTooLarge = errors.New("the message is too large to be stored")
 
 // encodeMessage makes fields and record of a message, whose texts are the document and the chat.Message.
 func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (fields map[string]int64, record []byte, err error) {
-	v := c.ViewMessage(m)
+	v := render.MessageView(c, m)
 	state, err := marshal(m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("encode message: %w", err)
@@ -160,7 +163,7 @@ func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (fields map[string]
 	if record = s.compression.encode(string(v.Document), string(state)); len(record) > kv.MaxData {
 		return nil, nil, errTooLarge
 	}
-	return fieldsOf(map[string]int64{fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed)}), record, nil
+	return fieldsOf(map[string]int64{fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed), fieldAside: bit(v.Listed && !v.Heads)}), record, nil
 }
 
 // encodeFitting stores less of a message that is too large, rather than nothing: it would be delivered again and again.
@@ -190,6 +193,7 @@ func headOfMessage(it *kv.Item) (v chat.MessageView, err error) {
 	v = chat.MessageView{
 		ID: id, Time: time, Order: order, Expires: it.Expires,
 		Starred: it.Fields[fieldStarred] != 0, Listed: it.Fields[fieldUnlisted] == 0,
+		Heads: it.Fields[fieldUnlisted] == 0 && it.Fields[fieldAside] == 0,
 	}
 	if isHashed(id) {
 		m, err := stateOfMessage(it.Data)

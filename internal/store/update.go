@@ -286,10 +286,10 @@ func (t *thread) creating(put kv.Op) []kv.Op {
 
 // chatWrites puts the chat, and together with it what moves.
 func (t *thread) chatWrites(moves []kv.Op) (stored storedChat, steps []kv.Step, err error) {
-	stored = storedChat{chat: t.Chat}
 	if stored.fields, stored.record, err = t.s.encodeChat(&t.Chat); err != nil {
 		return stored, nil, err
 	}
+	stored.chat = t.Chat // with what is rendered now
 	old := &t.stored
 	if old.there() && bytes.Equal(stored.record, old.record) && maps.Equal(stored.fields, old.fields) {
 		stored.sort, stored.version = old.sort, old.version
@@ -350,7 +350,7 @@ func (t *thread) messageWrites() (*messageWrites, error) {
 		if old.item != nil && bytes.Equal(record, old.item.Data) && sameFlags(fields, old.item.Fields) {
 			continue
 		}
-		claim := kv.Item{Key: claimKey(t.name.account, t.name.jid, m.ID), Expires: m.Content.Expires}
+		claim := kv.Item{Key: claimKey(t.name.account, t.name.jid, m.ID), Expires: t.Chat.Place(m).Expires}
 		if m.Content.Time == 0 {
 			claim.Data, claim.Fields = record, fields
 			w.puts = append(w.puts, kv.Put(claim, kv.As(old.claim)))
@@ -359,7 +359,7 @@ func (t *thread) messageWrites() (*messageWrites, error) {
 		claim.Fields = fieldsOf(map[string]int64{fieldTime: m.Content.Time, fieldOrder: m.Content.Order})
 		it := kv.Item{
 			Key:    messageKey(t.name.account, t.name.jid, place(m.Content.Time, m.Content.Order, m.ID)),
-			Fields: fields, Data: record, Expires: m.Content.Expires,
+			Fields: fields, Data: record, Expires: t.Chat.Place(m).Expires,
 		}
 		w.add(claim, it, old)
 	}

@@ -40,6 +40,9 @@ func (d *device) mute(ctx context.Context, jid chat.JID, mute bool, end int64) e
 	if err != nil {
 		return err
 	}
+	if jid.Kind() == chat.Newsletter {
+		return r.muteChannel(ctx, jid, mute, end)
+	}
 	var ends *int64
 	if mute {
 		ends = &end
@@ -51,6 +54,25 @@ func (d *device) mute(ctx context.Context, jid chat.JID, mute bool, end int64) e
 	if err := r.set(ctx, appstate.BuildMuteAbs(index, mute, ends)); err != nil {
 		return fmt.Errorf("mute: %w", err)
 	}
+	return nil
+}
+
+// muteChannel mutes a channel by a call of its own: it isn't in the app state, and has no end.
+func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool, end int64) error {
+	if mute && end != chat.MutedForEver {
+		return &chat.Error{Code: chat.InvalidSecond, Message: "a channel can only be muted for ever"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := r.wa.NewsletterToggleMute(ctx, translate.WireJID(jid), mute); err != nil {
+		return fmt.Errorf("mute channel: %w", refusal(err))
+	}
+	at := time.UnixMilli(following(&r.stamp, r.Now().UnixMilli()))
+	change := chat.Change{Chat: jid, State: chat.Chat{Mute: translate.ChannelMute(mute, at)}}
+	if err := r.projector.Apply(ctx, r.account, change); err != nil {
+		return err
+	}
+	r.status.touch()
 	return nil
 }
 
@@ -71,6 +93,9 @@ func (d *device) Clear(ctx context.Context, jid chat.JID) error {
 	r, err := d.connected()
 	if err != nil {
 		return err
+	}
+	if jid.Kind() == chat.Newsletter {
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: "a channel can't be cleared"}
 	}
 	index, err := r.index(ctx, jid)
 	if err != nil {

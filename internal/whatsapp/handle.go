@@ -7,7 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -83,11 +83,24 @@ func (r *run) handleContent(evt any) error {
 		return r.project(b, b.PushName(evt))
 	case *events.NewsletterJoin:
 		return r.project(b, b.Newsletter(evt))
+	case *events.NewsletterLeave:
+		return r.project(b, b.NewsletterLeft(evt))
+	case *events.NewsletterMuteChange:
+		return r.project(b, b.NewsletterMuted(evt))
+	case *events.CallOffer:
+		return r.handleOffer(b, &evt.BasicCallMeta, isVideo(evt))
+	case *events.CallOfferNotice:
+		return r.handleOffer(b, &evt.BasicCallMeta, evt.Media == "video")
+	case *events.CallTerminate:
+		return r.handleCallEnd(b, evt)
+	case *events.OfflineSyncPreview:
+		r.calls.queue(true)
 	case *events.AppState:
 		return r.handleSetting(b, evt)
 	case *events.AppStateSyncError:
 		r.sync.broken(evt.Name)
 	case *events.OfflineSyncCompleted:
+		r.calls.queue(false)
 		r.status.touch()
 	}
 	return nil
@@ -107,51 +120,25 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 			return r.migrate(p.GetLidMigrationMappingSyncMessage().GetEncodedMappingPayload())
 		}
 	}
-	r.uncover(evt)
-	changes := b.Message(evt, r.nextOrder())
+	order := r.nextOrder()
+	opened, sealed, err := r.open(b, evt)
+	if err != nil {
+		return err
+	}
+	if sealed || translate.IsNewer(evt) {
+		if err := r.later(evt, order); err != nil {
+			return err
+		}
+	}
+	changes := b.Message(evt, order, opened)
 	if err := r.project(b, changes); err != nil {
 		return err
 	}
+	r.secretCame(evt)
 	if evt.Info.Chat.Server == types.GroupServer && len(changes) > 0 {
 		r.groups.seen(changes[0].Chat)
 	}
 	return nil
-}
-
-// uncover opens what is encrypted a second time, with the secret of the message that it is about. Without that secret
-// nobody can tell what it says.
-func (r *run) uncover(evt *events.Message) {
-	m := evt.Message
-	switch {
-	case m.GetEncReactionMessage() != nil:
-		reaction, err := r.wa.DecryptReaction(r.ctx, evt)
-		if err == nil {
-			reaction.Key = m.GetEncReactionMessage().GetTargetMessageKey()
-			evt.RawMessage = &waE2E.Message{ReactionMessage: reaction}
-		}
-	case m.GetEncCommentMessage() != nil:
-		comment, err := r.wa.DecryptComment(r.ctx, evt)
-		if err == nil {
-			evt.RawMessage = &waE2E.Message{CommentMessage: &waE2E.CommentMessage{
-				Message: comment, TargetMessageKey: m.GetEncCommentMessage().GetTargetMessageKey(),
-			}}
-		}
-	case m.GetSecretEncryptedMessage().GetSecretEncType() == waE2E.SecretEncryptedMessage_MESSAGE_EDIT:
-		edit, err := r.wa.DecryptSecretEncryptedMessage(r.ctx, evt)
-		if err == nil {
-			evt.RawMessage = &waE2E.Message{ProtocolMessage: edited(edit, m.GetSecretEncryptedMessage())}
-		}
-	}
-}
-
-// edited is a secret edit as a plain one. Some clients encrypt the whole protocol message, others the new content.
-func edited(m *waE2E.Message, secret *waE2E.SecretEncryptedMessage) *waE2E.ProtocolMessage {
-	if p := m.GetProtocolMessage(); p.GetEditedMessage() != nil {
-		return p
-	}
-	return &waE2E.ProtocolMessage{
-		Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), Key: secret.GetTargetMessageKey(), EditedMessage: m,
-	}
 }
 
 // handleSetting stores a mutation of the app state. whatsmeow has taken it as applied already: if it can't be stored, the
@@ -160,7 +147,11 @@ func (r *run) handleSetting(b *translate.Book, evt *events.AppState) error {
 	if name := evt.GetPushNameSetting().GetName(); name != "" {
 		r.status.set(func(a *chat.Account) { a.PushName = name })
 	}
-	err := r.project(b, b.Setting(evt.Index, evt.SyncActionValue))
+	changes := b.Setting(evt.Index, evt.SyncActionValue)
+	if len(evt.Index) > 0 && evt.Index[0] == appstate.IndexCallLog {
+		changes = b.CallLog(evt.GetCallLogAction().GetCallLogRecord(), evt.GetTimestamp(), 0)
+	}
+	err := r.project(b, changes)
 	r.sync.applied(err)
 	if err != nil {
 		r.log.Warn("store app state", failure(err))

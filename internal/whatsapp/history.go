@@ -156,6 +156,7 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 	if err := r.nameHistory(common); err != nil {
 		return err
 	}
+	r.opener.start() // a secret may have come
 	r.log.Info("history", "type", common.GetSyncType().String(), "percent", p.Percent, "chats", p.Chats, "messages", p.Messages)
 	return nil
 }
@@ -195,6 +196,11 @@ func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
 }
 
 func (r *run) projectConversation(conv *waHistorySync.Conversation, p *progress) error {
+	if unknown := translate.Newer(conv); unknown != nil {
+		if err := r.keepForLater(unknown); err != nil {
+			return err
+		}
+	}
 	b := r.book()
 	for _, c := range b.Conversation(conv, historyPage) {
 		if err := r.project(b, []chat.Change{c}); err != nil {

@@ -343,5 +343,7 @@ func (c *connection) connected() {
 	c.status.touch()
 	c.sync.connected()
 	c.history.start()
+	c.opener.start()
+	c.early.start()
 	c.groups.connected()
 }

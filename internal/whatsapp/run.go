@@ -61,6 +61,10 @@ type run struct {
 	wire    *wire
 	status  *status
 	history *errand
+	opener  *errand
+	waits   waits
+	calls   calls
+	early   *errand
 	sync    *syncer
 	groups  *groups
 
@@ -177,6 +181,8 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	})
 	r.status = newStatus(r.ctx, d, r.spawn)
 	r.history = newErrand(r.spawn, r.workHistory)
+	r.opener = newErrand(r.spawn, r.openLater)
+	r.early = newErrand(r.spawn, r.missEarlier)
 	r.sync = newSyncer(r)
 	r.groups = newGroups(r)
 	r.progress.shown = true // from a run that was killed

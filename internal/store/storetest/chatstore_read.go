@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 var chatsTests = []test[chat.ChatStore]{
@@ -48,7 +49,7 @@ func chatsOrder(t *testing.T, ctx context.Context, store chat.ChatStore) {
 				th.Chat.Last, th.Changed = chat.Last{}, nil
 			}
 			if err == nil {
-				want = append(slices.DeleteFunc(want, func(v chat.View) bool { return v.JID == jid }), th.Chat.View())
+				want = append(slices.DeleteFunc(want, func(v chat.View) bool { return v.JID == jid }), render.View(&th.Chat))
 			}
 			return err
 		}))
@@ -297,7 +298,7 @@ func messagesViews(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	state, messages := exported(t, ctx, store, account, budi, 10)
 	for _, v := range c.Messages {
 		m := messages[v.ID]
-		if want := state.ViewMessage(&m); v != want {
+		if want := render.MessageView(&state, &m); v != want {
 			t.Errorf("the view of a message\n got %+v\nwant %+v", v, want)
 		}
 	}

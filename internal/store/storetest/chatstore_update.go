@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 var updateTests = []test[chat.ChatStore]{
@@ -68,7 +69,14 @@ func fullMessage(id string, second int64) chat.Message {
 	m.Revoked = map[chat.JID]bool{siti: true}
 	m.Status = chat.Read
 	m.Receipts = map[chat.JID]chat.Receipt{siti: {Received: 1, Read: 2, Played: 3}}
-	m.Reactions = map[chat.JID]chat.Register[chat.JSON]{siti: {Value: `{"text":"👍"}`, At: 3}}
+	m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{siti: {Value: chat.Reaction{AddOn: chat.AddOn{ID: "R", Time: 3, Order: 1}, Text: "👍"}, At: 3}}
+	m.Votes = map[chat.JID]chat.Register[chat.Vote]{budi: {Value: chat.Vote{AddOn: chat.AddOn{ID: "V"}, Options: "00ff"}, At: 3}}
+	m.Answers = map[chat.JID]chat.Register[chat.Answer]{budi: {Value: chat.Answer{Response: "GOING", Guests: 1}, At: 3}}
+	m.Comments = map[string]chat.Comment{"C": {By: siti, Type: "conversation", Body: "c", Message: `{"conversation":"c"}`}}
+	m.Keeps = map[chat.JID]chat.Register[bool]{budi: {Value: true, At: 3}}
+	m.Pin = chat.Register[chat.Pin]{Value: chat.Pin{By: siti, Pinned: true, Seconds: 86400}, At: 3}
+	m.Options = map[string]bool{"added": true}
+	m.Parts = map[string]chat.Part{"P": {Sender: budi, Time: 4, Type: "imageMessage", Body: "p", Message: `{"imageMessage":{}}`}}
 	m.ReadHere = true
 	return m
 }
@@ -83,12 +91,13 @@ func updateLoads(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		state, stored = th.Chat, th.Changed
 		return err
 	}))
+	rendered := render.View(&state)
 	if state.Last.ID != "c" || state.Last.Document == "" {
 		t.Fatalf("last is %+v", state.Last)
 	}
 	view, err := store.Chat(ctx, account, budi)
 	ok(t, "chat", err)
-	wantView(t, view, state.View())
+	wantView(t, view, rendered)
 	ok(t, "update", store.Update(ctx, account, budi, []string{"a", "stub", "none", "b"}, func(th *chat.Thread) error {
 		wantSame(t, "the loaded chat", th.Chat, state)
 		if th.Chat.Last.Document != state.Last.Document {
@@ -257,7 +266,7 @@ func updateBig(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	wantSame(t, "a big message", got["big"], m)
 	c, err := store.Messages(ctx, account, budi, chat.Page{Limit: 1}, noon)
 	ok(t, "messages", err)
-	if want := (&chat.Chat{JID: budi}).ViewMessage(&m); c.Messages[0] != want {
+	if want := render.MessageView(&chat.Chat{JID: budi}, &m); c.Messages[0] != want {
 		t.Error("the view of a big message came back changed")
 	}
 }

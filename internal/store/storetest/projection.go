@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // Projection checks that the projector makes the same chats in a store whatever the order of the changes, and however
@@ -105,7 +106,7 @@ func everything(ctx context.Context, store chat.ChatStore, account string) (stri
 		return "", err
 	}
 	for _, v := range views {
-		fmt.Fprintf(&b, "%s %+v\n", v.Append(nil, chat.Listed, noon), v)
+		fmt.Fprintf(&b, "%s %+v\n", render.AppendChat(nil, &v, render.Listed, noon), v)
 	}
 	for _, jid := range []chat.JID{budi, budiLID, group} {
 		v, err := store.Chat(ctx, account, jid)
@@ -120,7 +121,7 @@ func everything(ctx context.Context, store chat.ChatStore, account string) (stri
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "%s is %s: %s\n", jid, v.JID, v.Append(nil, chat.Single, noon))
+		fmt.Fprintf(&b, "%s is %s: %s\n", jid, v.JID, render.AppendChat(nil, &v, render.Single, noon))
 		for _, m := range c.Messages {
 			fmt.Fprintf(&b, "  %+v\n", m)
 		}
@@ -183,8 +184,10 @@ func drawMessage(t *rapid.T, in chat.JID, people []chat.JID) chat.Message {
 		case 3:
 			m.Receipts = map[chat.JID]chat.Receipt{by(): {Received: drawTime(t), Read: drawTime(t) - 1}}
 		case 4:
-			m.Reactions = map[chat.JID]chat.Register[chat.JSON]{
-				by(): {Value: rapid.SampledFrom([]chat.JSON{"", `{"text":"a"}`, `{"text":"b"}`}).Draw(t, "reaction"), At: drawTime(t)},
+			who := by()
+			added := chat.AddOn{ID: "R", FromMe: who == me, Time: drawSecond(t)}
+			m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{
+				who: {Value: chat.Reaction{AddOn: added, Text: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "reaction")}, At: drawTime(t)},
 			}
 		case 5:
 			m.Starred = chat.Register[bool]{Value: rapid.Bool().Draw(t, "starred"), At: drawTime(t)}
@@ -201,13 +204,13 @@ func drawMessage(t *rapid.T, in chat.JID, people []chat.JID) chat.Message {
 
 func drawEdit(t *rapid.T) chat.Edit {
 	text := rapid.SampledFrom([]string{"e1", "e2"}).Draw(t, "edit")
-	return chat.Edit{Type: "conversation", Body: text, Message: chat.JSON(`{"conversation":"` + text + `"}`)}
+	return chat.Edit{Kind: chat.TextEdit, Type: "conversation", Body: text, Message: chat.JSON(`{"conversation":"` + text + `"}`)}
 }
 
 // drawContent draws one of the forms in which message n comes: it is always sent by the same person at the same time.
 func drawContent(t *rapid.T, in chat.JID, n int, people []chat.JID) chat.Content {
 	c := chat.Content{
-		Sender: people[1+n%(len(people)-1)], Time: start + int64(n/2*10), Type: "conversation", Body: fmt.Sprint("text ", n),
+		Sender: people[1+n%(len(people)-1)], Time: start + int64(n/2*10), Type: "conversation", Body: fmt.Sprint("text ", n), Editable: chat.TextEdit,
 		Message: chat.JSON(fmt.Sprintf(`{"conversation":"text %d"}`, n)), Order: int64(rapid.IntRange(0, 1).Draw(t, "order")),
 	}
 	if in != group {
@@ -221,7 +224,7 @@ func drawContent(t *rapid.T, in chat.JID, n int, people []chat.JID) chat.Content
 	case 3:
 		c.Expires, c.Ephemeral, c.MentionMe, c.Mentions = noon.Unix()+1, true, true, []chat.JID{me}
 	case 4:
-		c.Silent = true
+		c.Class = chat.Ignored
 	}
 	if rapid.IntRange(0, 3).Draw(t, "undecrypted") == 0 { // at first
 		c.Type, c.Body, c.Message, c.Mentions, c.MentionMe = "messageStubType", "", "", nil, false

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // example is a handful of changes that must come out as wanted in every order.
@@ -90,10 +91,10 @@ var directed = []example{
 	}, []string{`"pinned":7`, `"archived":true`}, "pn"},
 	{"WhatFollowsUnderTheOtherAddress", []chat.Change{
 		fromLID, link, {Chat: budi, Messages: []chat.Message{
-			{ID: "lid", Edits: map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Type: "conversation", Body: "edited", Message: `{}`}, At: 5}}},
+			{ID: "lid", Edits: map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Kind: chat.TextEdit, Type: "conversation", Body: "edited", Message: `{"conversation":"edited"}`}, At: 5}}},
 		}},
-		{Chat: budi, Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.JSON]{budi: {Value: `{"text":"x"}`, At: 5}}}}},
-		{Chat: budiLID, Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.JSON]{budiLID: {At: 6}}}}},
+		{Chat: budi, Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "x"}, At: 5}}}}},
+		{Chat: budiLID, Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.Reaction]{budiLID: {At: 6}}}}},
 	}, []string{`"body":"edited"`}, "lid"},
 	{"ClearedUnderTheOtherAddress", []chat.Change{
 		fromPN, fromLID, {Chat: budi, State: chat.Chat{Cleared: chat.RangeOf(start + 15)}}, link,
@@ -164,7 +165,7 @@ func (e example) check(t *testing.T, ctx context.Context, store chat.ChatStore, 
 		if got := strings.Join(messageIDs(c.Messages), " "); got != e.ids {
 			t.Fatalf("messages %q, want %q after %v", got, e.ids, changes)
 		}
-		document := string(v.Append(nil, chat.Single, noon))
+		document := string(render.AppendChat(nil, &v, render.Single, noon))
 		for _, m := range c.Messages {
 			document += "\n" + string(m.Document)
 		}

@@ -3,13 +3,9 @@ package translate
 import (
 	"cmp"
 
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
-	"go.mau.fi/whatsmeow/proto/waWeb"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"pesan/internal/chat"
-	"pesan/internal/render/wajson"
 )
 
 // stubType is the type of a message that has no content but says that something happened.
@@ -129,129 +125,4 @@ func historyMute(end uint64) int64 {
 		return chat.MutedForEver
 	}
 	return asMillis(int64(end))
-}
-
-// webMessage is a message of a chat as the phone stores it; ok is false for what is no message of a conversation.
-func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ chat.Message, ok bool) {
-	message := said(w.GetMessage())
-	content := wajson.ContentOf(message)
-	m := chat.Message{ID: w.GetKey().GetID()}
-	var edited int64
-	if p := content.Message.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
-		// The phone stores an edited message as its last edit.
-		m.ID, edited = p.GetKey().GetID(), max(p.GetTimestampMS(), chat.Baseline)
-		message = said(p.GetEditedMessage())
-		content = wajson.ContentOf(message)
-	}
-	stub := w.GetMessageStubType()
-	if m.ID == "" || content.Type == "" && stub == waWeb.WebMessageInfo_UNKNOWN || asides[content.Type] {
-		return m, false
-	}
-	if content.Type != "" {
-		m.Content = b.content(message, content)
-	} else {
-		m.Content.Type = stubType
-		m.Content.Class = classOf(stub)
-	}
-	m.Content.Sender, m.Content.FromMe = b.author(in, w), w.GetKey().GetFromMe()
-	m.Content.Time, m.Content.Order = max(int64(w.GetMessageTimestamp()), 1), order
-	m.Content.Info = remaining(w)
-	expiry(&m.Content, w)
-	if edited != 0 {
-		b.edit(&m, m.Content.Sender, m.Content, edited)
-	}
-	if isRevoke(stub) {
-		m.Revoked = map[chat.JID]bool{m.Content.Sender: true} // the phone has checked who may
-	}
-	if w.Status != nil {
-		m.Status = chat.Status(w.GetStatus()) + chat.StatusError
-	}
-	if w.GetStarred() {
-		m.Starred = chat.Register[bool]{Value: true, At: chat.Baseline}
-	}
-	b.additions(&m, in, w)
-	return m, true
-}
-
-func isRevoke(stub waWeb.WebMessageInfo_StubType) bool {
-	return stub == waWeb.WebMessageInfo_REVOKE || stub == waWeb.WebMessageInfo_ADMIN_REVOKE
-}
-
-// author is who wrote a message.
-func (b *Book) author(in chat.JID, w *waWeb.WebMessageInfo) chat.JID {
-	if w.GetKey().GetFromMe() {
-		return b.own
-	}
-	if in.Kind() == chat.Group || in.Kind() == chat.Broadcast {
-		for _, s := range []string{w.GetParticipant(), w.GetKey().GetParticipant()} {
-			if jid := Parse(s); jid != "" {
-				return b.Canonical(jid)
-			}
-		}
-	}
-	return b.Canonical(in)
-}
-
-// additions are what others added to a message.
-func (b *Book) additions(m *chat.Message, in chat.JID, w *waWeb.WebMessageInfo) {
-	for _, r := range w.GetUserReceipt() {
-		if by := b.Canonical(Parse(r.GetUserJID())); by != "" {
-			if m.Receipts == nil {
-				m.Receipts = make(map[chat.JID]chat.Receipt, len(w.GetUserReceipt()))
-			}
-			m.Receipts[by] = chat.Receipt{
-				Received: max(r.GetReceiptTimestamp(), 0),
-				Read:     max(r.GetReadTimestamp(), 0),
-				Played:   max(r.GetPlayedTimestamp(), 0),
-			}
-		}
-	}
-	for _, r := range w.GetReactions() {
-		by := b.Canonical(in)
-		if r.GetKey().GetFromMe() {
-			by = b.own
-		} else if jid := Parse(r.GetKey().GetParticipant()); jid != "" {
-			by = b.Canonical(jid)
-		}
-		at := max(r.GetSenderTimestampMS(), chat.Baseline)
-		if m.Reactions == nil {
-			m.Reactions = make(map[chat.JID]chat.Register[chat.Reaction], len(w.GetReactions()))
-		}
-		added := chat.AddOn{ID: r.GetKey().GetID(), FromMe: r.GetKey().GetFromMe(), Time: at / 1000}
-		m.Reactions[by] = chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: added, Text: r.GetText()}, At: at}
-	}
-}
-
-// expiry sets when a disappearing message ends, unless it is kept.
-func expiry(c *chat.Content, w *waWeb.WebMessageInfo) {
-	c.Ephemeral = c.Ephemeral || w.GetEphemeralDuration() > 0
-	switch start := int64(w.GetEphemeralStartTimestamp()); {
-	case w.GetKeepInChat().GetKeepType() == waE2E.KeepType_KEEP_FOR_ALL:
-	case w.GetEphemeralExpirationTimestamp() != 0:
-		c.Expires = asSeconds(int64(w.GetEphemeralExpirationTimestamp()))
-	case w.GetEphemeralDuration() == 0:
-	case start > 0:
-		c.Expires = asSeconds(start) + int64(w.GetEphemeralDuration())
-	default:
-		c.Expires = c.Time + int64(w.GetEphemeralDuration())
-	}
-}
-
-// elsewhere are the fields of a WebMessageInfo that have a place of their own in a message.
-var elsewhere = map[protoreflect.Name]bool{
-	"key": true, "message": true, "messageTimestamp": true, "status": true, "participant": true, "starred": true,
-	"userReceipt": true, "reactions": true,
-}
-
-// remaining renders the other fields.
-func remaining(w *waWeb.WebMessageInfo) chat.JSON {
-	rest := &waWeb.WebMessageInfo{}
-	into := rest.ProtoReflect()
-	w.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if !elsewhere[fd.Name()] && !(fd.Name() == "messageStubType" && isRevoke(w.GetMessageStubType())) {
-			into.Set(fd, v)
-		}
-		return true
-	})
-	return chat.JSON(wajson.Message(rest))
 }

@@ -165,16 +165,3 @@ func (b *Book) PushName(evt *events.PushName) []chat.Change {
 	c.State.PushName = chat.Register[string]{Value: evt.NewPushName, At: millis(evt.Message.Timestamp)}
 	return []chat.Change{c}
 }
-
-// Newsletter says the name of a channel that the account follows.
-func (b *Book) Newsletter(evt *events.NewsletterJoin) []chat.Change {
-	jid, ok := Address(evt.ID)
-	if !ok {
-		return nil
-	}
-	name := evt.ThreadMeta.Name
-	c := chat.Change{Chat: jid}
-	c.State.Subject = chat.Register[string]{Value: name.Text, At: millis(name.UpdateTime.Time)}
-	c.State.Activity = seconds(evt.Mex.Timestamp)
-	return []chat.Change{c}
-}

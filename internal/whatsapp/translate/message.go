@@ -1,10 +1,10 @@
 package translate
 
 import (
+	"cmp"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -13,29 +13,6 @@ import (
 	"pesan/internal/chat"
 	"pesan/internal/render/wajson"
 )
-
-// asides are the contents that say something about a chat or another message, and are no messages of a conversation.
-var asides = map[string]bool{
-	"protocolMessage":             true,
-	"reactionMessage":             true,
-	"encReactionMessage":          true,
-	"pollUpdateMessage":           true,
-	"pollAddOptionMessage":        true,
-	"keepInChatMessage":           true,
-	"pinInChatMessage":            true,
-	"encEventResponseMessage":     true,
-	"secretEncryptedMessage":      true,
-	"encCommentMessage":           true,
-	"scheduledCallEditMessage":    true,
-	"splitPaymentUpdateMessage":   true,
-	"stickerSyncRmrMessage":       true,
-	"statusNotificationMessage":   true,
-	"messageHistoryBundle":        true,
-	"messageHistoryNotice":        true,
-	"groupRootKeyShare":           true,
-	"rootSecretDistributeMessage": true,
-	"placeholderMessage":          true,
-}
 
 // envelope is what is around a live message.
 type envelope struct {
@@ -83,8 +60,14 @@ func seconds(t time.Time) int64 { return max(t.Unix(), 1) }
 // millis is the time of a register.
 func millis(t time.Time) int64 { return max(t.UnixMilli(), chat.Baseline) }
 
+// Opened is what was encrypted a second time, under the secret of the message that it concerns.
+type Opened struct {
+	Vote   *waE2E.PollVoteMessage
+	Answer *waE2E.EventResponseMessage
+}
+
 // Message says what a message tells of its chat. Order is its place among those of the same second.
-func (b *Book) Message(evt *events.Message, order int64) []chat.Change {
+func (b *Book) Message(evt *events.Message, order int64, opened Opened) []chat.Change {
 	e, ok := b.open(&evt.Info, order)
 	if !ok {
 		return nil
@@ -92,19 +75,67 @@ func (b *Book) Message(evt *events.Message, order int64) []chat.Change {
 	c := b.Change(e.chat)
 	m := said(evt.RawMessage)
 	content := wajson.ContentOf(m)
-	switch {
-	case content.Type == "protocolMessage":
+	switch content.Type {
+	case "protocolMessage":
 		b.protocol(&c, e, content.Message.GetProtocolMessage())
-	case content.Type == "reactionMessage":
-		b.reaction(&c, e, content.Message.GetReactionMessage())
-	case content.Type == "" || asides[content.Type]:
+	case "":
+		if !IsNewer(evt) {
+			break
+		}
+		b.newer(&c, e, m)
 	default:
-		b.speech(&c, e, evt, m, content)
+		if aside := b.aside(e, content, opened); aside != nil {
+			c.Messages = append(c.Messages, aside...)
+		} else if !asides[content.Type] {
+			b.speech(&c, e, evt, m, content)
+		}
 	}
 	if e.pushName != "" && e.chat.Kind() == chat.Private {
 		c.State.PushName = chat.Register[string]{Value: e.pushName, At: millis(e.at)}
 	}
-	return append([]chat.Change{c}, b.senderLink(e)...)
+	changes := append([]chat.Change{c}, b.copies(evt, c)...)
+	return append(changes, b.senderLink(e)...)
+}
+
+// copies are those that the recipients' chats have of a message that the user sent to a broadcast list. They move nothing.
+func (b *Book) copies(evt *events.Message, list chat.Change) []chat.Change {
+	if !evt.Info.IsFromMe || evt.Info.Chat.Server != types.BroadcastServer {
+		return nil
+	}
+	var changes []chat.Change
+	for _, r := range evt.Info.BroadcastRecipients {
+		pn, _ := Address(r.PN)
+		lid, _ := Address(r.LID)
+		b.Learn(pn, lid)
+		jid := cmp.Or(pn, lid)
+		if jid == "" {
+			continue
+		}
+		c := b.Change(jid)
+		for _, m := range list.Messages {
+			if m.Content.Time != 0 {
+				m.Content.Class = chat.Ignored
+			}
+			c.Messages = append(c.Messages, m)
+		}
+		if len(c.Messages) > 0 {
+			changes = append(changes, c)
+		}
+	}
+	return changes
+}
+
+// IsNewer tells whether a message is of a kind that the library doesn't know, and is a message at all: what is added to
+// another says so in its stanza.
+func IsNewer(evt *events.Message) bool {
+	addOn := evt.Info.Edit != types.EditAttributeEmpty || evt.Info.Type == "reaction" || evt.Info.MsgMetaInfo.TargetID != ""
+	return !addOn && isUnknown(said(evt.RawMessage))
+}
+
+// isUnknown tells whether a message has content, within its wrappers, and none that is known.
+func isUnknown(m *waE2E.Message) bool {
+	content := wajson.ContentOf(m)
+	return content.Type == "" && len(content.Message.ProtoReflect().GetUnknown()) > 0
 }
 
 // senderLink tells the two addresses of a group message's sender.
@@ -133,20 +164,43 @@ func said(m *waE2E.Message) *waE2E.Message {
 	return m
 }
 
-// speech adds a message of the conversation.
-func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.Message, content wajson.Content) {
-	msg := chat.Message{ID: e.id, Content: b.content(m, content)}
-	msg.Content.Sender, msg.Content.FromMe = e.sender, e.fromMe
-	msg.Content.Time, msg.Content.Order = seconds(e.at), e.order
-	if expiration := content.Context().GetExpiration(); expiration > 0 {
-		msg.Content.Expires = msg.Content.Time + int64(expiration)
-	}
+// newer stands for a message whose kind isn't known yet, as WhatsApp's own clients have it.
+func (b *Book) newer(c *chat.Change, e envelope, m *waE2E.Message) {
+	data, _ := proto.Marshal(m) // what was unmarshalled marshals
+	info := e.info()
+	info.MessageStubType, info.FutureproofData = waWeb.WebMessageInfo_FUTUREPROOF.Enum(), data
+	c.Messages = append(c.Messages, chat.Message{ID: e.id, Content: chat.Content{
+		Sender: e.sender, FromMe: e.fromMe, Time: seconds(e.at), Order: e.order,
+		Type: stubType, Info: chat.JSON(wajson.Message(info)), Class: classOf(waWeb.WebMessageInfo_FUTUREPROOF, nil),
+	}})
+}
+
+// info has what is known of every live message.
+func (e *envelope) info() *waWeb.WebMessageInfo {
 	info := &waWeb.WebMessageInfo{}
 	if e.pushName != "" {
 		info.PushName = &e.pushName
 	}
+	return info
+}
+
+// speech adds a message of the conversation.
+func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.Message, content wajson.Content) {
+	msg := chat.Message{ID: e.id, Content: b.content(e.chat, m, content)}
+	msg.Content.Sender, msg.Content.FromMe = e.sender, e.fromMe
+	msg.Content.Time, msg.Content.Order = seconds(e.at), e.order
+	if e.fromMe && content.Type == "groupInviteMessage" {
+		msg.Content.Class = chat.Ignored
+	}
+	if expiration := content.Context().GetExpiration(); expiration > 0 {
+		msg.Content.Expires = msg.Content.Time + int64(expiration)
+	}
+	info := e.info()
 	if evt.Info.Chat.Server == types.BroadcastServer {
 		info.Broadcast = proto.Bool(true)
+		if e.fromMe {
+			msg.Content.Class = chat.Noteworthy
+		}
 	}
 	if name := evt.Info.VerifiedName; name != nil && name.Details.GetVerifiedName() != "" {
 		info.VerifiedBizName = proto.String(name.Details.GetVerifiedName())
@@ -159,112 +213,35 @@ func (b *Book) speech(c *chat.Change, e envelope, evt *events.Message, m *waE2E.
 		if !meta.OriginalTS.IsZero() {
 			msg.Content.Time = seconds(meta.OriginalTS)
 		}
-		b.edit(&msg, e.sender, msg.Content, millis(meta.EditTS))
+		msg.Content.Partial = true
+		b.edit(&msg, e.sender, editOf(msg.Content, chat.WholeEdit, meta.EditTS.Unix()), millis(meta.EditTS))
 	}
 	c.Messages = append(c.Messages, msg)
 }
 
-// content is what a message says, without who said it and when.
-func (b *Book) content(m *waE2E.Message, content wajson.Content) chat.Content {
-	c := chat.Content{
-		Type:      content.Type,
-		Body:      content.Body(),
-		Media:     content.IsMedia(),
-		Ephemeral: content.Ephemeral,
-		Message:   chat.JSON(wajson.Message(m)),
-	}
-	for _, mentioned := range content.Mentioned() {
-		jid, err := chat.ParseJID(mentioned) // senders write what they like
-		if err != nil {
-			continue
-		}
-		c.Mentions = append(c.Mentions, b.Canonical(jid))
-		c.MentionMe = c.MentionMe || b.isOwn(jid)
-	}
-	if quoted := content.Quoted(); quoted != nil {
-		c.Quoted = chat.JSON(wajson.Message(quoted))
-	}
-	return c
-}
+// The marks by which clients tell apart what they can't show.
+const viewOnceType = "viewOnceMessage"
 
-// edit adds what a message says from now on.
-func (b *Book) edit(m *chat.Message, by chat.JID, c chat.Content, at int64) {
-	m.Edits = make(map[chat.JID]chat.Register[chat.Edit], 2)
-	for _, jid := range b.Both(by) {
-		m.Edits[jid] = chat.Register[chat.Edit]{Value: chat.Edit{Type: c.Type, Body: c.Body, Message: c.Message}, At: at}
-	}
-}
+// viewOnceMark is what WhatsApp's clients call a message that is shown once, on the phone only.
+const viewOnceMark = "view_once_unavailable_fanout"
 
-// protocol adds what a protocol message does to a chat; those that speak of the device are not for here.
-func (b *Book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
-	target := chat.Message{ID: p.GetKey().GetID()}
-	switch p.GetType() {
-	case waE2E.ProtocolMessage_REVOKE:
-		if p.Type == nil || target.ID == "" {
-			return
-		}
-		target.Revoked = make(map[chat.JID]bool, 2)
-		for _, jid := range b.Both(e.sender) {
-			target.Revoked[jid] = true
-		}
-	case waE2E.ProtocolMessage_MESSAGE_EDIT:
-		m := said(p.GetEditedMessage())
-		content := wajson.ContentOf(m)
-		if target.ID == "" || content.Type == "" || asides[content.Type] {
-			return
-		}
-		at := p.GetTimestampMS()
-		if at <= 0 {
-			at = millis(e.at)
-		}
-		b.edit(&target, e.sender, b.content(m, content), at)
-	case waE2E.ProtocolMessage_EPHEMERAL_SETTING:
-		c.State.Fields = fields(&waHistorySync.Conversation{
-			EphemeralExpiration:       proto.Uint32(p.GetEphemeralExpiration()),
-			EphemeralSettingTimestamp: proto.Int64(e.at.Unix()),
-			DisappearingMode:          p.GetDisappearingMode(),
-		}, millis(e.at))
-		return
-	default:
-		return
-	}
-	c.Messages = append(c.Messages, target)
-}
-
-// reaction adds what somebody thinks of a message.
-func (b *Book) reaction(c *chat.Change, e envelope, r *waE2E.ReactionMessage) {
-	if r.GetKey().GetID() == "" {
-		return
-	}
-	at := r.GetSenderTimestampMS()
-	if at <= 0 {
-		at = millis(e.at)
-	}
-	register := chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: e.addOn(), Text: r.GetText()}, At: at}
-	c.Messages = append(c.Messages, chat.Message{
-		ID: r.GetKey().GetID(), Reactions: map[chat.JID]chat.Register[chat.Reaction]{e.sender: register},
-	})
-}
-
-// Undecryptable stands for a message until its sender has sent it again; ok is false for what nobody would see.
+// Undecryptable stands for a message until its sender has sent it again, or for one that only the phone may show. It is
+// nothing for what nobody would see.
 func (b *Book) Undecryptable(evt *events.UndecryptableMessage, order int64) []chat.Change {
 	e, ok := b.open(&evt.Info, order)
 	if !ok || evt.DecryptFailMode == events.DecryptFailHide || evt.Info.Category == "peer" {
 		return nil
 	}
 	c := b.Change(e.chat)
-	info := &waWeb.WebMessageInfo{MessageStubType: waWeb.WebMessageInfo_CIPHERTEXT.Enum()}
-	if e.pushName != "" {
-		info.PushName = &e.pushName
+	info := e.info()
+	info.MessageStubType = waWeb.WebMessageInfo_CIPHERTEXT.Enum()
+	kind := stubType
+	if evt.IsUnavailable && evt.UnavailableType == events.UnavailableTypeViewOnce {
+		kind, info.MessageStubParameters = viewOnceType, []string{viewOnceMark}
 	}
 	c.Messages = []chat.Message{{ID: e.id, Content: chat.Content{
 		Sender: e.sender, FromMe: e.fromMe, Time: seconds(e.at), Order: e.order,
-		Type: stubType, Info: chat.JSON(wajson.Message(info)),
+		Type: kind, Info: chat.JSON(wajson.Message(info)), Class: chat.Ambient,
 	}}}
 	return []chat.Change{c}
-}
-
-// addOn is the message as an addition to another.
-func (e *envelope) addOn() chat.AddOn {
-	return chat.AddOn{ID: e.id, FromMe: e.fromMe, Time: seconds(e.at), Order: e.order}
 }

@@ -90,7 +90,7 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 	}).Draw(t, "kind")
 	message := func(m *waE2E.Message) []chat.Change {
 		evt := &events.Message{Info: info, RawMessage: m}
-		return b.Message(evt.UnwrapRaw(), int64(len(id))+at.Unix())
+		return b.Message(evt.UnwrapRaw(), int64(len(id))+at.Unix(), Opened{})
 	}
 	other := info
 	other.ID = "X" + id + kind
@@ -242,7 +242,7 @@ func FuzzMessage(f *testing.F) {
 			info.Chat, info.IsGroup = theGroup, true
 		}
 		evt := &events.Message{Info: info, RawMessage: &m}
-		wellFormed(t, knowing().Message(evt.UnwrapRaw(), 1))
+		wellFormed(t, knowing().Message(evt.UnwrapRaw(), 1, Opened{}))
 	})
 }
 
