@@ -27,9 +27,10 @@ import (
 // DB is an open file.
 type DB struct {
 	*sql.DB // for sqlstore with the dialect "sqlite3"
+	// SyncFile waits until a file is on the disk; set it before the first Flush, to cut the power of another disk.
+	SyncFile func(name string) error
 
-	wal  string
-	sync func(file string) error
+	wal string
 
 	written  atomic.Int64 // counts what was written
 	flushing sync.Mutex
@@ -44,7 +45,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open device keys %s: %w", path, err)
 	}
-	db := &DB{wal: path + "-wal", sync: syncFile}
+	db := &DB{wal: path + "-wal", SyncFile: syncFile}
 	db.DB = sql.OpenDB(prepared{connector, &db.written})
 	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
 	db.SetMaxOpenConns(Conns)
@@ -83,7 +84,7 @@ func (db *DB) Flush() error {
 	written = db.written.Load() // with what was stored while others waited for the disk
 	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What it has moved into
 	// the file itself it has waited for.
-	if err := db.sync(db.wal); err != nil {
+	if err := db.SyncFile(db.wal); err != nil {
 		db.failed = fmt.Errorf("flush device keys, nothing more is sent before a restart: %w", err)
 		return db.failed
 	}

@@ -41,7 +41,7 @@ func TestSettings(t *testing.T) {
 func TestFlush(t *testing.T) {
 	db := open(t)
 	waits := 0
-	db.sync = func(file string) error {
+	db.SyncFile = func(file string) error {
 		waits++
 		return syncFile(file)
 	}
@@ -101,7 +101,7 @@ func TestFlushTogether(t *testing.T) {
 	}
 	var mu sync.Mutex
 	durable, waits := map[string]bool{}, 0
-	db.sync = func(string) error { // what is stored by now
+	db.SyncFile = func(string) error { // what is stored by now
 		rows, err := db.QueryContext(context.Background(), "SELECT a FROM t")
 		if err != nil {
 			return err
@@ -149,8 +149,8 @@ func TestFlushTogether(t *testing.T) {
 func TestFlushFails(t *testing.T) {
 	db := open(t)
 	fault := errors.New("a fault of the disk")
-	db.sync = func(string) error {
-		db.sync = func(string) error { return nil }
+	db.SyncFile = func(string) error {
+		db.SyncFile = func(string) error { return nil }
 		return fault
 	}
 	if err := db.Flush(); err != nil {

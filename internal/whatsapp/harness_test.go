@@ -142,6 +142,7 @@ type world struct {
 	phone   *sim.Phone
 	linked  *sim.Device // once linked
 	folder  string
+	power   *power // nil: nobody cuts it
 	store   *stores
 	keys    *sqlstore.Container
 	devices *Devices
@@ -157,6 +158,12 @@ const ownNumber = "6281200000001"
 
 func newWorld(t testing.TB, o sim.Options, p sim.PhoneOptions) *world {
 	t.Helper()
+	return newWorldWith(t, o, p, func(*world) {})
+}
+
+// newWorldWith changes a world before anything is opened.
+func newWorldWith(t testing.TB, o sim.Options, p sim.PhoneOptions, change func(*world)) *world {
+	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), expected: make(map[sim.ViolationKind]bool)}
 	o.Root = root
 	o.OnViolation = w.violation
@@ -169,6 +176,7 @@ func newWorld(t testing.TB, o sim.Options, p sim.PhoneOptions) *world {
 	}
 	w.phone, err = w.server.NewPhone(ownNumber, p)
 	w.ok(err)
+	change(w)
 	w.open()
 	w.ok(w.store.CreateAccount(w.soon(), chat.Account{ID: account, Name: "toko", On: true, State: chat.ServiceOff}))
 	return w
@@ -177,7 +185,7 @@ func newWorld(t testing.TB, o sim.Options, p sim.PhoneOptions) *world {
 // open opens the stores, as a process does that starts.
 func (w *world) open() {
 	w.t.Helper()
-	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{})
+	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{Sync: w.power != nil})
 	w.ok(err)
 	w.store = &stores{DB: db, changed: make(chan struct{})}
 	keysDB, err := devicedb.Open(w.soon(), filepath.Join(w.folder, "devices.db"))
@@ -196,7 +204,7 @@ func (w *world) open() {
 	}
 	w.devices = New(Config{
 		Keys: SQLKeys(w.keys), Accounts: w.store, Chats: w.store, Backlog: w.store, Commands: w.store, Reports: w.store,
-		HTTP: client, Now: time.Now, Logger: w.logger,
+		HTTP: client, Now: time.Now, Logger: w.logger, Flush: w.power.flush(keysDB),
 	})
 	w.devices.backoff = func(n int) time.Duration { return time.Duration(min(n, 10)) * 5 * time.Millisecond }
 	w.device = nil

@@ -1,0 +1,149 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"pesan/internal/chat"
+	"pesan/internal/devicedb"
+	"pesan/internal/sim"
+	"pesan/internal/testkit/powercut"
+)
+
+// power is that of the disk and of the network: they end at the same moment.
+type power struct {
+	disk   *powercut.Disk
+	chance float64 // that what wasn't synced is there
+	random *rand.Rand
+
+	mu   sync.RWMutex
+	lost int // how often it was cut
+}
+
+var errNoPower = errors.New("the power is gone")
+
+// flush is what a device does before it sends, as long as there is power.
+func (p *power) flush(keys *devicedb.DB) func() error {
+	if p == nil {
+		return nil
+	}
+	keys.SyncFile = p.disk.Sync
+	born := p.lost
+	return func() error {
+		err := keys.Flush()
+		p.mu.RLock()
+		defer p.mu.RUnlock()
+		if p.lost > born {
+			return errNoPower
+		}
+		return err
+	}
+}
+
+// cut cuts the power, and starts what the disk has kept.
+func (w *world) cut() {
+	w.t.Helper()
+	next := w.t.TempDir()
+	w.power.mu.Lock()
+	w.power.lost++
+	err := w.power.disk.Cut(w.folder, next, w.power.chance, w.power.random)
+	w.power.mu.Unlock()
+	w.ok(err)
+	_ = w.halt()
+	w.folder = next
+	w.open()
+	w.run()
+}
+
+// undecryptable counts what the library says of messages that it can't decrypt.
+type undecryptable struct {
+	slog.Handler
+	count *atomic.Int64
+}
+
+func (u undecryptable) Handle(ctx context.Context, r slog.Record) error {
+	text := strings.ToLower(r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		text += " " + strings.ToLower(a.String())
+		return true
+	})
+	if strings.Contains(text, "decrypt") {
+		u.count.Add(1)
+	}
+	return u.Handler.Handle(ctx, r)
+}
+
+func (u undecryptable) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return undecryptable{u.Handler.WithAttrs(attrs), u.count}
+}
+
+func (u undecryptable) WithGroup(name string) slog.Handler {
+	return undecryptable{u.Handler.WithGroup(name), u.count}
+}
+
+// TestPowerCut cuts the power right after the device was linked, and again and again while messages stream in and are answered from
+// the phone. The device stays linked, no message is lost or shown twice, and none has to be sent again since its key is gone.
+func TestPowerCut(t *testing.T) {
+	for _, chance := range []float64{0, 0.5} {
+		t.Run(fmt.Sprint(chance), func(t *testing.T) {
+			p := &power{disk: powercut.Use(t), chance: chance, random: rand.New(rand.NewPCG(3, 4))}
+			var failed atomic.Int64
+			w := newWorldWith(t, sim.Options{}, sim.PhoneOptions{}, func(w *world) {
+				w.power, w.logger = p, slog.New(undecryptable{testLogger().Handler(), &failed})
+			})
+			w.run()
+			a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
+			var err error
+			w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
+			w.ok(err)
+			w.cut()
+			w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Linked() })
+			w.settled()
+			const people, each, cuts = 3, 40, 8
+			var contacts []*sim.Contact
+			for i := range people {
+				contacts = append(contacts, w.contact(fmt.Sprintf("62812000002%02d", i), "Orang"))
+			}
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				for n := range each {
+					for _, c := range contacts {
+						text := fmt.Sprint("pesan ", n)
+						if _, err := c.Send(context.Background(), w.phone, &waE2E.Message{Conversation: &text}, sim.SendOptions{}); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			}()
+			for n := range cuts {
+				w.eventually("more messages", func() bool { return len(w.messages(jid(contacts[0]))) >= n*each/cuts/2 })
+				w.cut()
+			}
+			<-sent
+			w.ok(w.linked.WaitOnline(w.soon()))
+			w.ok(w.linked.WaitDrained(w.soon()))
+			for _, c := range contacts {
+				all := w.messages(jid(c))
+				if len(all) != each {
+					t.Errorf("%d messages, want %d", len(all), each)
+				}
+				for n, m := range all {
+					says(t, m, fmt.Sprintf(`"body":"pesan %d"`, n))
+				}
+			}
+			if n := failed.Load(); n > 0 {
+				t.Errorf("%d messages couldn't be decrypted", n)
+			}
+		})
+	}
+}
