@@ -44,6 +44,7 @@ type Account struct {
 	AsOf        time.Time `json:"asOf,omitzero"`  // time of the last projected event
 
 	Epoch     int64     `json:"epoch,omitempty"`    // of the link: each has a greater one than those before
+	Renewed   int64     `json:"renewed,omitempty"`  // the epoch for which the chats of earlier links were renewed
 	Owner     JID       `json:"owner,omitempty"`    // number that all that is stored comes from; it outlasts the link
 	OwnerLID  JID       `json:"ownerLid,omitempty"` // its LID, where known
 	EmptiedAt time.Time `json:"emptiedAt,omitzero"` // when what came from the owner before was deleted; zero: never

@@ -24,11 +24,14 @@ type Chat struct {
 	JID JID `json:"jid"`           // canonical: a person's PN where it is known
 	LID JID `json:"lid,omitempty"` // a person's other address, where JID is the PN
 
+	Epoch int64 `json:"ep,omitempty"` // of the link that the state comes from, see enter
+
 	Fields   map[string]Register[JSON] `json:"f,omitempty"` // fields of WhatsApp's Conversation that have no place below, as rendered
 	Subject  Register[string]          `json:"sub,omitzero"`
 	Contact  Register[string]          `json:"con,omitzero"` // the address book's name
 	PushName Register[string]          `json:"psh,omitzero"`
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
+	Listed   int64                     `json:"lst,omitempty"` // order of the newest full list of the members
 	Admins   map[JID]bool              `json:"adm,omitempty"` // who ever was one: their revokes count, also of others' messages
 	Disputed map[string]bool           `json:"dis,omitempty"` // ids of messages that somebody else has revoked, not known as an admin
 
@@ -82,7 +85,7 @@ func (c *Chat) Join(o Chat) {
 	c.Subject.Join(o.Subject)
 	c.Contact.Join(o.Contact)
 	c.PushName.Join(o.PushName)
-	joinRegisters(&c.Members, o.Members)
+	c.joinMembers(o)
 	joinSet(&c.Admins, o.Admins)
 	for jid, rank := range o.Members {
 		if rank.Value == RankAdmin || rank.Value == RankSuperAdmin {

@@ -121,7 +121,7 @@ func (p *Projector) link(ctx context.Context, account string, pn, lid JID) error
 		if err != nil {
 			return fmt.Errorf("link addresses: %w", err)
 		}
-		c := Change{Chat: lid, Alt: pn, State: state, Messages: messages}
+		c := Change{Chat: lid, Alt: pn, State: state, Messages: messages, Epoch: state.Epoch, Past: true}
 		if err := p.update(ctx, account, pn, c); err != nil {
 			return fmt.Errorf("link addresses: %w", err)
 		}

@@ -14,6 +14,8 @@ type Change struct {
 	Alt      JID // the person's other address, where the event gives it
 	State    Chat
 	Messages []Message
+	Epoch    int64 // of the link that tells it
+	Past     bool  // from a history: the messages count as nothing new
 }
 
 // empty tells whether the change only links two addresses.
@@ -38,6 +40,8 @@ type Thread struct {
 	Newest func(shows func(MessageView) bool) (*Message, error)
 
 	again []Message // what is to be joined after this, since it concerns messages that aren't loaded
+	past  bool      // of the change that is applied
+	news  bool      // the message that is joined has just come
 
 	Changed map[string]*Message // what Apply leaves to be stored
 	Prune   []Range             // what Apply leaves to be deleted: all messages that these cover, after the chat is stored
@@ -51,7 +55,8 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 		t.Changed = make(map[string]*Message, len(c.Messages))
 	}
 	t.learnLID(c)
-	state := c.State
+	t.past = c.Past || c.Epoch < t.Chat.Epoch
+	state := t.Chat.enter(c.Epoch, c.State)
 	if c.Chat != t.Chat.JID {
 		state.Unread.aside()
 	}
@@ -106,6 +111,7 @@ func (t *Thread) join(o Message) {
 		m.unshare()
 	}
 	m.Join(t.timely(m, o))
+	t.news = o.Content.known() && !t.past
 	t.seen(o.Content)
 	if m.Content.known() {
 		if m.Gone {
@@ -170,7 +176,7 @@ func (t *Thread) count(m *Message, before Content) {
 	}
 	if m.Gone || m.inside() || !m.Content.Class.counts() || c.Read.Covers(m.Content.Time, m.ID) {
 		c.Unread.remove(stampOf(m))
-	} else {
+	} else if t.news || c.Unread.counts(stampOf(m)) {
 		c.Unread.add(stampOf(m))
 	}
 }

@@ -214,11 +214,7 @@ func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
 	b := r.bookFor(ctx)
 	for _, m := range patch.Mutations {
 		m.Value.Timestamp = proto.Int64(patch.Timestamp.UnixMilli())
-		changes := b.Setting(m.Index, m.Value)
-		if b.Err() != nil {
-			return b.Err()
-		}
-		if err := r.projector.Apply(ctx, r.account, changes...); err != nil {
+		if err := r.project(b, b.Setting(m.Index, m.Value)); err != nil {
 			return err
 		}
 	}

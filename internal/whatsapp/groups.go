@@ -3,7 +3,9 @@ package whatsapp
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -21,6 +23,8 @@ type groups struct {
 	mu    sync.Mutex
 	known map[chat.JID]bool // looked at since the start
 	todo  []chat.JID
+
+	last atomic.Int64 // place in WhatsApp's order of what it told last, µs since 1970
 }
 
 func newGroups(r *run) *groups {
@@ -29,8 +33,28 @@ func newGroups(r *run) *groups {
 	return g
 }
 
-// seen is called for every message in a group.
-func (g *groups) seen(jid chat.JID) {
+// minVersion is the least version of a group's members that can be a time in µs.
+const minVersion = 1e15
+
+// order is the place of what WhatsApp tells of a group in its own order: the version of the members, a time in µs, where
+// it is given; else WhatsApp's time of the event, and its arrival among those of the same second.
+func (g *groups) order(version string, at time.Time) int64 {
+	if v, err := strconv.ParseInt(version, 10, 64); err == nil && v > minVersion {
+		g.reached(v)
+		return v
+	}
+	return following(&g.last, at.UnixMicro())
+}
+
+// reached says that WhatsApp has told what happened up to some time.
+func (g *groups) reached(at int64) {
+	for last := g.last.Load(); last < at && !g.last.CompareAndSwap(last, at); last = g.last.Load() {
+	}
+}
+
+// seen is called for every message in a group, with WhatsApp's time of it.
+func (g *groups) seen(jid chat.JID, at time.Time) {
+	g.reached(at.UnixMicro())
 	g.mu.Lock()
 	known := g.known[jid]
 	if !known {
@@ -82,6 +106,7 @@ func (g *groups) learn(jid chat.JID) error {
 	if err != nil && chat.CodeOf(err) != chat.ChatNotFound {
 		return err
 	}
+	asked := g.last.Load() // what is told while the question is under way may be newer than the answer
 	info, err := g.wa.GetGroupInfo(g.ctx, translate.WireJID(jid))
 	if errors.Is(err, whatsmeow.ErrGroupNotFound) || errors.Is(err, whatsmeow.ErrNotInGroup) {
 		return nil
@@ -90,7 +115,10 @@ func (g *groups) learn(jid chat.JID) error {
 		return err
 	}
 	b := g.book()
-	return g.project(b, b.Group(info, g.Now().Add(-translate.ClockSkew).Truncate(time.Second)))
+	if info.ParticipantVersionID != "" {
+		asked = g.order(info.ParticipantVersionID, info.GroupCreated)
+	}
+	return g.project(b, b.Group(info, max(asked, chat.Baseline)))
 }
 
 // named tells whether a chat's document has a name.

@@ -76,9 +76,9 @@ func (r *run) handleContent(evt any) error {
 	case *events.Receipt:
 		return r.project(b, b.Receipt(evt))
 	case *events.GroupInfo:
-		return r.project(b, b.GroupChange(evt))
+		return r.project(b, b.GroupChange(evt, r.groups.order(evt.ParticipantVersionID, evt.Timestamp)))
 	case *events.JoinedGroup:
-		return r.project(b, b.JoinedGroup(evt, r.Now()))
+		return r.project(b, b.JoinedGroup(evt, r.groups.order(evt.ParticipantVersionID, evt.GroupCreated)))
 	case *events.PushName:
 		return r.project(b, b.PushName(evt))
 	case *events.NewsletterJoin:
@@ -136,7 +136,7 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 	}
 	r.secretCame(evt)
 	if evt.Info.Chat.Server == types.GroupServer && len(changes) > 0 {
-		r.groups.seen(changes[0].Chat)
+		r.groups.seen(changes[0].Chat, evt.Info.Timestamp)
 	}
 	return nil
 }
@@ -206,6 +206,9 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 	}
 	if len(changes) == 0 {
 		return nil
+	}
+	for i := range changes {
+		changes[i].Epoch = r.epoch.Load()
 	}
 	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {
 		return err

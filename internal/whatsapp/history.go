@@ -141,13 +141,14 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 		return err
 	}
 	p.Percent = int(max(n.GetProgress(), common.GetProgress()))
+	bootstrap := common.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP
 	var batch []*waHistorySync.Conversation
 	_, err = translate.ReadHistory(blob, func(conv *waHistorySync.Conversation) error {
 		if batch = append(batch, keepSecrets(conv)); len(batch) == secretsBatch {
 			internals(r.wa).StoreHistoricalMessageSecrets(r.ctx, batch)
 			batch = nil
 		}
-		return r.projectConversation(conv, p)
+		return r.projectConversation(conv, bootstrap, p)
 	})
 	if err != nil {
 		return err
@@ -195,14 +196,14 @@ func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
 	return r.ctx.Err()
 }
 
-func (r *run) projectConversation(conv *waHistorySync.Conversation, p *progress) error {
+func (r *run) projectConversation(conv *waHistorySync.Conversation, bootstrap bool, p *progress) error {
 	if unknown := translate.Newer(conv); unknown != nil {
 		if err := r.keepForLater(unknown); err != nil {
 			return err
 		}
 	}
 	b := r.book()
-	for _, c := range b.Conversation(conv, historyPage) {
+	for _, c := range b.Conversation(conv, bootstrap, historyPage) {
 		if err := r.project(b, []chat.Change{c}); err != nil {
 			return err
 		}

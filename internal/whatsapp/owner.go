@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
 )
@@ -46,12 +47,15 @@ func (r *run) claim(ctx context.Context) error {
 	}
 	a.JID, a.LID = own.pn, own.lid
 	foreign := a.Foreign()
+	r.epoch.Store(a.Epoch)
 	if foreign {
 		if err := r.empty(ctx); err != nil {
 			return fmt.Errorf("delete what came from another number: %w", err)
 		}
-	} else if a.Owner != "" && (own.lid == "" || own.lid == a.OwnerLID) {
+	} else if a.Owner != "" && (own.lid == "" || own.lid == a.OwnerLID) && a.Renewed == a.Epoch {
 		return nil
+	} else if err := r.renew(ctx, a.Epoch); err != nil {
+		return fmt.Errorf("begin the chats anew: %w", err)
 	}
 	now := r.Now()
 	err = r.Accounts.UpdateAccount(ctx, r.account, func(a *chat.Account) error {
@@ -61,6 +65,7 @@ func (r *run) claim(ctx context.Context) error {
 		if own.lid != "" {
 			a.OwnerLID = own.lid
 		}
+		a.Renewed = a.Epoch
 		if foreign {
 			a.Owner, a.OwnerLID, a.EmptiedAt, a.AsOf, a.Sync = own.pn, own.lid, now, time.Time{}, nil
 		}
@@ -95,6 +100,38 @@ func (r *run) empty(ctx context.Context) error {
 		Number: r.identity().pn, Target: r.identity().pn.Echo(),
 	})
 }
+
+// renewing chats at a time.
+const renewing = 16
+
+// renew has the chats that an earlier link of the same number left keep no more than their messages: this link says anew what
+// they are like. A chat that doesn't show is renewed when something is told of it.
+func (r *run) renew(ctx context.Context, epoch int64) error {
+	for cursor := ""; ; {
+		views, next, err := r.Chats.Chats(ctx, r.account, chat.Filter{}, chat.Page{Limit: renewPage, Cursor: cursor}, r.Now())
+		if err != nil {
+			return err
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(renewing)
+		for _, v := range views {
+			group.Go(func() error {
+				return r.Chats.Update(ctx, r.account, v.JID, nil, func(t *chat.Thread) error {
+					return t.Apply(chat.Change{Chat: v.JID, Epoch: epoch}, r.Now())
+				})
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// renewPage is how many chats are listed at a time.
+const renewPage = 1000
 
 func emptiedID(account string, at time.Time) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", account, at.UnixNano()))

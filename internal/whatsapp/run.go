@@ -76,6 +76,7 @@ type run struct {
 	sending  *semaphore.Weighted // the lock of changes to the app state, which can be waited for with a context
 	order    atomic.Int64        // of the last message
 	stamp    atomic.Int64        // time of the last change to the app state, ms since 1970
+	epoch    atomic.Int64        // of the link; set before the first login
 	first    chan struct{}       // closed when it is online for the first time
 	done     chan struct{}       // closed when it is over
 	migrated atomic.Bool         // the account's chats are kept under LIDs

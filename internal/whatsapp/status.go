@@ -115,8 +115,8 @@ func (s *status) flush(ctx context.Context) (left bool, err error) {
 		for _, change := range changes {
 			change(a)
 		}
-		if asOf.After(a.AsOf) {
-			a.AsOf = asOf
+		if !asOf.IsZero() {
+			a.AsOf = asOf // also when it is earlier: then the clock was wrong before
 		}
 		return nil
 	})

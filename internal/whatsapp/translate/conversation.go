@@ -11,16 +11,19 @@ import (
 // stubType is the type of a message that has no content but says that something happened.
 const stubType = "messageStubType"
 
-// Conversation says what a history sync tells of a chat, in pages of so many messages.
-func (b *Book) Conversation(conv *waHistorySync.Conversation, page int) []chat.Change {
+// Conversation says what a history sync tells of a chat, in pages of so many messages. Only the bootstrap of a link says
+// what the chat is like; the parts behind it add older messages.
+func (b *Book) Conversation(conv *waHistorySync.Conversation, bootstrap bool, page int) []chat.Change {
 	jid := Parse(conv.GetID())
 	if jid == "" {
 		return nil
 	}
 	b.Learn(jid, Parse(conv.GetPnJID()))
 	b.Learn(jid, Parse(conv.GetLidJID()))
-	first := b.Change(jid)
-	first.State = b.state(jid, conv)
+	first := b.past(jid)
+	if bootstrap {
+		first.State = b.state(jid, conv)
+	}
 	changes := []chat.Change{first}
 	total := len(conv.GetMessages())
 	for i, m := range conv.GetMessages() {
@@ -34,7 +37,7 @@ func (b *Book) Conversation(conv *waHistorySync.Conversation, page int) []chat.C
 		}
 		last := &changes[len(changes)-1]
 		if len(last.Messages) >= page {
-			changes = append(changes, b.Change(jid))
+			changes = append(changes, b.past(jid))
 			last = &changes[len(changes)-1]
 		}
 		last.Messages = append(last.Messages, message)
@@ -42,9 +45,20 @@ func (b *Book) Conversation(conv *waHistorySync.Conversation, page int) []chat.C
 	return changes
 }
 
-// state is the chat itself. What a history sync says has no time of its own: any dated change is later.
+// past is a change by a history.
+func (b *Book) past(jid chat.JID) chat.Change {
+	c := b.Change(jid)
+	c.Past = true
+	return c
+}
+
+// state is the chat itself as it was when the device was linked: whatever happens in the link is later. Pin, mute and the
+// mark as unread aren't taken from here: the app state has them.
 func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
-	s := chat.Chat{Fields: fields(conv, chat.Baseline), Activity: int64(conv.GetConversationTimestamp())}
+	s := chat.Chat{
+		Fields:   fields(conv, chat.Baseline),
+		Activity: int64(cmp.Or(conv.GetConversationTimestamp(), conv.GetLastMsgTimestamp())),
+	}
 	if name := conv.GetName(); name != "" {
 		named := chat.Register[string]{Value: name, At: chat.Baseline}
 		if jid.Kind() == chat.Private {
@@ -53,25 +67,16 @@ func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 			s.Subject = named
 		}
 	}
+	if len(conv.GetParticipant()) > 0 {
+		s.Members, s.Listed = make(map[chat.JID]chat.Register[chat.Rank], len(conv.GetParticipant())), chat.Baseline
+	}
 	for _, p := range conv.GetParticipant() {
 		if member := Parse(p.GetUserJID()); member != "" {
-			if s.Members == nil {
-				s.Members = make(map[chat.JID]chat.Register[chat.Rank], len(conv.GetParticipant()))
-			}
 			s.Members[b.Canonical(member)] = chat.Register[chat.Rank]{Value: chat.Rank(p.GetRank().String()), At: chat.Baseline}
 		}
 	}
-	if conv.MuteEndTime != nil {
-		s.Mute = chat.Register[int64]{Value: historyMute(conv.GetMuteEndTime()), At: chat.Baseline}
-	}
-	if conv.GetPinned() != 0 {
-		s.Pin = chat.Register[int64]{Value: int64(conv.GetPinned()), At: chat.Baseline}
-	}
 	if conv.Archived != nil {
 		s.Archived = chat.Register[bool]{Value: conv.GetArchived(), At: chat.Baseline}
-	}
-	if conv.MarkedAsUnread != nil {
-		s.MarkedUnread = chat.Register[bool]{Value: conv.GetMarkedAsUnread(), At: chat.Baseline}
 	}
 	s.Unread = chat.Unread{
 		Count:    int(conv.GetUnreadCount()),
@@ -117,12 +122,4 @@ func newest(conv *waHistorySync.Conversation) int64 {
 		at = conv.GetConversationTimestamp()
 	}
 	return int64(at)
-}
-
-// historyMute is a mute's end in ms. The unit isn't documented; for ever is -1 in 64 bits.
-func historyMute(end uint64) int64 {
-	if int64(end) < 0 {
-		return chat.MutedForEver
-	}
-	return asMillis(int64(end))
 }

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"strconv"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
@@ -12,23 +11,21 @@ import (
 	"pesan/internal/chat"
 )
 
-// GroupChange says what changed in a group.
-func (b *Book) GroupChange(evt *events.GroupInfo) []chat.Change {
+// GroupChange says what changed in a group. Order is its place among all that WhatsApp tells of the group.
+func (b *Book) GroupChange(evt *events.GroupInfo, order int64) []chat.Change {
 	jid, ok := Address(evt.JID)
 	if !ok {
 		return nil
 	}
-	at := millis(evt.Timestamp)
 	c := chat.Change{Chat: jid}
 	if evt.Name != nil {
-		c.State.Subject = chat.Register[string]{Value: evt.Name.Name, At: at + 1} // than the group was made with
+		c.State.Subject = chat.Register[string]{Value: evt.Name.Name, At: order}
 	}
 	c.State.Members = make(map[chat.JID]chat.Register[chat.Rank])
-	// Within one second somebody first joins, then rises or falls.
-	b.rank(&c.State, evt.Join, chat.RankMember, at)
-	b.rank(&c.State, evt.Promote, chat.RankAdmin, at+1)
-	b.rank(&c.State, evt.Demote, chat.RankMember, at+1)
-	b.rank(&c.State, evt.Leave, chat.RankLeft, at+2)
+	b.rank(&c.State, evt.Join, chat.RankMember, order)
+	b.rank(&c.State, evt.Promote, chat.RankAdmin, order)
+	b.rank(&c.State, evt.Demote, chat.RankMember, order)
+	b.rank(&c.State, evt.Leave, chat.RankLeft, order)
 	set := &waHistorySync.Conversation{}
 	if evt.Topic != nil {
 		set.Description = proto.String(evt.Topic.Topic)
@@ -47,7 +44,7 @@ func (b *Book) GroupChange(evt *events.GroupInfo) []chat.Change {
 	case b.owns(evt.Join):
 		set.ReadOnly = proto.Bool(false)
 	}
-	c.State.Fields = fields(set, at)
+	c.State.Fields = fields(set, order)
 	if len(c.State.Members) == 0 {
 		c.State.Members = nil
 	}
@@ -80,29 +77,28 @@ func setEphemeral(set *waHistorySync.Conversation, e types.GroupEphemeral) {
 }
 
 // JoinedGroup says what is known of a group that the account has come into.
-func (b *Book) JoinedGroup(evt *events.JoinedGroup, now time.Time) []chat.Change {
-	at := snapshotTime(&evt.GroupInfo, now)
-	changes := b.Group(&evt.GroupInfo, at)
+func (b *Book) JoinedGroup(evt *events.JoinedGroup, order int64) []chat.Change {
+	changes := b.Group(&evt.GroupInfo, order)
 	for i := range changes {
-		changes[i].State.Activity = max(at.Unix(), 1) // a new group shows before anybody has spoken
+		changes[i].State.Activity = max(order/int64(time.Second/time.Microsecond), 1) // a new group shows before anybody has spoken
 	}
 	return changes
 }
 
-// Group says what is known of a group at a time.
-func (b *Book) Group(info *types.GroupInfo, at time.Time) []chat.Change {
+// Group says all that is known of a group at some place in the order: what it doesn't name isn't there.
+func (b *Book) Group(info *types.GroupInfo, order int64) []chat.Change {
 	jid, ok := Address(info.JID)
 	if !ok {
 		return nil
 	}
 	c := chat.Change{Chat: jid}
 	if info.Name != "" {
-		named := info.NameSetAt
-		if named.Unix() <= 0 {
-			named = info.GroupCreated
-		}
-		c.State.Subject = chat.Register[string]{Value: info.Name, At: millis(named)}
+		c.State.Subject = chat.Register[string]{Value: info.Name, At: max(order, info.NameSetAt.UnixMicro())}
 	}
+	if info.ParticipantCount <= len(info.Participants) { // large communities tell a part
+		c.State.Listed = order
+	}
+	set := &waHistorySync.Conversation{}
 	c.State.Members = make(map[chat.JID]chat.Register[chat.Rank], len(info.Participants))
 	for _, p := range info.Participants {
 		member, ok := Address(p.JID)
@@ -119,11 +115,16 @@ func (b *Book) Group(info *types.GroupInfo, at time.Time) []chat.Change {
 		case p.IsAdmin:
 			rank = chat.RankAdmin
 		}
-		c.State.Members[b.Canonical(member)] = chat.Register[chat.Rank]{Value: rank, At: millis(at)}
+		if b.isOwn(member) || b.isOwn(pn) || b.isOwn(lid) {
+			set.ReadOnly = proto.Bool(false)
+		}
+		c.State.Members[b.Canonical(member)] = chat.Register[chat.Rank]{Value: rank, At: order}
 	}
-	set := &waHistorySync.Conversation{}
 	if info.Topic != "" {
 		set.Description = &info.Topic
+	}
+	if info.Suspended {
+		set.Suspended = proto.Bool(true)
 	}
 	if created := info.GroupCreated.Unix(); created > 0 {
 		set.CreatedAt = proto.Uint64(uint64(created))
@@ -132,26 +133,14 @@ func (b *Book) Group(info *types.GroupInfo, at time.Time) []chat.Change {
 		set.CreatedBy = proto.String(string(b.Canonical(owner)))
 	}
 	setEphemeral(set, info.GroupEphemeral)
-	c.State.Fields = fields(set, millis(at))
+	c.State.Fields = fields(set, order)
+	for _, name := range []string{"description", "terminated", "suspended"} {
+		if _, named := c.State.Fields[name]; !named {
+			c.State.Fields[name] = chat.Register[chat.JSON]{At: order}
+		}
+	}
 	return []chat.Change{c}
 }
-
-// snapshotTime is when a group's members were as they are said to be. Their version is a time in microseconds. Without
-// it the moment of arrival has to do, less what clocks may differ, so that a later change of members is later.
-func snapshotTime(info *types.GroupInfo, now time.Time) time.Time {
-	at := info.GroupCreated
-	version, err := strconv.ParseInt(info.ParticipantVersionID, 10, 64)
-	if t := time.UnixMicro(version); err == nil && t.After(at) && t.Before(now.Add(time.Minute)) {
-		return t
-	}
-	if now.Sub(at) < time.Minute {
-		return at
-	}
-	return now.Add(-ClockSkew).Truncate(time.Second)
-}
-
-// ClockSkew is what this clock may be ahead of WhatsApp's.
-const ClockSkew = 5 * time.Second
 
 // PushName says how somebody calls themself.
 func (b *Book) PushName(evt *events.PushName) []chat.Change {

@@ -120,14 +120,14 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 	case "setting":
 		changes = b.Setting(settingGen.Draw(t, "setting")(in.String(), id, at))
 	case "group":
-		changes = b.GroupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}})
+		changes = b.GroupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}}, at.UnixMicro())
 	case "history":
 		target.FromMe = &written.IsFromMe
 		w := &waWeb.WebMessageInfo{Key: target, MessageTimestamp: proto.Uint64(uint64(written.Timestamp.Unix())), Message: sim.Text("pesan " + id)}
 		w.Participant = proto.String(written.Sender.String())
 		changes = b.Conversation(&waHistorySync.Conversation{
 			ID: proto.String(in.String()), UnreadCount: proto.Uint32(1), Messages: []*waHistorySync.HistorySyncMsg{{Message: w}},
-		}, 1)
+		}, rapid.Bool().Draw(t, "bootstrap"), 1)
 	}
 	return told{fmt.Sprintf("%s of %s at %d in %s", kind, id, at.Unix(), in), changes}
 })
@@ -272,7 +272,7 @@ func FuzzHistory(f *testing.F) {
 		}
 		wellFormed(t, knowing().Names(common))
 		_, _ = ReadHistory(blob.Bytes(), func(conv *waHistorySync.Conversation) error {
-			wellFormed(t, knowing().Conversation(conv, 2))
+			wellFormed(t, knowing().Conversation(conv, true, 2))
 			return nil
 		})
 		_, _ = ReadHistory(data, nil)
