@@ -17,11 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamo"
 	"pesan/internal/httpapi"
-	"pesan/internal/keystore"
+	"pesan/internal/kv"
+	kvdynamodb "pesan/internal/kv/dynamodb"
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/sim"
+	"pesan/internal/store"
 	"pesan/internal/testkit/dynamolocal"
 	"pesan/internal/testkit/localserver"
 	"pesan/internal/testkit/sqslocal"
@@ -51,8 +52,7 @@ func makeProgram(ctx context.Context, args ...string) error {
 type cloud struct {
 	api
 	host     string // the built program
-	tables   dynamo.Names
-	devices  string
+	tables   kvdynamodb.Tables
 	queue    string
 	db       *dynamodb.Client
 	dynamoDB *localserver.Server
@@ -64,7 +64,7 @@ type cloud struct {
 var fastJava = []string{"-Xmx2g", "-XX:TieredStopAtLevel=4", "-XX:+UseParallelGC"}
 
 func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
-	c := &cloud{tables: dynamo.NamesWith(""), devices: "devices", host: filepath.Join(b.folder, "session-host")}
+	c := &cloud{tables: kvdynamodb.TablesWith(""), host: filepath.Join(b.folder, "session-host")}
 	defer func() {
 		if err != nil {
 			c.stop()
@@ -79,9 +79,9 @@ func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
 	if c.sqs, err = sqslocal.Start(); err != nil {
 		return nil, err
 	}
-	c.db = c.client(dynamo.Tuned)
+	c.db = c.client(kvdynamodb.Tuned)
 	patient := c.client() // the first table may take a cold server longer than a request is given
-	for _, table := range append(c.tables.Tables(), keystore.Table(c.devices)) {
+	for _, table := range c.tables.Definitions() {
 		if _, err := patient.CreateTable(ctx, table); err != nil {
 			return nil, err
 		}
@@ -110,18 +110,23 @@ func (c *cloud) serve(ctx context.Context) error {
 		return err
 	}
 	c.queue = *queue.QueueUrl
-	accounts, reports := dynamo.NewAccounts(c.db, c.tables.Accounts), dynamo.NewReports(c.db, c.tables.Reports, time.Now)
+	stored := c.store()
 	api := httpapi.New(httpapi.Config{
-		Accounts: dynamo.NewAccountReader(c.db, c.tables.Accounts), Reports: reports, Secret: secret, Logger: slog.New(slog.DiscardHandler),
+		Accounts: stored.EventualAccounts(), Reports: stored, Secret: secret, Logger: slog.New(slog.DiscardHandler),
 	})
 	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices is called, and nothing else
-		Accounts: accounts, Reports: reports, Commands: dynamo.NewCommands(c.db, c.tables.Commands, time.Now),
+		Accounts: stored, Reports: stored, Commands: stored,
 		Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}), Wait: 8 * time.Second, Shards: 1,
 	})...)); err != nil {
 		return err
 	}
 	c.url = c.server.url()
 	return nil
+}
+
+// store is what this program keeps in the tables.
+func (c *cloud) store() *store.Store {
+	return store.New(kvdynamodb.New(c.db, c.tables, time.Now), store.Options{Compression: store.Zstd})
 }
 
 func (c *cloud) stop() {
@@ -138,9 +143,9 @@ func (c *cloud) stop() {
 // environment of functions and of hosts.
 func (c *cloud) environment() []string {
 	return []string{
-		"ACCOUNTS_TABLE=" + c.tables.Accounts, "CHATS_TABLE=" + c.tables.Chats, "MESSAGES_TABLE=" + c.tables.Messages,
-		"COMMANDS_TABLE=" + c.tables.Commands, "REPORTS_TABLE=" + c.tables.Reports, "WORK_TABLE=" + c.tables.Work,
-		"DEVICES_TABLE=" + c.devices, "QUEUE_URLS=" + c.queue, "STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
+		"ACCOUNTS_TABLE=" + c.tables[kv.Accounts], "CHATS_TABLE=" + c.tables[kv.Chats], "MESSAGES_TABLE=" + c.tables[kv.Messages],
+		"COMMANDS_TABLE=" + c.tables[kv.Commands], "REPORTS_TABLE=" + c.tables[kv.Reports], "WORK_TABLE=" + c.tables[kv.Work],
+		"DEVICES_TABLE=" + c.tables[kv.Devices], "QUEUE_URLS=" + c.queue, "STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL=" + c.dynamoDB.URL, "AWS_ENDPOINT_URL_SQS=" + c.sqs.URL, "RATE_LIMIT=0",
 	}

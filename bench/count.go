@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"pesan/internal/kv"
 )
 
 // counter stands before DynamoDB Local, and counts and times the requests that serve messages.
@@ -27,7 +29,7 @@ func (c *cloud) count() (*counter, error) {
 		return nil, err
 	}
 	n := &counter{forward: &http.Transport{MaxIdleConnsPerHost: 100}}
-	for _, table := range []string{c.tables.Chats, c.tables.Messages, c.devices} {
+	for _, table := range []string{c.tables[kv.Chats], c.tables[kv.Messages], c.tables[kv.Devices]} {
 		n.tables = append(n.tables, []byte(`"`+table+`"`))
 	}
 	n.loopback, err = serve(&httputil.ReverseProxy{

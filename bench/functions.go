@@ -18,7 +18,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamo"
+	kvdynamodb "pesan/internal/kv/dynamodb"
+	"pesan/internal/store"
 )
 
 // runFunctions measures the functions' binaries: their size, their start and what a call takes, on DynamoDB Local.
@@ -99,21 +100,21 @@ func (f *functions) starts(ctx context.Context, key, account string) ([]row, err
 	cases := []struct {
 		function string
 		event    []byte
-		read     func(context.Context, *dynamo.ChatReader) error
+		read     func(context.Context, chat.ChatReader) error
 
 		took, cpu, trips []time.Duration
 	}{
-		{function: "nothing", event: callEvent("nothing"), read: func(context.Context, *dynamo.ChatReader) error { return nil }},
+		{function: "nothing", event: callEvent("nothing"), read: func(context.Context, chat.ChatReader) error { return nil }},
 		{
 			function: "get-chats", event: callEvent("getChats", "apiKey", key),
-			read: func(ctx context.Context, chats *dynamo.ChatReader) error {
+			read: func(ctx context.Context, chats chat.ChatReader) error {
 				_, _, err := chats.Chats(ctx, account, chat.Filter{}, chat.Page{Limit: fewChats}, time.Now())
 				return err
 			},
 		},
 		{
 			function: "get-chat-by-id", event: callEvent("getChatById", "apiKey", key, "phone", person(0).User()),
-			read: func(ctx context.Context, chats *dynamo.ChatReader) error {
+			read: func(ctx context.Context, chats chat.ChatReader) error {
 				_, err := chats.Chat(ctx, account, person(0))
 				return err
 			},
@@ -176,15 +177,16 @@ func (f *functions) start(ctx context.Context, function string, event []byte) (t
 
 // roundTrip is one to the store: what a function reads, with the account, by a program that has done so before, over new
 // connections.
-func (f *functions) roundTrip(ctx context.Context, account string, read func(context.Context, *dynamo.ChatReader) error) (time.Duration, error) {
-	db := f.client(dynamo.Tuned)
+func (f *functions) roundTrip(ctx context.Context, account string, read func(context.Context, chat.ChatReader) error) (time.Duration, error) {
+	stored := store.New(kvdynamodb.New(f.client(kvdynamodb.Tuned), f.tables, time.Now), store.Options{Compression: store.Zstd})
+	accounts := stored.EventualAccounts()
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		_, err := dynamo.NewAccountReader(db, f.tables.Accounts).Account(ctx, account)
+		_, err := accounts.Account(ctx, account)
 		return err
 	})
-	group.Go(func() error { return read(ctx, dynamo.NewChatReader(db, f.tables.Chats)) })
+	group.Go(func() error { return read(ctx, stored) })
 	err := group.Wait()
 	return time.Since(began), err
 }
@@ -277,10 +279,10 @@ func (c *cloud) seed(ctx context.Context, chats int) (key, account string, err e
 	if key, a.KeyHash, err = chat.NewKey(a.ID, rand.Reader); err != nil {
 		return "", "", err
 	}
-	if err := dynamo.NewAccounts(c.db, c.tables.Accounts).CreateAccount(ctx, a); err != nil {
+	store := c.store()
+	if err := store.CreateAccount(ctx, a); err != nil {
 		return "", "", err
 	}
-	store := dynamo.NewChats(c.db, c.tables.Chats, c.tables.Messages)
 	began := time.Now().Unix() - int64(chats)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)

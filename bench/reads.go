@@ -13,9 +13,10 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
+	"pesan/internal/kv/sqlite"
 	"pesan/internal/render/wajson"
 	"pesan/internal/sim"
-	"pesan/internal/sqlite"
+	"pesan/internal/store"
 )
 
 const (
@@ -132,11 +133,12 @@ func seed(ctx context.Context, folder string) (key string, jid chat.JID, err err
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", "", err
 	}
-	db, err := sqlite.Open(ctx, filepath.Join(folder, "pesan.db"), sqlite.Options{})
+	file, err := sqlite.Open(ctx, filepath.Join(folder, "pesan.db"), sqlite.Options{})
 	if err != nil {
 		return "", "", err
 	}
-	defer db.Close()
+	defer file.Close()
+	db := store.New(file, store.Options{Compression: store.S2, SoleWriter: true})
 	a := chat.Account{ID: ulid.Make().String(), Name: "bench", CreatedAt: time.Now(), State: chat.ServiceOff}
 	if key, a.KeyHash, err = chat.NewKey(a.ID, rand.Reader); err != nil {
 		return "", "", err

@@ -20,6 +20,7 @@ import (
 
 	"pesan/e2e"
 	"pesan/internal/chat"
+	"pesan/internal/kv"
 	"pesan/internal/sim"
 )
 
@@ -321,7 +322,7 @@ func (s *stack) record() *recorder {
 	s.t.Helper()
 	target, err := url.Parse(s.dynamoDB)
 	must(s.t, err)
-	r := &recorder{work: s.names.Work}
+	r := &recorder{work: s.tables[kv.Work]}
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(target); p.Out.Host = p.In.Host },
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},

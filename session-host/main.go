@@ -22,13 +22,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamo"
 	"pesan/internal/host"
-	"pesan/internal/httpapi"
 	"pesan/internal/keystore"
+	"pesan/internal/kv"
+	kvdynamodb "pesan/internal/kv/dynamodb"
 	"pesan/internal/metrics"
 	"pesan/internal/program"
 	sqsqueue "pesan/internal/queue/sqs"
+	"pesan/internal/store"
 	"pesan/internal/whatsapp"
 )
 
@@ -77,22 +78,20 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 		logger.Debug("AWS SDK", "says", fmt.Sprintf(format, args...))
 	})
 	m := metrics.New(s.stack, time.Now)
-	db := dynamodb.NewFromConfig(s.aws, dynamo.Tuned, fenced)
+	db := dynamodb.NewFromConfig(s.aws, kvdynamodb.Tuned, fenced)
 	guard := host.NewGuard(time.Now)
-	accounts := m.Accounts(dynamo.NewAccounts(db, s.tables.Accounts))
-	chats := m.Chats(dynamo.NewChats(db, s.tables.Chats, s.tables.Messages))
-	keys := keystore.New(db, s.devices, keystore.Options{Log: logger})
+	stored := store.New(kvdynamodb.New(db, s.tables, time.Now), store.Options{Compression: store.Zstd})
+	accounts, chats, commands := m.Accounts(stored), m.Chats(stored), m.Commands(stored)
+	keys := keystore.New(db, s.tables[kv.Devices], keystore.Options{Log: logger})
 	queue := sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout)
 	defer queue.Close()
-	commands := m.Commands(dynamo.NewCommands(db, s.tables.Commands, time.Now))
-	reports := dynamo.NewReports(db, s.tables.Reports, time.Now)
 	h := host.New(host.Config{
 		Name: s.name, Shards: len(s.queues),
-		Leases:   m.Leases(dynamo.NewLeases(db, s.tables.Work)),
+		Leases:   m.Leases(stored),
 		Accounts: accounts,
 		Chats:    chats,
 		Commands: commands,
-		Reports:  reports,
+		Reports:  stored,
 		Queue:    queue,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys: keys.Accounts(func(account string) (int64, error) {
@@ -101,12 +100,12 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 			}),
 			Accounts: host.FenceAccounts(accounts, guard),
 			Chats:    host.FenceChats(chats, guard),
-			Backlog:  host.FenceBacklog(dynamo.NewBacklog(db, s.tables.Work), guard),
+			Backlog:  host.FenceBacklog(stored, guard),
 			Commands: host.FenceCommands(commands, guard),
-			Reports:  host.FenceReports(reports, guard),
+			Reports:  host.FenceReports(stored, guard),
 			HTTP:     client, Now: time.Now, Logger: logger,
 		})),
-		Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: logger, Poll: poll,
+		Guard: guard, Now: time.Now, Logger: logger, Poll: poll,
 	})
 	logger.Info("host starts", "shards", len(s.queues), "health", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)

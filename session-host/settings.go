@@ -10,21 +10,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"pesan/internal/dynamo"
 	"pesan/internal/env"
+	"pesan/internal/kv"
+	"pesan/internal/kv/dynamodb"
 	sqsqueue "pesan/internal/queue/sqs"
 )
 
 // settings are what the environment says.
 type settings struct {
-	name    string // of this host, like no other's
-	aws     aws.Config
-	stack   string
-	tables  dynamo.Names
-	devices string // table of the devices' keys
-	queues  sqsqueue.Queues
-	health  string // host:port of the health check
-	level   slog.Level
+	name   string // of this host, like no other's
+	aws    aws.Config
+	stack  string
+	tables dynamodb.Tables
+	queues sqsqueue.Queues
+	health string // host:port of the health check
+	level  slog.Level
 
 	whatsAppAddress, whatsAppRootKey string
 }
@@ -51,11 +51,11 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 	table := func(variable string) string { return r.Required(variable, "the name of a DynamoDB table") }
 	s := settings{
 		stack: r.Required("STACK_NAME", "the dimension of the metrics"),
-		tables: dynamo.Names{
-			Accounts: table("ACCOUNTS_TABLE"), Chats: table("CHATS_TABLE"), Messages: table("MESSAGES_TABLE"),
-			Commands: table("COMMANDS_TABLE"), Reports: table("REPORTS_TABLE"), Work: table("WORK_TABLE"),
+		tables: dynamodb.Tables{
+			kv.Accounts: table("ACCOUNTS_TABLE"), kv.Chats: table("CHATS_TABLE"), kv.Messages: table("MESSAGES_TABLE"),
+			kv.Commands: table("COMMANDS_TABLE"), kv.Reports: table("REPORTS_TABLE"), kv.Work: table("WORK_TABLE"),
+			kv.Devices: table("DEVICES_TABLE"),
 		},
-		devices:         table("DEVICES_TABLE"),
 		queues:          queues(r),
 		health:          r.Address("HEALTH_ADDRESS", defaultHealth),
 		level:           env.Get(r, "LOG_LEVEL", slog.LevelInfo, parseLevel),

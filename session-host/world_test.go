@@ -25,11 +25,12 @@ import (
 
 	"pesan/e2e"
 	"pesan/internal/chat"
-	"pesan/internal/dynamo"
 	"pesan/internal/httpapi"
-	"pesan/internal/keystore"
+	"pesan/internal/kv"
+	kvdynamodb "pesan/internal/kv/dynamodb"
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/sim"
+	"pesan/internal/store"
 	"pesan/internal/testkit/dynamolocal"
 	"pesan/internal/testkit/sqslocal"
 	"pesan/internal/whatsapp"
@@ -68,15 +69,14 @@ var root = keys.NewKeyPair()
 // stack is what the template makes, on local servers: tables, queues, an API, and a simulated WhatsApp.
 type stack struct {
 	t        *testing.T
-	names    dynamo.Names
-	devices  string
+	tables   kvdynamodb.Tables
 	queues   sqsqueue.Queues
 	dynamoDB string // URLs that the hosts use
 	sqs      string
 	url      string // of the API
 	secret   string
 	whatsApp *sim.Server
-	accounts *dynamo.Accounts
+	accounts chat.Accounts
 	logs     *lines // of the API and of all hosts
 }
 
@@ -89,10 +89,10 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 	db, queue := dynamolocal.Client(t), sqslocal.Client(t)
 	prefix := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + "-"
 	s := &stack{
-		t: t, names: dynamo.NamesWith(prefix), devices: prefix + "devices", secret: "a secret of this test", logs: newLines(),
+		t: t, tables: kvdynamodb.TablesWith(prefix), secret: "a secret of this test", logs: newLines(),
 		dynamoDB: between(aws.ToString(db.Options().BaseEndpoint)), sqs: between(aws.ToString(queue.Options().BaseEndpoint)),
 	}
-	for _, table := range append(s.names.Tables(), keystore.Table(s.devices)) {
+	for _, table := range s.tables.Definitions() {
 		dynamolocal.CreateTable(t, table)
 	}
 	for i := range shards {
@@ -109,21 +109,19 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 
 // serve serves the API, as the functions do, from this process.
 func (s *stack) serve(shards int) {
-	db := dynamolocal.Client(s.t, dynamo.Tuned, func(o *dynamodb.Options) { o.BaseEndpoint = &s.dynamoDB })
+	db := dynamolocal.Client(s.t, kvdynamodb.Tuned, func(o *dynamodb.Options) { o.BaseEndpoint = &s.dynamoDB })
 	queue := sqslocal.Client(s.t, sqsqueue.Tuned, func(o *sqs.Options) { o.BaseEndpoint = &s.sqs })
-	accounts, reports := dynamo.NewAccounts(db, s.names.Accounts), dynamo.NewReports(db, s.names.Reports, time.Now)
-	chats, messages := dynamo.NewChatReader(db, s.names.Chats), dynamo.NewMessageReader(db, s.names.Chats, s.names.Messages)
+	stored := store.New(kvdynamodb.New(db, s.tables, time.Now), store.Options{Compression: store.Zstd})
 	api := httpapi.New(httpapi.Config{
-		Accounts: dynamo.NewAccountReader(db, s.names.Accounts), Latest: accounts, Reports: reports, Secret: s.secret,
+		Accounts: stored.EventualAccounts(), Latest: stored, Reports: stored, Secret: s.secret,
 		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
-		Accounts: accounts, Chats: chats, Messages: messages, Reports: reports,
-		Commands: dynamo.NewCommands(db, s.names.Commands, time.Now), Sender: sqsqueue.NewSender(queue, s.queues),
+		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
 		Wait: 20 * time.Second, Shards: shards,
 	})...))
 	s.t.Cleanup(server.Close)
-	s.url, s.accounts = server.URL, accounts
+	s.url, s.accounts = server.URL, stored
 }
 
 // system is an account of its own, with a phone and friends; its device isn't linked yet. The number is the phone's.
@@ -148,9 +146,10 @@ func (s *stack) system(number, friends int) *e2e.System {
 func (s *stack) environment() map[string]string {
 	key := s.whatsApp.RootKey()
 	return map[string]string{
-		"ACCOUNTS_TABLE": s.names.Accounts, "CHATS_TABLE": s.names.Chats, "MESSAGES_TABLE": s.names.Messages,
-		"COMMANDS_TABLE": s.names.Commands, "REPORTS_TABLE": s.names.Reports, "WORK_TABLE": s.names.Work, "DEVICES_TABLE": s.devices,
-		"QUEUE_URLS": strings.Join(s.queues, ","), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
+		"ACCOUNTS_TABLE": s.tables[kv.Accounts], "CHATS_TABLE": s.tables[kv.Chats], "MESSAGES_TABLE": s.tables[kv.Messages],
+		"COMMANDS_TABLE": s.tables[kv.Commands], "REPORTS_TABLE": s.tables[kv.Reports], "WORK_TABLE": s.tables[kv.Work],
+		"DEVICES_TABLE": s.tables[kv.Devices],
+		"QUEUE_URLS":    strings.Join(s.queues, ","), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
 		"WHATSAPP_ADDRESS": s.whatsApp.Address(), "WHATSAPP_ROOT_KEY": hex.EncodeToString(key[:]),
 		"AWS_REGION": "local", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
 		"AWS_ENDPOINT_URL_DYNAMODB": s.dynamoDB, "AWS_ENDPOINT_URL_SQS": s.sqs,

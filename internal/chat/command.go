@@ -31,7 +31,7 @@ type Command struct {
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
-	Report      string      `json:"report,omitempty"`  // id of the report entry to finish
+	Report      string      `json:"report,omitempty"`  // id of its report entry
 	RequestedAt time.Time   `json:"requestedAt"`
 }
 
@@ -162,10 +162,10 @@ type Report struct {
 	Endpoint  string       `json:"endpoint"`
 	Number    JID          `json:"number,omitempty"` // the account's Owner then, whose business the target is
 	Target    string       `json:"target,omitempty"` // as answers echo it
-	Status    int          `json:"status"`           // HTTP status; of a pending command 202
+	Status    int          `json:"status,omitempty"` // what the call was answered; 0: there was no call
 	Error     Code         `json:"error,omitempty"`
 	CommandID string       `json:"commandId,omitempty"`
-	Command   CommandState `json:"command,omitempty"` // pending entries have a pending command
+	Command   CommandState `json:"command,omitempty"` // stored as pending; how it has ended stands in its record
 	EndedAt   time.Time    `json:"endedAt,omitzero"`  // of the command
 }
 

@@ -60,7 +60,7 @@ type Conversation struct {
 // ChatReader reads chats, by either address of a person.
 type ChatReader interface {
 	// Chats returns the chats that show and that the filter accepts at the moment, newest activity first, then by JID,
-	// and the cursor of the next page, "" when there is none.
+	// and the cursor of the next page, "" when there is none. They are for reading only.
 	Chats(ctx context.Context, account string, f Filter, p Page, now time.Time) (views []View, next string, err error)
 	// Chat returns CHAT_NOT_FOUND for a chat that is unknown or doesn't show.
 	Chat(ctx context.Context, account string, jid JID) (View, error)
@@ -150,11 +150,9 @@ const MaxAttempts = 5
 
 // Reports keeps the API log for ReportAge.
 type Reports interface {
-	// AddReport stores an entry.
+	// AddReport stores an entry, once. One with a command ends as that does: nobody ends it.
 	AddReport(ctx context.Context, r Report) error
-	// EndReport writes how the entry's command ended. An entry that was cleared stays away.
-	EndReport(ctx context.Context, account, id string, state CommandState, status int, code Code, at time.Time) error
-	// ListReports returns entries, newest first.
+	// ListReports returns entries, newest first, each with how its command has ended.
 	ListReports(ctx context.Context, account string, p Page) (reports []Report, next string, err error)
 	// ClearReports deletes the account's entries that are finished or lost at the moment, or with all also the pending ones.
 	ClearReports(ctx context.Context, account string, all bool, now time.Time) error

@@ -17,18 +17,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
-	"pesan/internal/dynamo"
 	"pesan/internal/env"
 	"pesan/internal/httpapi"
+	"pesan/internal/kv"
+	kvdynamodb "pesan/internal/kv/dynamodb"
+	"pesan/internal/store"
 )
 
 // Wiring is what an endpoint is made of. What is wrong with the environment is kept, and told all at once.
 type Wiring struct {
 	*env.Reader
-	AWS      aws.Config
-	DynamoDB *dynamodb.Client
-	Deps     httpapi.Deps
-	Secret   string // opens the system's endpoints
+	AWS    aws.Config
+	Deps   httpapi.Deps
+	Secret string // opens the system's endpoints
+
+	tables kvdynamodb.Tables // of what the endpoint uses
+	store  *store.Store
 }
 
 // Part fills in what only some functions need, and so only they link.
@@ -66,11 +70,12 @@ func wire(
 		Logger:      logger,
 	}
 	if e.Auth != httpapi.Open {
-		c.Reports = w.reports()
+		w.use(kv.Reports)
+		c.Reports = w.store
 	}
 	if e.Auth == httpapi.ByKey {
-		c.Accounts = dynamo.NewAccountReader(w.DynamoDB, w.table("ACCOUNTS_TABLE"))
-		c.Latest = w.accounts()
+		w.use(kv.Accounts)
+		c.Accounts, c.Latest = w.store.EventualAccounts(), w.store
 	}
 	w.fill(e.Needs)
 	for _, part := range parts {
@@ -93,20 +98,39 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 	for _, need := range needs {
 		switch need {
 		case httpapi.Accounts:
-			w.Deps.Accounts = w.accounts()
+			w.use(kv.Accounts)
+			w.Deps.Accounts = w.store
 			w.Deps.Shards = w.Int("SHARDS", 1, 1, 1000)
 		case httpapi.Chats:
-			w.Deps.Chats = dynamo.NewChatReader(w.DynamoDB, w.table("CHATS_TABLE"))
+			w.use(kv.Chats)
+			w.Deps.Chats = w.store
 		case httpapi.Messages:
-			w.Deps.Messages = dynamo.NewMessageReader(w.DynamoDB, w.table("CHATS_TABLE"), w.table("MESSAGES_TABLE"))
+			w.use(kv.Chats, kv.Messages)
+			w.Deps.Messages = w.store
 		case httpapi.Reports:
-			w.Deps.Reports = w.reports()
+			w.use(kv.Reports, kv.Commands) // whose outcome an entry tells
+			w.Deps.Reports = w.store
 		case httpapi.Commands:
-			w.Deps.Commands = dynamo.NewCommands(w.DynamoDB, w.table("COMMANDS_TABLE"), time.Now)
-			w.Deps.Reports = w.reports()
+			w.use(kv.Commands)
+			w.Deps.Commands = w.store
 			w.Deps.Wait = w.Duration("COMMAND_WAIT", 8*time.Second, 0, 20*time.Second)
 		default:
 			w.Reject(string(need), "is a port that functions don't have")
+		}
+	}
+}
+
+// variables name the tables of the collections that functions use.
+var variables = map[kv.Collection]string{
+	kv.Accounts: "ACCOUNTS_TABLE", kv.Reports: "REPORTS_TABLE", kv.Chats: "CHATS_TABLE", kv.Messages: "MESSAGES_TABLE",
+	kv.Commands: "COMMANDS_TABLE",
+}
+
+// use gives the store the tables of collections.
+func (w *Wiring) use(collections ...kv.Collection) {
+	for _, c := range collections {
+		if w.tables[c] == "" {
+			w.tables[c] = w.Required(variables[c], "the name of a DynamoDB table")
 		}
 	}
 }
@@ -130,19 +154,8 @@ func newWiring(lookup func(string) (string, bool)) *Wiring {
 	if endpoint := r.String("AWS_ENDPOINT_URL", ""); endpoint != "" {
 		w.AWS.BaseEndpoint = aws.String(endpoint)
 	}
-	w.DynamoDB = dynamodb.NewFromConfig(w.AWS, dynamo.Tuned)
+	w.tables = kvdynamodb.Tables{}
+	db := kvdynamodb.New(dynamodb.NewFromConfig(w.AWS, kvdynamodb.Tuned), w.tables, time.Now)
+	w.store = store.New(db, store.Options{Compression: store.Zstd})
 	return w
-}
-
-// table is the name of a table, from a variable such as CHATS_TABLE.
-func (w *Wiring) table(variable string) string {
-	return w.Required(variable, "the name of a DynamoDB table")
-}
-
-func (w *Wiring) accounts() *dynamo.Accounts {
-	return dynamo.NewAccounts(w.DynamoDB, w.table("ACCOUNTS_TABLE"))
-}
-
-func (w *Wiring) reports() *dynamo.Reports {
-	return dynamo.NewReports(w.DynamoDB, w.table("REPORTS_TABLE"), time.Now)
 }

@@ -3,6 +3,7 @@ package function
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -40,7 +41,8 @@ func (r *replicas) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	answer := []byte("{}")
 	if data != "" {
-		answer = fmt.Appendf(nil, `{"Item":{"d":{"S":%s}}}`, strconv.Quote(data))
+		answer = fmt.Appendf(nil, `{"Item":{"pk":{"S":"account/%s"},"sk":{"S":"account"},"v":{"B":"AAAAAAAAAAA="},"d":{"B":%q}}}`,
+			account, base64.StdEncoding.EncodeToString([]byte(data)))
 	}
 	w.Header().Set("X-Amz-Crc32", strconv.Itoa(int(crc32.ChecksumIEEE(answer))))
 	w.Write(answer)

@@ -70,7 +70,7 @@ func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Ac
 		return fmt.Errorf("record command: %w", err)
 	}
 	if r.State != chat.CommandPending {
-		return s.report(ctx, r)
+		return nil
 	}
 	if invalid == nil && !r.Same(c) {
 		log.Warn("command under the id of another")
@@ -130,7 +130,7 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 	if c.Report == "" {
 		entry := s.entry(c)
 		c.Report = entry.ID
-		entry.Status, entry.CommandID, entry.Command = acceptedStatus, c.ID, chat.CommandPending
+		entry.CommandID, entry.Command = c.ID, chat.CommandPending
 		if err := s.reports.AddReport(ctx, entry); err != nil {
 			return r, err
 		}
@@ -139,11 +139,7 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 	return r, err
 }
 
-// acceptedStatus is what the API answers to a command that goes on.
-const acceptedStatus = 202
-
-// end reports the outcome, then records it: who waits for the record finds the report complete. If another outcome was
-// recorded before, that one counts and is reported.
+// end records the outcome. If another one was recorded before, that one counts.
 func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attempt int) error {
 	o := chat.Outcome{Attempts: attempt, At: s.Now()}
 	if err != nil {
@@ -154,34 +150,9 @@ func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attemp
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
 	defer cancel()
-	r.State, r.Failure, r.Attempts, r.EndedAt = o.State(), o.Failure, o.Attempts, o.At
-	if err := s.report(ctx, r); err != nil {
-		return err
-	}
-	recorded, err := s.commands.EndCommand(ctx, r.Account, r.ID, o)
-	switch {
-	case chat.CodeOf(err) == chat.CommandNotFound:
-		return nil // deleted with its account
-	case err != nil:
+	_, err = s.commands.EndCommand(ctx, r.Account, r.ID, o)
+	if err != nil && chat.CodeOf(err) != chat.CommandNotFound { // else it was deleted with its account
 		return fmt.Errorf("record outcome: %w", err)
-	case recorded.State != r.State || !recorded.EndedAt.Equal(r.EndedAt):
-		return s.report(ctx, recorded)
-	}
-	return nil
-}
-
-// report finishes the report entry of a command that has ended. It may have been done before.
-func (s *shard) report(ctx context.Context, r chat.CommandRecord) error {
-	if r.Report == "" {
-		return nil
-	}
-	var code chat.Code
-	if r.Failure != nil {
-		code = r.Failure.Code
-	}
-	err := s.reports.EndReport(ctx, r.Account, r.Report, r.State, s.Status(code), code, r.EndedAt)
-	if err != nil {
-		return fmt.Errorf("report outcome: %w", err)
 	}
 	return nil
 }
@@ -190,7 +161,6 @@ func (s *shard) report(ctx context.Context, r chat.CommandRecord) error {
 func (s *shard) refuse(ctx context.Context, c chat.Command, err error) error {
 	entry := s.entry(c)
 	entry.Error = chat.CodeOf(err)
-	entry.Status = s.Status(entry.Error)
 	if err := s.reports.AddReport(ctx, entry); err != nil {
 		return fmt.Errorf("report refusal: %w", err)
 	}
@@ -203,9 +173,9 @@ var errOtherNumber = &chat.Error{Code: chat.DeviceNotConnected, Message: "anothe
 // refuseForeign ends a command that was made for another number. Its record and report have mostly been deleted with that
 // number's chats; the new entry doesn't name the chat.
 func (s *shard) refuseForeign(ctx context.Context, c chat.Command, attempt int) error {
-	r, err := s.commands.EndCommand(ctx, c.Account, c.ID, chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
+	_, err := s.commands.EndCommand(ctx, c.Account, c.ID, chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
 	if err == nil {
-		return s.report(ctx, r)
+		return nil
 	}
 	if chat.CodeOf(err) != chat.CommandNotFound {
 		return fmt.Errorf("record outcome: %w", err)

@@ -131,7 +131,7 @@ func TestASlowCommandIsNotHandedOutAgain(t *testing.T) {
 			}
 		}
 		config := w.config("a")
-		queue := &spyQueue{CommandQueue: w.store}
+		queue := &spyQueue{CommandQueue: w.queue}
 		config.Queue = queue
 		defer w.start(config)()
 		c := w.command(a, chat.MuteCommand)
@@ -152,7 +152,7 @@ func TestTwoDeliveriesOfOneCommandAtATime(t *testing.T) {
 			return nil
 		}
 		config := w.config("a")
-		config.Queue = &spyQueue{CommandQueue: w.store, twice: true}
+		config.Queue = &spyQueue{CommandQueue: w.queue, twice: true}
 		defer w.start(config)()
 		c := w.command(a, chat.MuteCommand)
 		w.send(c)
@@ -275,7 +275,7 @@ func TestLateCommands(t *testing.T) {
 		if said := w.device(a).said(); len(said) != 1 || !strings.HasPrefix(said[0], "mute") {
 			t.Errorf("the device was told %q", said)
 		}
-		if _, err := w.store.Account(t.Context(), deleted); chat.CodeOf(err) != chat.DeviceNotFound {
+		if _, err := w.store.Account(w.t.Context(), deleted); chat.CodeOf(err) != chat.DeviceNotFound {
 			t.Errorf("a late deletion leaves the account: %v", err)
 		}
 	})

@@ -125,10 +125,6 @@ func (f fencedReports) AddReport(ctx context.Context, r chat.Report) error {
 	return f.guard.do(r.Account, func() error { return f.Reports.AddReport(ctx, r) })
 }
 
-func (f fencedReports) EndReport(ctx context.Context, account, id string, state chat.CommandState, status int, code chat.Code, at time.Time) error {
-	return f.guard.do(account, func() error { return f.Reports.EndReport(ctx, account, id, state, status, code, at) })
-}
-
 func (f fencedReports) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
 	return f.guard.do(account, func() error { return f.Reports.ClearReports(ctx, account, all, now) })
 }

@@ -32,9 +32,8 @@ type Config struct {
 	Reports  chat.Reports
 	Queue    chat.CommandQueue
 	Devices  Devices
-	Guard    *Guard              // the one that the stores of Devices ask
-	Status   func(chat.Code) int // HTTP status of a code, "" included, for reports
-	Now      func() time.Time    // with a monotonic reading, as time.Now
+	Guard    *Guard           // the one that the stores of Devices ask
+	Now      func() time.Time // with a monotonic reading, as time.Now
 	Logger   *slog.Logger
 	TTL      time.Duration // of a lease; 15 s
 	Renew    time.Duration // how often it is renewed; TTL/3

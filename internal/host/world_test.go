@@ -15,7 +15,9 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/host"
-	"pesan/internal/sqlite"
+	"pesan/internal/kv/sqlite"
+	"pesan/internal/queue/local"
+	"pesan/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,7 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a store with a queue, and the devices that hosts find there. It runs in virtual time.
 type world struct {
 	t     *testing.T
-	store *sqlite.DB
+	store *store.Store
+	queue *local.Queue
 	logs  slog.Handler
 
 	mu      sync.Mutex
@@ -35,14 +38,15 @@ type world struct {
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		store, err := sqlite.Open(t.Context(), t.TempDir()+"/pesan.db", sqlite.Options{})
+		db, err := sqlite.Open(t.Context(), t.TempDir()+"/pesan.db", sqlite.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &world{t: t, store: store, devices: make(map[string]*device)}
+		w := &world{t: t, queue: local.New(db, 0), devices: make(map[string]*device)}
+		w.store = store.New(db, store.Options{Compression: store.S2, SoleWriter: true})
 		w.logs = slog.NewTextHandler(t.Output(), nil)
 		test(w)
-		if err := store.Close(); err != nil {
+		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -93,14 +97,8 @@ func (w *world) Open(_ context.Context, account string) (host.Device, error) {
 func (w *world) config(name string) host.Config {
 	return host.Config{
 		Name: name, Shards: 1, Leases: w.store, Accounts: w.store, Chats: w.store, Commands: w.store, Reports: w.store,
-		Queue: w.store, Devices: w, Guard: host.NewGuard(time.Now), Now: time.Now,
+		Queue: w.queue, Devices: w, Guard: host.NewGuard(time.Now), Now: time.Now,
 		Logger: slog.New(w.logs).With("host", name),
-		Status: func(c chat.Code) int {
-			if c == "" {
-				return 200
-			}
-			return 500
-		},
 	}
 }
 
@@ -150,7 +148,7 @@ func (w *world) outside(account string, kind chat.CommandKind, change ...func(*c
 func (w *world) send(commands ...chat.Command) {
 	w.t.Helper()
 	for _, c := range commands {
-		w.ok(w.store.Send(w.t.Context(), 0, c))
+		w.ok(w.queue.Send(w.t.Context(), 0, c))
 	}
 	synctest.Wait()
 }
@@ -206,9 +204,6 @@ func (w *world) ended(c chat.Command, code chat.Code, attempts int) {
 	}
 	if report.Command != state || report.Error != code || !report.EndedAt.Equal(r.EndedAt) {
 		w.t.Errorf("%s command's report is %+v, want %s %q", c.Kind, report, state, code)
-	}
-	if want := w.config("").Status(code); report.Status != want {
-		w.t.Errorf("%s command's report has status %d, want %d", c.Kind, report.Status, want)
 	}
 }
 

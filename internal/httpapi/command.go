@@ -14,14 +14,7 @@ import (
 type commander struct {
 	commands chat.Commands
 	sender   chat.CommandSender
-	reports  ReportEnder
 	most     time.Duration // of waiting for the outcome; 8 s
-}
-
-// ReportEnder completes the API log.
-type ReportEnder interface {
-	// EndReport writes how the entry's command ended.
-	EndReport(ctx context.Context, account, id string, state chat.CommandState, status int, code chat.Code, at time.Time) error
 }
 
 const (
@@ -93,9 +86,6 @@ func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	r, err := o.submit(ctx, c, a.Shard, cmd)
 	if err == nil && r.State == chat.CommandPending {
 		r, err = o.wait(ctx, c, r, ended)
-		if err == nil && r.Report != cmd.Report && r.State != chat.CommandPending {
-			o.report(ctx, c, r) // the host may have ended it before its entry was there
-		}
 	}
 	if err == nil && r.State == chat.CommandFailed {
 		err = &chat.Error{Code: chat.Internal}
@@ -149,22 +139,7 @@ func (o commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *
 			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
 		return r, why
 	}
-	o.report(ctx, c, ended)
 	return ended, nil
-}
-
-// report completes the report entry of a command that has ended; it may be complete already.
-func (o commander) report(ctx context.Context, c *call, r chat.CommandRecord) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
-	defer cancel()
-	var code chat.Code
-	if r.Failure != nil {
-		code = r.Failure.Code
-	}
-	if err := o.reports.EndReport(ctx, r.Account, r.Report, r.State, Status(code), code, r.EndedAt); err != nil {
-		c.Logger.LogAttrs(ctx, slog.LevelError, "end report", slog.String("request", c.request.id),
-			slog.String("account", r.Account), slog.String("command", r.ID), slog.Any("error", err))
-	}
 }
 
 // wait reads the record until it says that the command has ended, or the time is over. A read that fails is tried again.

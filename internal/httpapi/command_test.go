@@ -147,7 +147,7 @@ func TestRepeatAfterADeath(t *testing.T) {
 			w.want(call(muteBudi("order-1")), 200, "")
 			reports, _, err := w.db.ListReports(w.Context(), w.toko.ID, chat.Page{Limit: 10})
 			w.must("list reports", err)
-			if len(reports) != 1 || reports[0].ID != died.Report || reports[0].Command != chat.CommandDone || reports[0].Status != 200 {
+			if len(reports) != 1 || reports[0].ID != died.Report || reports[0].Command != chat.CommandDone {
 				w.Errorf("reports %+v", reports)
 			}
 		}
@@ -275,7 +275,7 @@ func TestSendFails(t *testing.T) {
 		w.must("command", err)
 		reports, _, err := w.db.ListReports(w.Context(), w.toko.ID, chat.Page{Limit: 5})
 		w.must("reports", err)
-		if r.State != chat.CommandFailed || len(reports) != 1 || reports[0].Command != chat.CommandFailed || reports[0].Status != 503 {
+		if r.State != chat.CommandFailed || len(reports) != 1 || reports[0].Command != chat.CommandFailed || reports[0].Error != chat.Unavailable {
 			w.Errorf("record %+v, reports %+v", r, reports)
 		}
 	})

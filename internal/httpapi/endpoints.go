@@ -22,7 +22,7 @@ type Deps struct {
 	Shards   int           // that new accounts are spread over; 1
 }
 
-func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Reports, d.Wait} }
+func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait} }
 
 // Port names what an endpoint needs of Deps, beyond the accounts and the report that every call needs.
 type Port string

@@ -73,13 +73,24 @@ func showReports(c *call, a chat.Account, entries []chat.Report, next string) re
 			continue
 		}
 		if r.Lost(c.now) {
-			r.Status, r.Error, r.Command, r.EndedAt = Status(chat.Unavailable), chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
+			r.Error, r.Command, r.EndedAt = chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
 		}
 		answer.Results = append(answer.Results, reportEntry{
-			r.ID, moment(r.At), r.Endpoint, r.Target, r.Status, r.Error, r.CommandID, r.Command, moment(r.EndedAt),
+			r.ID, moment(r.At), r.Endpoint, r.Target, statusOf(&r), r.Error, r.CommandID, r.Command, moment(r.EndedAt),
 		})
 	}
 	return answer
+}
+
+// statusOf is the status of an entry: of a command that has ended, of how it did.
+func statusOf(r *chat.Report) int {
+	switch {
+	case r.Command == chat.CommandPending:
+		return http.StatusAccepted
+	case r.Command != "", r.Status == 0:
+		return Status(r.Error)
+	}
+	return r.Status
 }
 
 // ClearReportAPI clears the API log.

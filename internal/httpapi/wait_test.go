@@ -63,9 +63,6 @@ func (stubs) Send(context.Context, int, chat.Command) error           { return n
 func (stubs) Chat(context.Context, string, chat.JID) (chat.View, error) {
 	return chat.View{JID: budi}, nil
 }
-func (stubs) EndReport(context.Context, string, string, chat.CommandState, int, chat.Code, time.Time) error {
-	return nil
-}
 func (stubs) ListReports(context.Context, string, chat.Page) ([]chat.Report, string, error) {
 	return nil, "", nil
 }

@@ -24,7 +24,8 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/httpapi"
-	"pesan/internal/sqlite"
+	"pesan/internal/store"
+	"pesan/internal/store/storetest"
 )
 
 // noon is the moment at which the tests take place.
@@ -43,7 +44,7 @@ const (
 type world struct {
 	testing.TB
 	file     string
-	db       *sqlite.DB
+	db       *store.Store
 	config   httpapi.Config
 	deps     httpapi.Deps
 	commands *httpapi.WatchedCommands
@@ -60,10 +61,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, now: noon, file: filepath.Join(t.TempDir(), "pesan.db")}
-	var err error
-	w.db, err = sqlite.Open(t.Context(), w.file, sqlite.Options{})
-	w.must("open", err)
-	t.Cleanup(func() { w.must("close", w.db.Close()) })
+	w.db = storetest.Open(t, w.file, func() time.Time { return noon })
 	w.commands = httpapi.WatchCommands(w.db)
 	random := rand.NewChaCha8([32]byte{1})
 	w.config = httpapi.Config{
@@ -170,13 +168,6 @@ func (w *world) carryOut(ctx context.Context, c chat.Command) error {
 // end ends a command as a host does.
 func (w *world) end(ctx context.Context, c chat.Command, failure *chat.Error) error {
 	o := chat.Outcome{Failure: failure, Attempts: 1, At: w.clock()}
-	var code chat.Code
-	if failure != nil {
-		code = failure.Code
-	}
-	if err := w.db.EndReport(ctx, c.Account, c.Report, o.State(), httpapi.Status(code), code, o.At); err != nil {
-		return err
-	}
 	_, err := w.commands.EndCommand(ctx, c.Account, c.ID, o)
 	return err
 }

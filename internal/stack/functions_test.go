@@ -115,7 +115,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 			all = append(all, "CHATS_TABLE")
 		case httpapi.Messages:
 			all = append(all, "CHATS_TABLE", "MESSAGES_TABLE")
-		case httpapi.Commands:
+		case httpapi.Reports, httpapi.Commands:
 			all = append(all, "COMMANDS_TABLE")
 		}
 	}

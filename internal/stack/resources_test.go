@@ -8,22 +8,22 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pesan/internal/chat"
-	"pesan/internal/dynamo"
 	"pesan/internal/keystore"
+	"pesan/internal/kv"
+	"pesan/internal/kv/dynamodb"
 	"pesan/internal/metrics"
 )
 
 // TestTables: the template's tables are those that the adapters define for tests, made safe.
 func TestTables(t *testing.T) {
 	all := read(t)
-	names := dynamo.Names{
-		Accounts: "AccountsTable", Chats: "ChatsTable", Messages: "MessagesTable",
-		Commands: "CommandsTable", Reports: "ReportsTable", Work: "WorkTable",
-	}
-	tables := append(names.Tables(), keystore.Table("DevicesTable"))
+	tables := dynamodb.Tables{
+		kv.Accounts: "AccountsTable", kv.Chats: "ChatsTable", kv.Messages: "MessagesTable", kv.Commands: "CommandsTable",
+		kv.Reports: "ReportsTable", kv.Work: "WorkTable", kv.Devices: "DevicesTable",
+	}.Definitions()
 	if have := all.of("AWS::DynamoDB::Table"); len(have) != len(tables) {
 		t.Errorf("tables: %v", have)
 	}
@@ -57,7 +57,7 @@ func keySchema(p map[string]any) string {
 	return b.String()
 }
 
-func wantKeys(in *dynamodb.CreateTableInput) string {
+func wantKeys(in *awsdynamodb.CreateTableInput) string {
 	var b strings.Builder
 	for _, k := range in.KeySchema {
 		fmt.Fprint(&b, *k.AttributeName, " ", k.KeyType)

@@ -121,7 +121,7 @@ func (s *show) fill(ctx context.Context) error {
 	defer tick.Stop()
 	want := len(s.world.Account.Conversations)
 	for {
-		views, _, err := s.db.Chats(ctx, s.device.ID, chat.Filter{}, chat.Page{Limit: want}, time.Now())
+		views, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{}, chat.Page{Limit: want}, time.Now())
 		if err != nil {
 			return fmt.Errorf("count chats: %w", err)
 		}
@@ -161,7 +161,7 @@ func (s *show) explain(ctx context.Context) error {
 func (s *show) example(ctx context.Context) (string, error) {
 	no := false
 	f := chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no}
-	views, _, err := s.db.Chats(ctx, s.device.ID, f, chat.Page{Limit: 100}, time.Now())
+	views, _, err := s.store.Chats(ctx, s.device.ID, f, chat.Page{Limit: 100}, time.Now())
 	if err != nil {
 		return "", fmt.Errorf("find an example: %w", err)
 	}

@@ -26,7 +26,9 @@ import (
 	"pesan/internal/devicedb"
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
-	"pesan/internal/sqlite"
+	"pesan/internal/kv/sqlite"
+	"pesan/internal/queue/local"
+	"pesan/internal/store"
 	"pesan/internal/whatsapp"
 )
 
@@ -102,7 +104,9 @@ type program struct {
 	*screen
 	folder   *folder // locked
 	listener net.Listener
-	db       *sqlite.DB
+	db       *sqlite.Store
+	store    *store.Store
+	queue    *local.Queue
 	keys     *devicedb.DB
 	accounts *watch
 	secret   string
@@ -132,13 +136,15 @@ func (p *program) open(ctx context.Context) (err error) {
 	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
 		return err
 	}
-	if err := p.db.TakeOver(ctx); err != nil { // the folder is locked: who held anything was killed
+	p.queue = local.New(p.db, 0)
+	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true}) // as the folder is locked
+	if err := p.store.TakeOver(ctx, shards); err != nil {                             // who held anything was killed
 		return err
 	}
 	if p.keys, err = devicedb.Open(ctx, p.folder.Devices()); err != nil {
 		return err
 	}
-	p.accounts = newWatch(p.db)
+	p.accounts = newWatch(p.store)
 	p.secret = p.Secret
 	if p.secret == "" {
 		p.secret, p.place, err = p.folder.secret()
@@ -177,21 +183,24 @@ func (p *program) close() {
 // url is where the program answers.
 func (p *program) url() string { return "http://" + p.listener.Addr().String() }
 
+// shards is how many a program has: it is one host.
+const shards = 1
+
 // shutdown bounds how long calls may take to end once the host has ended, which ends the commands that they wait for.
 const shutdown = time.Second
 
 // serve runs the host, the API and what stands beside them until ctx ends or one of them fails.
 func (p *program) serve(ctx context.Context, beside func(context.Context) error) error {
 	guard := host.NewGuard(time.Now)
-	commands := httpapi.WatchCommands(p.db)
+	commands := httpapi.WatchCommands(p.store)
 	devices, err := p.devices(ctx, guard)
 	if err != nil {
 		return err
 	}
 	h := host.New(host.Config{
-		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Shards: 1,
-		Leases: p.db, Accounts: p.accounts, Chats: p.db, Commands: commands, Reports: p.db, Queue: p.db,
-		Devices: devices, Guard: guard, Status: httpapi.Status, Now: time.Now, Logger: p.Logger,
+		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Shards: shards,
+		Leases: p.store, Accounts: p.accounts, Chats: p.store, Commands: commands, Reports: p.store, Queue: p.queue,
+		Devices: devices, Guard: guard, Now: time.Now, Logger: p.Logger,
 	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
@@ -241,10 +250,24 @@ func (p *program) purge(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := p.db.Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := p.purgeOnce(ctx); err != nil && ctx.Err() == nil {
 			p.Logger.Error("purge", "error", err)
 		}
 	}
+}
+
+// purgeOnce deletes what has expired, after the chats whose last message it was have got another to show.
+func (p *program) purgeOnce(ctx context.Context) error {
+	accounts, err := p.store.Accounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		if err := p.store.ShowOthers(ctx, a.ID, time.Now()); err != nil {
+			return err
+		}
+	}
+	return p.db.Purge(ctx)
 }
 
 // endServer takes no more calls, and lets those that go on end: after the host nothing is left that they could wait for.
@@ -304,10 +327,10 @@ func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices,
 		Keys:     whatsapp.SQLKeys(keys),
 		Flush:    flush,
 		Accounts: host.FenceAccounts(p.accounts, guard),
-		Chats:    host.FenceChats(p.db, guard),
-		Backlog:  host.FenceBacklog(p.db, guard),
-		Commands: host.FenceCommands(p.db, guard),
-		Reports:  host.FenceReports(p.db, guard),
+		Chats:    host.FenceChats(p.store, guard),
+		Backlog:  host.FenceBacklog(p.store, guard),
+		Commands: host.FenceCommands(p.store, guard),
+		Reports:  host.FenceReports(p.store, guard),
 		HTTP:     p.WhatsApp,
 		Now:      time.Now,
 		Logger:   p.Logger,
@@ -317,10 +340,11 @@ func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices,
 // handler is the whole HTTP API.
 func (p *program) handler(commands chat.Commands) http.Handler {
 	api := httpapi.New(httpapi.Config{
-		Accounts: p.accounts, Reports: p.db, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
+		Accounts: p.accounts, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
 	return api.Handler(httpapi.Endpoints(httpapi.Deps{
-		Accounts: p.accounts, Chats: p.db, Messages: p.db, Reports: p.db, Commands: commands, Sender: p.db, Wait: p.CommandWait, Shards: 1,
+		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
+		Wait: p.CommandWait, Shards: shards,
 	})...)
 }
 

@@ -129,3 +129,18 @@ func (s *Store) Hosts(ctx context.Context, now time.Time) ([]string, error) {
 	}
 	return announced, nil
 }
+
+// TakeOver frees what a former process held when it was killed: the leases of so many shards, and its announcement. Only who
+// knows that no other process uses the database may call it, before he uses it himself.
+func (s *Store) TakeOver(ctx context.Context, shards int) error {
+	for shard := range shards {
+		l, it, err := s.lease(ctx, shard)
+		if err == nil && it != nil {
+			err = s.ReleaseLease(ctx, chat.Lease{Shard: shard, Host: l.Host, Epoch: l.Epoch, Version: it.Version})
+		}
+		if err != nil {
+			return failed("take over", err)
+		}
+	}
+	return failed("take over", s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: hosts}, 0, nil))
+}

@@ -79,8 +79,8 @@ func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte
 	}
 	place := binary.AppendVarint(binary.AppendVarint(nil, v.Last.Time), v.Last.Order)
 	fields = fieldsOf(map[string]int64{
-		fieldActivity: v.Activity, fieldLifted: v.Activity - v.Time, fieldMuted: v.MuteEnd, fieldPinned: bit(v.Pinned), fieldArchived: bit(v.Archived),
-		fieldUnread: bit(v.Unread), fieldExpires: v.Last.Expires, fieldHidden: bit(!v.Shows),
+		fieldActivity: v.Activity, fieldLifted: v.Activity - v.Time, fieldMuted: v.MuteEnd, fieldPinned: bit(v.Pinned),
+		fieldArchived: bit(v.Archived), fieldUnread: bit(v.Unread), fieldExpires: v.Last.Expires, fieldHidden: bit(!v.Shows),
 	})
 	record = s.compression.encode(string(v.Document), string(last), v.Last.ID, string(place), string(hides), string(state))
 	return fields, record, nil
@@ -90,8 +90,9 @@ func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte
 func headOfChat(jid chat.JID, it *kv.Item) chat.View {
 	f := it.Fields
 	return chat.View{
-		JID: jid, Shows: f[fieldHidden] == 0, Activity: f[fieldActivity], Time: f[fieldActivity] - f[fieldLifted], MuteEnd: f[fieldMuted], Pinned: f[fieldPinned] != 0,
-		Archived: f[fieldArchived] != 0, Unread: f[fieldUnread] != 0, Last: chat.Line{Expires: f[fieldExpires]},
+		JID: jid, Shows: f[fieldHidden] == 0, Activity: f[fieldActivity], Time: f[fieldActivity] - f[fieldLifted],
+		MuteEnd: f[fieldMuted], Pinned: f[fieldPinned] != 0, Archived: f[fieldArchived] != 0, Unread: f[fieldUnread] != 0,
+		Last: chat.Line{Expires: f[fieldExpires]},
 	}
 }
 
@@ -163,7 +164,10 @@ func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (fields map[string]
 	if record = s.compression.encode(string(v.Document), string(state)); len(record) > kv.MaxData {
 		return nil, nil, errTooLarge
 	}
-	return fieldsOf(map[string]int64{fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed), fieldAside: bit(v.Listed && !v.Heads)}), record, nil
+	fields = fieldsOf(map[string]int64{
+		fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed), fieldAside: bit(v.Listed && !v.Heads),
+	})
+	return fields, record, nil
 }
 
 // encodeFitting stores less of a message that is too large, rather than nothing: it would be delivered again and again.

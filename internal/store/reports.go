@@ -27,11 +27,6 @@ func (s *Store) AddReport(ctx context.Context, r chat.Report) error {
 	return failed("add report", err)
 }
 
-// EndReport implements chat.Reports. There is nothing to write: an entry ends as its command does.
-func (s *Store) EndReport(context.Context, string, string, chat.CommandState, int, chat.Code, time.Time) error {
-	return nil
-}
-
 // reports completes entries with how their commands have ended.
 func (s *Store) reports(ctx context.Context, account string, items []kv.Item) ([]chat.Report, error) {
 	reports := make([]chat.Report, len(items))

@@ -4,16 +4,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/oklog/ulid/v2"
-	"go.uber.org/goleak"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv/sqlite"
 	"pesan/internal/store"
 	"pesan/internal/store/storetest"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 func TestMain(m *testing.M) {
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "15"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(dynamolocal.Main(m))
 }
 
 // openFile opens a new database file.

@@ -347,7 +347,7 @@ func (t *thread) messageWrites() (*messageWrites, error) {
 		if err != nil {
 			return nil, err
 		}
-		if old.item != nil && bytes.Equal(record, old.item.Data) && sameFlags(fields, old.item.Fields) {
+		if old.item != nil && bytes.Equal(record, old.item.Data) && maps.Equal(fields, old.item.Fields) {
 			continue
 		}
 		claim := kv.Item{Key: claimKey(t.name.account, t.name.jid, m.ID), Expires: t.Chat.Place(m).Expires}
@@ -364,10 +364,6 @@ func (t *thread) messageWrites() (*messageWrites, error) {
 		w.add(claim, it, old)
 	}
 	return w, nil
-}
-
-func sameFlags(a, b map[string]int64) bool {
-	return a[fieldStarred] == b[fieldStarred] && a[fieldUnlisted] == b[fieldUnlisted]
 }
 
 // add writes a message that has a place.

@@ -22,8 +22,9 @@ import (
 	"pesan/internal/chat"
 	"pesan/internal/devicedb"
 	"pesan/internal/host"
+	"pesan/internal/kv/sqlite"
 	"pesan/internal/sim"
-	"pesan/internal/sqlite"
+	"pesan/internal/store"
 )
 
 // root is trusted by all devices of this process, since whatsmeow keeps the trusted key in a global.
@@ -50,7 +51,7 @@ const account = "01JXAMPZ0000000000000000AB"
 
 // stores are the account's stores. They tell of every write, and fail when they are told to.
 type stores struct {
-	*sqlite.DB
+	*store.Store
 	mu      sync.Mutex
 	changed chan struct{}
 	fail    func(what string) error
@@ -87,7 +88,7 @@ func (s *stores) try(what string, do func() error) error {
 }
 
 func (s *stores) UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error {
-	return s.try("account", func() error { return s.DB.UpdateAccount(ctx, id, change) })
+	return s.try("account", func() error { return s.Store.UpdateAccount(ctx, id, change) })
 }
 
 // poison makes one chat unwritable.
@@ -104,35 +105,35 @@ func (s *stores) Update(ctx context.Context, account string, jid chat.JID, ids [
 	if poisoned {
 		return errBroken
 	}
-	return s.try("chat", func() error { return s.DB.Update(ctx, account, jid, ids, change) })
+	return s.try("chat", func() error { return s.Store.Update(ctx, account, jid, ids, change) })
 }
 
 func (s *stores) Alias(ctx context.Context, account string, from, to chat.JID) error {
-	return s.try("alias", func() error { return s.DB.Alias(ctx, account, from, to) })
+	return s.try("alias", func() error { return s.Store.Alias(ctx, account, from, to) })
 }
 
 func (s *stores) DeleteChats(ctx context.Context, account string) error {
-	return s.try("delete chats", func() error { return s.DB.DeleteChats(ctx, account) })
+	return s.try("delete chats", func() error { return s.Store.DeleteChats(ctx, account) })
 }
 
 func (s *stores) DeleteCommands(ctx context.Context, account string) error {
-	return s.try("delete commands", func() error { return s.DB.DeleteCommands(ctx, account) })
+	return s.try("delete commands", func() error { return s.Store.DeleteCommands(ctx, account) })
 }
 
 func (s *stores) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
-	return s.try("clear reports", func() error { return s.DB.ClearReports(ctx, account, all, now) })
+	return s.try("clear reports", func() error { return s.Store.ClearReports(ctx, account, all, now) })
 }
 
 func (s *stores) AddReport(ctx context.Context, r chat.Report) error {
-	return s.try("add report", func() error { return s.DB.AddReport(ctx, r) })
+	return s.try("add report", func() error { return s.Store.AddReport(ctx, r) })
 }
 
 func (s *stores) PutBacklog(ctx context.Context, account, id string, data []byte) error {
-	return s.try("backlog", func() error { return s.DB.PutBacklog(ctx, account, id, data) })
+	return s.try("backlog", func() error { return s.Store.PutBacklog(ctx, account, id, data) })
 }
 
 func (s *stores) DeleteBacklog(ctx context.Context, account, id string) error {
-	return s.try("backlog", func() error { return s.DB.DeleteBacklog(ctx, account, id) })
+	return s.try("backlog", func() error { return s.Store.DeleteBacklog(ctx, account, id) })
 }
 
 // world is a WhatsApp server with a phone, and an account whose device links to it. Violations fail the test.
@@ -187,7 +188,7 @@ func (w *world) open() {
 	w.t.Helper()
 	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{Sync: w.power != nil})
 	w.ok(err)
-	w.store = &stores{DB: db, changed: make(chan struct{})}
+	w.store = &stores{Store: store.New(db, store.Options{Compression: store.S2, SoleWriter: true}), changed: make(chan struct{})}
 	keysDB, err := devicedb.Open(w.soon(), filepath.Join(w.folder, "devices.db"))
 	w.ok(err)
 	w.keys = sqlstore.NewWithDB(keysDB.DB, "sqlite3", waLog.Noop)

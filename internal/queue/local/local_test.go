@@ -15,7 +15,7 @@ import (
 	"pesan/internal/kv"
 	"pesan/internal/kv/kvtest"
 	"pesan/internal/kv/sqlite"
-	"pesan/internal/porttest"
+	"pesan/internal/queue/queuetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,10 +48,10 @@ func dead(ctx context.Context, store kv.Store, number int) (n int, err error) {
 }
 
 func TestQueue(t *testing.T) {
-	porttest.Queue(t, true, func(t *testing.T) porttest.QueueFixture {
+	queuetest.Queue(t, true, func(t *testing.T) queuetest.QueueFixture {
 		store := open(t)
 		q := New(store, testVisibility)
-		return porttest.QueueFixture{
+		return queuetest.QueueFixture{
 			CommandSender: q, CommandQueue: q, Shards: [2]int{1, 2}, Visibility: testVisibility,
 			Put: func(ctx context.Context, shard int, account, id, body string) error {
 				return q.enqueue(ctx, shard, account, id, []byte(body))

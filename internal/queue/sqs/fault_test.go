@@ -11,7 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"pesan/internal/porttest"
+	"pesan/internal/queue/queuetest"
 	"pesan/internal/testkit/awsfault"
 	"pesan/internal/testkit/sqslocal"
 )
@@ -35,7 +35,7 @@ func TestContractUnderFaults(t *testing.T) {
 		o.BaseEndpoint = aws.String(server.URL)
 		o.HTTPClient = o.HTTPClient.(*awshttp.BuildableClient).WithTimeout(2 * time.Second)
 	})
-	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture {
+	queuetest.Queue(t, false, func(t *testing.T) queuetest.QueueFixture {
 		visibility := 6 * time.Second // longer than a few failures in a row
 		if strings.HasSuffix(t.Name(), "/Together") {
 			visibility = 20 * time.Second // no command may come again there, however often the call that deletes it fails

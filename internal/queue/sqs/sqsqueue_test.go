@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"pesan/internal/chat"
-	"pesan/internal/porttest"
+	"pesan/internal/queue/queuetest"
 	"pesan/internal/testkit/sqslocal"
 )
 
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { os.Exit(sqslocal.Run(m.Run)) }
 var queues atomic.Int64
 
 // fixture makes two shards of their own for a test. through is the client of what is tested.
-func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) porttest.QueueFixture {
+func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) queuetest.QueueFixture {
 	direct := sqslocal.Client(t)
 	var urls, dead Queues
 	for range 2 {
@@ -32,7 +32,7 @@ func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) portte
 	}
 	receiver := NewReceiver(through, urls, visibility)
 	t.Cleanup(receiver.Close)
-	return porttest.QueueFixture{
+	return queuetest.QueueFixture{
 		CommandSender: NewSender(through, urls),
 		CommandQueue:  receiver,
 		Shards:        [2]int{0, 1},
@@ -58,5 +58,5 @@ func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) portte
 func TestContract(t *testing.T) {
 	t.Parallel()
 	client := sqslocal.Client(t, Tuned)
-	porttest.Queue(t, false, func(t *testing.T) porttest.QueueFixture { return fixture(t, client, 4*time.Second) })
+	queuetest.Queue(t, false, func(t *testing.T) queuetest.QueueFixture { return fixture(t, client, 4*time.Second) })
 }

@@ -21,8 +21,8 @@ func alias(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	ok(t, "alias", store.Alias(ctx, account, budiLID, budi)) // before there is a chat
 	_, err := store.Chat(ctx, account, budiLID)
 	wantCode(t, "a chat that is only an alias", err, chat.ChatNotFound)
-	ok(t, "update", store.Update(ctx, account, budiLID, nil, func(th *chat.Thread) error {
-		wantSame(t, "the chat behind an alias", th.Chat, chat.Chat{JID: budi})
+	ok(t, "update", store.Update(ctx, account, budiLID, []string{"a"}, func(th *chat.Thread) error {
+		wantSame(t, "the chat behind an alias", th.Chat.JID, budi)
 		return th.Apply(chat.Change{Chat: budiLID, Messages: []chat.Message{message("a", 1)}}, noon)
 	}))
 	put(t, ctx, store, account, budi, chat.Chat{}, message("b", 2))

@@ -23,7 +23,8 @@ import (
 	"pesan/internal/chat"
 	"pesan/internal/render"
 	"pesan/internal/sim"
-	"pesan/internal/sqlite"
+	"pesan/internal/store"
+	"pesan/internal/store/storetest"
 )
 
 func jidOf(j types.JID) chat.JID { return chat.JID(j.ToNonAD().String()) }
@@ -161,11 +162,7 @@ var settingGen = rapid.SampledFrom([]mutation{
 
 // TestOrderAndRepetition projects the same events in two orders, some of them twice: the chats read the same.
 func TestOrderAndRepetition(t *testing.T) {
-	db, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "p.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := storetest.Open(t, filepath.Join(t.TempDir(), "p.db"), time.Now)
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		all := rapid.SliceOfN(eventGen, 1, 8).Draw(t, "events")
@@ -180,8 +177,11 @@ func TestOrderAndRepetition(t *testing.T) {
 }
 
 // projected is what can be read of an account after some events.
-func projected(t *rapid.T, db *sqlite.DB, account string, all []told) string {
+func projected(t *rapid.T, db *store.Store, account string, all []told) string {
 	now := time.Unix(1_800_000_100, 0)
+	if err := db.CreateAccount(context.Background(), chat.Account{ID: account, CreatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
 	p := chat.NewProjector(db, func() time.Time { return now })
 	for _, e := range all {
 		if err := p.Apply(context.Background(), account, e.changes...); err != nil {
