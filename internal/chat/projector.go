@@ -64,18 +64,23 @@ func (p *Projector) apply(ctx context.Context, account string, c Change) error {
 }
 
 func (p *Projector) update(ctx context.Context, account string, jid JID, c Change) error {
-	var again Change
-	needed := false
-	err := p.store.Update(ctx, account, jid, c.ids(), func(t *Thread) error {
-		err := t.Apply(c, p.now())
-		again, needed = t.review(c)
-		return err
-	})
-	if err != nil || !needed {
-		return err
+	for range maxReviews {
+		again, needed := Change{}, false
+		err := p.store.Update(ctx, account, jid, c.ids(), func(t *Thread) error {
+			err := t.Apply(c, p.now())
+			again, needed = t.review(c)
+			return err
+		})
+		if err != nil || !needed {
+			return err
+		}
+		c = again
 	}
-	return p.store.Update(ctx, account, jid, again.ids(), func(t *Thread) error { return t.Apply(again, p.now()) })
+	return nil
 }
+
+// maxReviews is how often a change leads to another: one of a message to one of its parent, and that to those of its parts.
+const maxReviews = 4
 
 func (p *Projector) turn(account string) *sync.Mutex {
 	p.mu.Lock()

@@ -114,7 +114,7 @@ func (t *Thread) join(o Message) {
 	t.news = o.Content.known() && !t.past
 	t.seen(o.Content)
 	if m.Content.known() {
-		if m.Gone {
+		if m.Gone || t.Chat.revokes(m) {
 			m.forget()
 		}
 		if o.Content.known() || len(o.Parts) > 0 {
@@ -127,7 +127,9 @@ func (t *Thread) join(o Message) {
 	}
 	t.judge(m)
 	t.put(m)
-	t.tellParent(m)
+	if !reflect.DeepEqual(o, Message{ID: o.ID, Inside: true}) { // its parent has told that
+		t.tellParent(m)
+	}
 }
 
 func (t *Thread) put(m *Message) {
@@ -337,7 +339,7 @@ func (m *Message) forget() {
 		c.Message = "{}"
 	}
 	c.Body, c.Quoted, c.Mentions, c.Info, c.Options = "", "", nil, "", nil
-	c.MentionMe, c.QuotesMe = false, false
+	c.MentionMe, c.QuotesMe, c.Expects = false, false, 0
 	m.Edits, m.Reactions, m.Votes, m.Answers, m.Comments, m.Parts, m.Options = nil, nil, nil, nil, nil, nil, nil
 	m.Pin = Register[Pin]{}
 }

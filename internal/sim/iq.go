@@ -66,6 +66,8 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 		c.refuse(iq, 404, "item-not-found") // none set
 	case "blocklist/get/":
 		c.reply(iq, waBinary.Node{Tag: "list", Attrs: waBinary.Attrs{"dhash": "none"}})
+	case "w:mex/get/query":
+		c.mex(iq, what)
 	default:
 		c.unknown(iq, "no such request")
 	}

@@ -22,10 +22,11 @@ type mail struct {
 	message *waE2E.Message
 	o       SendOptions
 
-	chat  types.JID // the sender in a private chat; for own messages the other side
-	group *Group    // nil in a private chat
-	own   bool      // written on the phone, for its own devices
-	peer  bool      // from the phone to its own devices, not part of a chat
+	chat  types.JID  // the sender in a private chat; for own messages the other side
+	group *Group     // nil in a private chat
+	own   bool       // written on the phone, for its own devices
+	list  []*Contact // the recipients of a broadcast list, which chat is then
+	peer  bool       // from the phone to its own devices, not part of a chat
 }
 
 // peer is what a sender knows of a device that it sends to.
@@ -158,6 +159,9 @@ func (m *mail) node(pushName string, encs []waBinary.Node) waBinary.Node {
 	switch {
 	case m.peer:
 		attrs["from"], attrs["category"], attrs["type"] = m.from.pn, "peer", "text"
+	case m.list != nil:
+		attrs["from"], attrs["participant"], attrs["notify"] = m.chat, m.from.pn, pushName
+		return waBinary.Node{Tag: "message", Attrs: attrs, Content: append([]waBinary.Node{m.recipients()}, encs...)}
 	case m.own:
 		attrs["from"], attrs["recipient"], attrs["notify"] = m.from.pn, m.chat, pushName
 		if other := m.from.s.find(m.chat); other != nil && !m.o.HideAlt {
@@ -178,6 +182,19 @@ func (m *mail) node(pushName string, encs []waBinary.Node) waBinary.Node {
 		}
 	}
 	return waBinary.Node{Tag: "message", Attrs: attrs, Content: encs}
+}
+
+// recipients names those of a broadcast list, by number, with the LID beside.
+func (m *mail) recipients() waBinary.Node {
+	var to []waBinary.Node
+	for _, c := range m.list {
+		attrs := waBinary.Attrs{"jid": c.address(c.pn.IsEmpty())}
+		if !m.o.HideAlt && !c.pn.IsEmpty() {
+			attrs["peer_recipient_lid"] = c.lid
+		}
+		to = append(to, waBinary.Node{Tag: "to", Attrs: attrs})
+	}
+	return waBinary.Node{Tag: "participants", Content: to}
 }
 
 // altAttr names the attribute of the other address: sender_pn beside a LID, sender_lid beside a PN.

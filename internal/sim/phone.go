@@ -26,6 +26,7 @@ type Phone struct {
 	devMu      sync.Mutex // guards what follows
 	devices    []*Device
 	lastDevice uint16
+	channels   map[types.JID]*Newsletter // that the user follows
 }
 
 // PhoneOptions describe an account. The zero value is good.
@@ -184,6 +185,16 @@ func (p *Phone) SendFromPhone(ctx context.Context, chat types.JID, m *waE2E.Mess
 	}
 	from := p.address(chat.Server == types.HiddenUserServer)
 	other.record(Message{ID: mail.id, Time: mail.time, Chat: from, From: from, Message: m})
+	return mail.id, nil
+}
+
+// Broadcast sends a message to a list of the phone's own: to each of them, and to the linked devices as sent to the list.
+func (p *Phone) Broadcast(ctx context.Context, list string, to []*Contact, m *waE2E.Message, o SendOptions) (id string, err error) {
+	mail := p.newMail(m, o)
+	mail.own, mail.chat, mail.list = true, types.NewJID(list, types.BroadcastServer), to
+	if err := p.sendTo(ctx, mail, p.Devices()); err != nil {
+		return "", err
+	}
 	return mail.id, nil
 }
 

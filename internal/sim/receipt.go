@@ -77,7 +77,7 @@ func (c *conn) handleAck(n *waBinary.Node) {
 	}
 	switch key.class {
 	case "message":
-	case "receipt", "notification":
+	case "receipt", "notification", "call":
 		key.kind = ag.OptionalString("type")
 	default:
 		c.s.violate(c.device, BadAck, "ack of class %q", key.class)
