@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -103,7 +104,7 @@ func (c *cloud) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 // serve makes the queue and serves what is needed to link devices.
 func (c *cloud) serve(ctx context.Context) error {
 	client := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.sqs.URL, Credentials: keysOfTest()}, sqsqueue.Tuned)
-	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("shard0.fifo"), Attributes: map[string]string{
+	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("bench-0.fifo"), Attributes: map[string]string{
 		"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
 	}})
 	if err != nil {
@@ -145,7 +146,8 @@ func (c *cloud) environment() []string {
 	return []string{
 		"ACCOUNTS_TABLE=" + c.tables[kv.Accounts], "CHATS_TABLE=" + c.tables[kv.Chats], "MESSAGES_TABLE=" + c.tables[kv.Messages],
 		"COMMANDS_TABLE=" + c.tables[kv.Commands], "REPORTS_TABLE=" + c.tables[kv.Reports], "WORK_TABLE=" + c.tables[kv.Work],
-		"DEVICES_TABLE=" + c.tables[kv.Devices], "QUEUE_URLS=" + c.queue, "STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
+		"DEVICES_TABLE=" + c.tables[kv.Devices], "QUEUE_URL=" + strings.Replace(c.queue, "bench-0.fifo", "bench-{0}.fifo", 1),
+		"STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL=" + c.dynamoDB.URL, "AWS_ENDPOINT_URL_SQS=" + c.sqs.URL, "RATE_LIMIT=0",
 	}

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -14,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 
 import boto3
@@ -22,6 +25,7 @@ import botocore.exceptions
 
 REGION = "ap-southeast-3"
 STACK = "pesan"
+SECRET = f"/{STACK}/secret"  # the parameter
 CONDITION = dict(ConditionExpression="attribute_exists(nothing)")  # so that an allowed write has no effect
 ITEM = {"pk": {"S": "rehearsal"}, "sk": {"S": "rehearsal"}}
 
@@ -48,7 +52,9 @@ def run(command, log, **more):
         code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **more).returncode
     if code != 0:
         with open(log, errors="replace") as text:
-            raise Failure(f"{shlex.join(command)} ends with {code}:\n{text.read()[-8000:]}")
+            lines = text.read()
+            failed = re.findall(r".*_FAILED.*(?:\n {20,}.*)*", lines)
+            raise Failure(f"{shlex.join(command)} ends with {code}:\n" + "\n".join(failed + [lines[-4000:]]))
 
 
 @contextlib.contextmanager
@@ -100,8 +106,8 @@ def add_routes(aws, resources):
         for method, call in methods.items():
             if "x-amazon-apigateway-integration" not in call:
                 continue
-            name = re.search(r"\$\{(\w+)\.Arn\}", json.dumps(call["x-amazon-apigateway-integration"]["uri"]))[1]
-            arn = functions.get_function(FunctionName=resources[name])["Configuration"]["FunctionArn"]
+            alias = re.search(r"functions/\$\{(\w+)\}", json.dumps(call["x-amazon-apigateway-integration"]["uri"]))[1]
+            arn = resources[alias]
             integration = gateway.create_integration(
                 ApiId=resources["Api"], IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0")
             method = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
@@ -147,14 +153,14 @@ def attempts(resources):
         yield column, "ConditionCheckItem", lambda c, t=table: c("dynamodb").transact_write_items(TransactItems=[
             {"ConditionCheck": {"TableName": t, "Key": ITEM, **CONDITION}}])
     for number in range(4):
-        url = resources[f"Shard{number}Queue"]
+        url = resources[f"Queue{number}"]
         yield "Queues", "SendMessage", lambda c, u=url: c("sqs").send_message(QueueUrl=u, MessageBody="no group: refused")
         yield "Queues", "ReceiveMessage", lambda c, u=url: c("sqs").receive_message(QueueUrl=u, WaitTimeSeconds=0)
         yield "Queues", "DeleteMessage", lambda c, u=url: c("sqs").delete_message(QueueUrl=u, ReceiptHandle="none")
         yield "Queues", "ChangeMessageVisibility", lambda c, u=url: c("sqs").change_message_visibility(
             QueueUrl=u, ReceiptHandle="none", VisibilityTimeout=0)
     yield "DeadCommands", "ReceiveMessage", lambda c: c("sqs").receive_message(QueueUrl=resources["DeadCommandsQueue"], WaitTimeSeconds=0)
-    yield "Secret", "GetSecretValue", lambda c: c("secretsmanager").get_secret_value(SecretId=resources["SystemSecret"])
+    yield "Secret", "GetParameter", lambda c: c("ssm").get_parameter(Name=SECRET, WithDecryption=True)
 
 
 def check_rights(aws, resources, table):
@@ -173,6 +179,8 @@ def check_rights(aws, resources, table):
                 call(client)
                 allowed = True
             except botocore.exceptions.ClientError as e:
+                if e.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                    raise Failure(f"{role}: {action} on {column} fails: {e}") from e
                 allowed = not e.response["Error"]["Code"].startswith("AccessDenied")
             if allowed != (action in table[role].get(column, ())):
                 wrong.append(f"{role} is {'allowed' if allowed else 'refused'} {action} on {column}")
@@ -185,6 +193,32 @@ def check_rights(aws, resources, table):
     if wrong:
         raise Failure("the roles' rights aren't those of docs/rights.txt:\n" + "\n".join(wrong))
     return sum(refused for _, refused in results)
+
+
+def put_secret(aws, value):
+    aws("ssm").put_parameter(Name=SECRET, Type="SecureString", Value=value, Overwrite=True)
+
+
+def call(url, endpoint, **form):
+    """The status of a call of the API."""
+    host = urllib.parse.urlsplit(url)
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{host.port}/api/{endpoint}", urllib.parse.urlencode(form).encode(), {"Host": host.netloc})
+    try:
+        with urllib.request.urlopen(request, timeout=40) as answer:
+            return answer.status
+    except urllib.error.HTTPError as e:
+        return e.code
+
+
+def replace_secret(aws, url):
+    """Follows the procedure of docs/aws.md while the function runs: the new secret opens at once, and then the old one doesn't."""
+    old, new = (aws("ssm").get_parameter(Name=SECRET, WithDecryption=True)["Parameter"]["Value"], secrets.token_hex(20))
+    have = [call(url, "listDevice", secret=old)]
+    put_secret(aws, new)
+    have += [call(url, "listDevice", secret=new), call(url, "listDevice", secret=old)]
+    if have != [200, 200, 401]:
+        raise Failure(f"listDevice answers {have}: with the secret, after its replacement with the new one, with the old one")
 
 
 def host_environment(aws, resources):
@@ -202,7 +236,7 @@ def rehearse(options, progress, folder):
     endpoint = f"http://127.0.0.1:{port}"
     bare = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | dict(TMPDIR=folder)
     local = dict(AWS_ENDPOINT_URL=endpoint, AWS_DEFAULT_REGION=REGION)
-    test = dict(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    test = dict(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS="1")
     log = os.path.join(folder, "ministack.log")
 
     def aws(service, **credentials):
@@ -223,8 +257,9 @@ def rehearse(options, progress, folder):
         with progress.step("sam build"):
             run(sam + ["build", "--build-dir", folder + "/build"], log + ".sam", env=environment)
         with progress.step("sam deploy"):
+            put_secret(aws, secrets.token_hex(20))
             run(sam + ["deploy", "--template-file", folder + "/build/template.yaml", "--stack-name", STACK,
-                       "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--parameter-overrides",
+                       "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--parameter-overrides",
                        "Architecture=" + {"amd64": "x86_64"}.get(options.arch, options.arch)], log + ".sam", env=environment)
         resources = stack_resources(aws("cloudformation"))
         with progress.step("add what MiniStack needs beside the template: the API's routes"):
@@ -232,9 +267,11 @@ def rehearse(options, progress, folder):
         with progress.step("try every right of every role"):
             table = rights("docs/rights.txt")
             print(f"  {len(table)} roles, {check_rights(aws, resources, table)} calls refused, all as written in docs/rights.txt")
+        url = f"http://{resources['Api']}.execute-api.localhost:{port}"
+        with progress.step("replace the system secret"):
+            replace_secret(aws, url)
         with progress.step("run the end-to-end suite: HTTP API → Lambda → SQS → session host → WhatsApp → DynamoDB"):
-            secret = aws("secretsmanager").get_secret_value(SecretId=resources["SystemSecret"])["SecretString"]
-            url = f"http://{resources['Api']}.execute-api.localhost:{port}"
+            secret = aws("ssm").get_parameter(Name=SECRET, WithDecryption=True)["Parameter"]["Value"]
             suite = ["bin/e2e", "-url", url, "--", "bin/session-host"]
             with process(suite, None, env=bare | local | host_environment(aws, resources) | dict(
                     PESAN_SECRET=secret, HEALTH_ADDRESS="127.0.0.1:0")) as p:

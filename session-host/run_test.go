@@ -118,7 +118,7 @@ func secretsOf(s *e2e.System, texts ...string) map[string][]string {
 func TestEnvironment(t *testing.T) {
 	wrong := exec.Command(os.Args[0])
 	wrong.Env = []string{
-		asHost + "=yes", "CHATS_TABLE=chats", "QUEUE_URLS=queue-1,queue-2", "HEALTH_ADDRESS=here", "LOG_LEVEL=loud",
+		asHost + "=yes", "CHATS_TABLE=chats", "QUEUE_URL=queue-{0,1}", "HEALTH_ADDRESS=here", "LOG_LEVEL=loud",
 		"WHATSAPP_ADDRESS=nowhere", "WHATSAPP_ROOT_KEY=zz-secret",
 	}
 	out, err := wrong.CombinedOutput()
@@ -128,7 +128,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	for _, name := range []string{
 		"STACK_NAME", "ACCOUNTS_TABLE", "MESSAGES_TABLE", "COMMANDS_TABLE", "REPORTS_TABLE", "WORK_TABLE", "DEVICES_TABLE",
-		"QUEUE_URLS", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
+		"QUEUE_URL", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
 	} {
 		if !strings.Contains(string(out), "\n"+name+": ") {
 			t.Errorf("says nothing of %s:\n%s", name, out)

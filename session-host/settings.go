@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,7 +32,7 @@ const environment = `
 Environment:
   ACCOUNTS_TABLE CHATS_TABLE MESSAGES_TABLE COMMANDS_TABLE REPORTS_TABLE WORK_TABLE DEVICES_TABLE
                      names of the DynamoDB tables
-  QUEUE_URLS         URLs of the shards' SQS queues, in the order of the shards, separated by commas
+  QUEUE_URL          URL of the SQS queues, with their numbers in braces: https://sqs.example/1/pesan-{0,1,2,3}.fifo
   STACK_NAME         dimension of the metrics
   HEALTH_ADDRESS     host:port where -health asks the running host (127.0.0.1:8686)
   LOG_LEVEL          debug, info, warn or error (info)
@@ -78,19 +77,11 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 
 // queues reads the URLs of the shards' queues.
 func queues(r *env.Reader) sqsqueue.Queues {
-	const name = "QUEUE_URLS"
-	var urls sqsqueue.Queues
-	for _, url := range strings.Split(r.Required(name, "the URLs of the shards' queues, separated by commas"), ",") {
-		url = strings.TrimSpace(url)
-		if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
-			if r.String(name, "") != "" {
-				r.Reject(name, "must be URLs, separated by commas")
-			}
-			return nil
-		}
-		urls = append(urls, url)
+	const name = "QUEUE_URL"
+	if r.Required(name, "the URL of the command queues, with their numbers in braces") == "" {
+		return nil
 	}
-	return urls
+	return env.Get(r, name, nil, sqsqueue.ParseQueues)
 }
 
 func parseLevel(text string) (level slog.Level, err error) {

@@ -149,11 +149,20 @@ func (s *stack) environment() map[string]string {
 		"ACCOUNTS_TABLE": s.tables[kv.Accounts], "CHATS_TABLE": s.tables[kv.Chats], "MESSAGES_TABLE": s.tables[kv.Messages],
 		"COMMANDS_TABLE": s.tables[kv.Commands], "REPORTS_TABLE": s.tables[kv.Reports], "WORK_TABLE": s.tables[kv.Work],
 		"DEVICES_TABLE": s.tables[kv.Devices],
-		"QUEUE_URLS":    strings.Join(s.queues, ","), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
+		"QUEUE_URL":     s.queueURL(), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
 		"WHATSAPP_ADDRESS": s.whatsApp.Address(), "WHATSAPP_ROOT_KEY": hex.EncodeToString(key[:]),
 		"AWS_REGION": "local", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
 		"AWS_ENDPOINT_URL_DYNAMODB": s.dynamoDB, "AWS_ENDPOINT_URL_SQS": s.sqs,
 	}
+}
+
+// queueURL is the one URL of all queues, which differ by their last number.
+func (s *stack) queueURL() string {
+	var numbers []string
+	for i := range s.queues {
+		numbers = append(numbers, fmt.Sprint(i))
+	}
+	return strings.TrimSuffix(s.queues[0], "0.fifo") + "{" + strings.Join(numbers, ",") + "}.fifo"
 }
 
 // process is a running host.

@@ -27,9 +27,11 @@ import (
 // Wiring is what an endpoint is made of. What is wrong with the environment is kept, and told all at once.
 type Wiring struct {
 	*env.Reader
-	AWS    aws.Config
-	Deps   httpapi.Deps
-	Secret string // opens the system's endpoints
+	AWS  aws.Config
+	Deps httpapi.Deps
+	// The system's endpoints are opened by it; it may change while the function lives.
+	Secret     string
+	ReadSecret func(context.Context) (string, error)
 
 	tables kvdynamodb.Tables // of what the endpoint uses
 	store  *store.Store
@@ -81,7 +83,7 @@ func wire(
 	for _, part := range parts {
 		part(w)
 	}
-	c.Secret = w.Secret
+	c.Secret, c.ReadSecret = w.Secret, w.ReadSecret
 	switch err := w.Err(); {
 	case err != nil:
 		return nil, err

@@ -24,14 +24,15 @@ type Config struct {
 	Reports     ReportAdder
 	Secret      string // opens the system's endpoints; "" leaves them closed
 	Logger      *slog.Logger
-	Latest      chat.AccountReader // shows what is now, for when a moment matters; Accounts
-	CountryCode string             // what the leading 0 of a phone number stands for; 62
-	Timeout     time.Duration      // of a call; 25 s, since an HTTP API gives up after 30 s
-	Rate        float64            // calls a second of one key in this process; 0: no limit
-	Burst       int                // calls of one key at once; twice the rate
-	MaxAnswer   int                // bytes of an answer, then a page ends; what a Lambda may return, 64 MiB over net/http
-	Now         func() time.Time   // time.Now
-	Random      io.Reader          // crypto/rand
+	ReadSecret  func(context.Context) (string, error) // the secret as it is now; it stays the same
+	Latest      chat.AccountReader                    // shows what is now, for when a moment matters; Accounts
+	CountryCode string                                // what the leading 0 of a phone number stands for; 62
+	Timeout     time.Duration                         // of a call; 25 s, since an HTTP API gives up after 30 s
+	Rate        float64                               // calls a second of one key in this process; 0: no limit
+	Burst       int                                   // calls of one key at once; twice the rate
+	MaxAnswer   int                                   // bytes of an answer, then a page ends; what a Lambda may return, 64 MiB over net/http
+	Now         func() time.Time                      // time.Now
+	Random      io.Reader                             // crypto/rand
 }
 
 // ReportAdder writes the API log.
@@ -44,6 +45,7 @@ type ReportAdder interface {
 type API struct {
 	Config
 	limiter *limiter
+	secret  secret
 	buffers buffers
 	gzips   gzips
 }
@@ -62,7 +64,7 @@ func New(c Config) *API {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
-	return &API{Config: c, limiter: newLimiter(c.Rate, c.Burst)}
+	return &API{Config: c, limiter: newLimiter(c.Rate, c.Burst), secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()}}
 }
 
 // newID makes a ULID.

@@ -28,6 +28,7 @@ type Metrics struct {
 
 	mu        sync.Mutex
 	connected map[string]bool // accounts whose devices run here: whether connected
+	lost      int             // devices whose link has ended by itself
 	events    int
 	changes   int
 	lag, age  sample
@@ -83,7 +84,8 @@ func (m *Metrics) Write(to io.Writer) error {
 	return err
 }
 
-// take empties the metrics into a line. A metric of which nothing was measured is left out.
+// take empties the metrics into a line. A metric of which nothing was measured is left out. What has no alarm is a field of the
+// line and no metric, which would cost: the log can be asked for it.
 func (m *Metrics) take() map[string]any {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -93,8 +95,15 @@ func (m *Metrics) take() map[string]any {
 			devices++
 		}
 	}
-	defined := []definition{{"ConnectedDevices", "Count"}, {"Events", "Count"}, {"LeaseChanges", "Count"}}
-	line := map[string]any{"Stack": m.stack, "ConnectedDevices": devices, "Events": m.events, "LeaseChanges": m.changes}
+	missing := 0.0
+	if all := len(m.connected) + m.lost; all > 0 {
+		missing = 100 * float64(all-devices) / float64(all)
+	}
+	defined := []definition{{"MissingDevices", "Percent"}}
+	line := map[string]any{
+		"Stack": m.stack, "MissingDevices": missing,
+		"ConnectedDevices": devices, "LostLinks": m.lost, "Events": m.events, "LeaseChanges": m.changes,
+	}
 	for name, s := range map[string]*sample{"ProjectionLag": &m.lag, "CommandAge": &m.age} {
 		if len(s.values) > 0 {
 			defined = append(defined, definition{name, "Milliseconds"})
@@ -105,7 +114,7 @@ func (m *Metrics) take() map[string]any {
 		"Timestamp":         m.now().UnixMilli(),
 		"CloudWatchMetrics": []directive{{Namespace, [][]string{{"Stack"}}, defined}},
 	}
-	m.events, m.changes, m.lag, m.age = 0, 0, sample{}, sample{}
+	m.lost, m.events, m.changes, m.lag, m.age = 0, 0, 0, sample{}, sample{}
 	return line
 }
 

@@ -25,6 +25,7 @@ type line struct {
 		}
 	} `json:"_aws"`
 	Stack                                  string
+	MissingDevices                         *float64
 	ConnectedDevices, Events, LeaseChanges *int
 	ProjectionLag, CommandAge              []float64
 }
@@ -86,6 +87,21 @@ func (r runner) Run(ctx context.Context) error {
 	return nil
 }
 
+// endsBy opens devices whose link ends with a context.
+type endsBy struct {
+	*ports
+	ctx context.Context
+}
+
+func (e endsBy) Open(context.Context, string) (host.Device, error) { return brief{nil, e}, nil }
+
+type brief struct {
+	host.Device
+	by endsBy
+}
+
+func (b brief) Run(context.Context) error { <-b.by.ctx.Done(); return nil }
+
 type accountStore struct {
 	accountPort
 	p *ports
@@ -120,7 +136,7 @@ func TestMetrics(t *testing.T) {
 		}
 
 		empty := write(t, m)
-		if *empty.ConnectedDevices != 0 || *empty.Events != 0 || empty.Stack != "stack" || len(empty.names()) != 3 || empty.AWS.Timestamp != time.Now().UnixMilli() {
+		if *empty.ConnectedDevices != 0 || *empty.Events != 0 || empty.Stack != "stack" || *empty.MissingDevices != 0 || len(empty.names()) != 1 || empty.AWS.Timestamp != time.Now().UnixMilli() {
 			t.Errorf("an empty line: %+v", empty)
 		}
 		if d := empty.AWS.CloudWatchMetrics[0]; d.Namespace != "Pesan" || fmt.Sprint(d.Dimensions) != "[[Stack]]" {
@@ -169,12 +185,33 @@ func TestMetrics(t *testing.T) {
 		_, _ = m.Commands(p).EndCommand(ctx, "a", "c", chat.Outcome{})
 
 		full := write(t, m)
-		if *full.ConnectedDevices != 1 || *full.Events != 2 || *full.LeaseChanges != 3 || len(full.names()) != 5 ||
+		if *full.ConnectedDevices != 1 || *full.Events != 2 || *full.LeaseChanges != 3 || len(full.names()) != 3 ||
 			len(full.ProjectionLag) != 1 || full.ProjectionLag[0] != 2000 || len(full.CommandAge) != 1 || full.CommandAge[0] != 1500 {
 			t.Errorf("a full line: %+v", full)
 		}
-		if again := write(t, m); *again.Events != 0 || *again.ConnectedDevices != 1 || len(again.names()) != 3 {
+		if again := write(t, m); *again.Events != 0 || *again.ConnectedDevices != 1 || len(again.names()) != 1 {
 			t.Errorf("the line after: %+v", again)
+		}
+		p.err = nil
+		become("a", chat.Pairing)
+		if l := write(t, m); *l.MissingDevices != 100 {
+			t.Errorf("the only device isn't connected: %+v", l)
+		}
+		over := make(chan error)
+		brief, end := context.WithCancel(ctx)
+		b, err := m.Devices(endsBy{p, brief}).Open(ctx, "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { over <- b.Run(ctx) }()
+		become("a", chat.Connected)
+		end()
+		<-over
+		if l := write(t, m); *l.MissingDevices != 50 {
+			t.Errorf("one of two links is over: %+v", l)
+		}
+		if l := write(t, m); *l.MissingDevices != 0 {
+			t.Errorf("a minute later: %+v", l)
 		}
 		stop()
 		if err := <-ended; err != nil {

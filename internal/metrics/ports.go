@@ -53,7 +53,7 @@ func (m *Metrics) changed() {
 	m.changes++
 }
 
-// Devices counts the devices that run and are connected, by what they store of their accounts: they must store it through
+// Devices counts the devices that run, are connected, and end by themselves, by what they store of their accounts: they must store it through
 // Accounts.
 func (m *Metrics) Devices(d host.Devices) host.Devices { return devices{d, m} }
 
@@ -84,6 +84,9 @@ func (d device) Run(ctx context.Context) error {
 		d.m.mu.Lock()
 		defer d.m.mu.Unlock()
 		delete(d.m.connected, d.account)
+		if ctx.Err() == nil {
+			d.m.lost++
+		}
 	}()
 	return d.Device.Run(ctx)
 }

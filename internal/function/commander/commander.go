@@ -2,16 +2,18 @@
 package commander
 
 import (
-	"strings"
-
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"pesan/internal/env"
 	"pesan/internal/function"
 	sqsqueue "pesan/internal/queue/sqs"
 )
 
-// Wire sends commands over the queues that QUEUE_URLS names, in the order of the shards.
+// Wire sends commands over the queues that QUEUE_URL names.
 func Wire(w *function.Wiring) {
-	queues := strings.Split(w.Required("QUEUE_URLS", "the URLs of the shards' queues, separated by commas"), ",")
+	if w.Required("QUEUE_URL", "the URL of the command queues, with their numbers in braces") == "" {
+		return
+	}
+	queues := env.Get(w.Reader, "QUEUE_URL", nil, sqsqueue.ParseQueues)
 	w.Deps.Sender = sqsqueue.NewSender(sqs.NewFromConfig(w.AWS, sqsqueue.Tuned), queues)
 }

@@ -7,25 +7,31 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"pesan/internal/function"
 )
 
 const patience = 8 * time.Second // Lambda gives a function ten seconds to start
 
-// Wire reads the secret that SECRET_ARN names, at start: the functions that use it are called rarely.
+// Wire reads the secret that SECRET_PARAMETER names, a SecureString of SSM, at start and when it may have changed.
 func Wire(w *function.Wiring) {
-	arn := w.Required("SECRET_ARN", "the ARN of the system secret")
+	name := w.Required("SECRET_PARAMETER", "the name of the system secret's parameter in SSM")
 	if w.Err() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	out, err := secretsmanager.NewFromConfig(w.AWS).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &arn})
-	if err != nil {
-		w.Reject("SECRET_ARN", fmt.Sprintf("can't be read: %v", err))
-		return
+	client := ssm.NewFromConfig(w.AWS)
+	w.ReadSecret = func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
+		if err != nil {
+			return "", err
+		}
+		return aws.ToString(out.Parameter.Value), nil
 	}
-	w.Secret = aws.ToString(out.SecretString)
+	var err error
+	if w.Secret, err = w.ReadSecret(context.Background()); err != nil {
+		w.Reject("SECRET_PARAMETER", fmt.Sprintf("can't be read: %v", err))
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,6 +28,23 @@ import (
 
 // Queues are the URLs of the shards' queues, in the order of the shards.
 type Queues []string
+
+// ParseQueues reads the URLs from one with the queues' numbers in braces, such as https://sqs.example/1/pesan-{0,1,2,3}.fifo.
+func ParseQueues(pattern string) (Queues, error) {
+	head, rest, opened := strings.Cut(pattern, "{")
+	numbers, tail, closed := strings.Cut(rest, "}")
+	if !opened || !closed || strings.ContainsAny(tail, "{}") || !strings.HasPrefix(head, "https://") && !strings.HasPrefix(head, "http://") {
+		return nil, errors.New("must be a URL with numbers from 0 on in braces, such as https://sqs.example/1/pesan-{0,1,2,3}.fifo")
+	}
+	var all Queues
+	for i, number := range strings.Split(numbers, ",") {
+		if strings.TrimSpace(number) != strconv.Itoa(i) {
+			return nil, fmt.Errorf("the numbers in braces must be 0,1,2 and so on: number %d of them isn't", i+1)
+		}
+		all = append(all, head+strconv.Itoa(i)+tail)
+	}
+	return all, nil
+}
 
 func (q Queues) url(shard int) (*string, error) {
 	if shard < 0 || shard >= len(q) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -59,4 +60,20 @@ func TestContract(t *testing.T) {
 	t.Parallel()
 	client := sqslocal.Client(t, Tuned)
 	queuetest.Queue(t, false, func(t *testing.T) queuetest.QueueFixture { return fixture(t, client, 4*time.Second) })
+}
+
+func TestParseQueues(t *testing.T) {
+	got, err := ParseQueues("https://sqs.example/1/pesan-{0,1,2}.fifo")
+	if want := (Queues{"https://sqs.example/1/pesan-0.fifo", "https://sqs.example/1/pesan-1.fifo", "https://sqs.example/1/pesan-2.fifo"}); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, wrong := range []string{
+		"", "https://sqs.example/1/pesan.fifo", "https://sqs.example/{}.fifo", "https://sqs.example/{1,2}.fifo", "https://sqs.example/{0,2}.fifo",
+		"https://sqs.example/{0,0}.fifo", "https://sqs.example/{00}.fifo", "https://sqs.example/{0", "https://sqs.example/{0}{0}", "sqs.example/{0,1}.fifo",
+		"{0,1}",
+	} {
+		if got, err := ParseQueues(wrong); err == nil {
+			t.Errorf("%q is taken for %v", wrong, got)
+		}
+	}
 }

@@ -1,4 +1,6 @@
-package stack
+// The tests of the root folder hold template.yaml to the program: rights, tables, queues, variables, endpoints and metrics of the one
+// are those of the other.
+package pesan_test
 
 import (
 	"fmt"
@@ -28,19 +30,81 @@ type template struct {
 	} `yaml:"Globals"`
 }
 
-func root(names ...string) string { return filepath.Join(append([]string{"..", ".."}, names...)...) }
-
 func read(t *testing.T) template {
 	t.Helper()
-	file, err := os.ReadFile(root("template.yaml"))
+	file, err := os.ReadFile("template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(file, &document); err != nil {
+		t.Fatal(err)
+	}
+	for i, section := range document.Content[0].Content {
+		if section.Value == "Resources" {
+			unroll(t, document.Content[0].Content[i+1], parameterLists(t, document))
+		}
+	}
 	var all template
-	if err := yaml.Unmarshal(file, &all); err != nil {
+	if err := document.Decode(&all); err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// parameterLists are the defaults of the parameters that are lists.
+func parameterLists(t *testing.T, document yaml.Node) map[string][]string {
+	t.Helper()
+	var all struct {
+		Parameters map[string]struct {
+			Type    string `yaml:"Type"`
+			Default string `yaml:"Default"`
+		} `yaml:"Parameters"`
+	}
+	if err := document.Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	lists := map[string][]string{}
+	for name, p := range all.Parameters {
+		if p.Type == "CommaDelimitedList" {
+			lists[name] = strings.Split(p.Default, ",")
+		}
+	}
+	return lists
+}
+
+// unroll puts what each Fn::ForEach stands for in its place: [variable, list, {name: resource}], the variable in braces.
+func unroll(t *testing.T, resources *yaml.Node, lists map[string][]string) {
+	t.Helper()
+	var out []*yaml.Node
+	for i := 0; i < len(resources.Content); i += 2 {
+		name, value := resources.Content[i], resources.Content[i+1]
+		if !strings.HasPrefix(name.Value, "Fn::ForEach::") {
+			out = append(out, name, value)
+			continue
+		}
+		var names []string
+		if value.Content[1].Tag == "!Ref" {
+			names = lists[value.Content[1].Value]
+		} else if err := value.Content[1].Decode(&names); err != nil {
+			t.Fatal(err)
+		}
+		if len(names) == 0 {
+			t.Fatalf("%s is over nothing", name.Value)
+		}
+		body, err := yaml.Marshal(value.Content[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range names {
+			var node yaml.Node
+			if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(body), "${"+value.Content[0].Value+"}", one)), &node); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, node.Content[0].Content...)
+		}
+	}
+	resources.Content = out
 }
 
 // of returns the names of the resources of a type, sorted.
@@ -104,6 +168,9 @@ func TestRights(t *testing.T) {
 	for _, name := range all.of(functionType) {
 		before := len(have)
 		for _, policy := range anyList(all.prop(name, "Policies")) {
+			if shared := str(policy); shared != "" {
+				policy = all.prop(shared, "PolicyDocument")
+			}
 			have = append(have, allowed(t, name, policy)...)
 		}
 		if len(have) == before {
@@ -138,12 +205,12 @@ func service(column string) string {
 	case "Queues":
 		return "sqs:"
 	case "Secret":
-		return "secretsmanager:"
+		return "ssm:"
 	}
 	return "dynamodb:"
 }
 
-// allowed reads a policy. A right to all queues of the shards is one to Queues; one to some is a mistake.
+// allowed reads a policy. A right to all queues of the shards is one to Queues.
 func allowed(t *testing.T, role string, policy any) rights {
 	t.Helper()
 	var all rights
@@ -155,9 +222,9 @@ func allowed(t *testing.T, role string, policy any) rights {
 		resources := list(at(statement, "Resource"))
 		var column string
 		switch {
-		case slices.Equal(resources, []string{"Shard0Queue.Arn", "Shard1Queue.Arn", "Shard2Queue.Arn", "Shard3Queue.Arn"}):
+		case slices.Equal(resources, []string{"arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${AWS::StackName}-queue-*"}):
 			column = "Queues"
-		case slices.Equal(resources, []string{"SystemSecret.Id"}):
+		case slices.Equal(resources, []string{"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/secret"}):
 			column = "Secret"
 		case len(resources) == 1 && strings.HasSuffix(resources[0], "Table.Arn"):
 			column = strings.TrimSuffix(resources[0], "Table.Arn")
@@ -179,7 +246,7 @@ func allowed(t *testing.T, role string, policy any) rights {
 // written reads docs/rights.txt.
 func written(t *testing.T) rights {
 	t.Helper()
-	file, err := os.ReadFile(root("docs", "rights.txt"))
+	file, err := os.ReadFile(filepath.Join("docs", "rights.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,14 @@
-package stack
+package pesan_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,6 +18,7 @@ import (
 	"pesan/internal/kv"
 	"pesan/internal/kv/dynamodb"
 	"pesan/internal/metrics"
+	"pesan/internal/queue/sqs"
 )
 
 // TestTables: the template's tables are those that the adapters define for tests, made safe.
@@ -36,7 +40,7 @@ func TestTables(t *testing.T) {
 			wantEqual(t, "TTL", at(p["TimeToLiveSpecification"], "AttributeName"), keystore.TTLAttribute)
 			wantEqual(t, "TTL's state", at(p["TimeToLiveSpecification"], "Enabled"), true)
 			wantEqual(t, "recovery", at(p["PointInTimeRecoverySpecification"], "PointInTimeRecoveryEnabled"), true)
-			wantEqual(t, "encryption", at(p["SSESpecification"], "SSEEnabled"), true)
+			wantEqual(t, "a key that AWS charges for", p["SSESpecification"], nil)
 			wantEqual(t, "protection", p["DeletionProtectionEnabled"], "Protection")
 			wantEqual(t, "policy", all.Resources[name].DeletionPolicy+all.Resources[name].UpdateReplacePolicy, "RetainRetain")
 			wantEqual(t, "local indexes", p["LocalSecondaryIndexes"], nil)
@@ -77,63 +81,130 @@ func wantEqual(t *testing.T, what string, have, want any) {
 	}
 }
 
-// shards of the template.
-const shards = 4
-
-// TestQueues: as many as there are shards, with the timeouts that the domain reckons with, each with its alarm.
+// TestQueues: they have the timeouts that the domain reckons with, and names that make the URL that programs are given.
 func TestQueues(t *testing.T) {
 	all := read(t)
-	watched := map[any]bool{}
-	for _, alarm := range all.of("AWS::CloudWatch::Alarm") {
-		watched[all.prop(alarm, "Dimensions", 0, "Value")] = true
-	}
-	var urls []string
-	for i := range shards {
-		name := fmt.Sprintf("Shard%dQueue", i)
+	const queues = 4 // by default
+	for i := range queues {
+		name := fmt.Sprintf("Queue%d", i)
 		p := all.Resources[name].Properties
 		wantEqual(t, name+" FIFO", p["FifoQueue"], true)
+		wantEqual(t, name+" throughput", p["FifoThroughputLimit"], "perMessageGroupId")
+		wantEqual(t, name+" scope", p["DeduplicationScope"], "messageGroup")
 		wantEqual(t, name+" encryption", p["SqsManagedSseEnabled"], true)
 		wantEqual(t, name+" visibility", p["VisibilityTimeout"], int(chat.VisibilityTimeout.Seconds()))
 		wantEqual(t, name+" receive count", at(p["RedrivePolicy"], "maxReceiveCount"), chat.MaxAttempts)
 		wantEqual(t, name+" dead letters", at(p["RedrivePolicy"], "deadLetterTargetArn"), "DeadCommandsQueue.Arn")
-		wantEqual(t, name+" alarm", watched[name+".QueueName"], true)
-		urls = append(urls, "${"+name+"}")
+		wantEqual(t, name+" name", p["QueueName"], fmt.Sprintf("${AWS::StackName}-queue-%d.fifo", i))
 	}
-	wantEqual(t, "queues", len(all.of("AWS::SQS::Queue")), shards+1)
-	wantEqual(t, "dead letters' alarm", watched["DeadCommandsQueue.QueueName"], true)
-	wantEqual(t, "shards of addDevice", all.prop("AddDevice", "Environment", "Variables", "SHARDS"), fmt.Sprint(shards))
-	for name, v := range all.environments(t) {
-		if q, ok := v["QUEUE_URLS"]; ok {
-			wantEqual(t, name+" queues", q, strings.Join(urls, ","))
+	wantEqual(t, "queues", len(all.of("AWS::SQS::Queue")), queues+1)
+	var watched []string
+	for _, alarm := range all.of("AWS::CloudWatch::Alarm") {
+		watched = append(watched, str(all.prop(alarm, "Dimensions", 0, "Value")))
+	}
+	if !slices.Contains(watched, "DeadCommandsQueue.QueueName") {
+		t.Error("nothing watches the dead letters")
+	}
+	users := 0
+	for name, v := range all.urls() {
+		users++
+		pattern, numbers := str(at(v, 0)), at(v, 1, "N")
+		wantEqual(t, name+" queues", pattern, "https://sqs.${AWS::Region}.${AWS::URLSuffix}/${AWS::AccountId}/${AWS::StackName}-queue-{${N}}.fifo")
+		wantEqual(t, name+" numbers", fmt.Sprint(numbers), "[, Queues]")
+		made := strings.NewReplacer("${AWS::StackName}", "pesan", "${N}", "0,1,2,3", "${AWS::", "", "}/", "/", "}.fifo", "}.fifo").Replace(pattern)
+		if parsed, err := sqs.ParseQueues(made); err != nil || len(parsed) != queues {
+			t.Errorf("%s: %s is %v, %v", name, made, parsed, err)
 		}
+	}
+	if users < 2 {
+		t.Errorf("%d use queues", users)
 	}
 }
 
-// TestMetrics: alarms and dashboard name metrics that a host writes.
-func TestMetrics(t *testing.T) {
-	written := []string{"ConnectedDevices", "Events", "LeaseChanges", "ProjectionLag", "CommandAge"}
-	all := read(t)
-	for _, alarm := range all.of("AWS::CloudWatch::Alarm") {
-		if all.prop(alarm, "Namespace") == metrics.Namespace && !slices.Contains(written, fmt.Sprint(all.prop(alarm, "MetricName"))) {
-			t.Errorf("%s watches %v", alarm, all.prop(alarm, "MetricName"))
-		}
-		if all.prop(alarm, "AlarmActions", 0) != "Alarms" {
-			t.Errorf("nobody gets %s", alarm)
+// urls are the values of QUEUE_URL, by who has it.
+func (all template) urls() map[string]any {
+	urls := map[string]any{}
+	for _, name := range all.of(functionType) {
+		if v := all.prop(name, "Environment", "Variables", "QUEUE_URL"); v != nil {
+			urls[name] = v
 		}
 	}
-	body, _ := all.prop("Dashboard", "DashboardBody").(string)
+	for _, v := range anyList(all.prop("HostTask", "ContainerDefinitions", 0, "Environment")) {
+		if at(v, "Name") == "QUEUE_URL" {
+			urls["Host"] = at(v, "Value")
+		}
+	}
+	return urls
+}
+
+// TestMetrics: alarms and dashboard name metrics that a host writes, or that are made of a log.
+func TestMetrics(t *testing.T) {
+	all := read(t)
+	var line bytes.Buffer
+	if err := metrics.New("stack", time.Now).Write(&line); err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join("internal", "metrics", "metrics.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := []string{"MissingDevices", "ProjectionLag", "CommandAge"}
+	for _, name := range written {
+		if !bytes.Contains(source, []byte(`"`+name+`"`)) {
+			t.Errorf("no host writes %s", name)
+		}
+	}
+	made := map[string]bool{}
+	for _, filter := range all.of("AWS::Logs::MetricFilter") {
+		p := all.Resources[filter].Properties
+		made[str(at(p, "MetricTransformations", 0, "MetricName"))] = true
+		field := strings.TrimPrefix(str(at(p, "MetricTransformations", 0, "MetricValue")), "$.")
+		if str(at(p, "LogGroupName")) == "HostLog" && !bytes.Contains(line.Bytes(), []byte(`"`+field+`"`)) {
+			t.Errorf("%s looks for %s, which no host logs", filter, field)
+		}
+	}
+	for _, alarm := range all.of("AWS::CloudWatch::Alarm") {
+		name := str(all.prop(alarm, "MetricName"))
+		switch namespace := str(all.prop(alarm, "Namespace")); namespace {
+		case metrics.Namespace:
+			if !slices.Contains(written, name) {
+				t.Errorf("%s watches %s", alarm, name)
+			}
+		case metrics.Namespace + "/${AWS::StackName}":
+			if !made[name] {
+				t.Errorf("%s watches %s", alarm, name)
+			}
+		}
+		if description := str(all.prop(alarm, "AlarmDescription")); description == "" {
+			t.Errorf("%s says nothing", alarm)
+		}
+	}
+	body := str(all.prop("Overview", "DashboardBody"))
 	for _, name := range written {
 		if !strings.Contains(body, `"`+name+`"`) {
 			t.Errorf("the dashboard doesn't show %s", name)
 		}
 	}
-	source, err := os.ReadFile(root("internal", "metrics", "metrics.go"))
+	for _, name := range []string{"ConnectedDevices", "Events", "LeaseChanges"} {
+		if !strings.Contains(body, name) || !bytes.Contains(line.Bytes(), []byte(`"`+name+`"`)) {
+			t.Errorf("%s is looked for in the log, or should be", name)
+		}
+	}
+}
+
+// TestAlarmsAreExplained: docs/operate.md says of each alarm what it means and what to do.
+func TestAlarmsAreExplained(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("docs", "operate.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range written {
-		if !strings.Contains(string(source), `"`+name+`"`) {
-			t.Errorf("no host writes %s", name)
+	for _, alarm := range read(t).of("AWS::CloudWatch::Alarm") {
+		name := strings.TrimSuffix(alarm, "Alarm")
+		if strings.HasSuffix(name, "Throttled") { // one for each table
+			name = "<table>Throttled"
+		}
+		if !bytes.Contains(page, []byte("`"+name+"`")) {
+			t.Errorf("docs/operate.md has no line on %s", name)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package stack
+package pesan_test
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ func TestFunctions(t *testing.T) {
 			t.Errorf("%s is built of %q, which has no endpoint", f, folder)
 			continue
 		}
-		if made := main(t, root("functions", folder, "main.go")); !strings.EqualFold(made, cmp.Or(e.Name, "Unknown")) {
+		if made := main(t, filepath.Join("functions", folder, "main.go")); !strings.EqualFold(made, cmp.Or(e.Name, "Unknown")) {
 			t.Errorf("functions/%s makes %q, want %q", folder, made, e.Name)
 		}
 		call := all.prop(f, "Events", "Call", "Properties")
@@ -71,28 +71,28 @@ func main(t *testing.T, file string) (name string) {
 // TestEnvironment: the template sets what a program must have, and nothing that it doesn't read.
 func TestEnvironment(t *testing.T) {
 	all := read(t)
-	shared := variables(t, root("internal", "function", "function.go"))
+	shared := variables(t, filepath.Join("internal", "function", "function.go"))
 	for name, set := range all.environments(t) {
 		var must, may []string
 		if name == "Host" {
-			must = variables(t, root("session-host", "settings.go"))
+			must = variables(t, filepath.Join("session-host", "settings.go"))
 			may = must
 			must = slices.DeleteFunc(slices.Clone(must), optional)
 		} else {
 			folder := strings.TrimPrefix(str(all.prop(name, "CodeUri")), "dist/")
-			file := root("functions", folder, "main.go")
+			file := filepath.Join("functions", folder, "main.go")
 			e, _ := endpointOf(folder)
 			must = needed(e)
 			for _, part := range []string{"commander", "secret"} {
 				if imports(t, file, "pesan/internal/function/"+part) {
-					must = append(must, variables(t, root("internal", "function", part, part+".go"))...)
+					must = append(must, variables(t, filepath.Join("internal", "function", part, part+".go"))...)
 				}
 			}
 			must = slices.DeleteFunc(must, optional)
 			may = append(slices.Clone(must), shared...)
 		}
 		for _, v := range must {
-			if _, ok := set[v]; !ok {
+			if !set[v] {
 				t.Errorf("%s isn't given %s", name, v)
 			}
 		}
@@ -130,16 +130,16 @@ func optional(name string) bool {
 }
 
 // environments are the variables of each function, with those that all have, and of the host.
-func (all template) environments(t *testing.T) map[string]map[string]string {
+func (all template) environments(t *testing.T) map[string]map[string]bool {
 	t.Helper()
-	environments := map[string]map[string]string{}
+	environments := map[string]map[string]bool{}
 	add := func(name string, v any) {
 		if environments[name] == nil {
-			environments[name] = map[string]string{}
+			environments[name] = map[string]bool{}
 		}
 		variables, _ := v.(map[string]any)
-		for k, v := range variables {
-			environments[name][k] = str(v)
+		for k := range variables {
+			environments[name][k] = true
 		}
 	}
 	for _, name := range all.of(functionType) {
