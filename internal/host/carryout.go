@@ -11,6 +11,10 @@ import (
 // carryOut does what a valid command asks for; the link is locked.
 func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
 	switch c.Kind {
+	case chat.ConnectCommand, chat.DisconnectCommand, chat.LogoutCommand, chat.DeleteCommand:
+		l.commanded = true
+	}
+	switch c.Kind {
 	case chat.ConnectCommand:
 		if !a.On {
 			return nil // a later wish has undone it, and counts even if its command never comes

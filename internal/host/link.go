@@ -18,6 +18,8 @@ type link struct {
 	account string
 	turn    *semaphore.Weighted // the lock, which can be waited for with a context
 
+	commanded bool // a command has started or stopped it
+
 	device Device // nil before the first start
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when Run has returned for good

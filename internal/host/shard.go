@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,22 +92,22 @@ func (s *shard) release(ctx context.Context) {
 	s.Logger.Info("shard released", "shard", s.number)
 }
 
-// connecting at a time, so that a start with many devices leaves room for commands.
-const connecting = 8
-
-// connect runs the devices of the accounts that are on. It returns when each was started once.
+// connect runs the devices of the accounts that are on, those first that were active last: devices take their turns to connect
+// in the order in which they were opened. It returns when each was started once.
 func (s *shard) connect() {
 	accounts, err := s.list()
 	if err != nil {
 		return
 	}
-	slots := make(chan struct{}, connecting)
+	slices.SortStableFunc(accounts, func(a, b chat.Account) int { return b.AsOf.Compare(a.AsOf) })
 	var wg sync.WaitGroup
 	for _, a := range accounts {
 		if a.Shard != s.number || !a.On {
 			continue
 		}
-		wg.Go(func() { s.wake(a.ID, slots) })
+		if err := s.startListed(a.ID); err != nil {
+			wg.Go(func() { s.wake(a.ID, err) })
+		}
 	}
 	wg.Wait()
 }
@@ -126,32 +127,27 @@ func (s *shard) list() ([]chat.Account, error) {
 	}
 }
 
-// wake starts the device of an account that is on, and tries until it runs.
-func (s *shard) wake(account string, slots chan struct{}) {
-	for wait := firstWait; ; wait = longer(wait) {
-		slots <- struct{}{}
-		err := s.startIfOn(account)
-		<-slots
-		if err == nil || s.ctx.Err() != nil {
-			return
-		}
+// wake tries to start the device of an account that is on until it runs; err is how it failed at first.
+func (s *shard) wake(account string, err error) {
+	for wait := firstWait; err != nil && s.ctx.Err() == nil; wait = longer(wait) {
 		s.Logger.Error("start device", "account", account, "error", err)
 		if !temporary(err) || pause(s.ctx, wait) != nil {
 			return
 		}
+		err = s.startListed(account)
 	}
 }
 
-func (s *shard) startIfOn(account string) error {
+// startListed starts the device of an account that was on when it was listed. A command that came since has decided already, and
+// one that comes yet will.
+func (s *shard) startListed(account string) error {
 	l := s.link(account)
 	if err := l.turn.Acquire(s.ctx, 1); err != nil {
 		return err
 	}
 	defer l.turn.Release(1)
-	// A command may have turned it off since it was listed.
-	a, err := s.accounts.Account(s.ctx, account)
-	if err != nil || !a.On {
-		return err
+	if l.commanded {
+		return nil
 	}
 	return l.start(s.ctx)
 }

@@ -63,7 +63,7 @@ type Devices struct {
 	media     *http.Client
 	backoff   func(failures int) time.Duration // how long to wait before connecting again
 	codes     codes
-	turns     chan struct{} // see takeTurn
+	turns     *turns
 }
 
 var _ host.Devices = (*Devices)(nil)
@@ -84,16 +84,13 @@ func New(c Config) *Devices {
 		media:     media,
 		backoff:   backoff,
 		codes:     codes{first: 60 * time.Second, other: 20 * time.Second},
-		turns:     make(chan struct{}, turns),
+		turns:     newTurns(fewestTurns, mostTurns),
 	}
 }
 
 // Open implements host.Devices.
-func (ds *Devices) Open(ctx context.Context, account string) (host.Device, error) {
-	if _, err := ds.Accounts.Account(ctx, account); err != nil {
-		return nil, fmt.Errorf("open device: %w", err)
-	}
-	return &device{Devices: ds, account: account, log: ds.Logger.With("account", account)}, nil
+func (ds *Devices) Open(_ context.Context, account string) (host.Device, error) {
+	return &device{Devices: ds, account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket()}, nil
 }
 
 // device is the linked device of one account. Its keys are read when it runs.
@@ -101,6 +98,7 @@ type device struct {
 	*Devices
 	account string
 	log     *slog.Logger
+	ticket  int // for its first turn to connect
 
 	mu      sync.Mutex
 	running *run // nil unless Run is under way

@@ -103,7 +103,7 @@ type identity struct {
 
 // Run implements host.Device.
 func (d *device) Run(ctx context.Context) error {
-	turn, err := d.takeTurn(ctx)
+	turn, err := d.turns.take(ctx, d.ticket)
 	if err != nil {
 		return nil
 	}

@@ -1,29 +1,142 @@
 package whatsapp
 
 import (
+	"container/heap"
 	"context"
 	"sync"
 	"time"
 )
 
-// turns is how many devices connect at a time, from reading the keys to having caught up with the app state. All at once
-// they would be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. turnLimit
-// is for those that WhatsApp, or the store, leaves waiting.
+// turns says how many devices connect at a time, from reading the keys to having caught up with the app state, and which comes
+// next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they would
+// be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends lets one more
+// begin, and whenever the process's timers come late, some fewer.
+type turns struct {
+	fewest, most int
+
+	mu      sync.Mutex
+	limit   int
+	busy    int
+	tickets int // drawn so far
+	waiting waiters
+	due     time.Time // of the next look at the timers, while any is busy
+	behind  bool      // the last came late
+}
+
 const (
-	turns     = 32
-	turnLimit = 10 * time.Second
+	fewestTurns = 32
+	mostTurns   = 1024
+	turnLimit   = 10 * time.Second // for those that WhatsApp, or the store, leaves waiting
+	lookEvery   = 10 * time.Millisecond
+	late        = 10 * time.Millisecond
 )
 
-// takeTurn waits for a turn to connect; end ends it, and may be called again.
-func (ds *Devices) takeTurn(ctx context.Context) (end func(), err error) {
+func newTurns(fewest, most int) *turns { return &turns{fewest: fewest, most: most, limit: fewest} }
+
+// ticket draws the next one: of those that wait, the one with the lowest begins first.
+func (t *turns) ticket() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tickets++
+	return t.tickets
+}
+
+// take waits for a turn to connect; end ends it, and may be called again.
+func (t *turns) take(ctx context.Context, ticket int) (end func(), err error) {
+	w := &waiter{ticket: ticket, turn: make(chan struct{})}
+	t.mu.Lock()
+	heap.Push(&t.waiting, w)
+	t.grant()
+	t.mu.Unlock()
 	select {
-	case ds.turns <- struct{}{}:
+	case <-w.turn:
 	case <-ctx.Done():
+		t.leave(w)
 		return nil, ctx.Err()
 	}
-	free := sync.OnceFunc(func() { <-ds.turns })
+	free := sync.OnceFunc(t.end)
 	limit := time.AfterFunc(turnLimit, free)
 	return func() { limit.Stop(); free() }, nil
+}
+
+// grant lets those begin that may; t is locked.
+func (t *turns) grant() {
+	for t.busy < t.limit && len(t.waiting) > 0 {
+		if t.busy == 0 {
+			t.due = time.Now().Add(lookEvery)
+			time.AfterFunc(lookEvery, t.look)
+		}
+		t.busy++
+		close(heap.Pop(&t.waiting).(*waiter).turn)
+	}
+}
+
+// leave takes out who doesn't wait any more, or ends the turn that it got meanwhile.
+func (t *turns) leave(w *waiter) {
+	t.mu.Lock()
+	if w.place >= 0 {
+		heap.Remove(&t.waiting, w.place)
+		t.mu.Unlock()
+		return
+	}
+	t.mu.Unlock()
+	t.end()
+}
+
+func (t *turns) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.busy--
+	if !t.behind {
+		t.limit = min(t.limit+1, t.most)
+	}
+	t.grant()
+}
+
+// look sees whether its timer was late, and comes again while any is busy.
+func (t *turns) look() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.behind = now.Sub(t.due) > late; t.behind {
+		t.limit = max(t.limit-t.limit/8, t.fewest)
+	}
+	if t.busy > 0 {
+		t.due = now.Add(lookEvery)
+		time.AfterFunc(lookEvery, t.look)
+	}
+}
+
+// waiter waits for its turn. Its place among the others is -1 when it waits no more.
+type waiter struct {
+	ticket, place int
+	turn          chan struct{} // closed when it begins
+}
+
+// waiters are a heap by ticket.
+type waiters []*waiter
+
+func (w waiters) Len() int           { return len(w) }
+func (w waiters) Less(i, j int) bool { return w[i].ticket < w[j].ticket }
+func (w waiters) Swap(i, j int) {
+	w[i], w[j] = w[j], w[i]
+	w[i].place, w[j].place = i, j
+}
+
+// Push implements heap.Interface.
+func (w *waiters) Push(x any) {
+	one := x.(*waiter)
+	one.place = len(*w)
+	*w = append(*w, one)
+}
+
+// Pop implements heap.Interface.
+func (w *waiters) Pop() any {
+	last := len(*w) - 1
+	one := (*w)[last]
+	(*w)[last], one.place = nil, -1
+	*w = (*w)[:last]
+	return one
 }
 
 // takeTurn waits for a turn unless the run has one.
@@ -34,7 +147,7 @@ func (r *run) takeTurn(ctx context.Context) error {
 	if has {
 		return nil
 	}
-	end, err := r.Devices.takeTurn(ctx)
+	end, err := r.turns.take(ctx, r.turns.ticket())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn = end

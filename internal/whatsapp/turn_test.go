@@ -2,49 +2,115 @@ package whatsapp
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pesan/internal/sim"
 )
 
 // free tells whether a turn can be had at once.
-func free(ds *Devices) bool {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if len(ds.turns) == cap(ds.turns) {
-		_, err := ds.takeTurn(ctx)
-		return err == nil
-	}
-	return true
+func (t *turns) free() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.busy < t.limit
 }
 
 func TestTurnsEndOnce(t *testing.T) {
-	ds := &Devices{turns: make(chan struct{}, 1)}
-	first, err := ds.takeTurn(t.Context())
-	if err != nil || free(ds) {
+	all := newTurns(1, 1)
+	first, err := all.take(t.Context(), 1)
+	if err != nil || all.free() {
 		t.Fatalf("the only turn is free after it was taken; error %v", err)
 	}
 	first()
-	second, err := ds.takeTurn(t.Context())
+	second, err := all.take(t.Context(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if first(); free(ds) {
+	if first(); all.free() {
 		t.Error("a turn that ends twice ends that of another")
 	}
-	if second(); !free(ds) {
+	if second(); !all.free() {
 		t.Error("a turn that has ended isn't free")
 	}
+}
+
+// TestTurnsGoByTicket: who has the lower ticket begins first, whoever came first; who leaves is passed over.
+func TestTurnsGoByTicket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTurns(1, 1)
+		end, _ := all.take(t.Context(), 0)
+		var order []int
+		var wg sync.WaitGroup
+		gone, leave := context.WithCancel(t.Context())
+		for _, ticket := range []int{4, 2, 5, 1, 3} {
+			ctx := t.Context()
+			if ticket == 2 {
+				ctx = gone
+			}
+			wg.Go(func() {
+				end, err := all.take(ctx, ticket)
+				if err != nil {
+					return
+				}
+				order = append(order, ticket)
+				end()
+			})
+		}
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		end()
+		wg.Wait()
+		if !slices.Equal(order, []int{1, 3, 4, 5}) || !all.free() {
+			t.Errorf("began in the order %v", order)
+		}
+	})
+}
+
+// TestTurnsGrow: while timers are in time, as they always are here, each that ends lets one more begin.
+func TestTurnsGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTurns(fewestTurns, mostTurns)
+		began := time.Now()
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				end, err := all.take(t.Context(), all.ticket())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(1700 * time.Millisecond) // what a device takes whose round trips take 150 ms
+				end()
+			})
+		}
+		wg.Wait()
+		if took := time.Since(began); took > 12*time.Second {
+			t.Errorf("1,000 devices took %v", took)
+		}
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		all.due = time.Now().Add(-time.Second)
+		most := all.limit
+		all.mu.Unlock()
+		all.look()
+		all.mu.Lock()
+		if all.limit >= most || all.limit < fewestTurns {
+			t.Errorf("after a late timer %d may begin, after %d before", all.limit, most)
+		}
+	})
 }
 
 // TestTurnToConnect: a device connects in a turn, which it gives back when it has caught up, or shows a code.
 func TestTurnToConnect(t *testing.T) {
 	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
-	w.devices.turns = make(chan struct{}, 1)
+	w.devices.turns = newTurns(1, 1)
 	take := func() (end func()) {
 		t.Helper()
-		end, err := w.devices.takeTurn(w.soon())
+		end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket())
 		w.ok(err)
 		return end
 	}
@@ -71,13 +137,13 @@ func TestTurnToConnect(t *testing.T) {
 
 func TestNoTurnWhileACodeIsShown(t *testing.T) {
 	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
-	w.devices.turns = make(chan struct{}, 1)
+	w.devices.turns = newTurns(1, 1)
 	w.run()
 	w.eventually("a QR code", func() bool {
 		a, err := w.store.Account(context.Background(), account)
 		return err == nil && a.QR != ""
 	})
-	end, err := w.devices.takeTurn(w.soon())
+	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket())
 	w.ok(err)
 	end()
 }
