@@ -2,9 +2,9 @@
 //
 // # Promise
 //
-// What WhatsApp is told depends on no key that a power cut could take back: whoever sends to WhatsApp calls Flush before, and what
-// was stored until then is on the disk when it returns. So no acknowledged message has stepped a ratchet in vain, no pre key that
-// was uploaded is missing, and no device that was linked is unknown.
+// What WhatsApp is told depends on no key that a power cut could take back: whoever sends to WhatsApp calls Flush before,
+// and what was stored until then is on the disk when it returns. So no acknowledged message has stepped a ratchet in vain,
+// no pre key that was uploaded is missing, and no device that was linked is unknown.
 //
 // whatsmeow takes several short transactions for a message. None of them waits for the disk by itself: what counts is only that
 // the last is there before the message is acknowledged, and one wait serves all devices that are about to send.
@@ -82,8 +82,8 @@ func (db *DB) Flush() error {
 		return db.failed
 	}
 	written = db.written.Load() // with what was stored while others waited for the disk
-	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What it has moved into
-	// the file itself it has waited for.
+	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What it has
+	// moved into the file itself it has waited for.
 	if err := db.SyncFile(db.wal); err != nil {
 		db.failed = fmt.Errorf("flush device keys, nothing more is sent before a restart: %w", err)
 		return db.failed
@@ -92,8 +92,8 @@ func (db *DB) Flush() error {
 	return nil
 }
 
-// syncFile waits until a file is on the disk. It opens it by its name, as SQLite may have begun a new one; one that is missing was
-// moved into the database. SQLite has no lock on this file that closing it could lose.
+// syncFile waits until a file is on the disk. It opens it by its name, as SQLite may have begun a new one; one that is
+// missing was moved into the database. SQLite has no lock on this file that closing it could lose.
 func syncFile(name string) error {
 	file, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -29,7 +29,8 @@ func open(t *testing.T) *DB {
 
 func TestSettings(t *testing.T) {
 	db := open(t)
-	for pragma, want := range map[string]string{"foreign_keys": "1", "journal_mode": "wal", "synchronous": "1", "busy_timeout": "20000"} {
+	for pragma, want := range map[string]string{"foreign_keys": "1", "journal_mode": "wal", "synchronous": "1",
+		"busy_timeout": "20000"} {
 		var got string
 		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
@@ -69,7 +70,8 @@ func TestFlush(t *testing.T) {
 		t.Fatal(err)
 	}
 	flush("a query", 0)
-	for _, query := range []string{"INSERT INTO t VALUES (3, 'three') RETURNING b", "WITH n AS (SELECT 4) INSERT INTO t SELECT *, 'four' FROM n RETURNING b"} {
+	for _, query := range []string{"INSERT INTO t VALUES (3, 'three') RETURNING b",
+		"WITH n AS (SELECT 4) INSERT INTO t SELECT *, 'four' FROM n RETURNING b"} {
 		if err := db.QueryRowContext(t.Context(), query).Scan(&b); err != nil {
 			t.Fatal(err)
 		}

@@ -164,7 +164,8 @@ func Each(ops ...Op) Step { return Step{Ops: ops} }
 // Together makes all of up to MaxTogether operations or none, at twice the price on DynamoDB.
 func Together(ops ...Op) Step { return Step{Ops: ops, All: true} }
 
-// MaxTogether and MaxTogetherData bound Together: its operations, and the bytes of their Data. DynamoDB takes 4 MB, names included.
+// MaxTogether and MaxTogetherData bound Together: its operations, and the bytes of their Data. DynamoDB takes 4 MB, names
+// included.
 const (
 	MaxTogether     = 100
 	MaxTogetherData = 3_500_000
@@ -174,7 +175,7 @@ const (
 type Query struct {
 	Collection  Collection
 	Partition   string
-	From, To    string // sort keys: the first that counts, and the first that doesn't any more; "" is no bound; they may be longer than a key
+	From, To    string // the first sort key that counts, and the first that doesn't; "" is no bound; may be longer than a key
 	Reverse     bool   // the greatest first
 	KeysOnly    bool   // Data and Fields are left out
 	Expect      int    // how many items will be taken; a hint for the size of pages, 0: all
@@ -229,6 +230,7 @@ var (
 	ErrFenced = errors.New("kv: the item belongs to a later owner")
 	// ErrTooLarge: an item is larger than can be stored.
 	ErrTooLarge = errors.New("kv: the item is too large")
-	// ErrUnavailable: the technology failed for as long as it was tried; whether it was written isn't known. Trying again may help.
+	// ErrUnavailable: the technology failed for as long as it was tried; whether it was written isn't known. Trying again
+	// may help.
 	ErrUnavailable = errors.New("kv: the store doesn't answer")
 )

@@ -90,8 +90,9 @@ func (u undecryptable) WithGroup(name string) slog.Handler {
 	return undecryptable{u.Handler.WithGroup(name), u.count}
 }
 
-// TestPowerCut cuts the power right after the device was linked, and again and again while messages stream in and are answered from
-// the phone. The device stays linked, no message is lost or shown twice, and none has to be sent again since its key is gone.
+// TestPowerCut cuts the power right after the device was linked, and again and again while messages stream in and are
+// answered from the phone. The device stays linked, no message is lost or shown twice, and none has to be sent again since
+// its key is gone.
 func TestPowerCut(t *testing.T) {
 	for _, chance := range []float64{0, 0.5} {
 		t.Run(fmt.Sprint(chance), func(t *testing.T) {
@@ -119,7 +120,8 @@ func TestPowerCut(t *testing.T) {
 				for n := range each {
 					for _, c := range contacts {
 						text := fmt.Sprint("pesan ", n)
-						if _, err := c.Send(context.Background(), w.phone, &waE2E.Message{Conversation: &text}, sim.SendOptions{}); err != nil {
+						if _, err := c.Send(context.Background(), w.phone, &waE2E.Message{Conversation: &text},
+							sim.SendOptions{}); err != nil {
 							t.Error(err)
 						}
 					}

@@ -14,8 +14,8 @@ import (
 // ErrCrashed is what every call of a store returns whose process has ended.
 var ErrCrashed = errors.New("the process has ended")
 
-// Crash is a store whose process ends amid its writes. It cuts them where any adapter may: between steps, and between the operations
-// of an Each, whatever the store beneath does at once.
+// Crash is a store whose process ends amid its writes. It cuts them where any adapter may: between steps, and between the
+// operations of an Each, whatever the store beneath does at once.
 type Crash struct {
 	store kv.Store
 	late  bool

@@ -17,7 +17,8 @@ import (
 	"pesan/internal/kv"
 )
 
-// Faulty is a store of which some calls fail with ErrUnavailable: before they take effect, after it, or amid it, as the port allows.
+// Faulty is a store of which some calls fail with ErrUnavailable: before they take effect, after it, or amid it, as the
+// port allows.
 type Faulty struct {
 	store kv.Store
 	rate  float64
@@ -140,13 +141,19 @@ func pieces(steps []kv.Step) (all []kv.Step) {
 	return all
 }
 
-// Faults checks what an adapter says and does while calls fail beneath it: what it calls made is made, once and whole, and what it
-// doesn't is a part that the port allows. open returns the adapter and another way to what is stored, in which nothing fails.
+// Faults checks what an adapter says and does while calls fail beneath it: what it calls made is made, once and whole, and
+// what it doesn't is a part that the port allows. open returns the adapter and another way to what is stored, in which
+// nothing fails.
 func Faults(t *testing.T, open func(t *testing.T, now func() time.Time) (faulty, sound kv.Store)) {
 	for _, one := range []struct {
 		name string
 		run  func(t *testing.T, faulty kv.Store, f *fixture)
-	}{{"Model", modelUnderFaults}, {"LostUpdates", lostUpdatesUnderFaults}, {"Again", againUnderFaults}, {"Reads", readsUnderFaults}} {
+	}{
+		{"Model", modelUnderFaults},
+		{"LostUpdates", lostUpdatesUnderFaults},
+		{"Again", againUnderFaults},
+		{"Reads", readsUnderFaults},
+	} {
 		t.Run(one.name, func(t *testing.T) {
 			f := &fixture{ctx: t.Context(), clock: NewClock(noon)}
 			faulty, sound := open(t, f.clock.Now)

@@ -23,9 +23,10 @@ func putGet(t *testing.T, f *fixture) {
 		binary[i] = byte(i)
 	}
 	for name, it := range map[string]kv.Item{
-		"empty":     {},
-		"no data":   {Fields: map[string]int64{"unread": 1}},
-		"all":       {Data: binary, Fields: map[string]int64{"a": math.MaxInt64, "b": math.MinInt64, "c": -1}, Token: 7, Expires: f.in(60)},
+		"empty":   {},
+		"no data": {Fields: map[string]int64{"unread": 1}},
+		"all": {Data: binary, Fields: map[string]int64{"a": math.MaxInt64, "b": math.MinInt64, "c": -1}, Token: 7,
+			Expires: f.in(60)},
 		"far token": {Data: []byte("x"), Token: math.MaxInt64, Expires: f.in(1e9)},
 		"zero":      {Data: []byte{0}, Fields: map[string]int64{}},
 		"long name": {Fields: map[string]int64{strings.Repeat("n", 32): 1, "N": 2}},
@@ -56,7 +57,8 @@ func putGet(t *testing.T, f *fixture) {
 
 func overwrite(t *testing.T, f *fixture) {
 	k := newKey("a")
-	first := kv.Put(kv.Item{Key: k, Data: []byte("first"), Fields: map[string]int64{"a": 1, "b": 2}, Token: 3, Expires: f.in(60)}, kv.Always())
+	first := kv.Put(kv.Item{Key: k, Data: []byte("first"), Fields: map[string]int64{"a": 1, "b": 2}, Token: 3,
+		Expires: f.in(60)}, kv.Always())
 	second := kv.Put(kv.Item{Key: k, Fields: map[string]int64{"b": 3}}, kv.Always())
 	for _, op := range []kv.Op{first, second, first} {
 		f.write(t, kv.Each(op))
@@ -95,8 +97,9 @@ func collectionsApart(t *testing.T, f *fixture) {
 
 // awkward are strings that something may take for another.
 var awkward = []string{
-	"a", "A", "á", "a\u0301", " ", "a ", " a", "\x00", "a\x00", "a\x00b", "\x01", "\n", "%", "_", "'", `"`, "''; DROP TABLE items", "/", "a/b", "#", ":v",
-	"0", "00", "1", "-1", "1e3", "null", "true", "\u007f", "\u0080", "߿", "ࠀ", "\uffff", "\U00010000", "😀", "\U0010ffff", strings.Repeat("k", kv.MaxKey),
+	"a", "A", "á", "a\u0301", " ", "a ", " a", "\x00", "a\x00", "a\x00b", "\x01", "\n", "%", "_", "'", `"`,
+	"''; DROP TABLE items", "/", "a/b", "#", ":v", "0", "00", "1", "-1", "1e3", "null", "true", "\u007f",
+	"\u0080", "߿", "ࠀ", "\uffff", "\U00010000", "😀", "\U0010ffff", strings.Repeat("k", kv.MaxKey),
 	strings.Repeat("k", kv.MaxKey-1), strings.Repeat("é", kv.MaxKey/2), "c/6281111111111@s.whatsapp.net",
 }
 
@@ -181,7 +184,8 @@ func conditions(t *testing.T, f *fixture) {
 					}
 					before := f.stored(t, k)
 					c := condition(read)
-					made := map[string]kv.Op{"put": kv.Put(item(k, "new"), c), "delete": kv.Delete(k, c, 0), "check": kv.Check(k, c, 0)}[op]
+					made := map[string]kv.Op{"put": kv.Put(item(k, "new"), c), "delete": kv.Delete(k, c, 0),
+						"check": kv.Check(k, c, 0)}[op]
 					// another operation makes Together what it is
 					err := f.Write(f.ctx, shape(put(beside(k, "b"), "b"), made))
 					what := op + " if " + kind + " on " + name
@@ -393,9 +397,11 @@ func getMany(t *testing.T, f *fixture) {
 	if got[len(got)-2] == got[len(keys)-4] {
 		t.Error("an item that was asked for twice is shared")
 	}
-	mixed := []kv.Key{{Collection: kv.Accounts, Partition: k.Partition, Sort: "a"}, beside(k, "A"), {Collection: kv.Work, Partition: k.Partition, Sort: "a"}}
+	mixed := []kv.Key{{Collection: kv.Accounts, Partition: k.Partition, Sort: "a"}, beside(k, "A"),
+		{Collection: kv.Work, Partition: k.Partition, Sort: "a"}}
 	f.write(t, kv.Each(put(mixed[0], "accounts"), put(mixed[2], "work")))
-	if got, err = f.GetMany(f.ctx, mixed); err != nil || string(got[0].Data) != "accounts" || got[1] == nil || string(got[2].Data) != "work" {
+	if got, err = f.GetMany(f.ctx, mixed); err != nil || string(got[0].Data) != "accounts" || got[1] == nil ||
+		string(got[2].Data) != "work" {
 		t.Errorf("of several collections: %s, %v", show(got...), err)
 	}
 }

@@ -196,7 +196,8 @@ func show(items ...*kv.Item) string {
 		case len(it.Data) > 100:
 			s += fmt.Sprintf("{%s: %d bytes}", it.Key, len(it.Data))
 		default:
-			s += fmt.Sprintf("{%s: %q %v version %x token %d expires %d}", it.Key, it.Data, it.Fields, it.Version, it.Token, it.Expires)
+			s += fmt.Sprintf("{%s: %q %v version %x token %d expires %d}", it.Key, it.Data, it.Fields, it.Version, it.Token,
+				it.Expires)
 		}
 	}
 	return s

@@ -12,7 +12,8 @@ import (
 
 func order(t *testing.T, f *fixture) {
 	k := newKey("")
-	want := []string{"1", "10", "2", "A", "B", "Z", "a", "aa", "ab", "b", "z", "é", "߿", "ࠀ", "\ue000", "\uffff", "\U00010000", "😀"}
+	want := []string{"1", "10", "2", "A", "B", "Z", "a", "aa", "ab", "b", "z", "é", "߿", "ࠀ", "\ue000", "\uffff",
+		"\U00010000", "😀"}
 	for _, i := range rand.Perm(len(want)) {
 		f.write(t, kv.Each(put(beside(k, want[i]), want[i])))
 	}
@@ -43,7 +44,8 @@ func bounds(t *testing.T, f *fixture) {
 	}
 	f.write(t, kv.Each(ops...))
 	for _, b := range [][2]string{
-		{"", ""}, {"k05", ""}, {"", "k05"}, {"k05", "k09"}, {"k05", "k05"}, {"k09", "k05"}, {"k05", "k06"}, {"k05\x00", "k07"}, {"a", "k"}, {"k", "l"},
+		{"", ""}, {"k05", ""}, {"", "k05"}, {"k05", "k09"}, {"k05", "k05"}, {"k09", "k05"}, {"k05", "k06"},
+		{"k05\x00", "k07"}, {"a", "k"}, {"k", "l"},
 		{"z", ""}, {"", "A"}, {"k29", "l"}, {"m/", "m/\U0010ffff"}, {"\U0010ffff", ""}, {"k0", "k1"}, {"l", "a"},
 	} {
 		var want []string
@@ -54,7 +56,8 @@ func bounds(t *testing.T, f *fixture) {
 		}
 		for _, reverse := range []bool{false, true} {
 			for _, expect := range []int{0, 1, 3, 100} {
-				q := kv.Query{Collection: k.Collection, Partition: k.Partition, From: b[0], To: b[1], Reverse: reverse, Expect: expect}
+				q := kv.Query{Collection: k.Collection, Partition: k.Partition, From: b[0], To: b[1], Reverse: reverse,
+					Expect: expect}
 				got := sorts(f.query(t, q))
 				if reverse {
 					slices.Reverse(got)
@@ -75,7 +78,8 @@ func bounds(t *testing.T, f *fixture) {
 
 func keysOnly(t *testing.T, f *fixture) {
 	k := newKey("a")
-	op := kv.Put(kv.Item{Key: k, Data: bytes.Repeat([]byte("x"), 100_000), Fields: map[string]int64{"a": 1}, Token: 1 << 60, Expires: f.in(1e9)}, kv.Always())
+	op := kv.Put(kv.Item{Key: k, Data: bytes.Repeat([]byte("x"), 100_000), Fields: map[string]int64{"a": 1}, Token: 1 << 60,
+		Expires: f.in(1e9)}, kv.Always())
 	f.write(t, kv.Each(op))
 	q := all(k)
 	q.KeysOnly = true
@@ -110,7 +114,8 @@ func pages(t *testing.T, f *fixture) {
 				if expect == 1 && len(want) > 100 {
 					want = want[:100] // by single pages it takes too long
 				}
-				q := kv.Query{Collection: k.Collection, Partition: k.Partition, To: want[len(want)-1] + "\x00", Reverse: reverse, Expect: expect}
+				q := kv.Query{Collection: k.Collection, Partition: k.Partition, To: want[len(want)-1] + "\x00",
+					Reverse: reverse, Expect: expect}
 				got := f.query(t, q)
 				if reverse {
 					slices.Reverse(got)

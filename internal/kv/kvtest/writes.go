@@ -35,7 +35,8 @@ func eachMany(t *testing.T, f *fixture) {
 	name := func(i int) string { return fmt.Sprintf("%03d", i) }
 	var ops []kv.Op
 	for i := range n {
-		ops = append(ops, put(beside(chats, name(i)), "1"), kv.Put(kv.Item{Key: beside(messages, name(i)), Data: []byte("1"), Token: int64(i)}, kv.Absent()))
+		ops = append(ops, put(beside(chats, name(i)), "1"),
+			kv.Put(kv.Item{Key: beside(messages, name(i)), Data: []byte("1"), Token: int64(i)}, kv.Absent()))
 	}
 	f.write(t, kv.Each(ops...))
 	ops = nil
@@ -68,7 +69,8 @@ func together(t *testing.T, f *fixture) {
 	other.Collection = kv.Accounts
 	f.write(t, kv.Each(kv.Put(kv.Item{Key: other, Token: 5}, kv.Always())))
 	made := func() kv.Step {
-		return kv.Together(put(beside(k, "new"), "1"), kv.Put(item(beside(k, "there"), "2"), kv.Absent()), kv.Check(other, kv.Present(), 5))
+		return kv.Together(put(beside(k, "new"), "1"), kv.Put(item(beside(k, "there"), "2"), kv.Absent()),
+			kv.Check(other, kv.Present(), 5))
 	}
 	for name, one := range map[string]struct {
 		failing kv.Op
@@ -85,7 +87,8 @@ func together(t *testing.T, f *fixture) {
 		if one.failing.Item.Key == other {
 			step.Ops = step.Ops[:2]
 		}
-		for _, ops := range [][]kv.Op{append([]kv.Op{one.failing}, step.Ops...), append(step.Ops[:len(step.Ops):len(step.Ops)], one.failing)} {
+		for _, ops := range [][]kv.Op{append([]kv.Op{one.failing}, step.Ops...),
+			append(step.Ops[:len(step.Ops):len(step.Ops)], one.failing)} {
 			f.refuse(t, name, one.want, kv.Together(ops...))
 			f.wantNone(t, beside(k, "new"))
 			f.wantNone(t, beside(k, "there"))
@@ -139,7 +142,9 @@ func steps(t *testing.T, f *fixture) {
 	for _, shape := range []func(...kv.Op) kv.Step{kv.Each, kv.Together} {
 		k = newKey("")
 		f.refuse(t, "a write of three steps", kv.ErrConflict,
-			shape(put(at(1), "1"), put(at(2), "2")), shape(put(at(3), "3"), kv.Put(item(at(4), "4"), kv.Present())), shape(put(at(5), "5")))
+			shape(put(at(1), "1"), put(at(2), "2")),
+			shape(put(at(3), "3"), kv.Put(item(at(4), "4"), kv.Present())),
+			shape(put(at(5), "5")))
 		f.want(t, at(1), "1")
 		f.want(t, at(2), "2")
 		f.wantNone(t, at(4))
@@ -150,8 +155,8 @@ func steps(t *testing.T, f *fixture) {
 func limits(t *testing.T, f *fixture) {
 	k := newKey("large")
 	largest := kv.Item{
-		Key: beside(k, string(bytes.Repeat([]byte("s"), kv.MaxKey))), Data: bytes.Repeat([]byte{0xff}, kv.MaxData), Token: 1 << 62, Expires: f.in(1e9),
-		Fields: map[string]int64{},
+		Key:  beside(k, string(bytes.Repeat([]byte("s"), kv.MaxKey))),
+		Data: bytes.Repeat([]byte{0xff}, kv.MaxData), Fields: map[string]int64{}, Token: 1 << 62, Expires: f.in(1e9),
 	}
 	for i := range 32 {
 		largest.Fields[fmt.Sprintf("%c%s", 'a'+i%26, bytes.Repeat([]byte{byte('A' + i/26)}, 31))] = -1 << 62
@@ -165,7 +170,8 @@ func limits(t *testing.T, f *fixture) {
 	tooLarge := largest
 	tooLarge.Data = append(largest.Data, 0)
 	for _, shape := range []func(...kv.Op) kv.Step{kv.Each, kv.Together} {
-		f.refuse(t, "too large", kv.ErrTooLarge, kv.Each(put(beside(k, "first step"), "")), shape(put(beside(k, "a"), ""), kv.Put(tooLarge, kv.Always())))
+		f.refuse(t, "too large", kv.ErrTooLarge, kv.Each(put(beside(k, "first step"), "")),
+			shape(put(beside(k, "a"), ""), kv.Put(tooLarge, kv.Always())))
 		f.wantNone(t, beside(k, "first step"))
 		f.wantNone(t, beside(k, "a"))
 	}
@@ -189,9 +195,14 @@ func invalid(t *testing.T, f *fixture) {
 		return kv.Key{Collection: c, Partition: partition, Sort: sort}
 	}
 	for what, bad := range map[string]kv.Key{
-		"no collection": key("", k.Partition, "a"), "unknown collection": key("chat", k.Partition, "a"), "no partition": key(kv.Chats, "", "a"),
-		"no sort key": key(kv.Chats, k.Partition, ""), "long partition": key(kv.Chats, long, "a"), "long sort key": key(kv.Chats, k.Partition, long),
-		"partition not UTF-8": key(kv.Chats, "\xff", "a"), "sort key not UTF-8": key(kv.Chats, k.Partition, "a\xc3"),
+		"no collection":       key("", k.Partition, "a"),
+		"unknown collection":  key("chat", k.Partition, "a"),
+		"no partition":        key(kv.Chats, "", "a"),
+		"no sort key":         key(kv.Chats, k.Partition, ""),
+		"long partition":      key(kv.Chats, long, "a"),
+		"long sort key":       key(kv.Chats, k.Partition, long),
+		"partition not UTF-8": key(kv.Chats, "\xff", "a"),
+		"sort key not UTF-8":  key(kv.Chats, k.Partition, "a\xc3"),
 	} {
 		_, err := f.Get(f.ctx, bad, kv.Strong)
 		ours("get: "+what, err)
@@ -213,9 +224,14 @@ func invalid(t *testing.T, f *fixture) {
 		return kv.Put(kv.Item{Key: k, Fields: map[string]int64{name: 1}}, kv.Always())
 	}
 	for what, op := range map[string]kv.Op{
-		"unknown operation": {Kind: 9, Item: kv.Item{Key: k}}, "no operation": {Item: kv.Item{Key: k}}, "no version": unversioned,
-		"negative token": kv.Delete(k, kv.Always(), -1), "negative expiry": kv.Put(kv.Item{Key: k, Expires: -1}, kv.Always()),
-		"field without a name": field(""), "name of a field": field("a b"), "long name of a field": field(string(bytes.Repeat([]byte("n"), 33))),
+		"unknown operation":    {Kind: 9, Item: kv.Item{Key: k}},
+		"no operation":         {Item: kv.Item{Key: k}},
+		"no version":           unversioned,
+		"negative token":       kv.Delete(k, kv.Always(), -1),
+		"negative expiry":      kv.Put(kv.Item{Key: k, Expires: -1}, kv.Always()),
+		"field without a name": field(""),
+		"name of a field":      field("a b"),
+		"long name of a field": field(string(bytes.Repeat([]byte("n"), 33))),
 	} {
 		ours(what, f.Write(f.ctx, kv.Each(put(beside(k, "b"), "")), kv.Together(op)))
 	}
@@ -227,7 +243,8 @@ func invalid(t *testing.T, f *fixture) {
 	}
 	ours("too many together", f.Write(f.ctx, many))
 	for what, q := range map[string]kv.Query{
-		"from not UTF-8": {Collection: kv.Chats, Partition: k.Partition, From: "\xff"}, "to not UTF-8": {Collection: kv.Chats, Partition: k.Partition, To: "\xff"},
+		"from not UTF-8": {Collection: kv.Chats, Partition: k.Partition, From: "\xff"},
+		"to not UTF-8":   {Collection: kv.Chats, Partition: k.Partition, To: "\xff"},
 	} {
 		n := 0
 		for _, err := range f.Query(f.ctx, q) {

@@ -42,7 +42,8 @@ func benchPut(b *testing.B, s *Store, r *rand.Rand, account string, chat, messag
 		kv.Each(kv.Put(kv.Item{Key: claim, Fields: map[string]int64{"t": int64(1_700_000_000 + message)}}, kv.As(read[1]))),
 		kv.Each(kv.Put(kv.Item{Key: place, Data: benchData(r, benchMessage)}, kv.Always())),
 		kv.Together(kv.Put(kv.Item{
-			Key: kv.Key{Collection: kv.Chats, Partition: account, Sort: "c/" + jid}, Fields: fields, Data: benchData(r, benchChat),
+			Key: kv.Key{Collection: kv.Chats, Partition: account, Sort: "c/" + jid}, Fields: fields, Data: benchData(r,
+				benchChat),
 		}, kv.As(read[0]))))
 }
 
@@ -88,7 +89,8 @@ func BenchmarkList(b *testing.B) {
 			k := kv.Key{Collection: kv.Chats, Partition: "01ARZ3NDEKTSV4RRFFQ69G5FAW"}
 			for i := range n {
 				k.Sort = fmt.Sprintf("c/62811%08d@s.whatsapp.net", i)
-				it := kv.Item{Key: k, Data: benchData(r, benchChat), Fields: map[string]int64{"activity": int64(1_700_000_000 + i), "unread": 3}}
+				it := kv.Item{Key: k, Data: benchData(r, benchChat),
+					Fields: map[string]int64{"activity": int64(1_700_000_000 + i), "unread": 3}}
 				if err := s.Write(b.Context(), kv.Each(kv.Put(it, kv.Always()))); err != nil {
 					b.Fatal(err)
 				}

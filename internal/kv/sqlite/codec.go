@@ -9,8 +9,8 @@ import (
 	"pesan/internal/kv"
 )
 
-// A value is an item but for its key: version (8 bytes), token, expiry, number of fields (varints), each field (length of its name,
-// name, varint), data. headBytes is how long version, token and expiry are at most.
+// A value is an item but for its key: version (8 bytes), token, expiry, number of fields (varints), each field (length of
+// its name, name, varint), data. headBytes is how long version, token and expiry are at most.
 const headBytes = 8 + 2*binary.MaxVarintLen64
 
 func appendValue(b []byte, it *kv.Item) []byte {

@@ -77,7 +77,8 @@ func (c *conn) script(query string) error {
 }
 
 // rows calls each with every row, of as many columns, until it says that it has enough. What it is given is its own.
-func (c *conn) rows(query string, args []driver.Value, columns int, each func([]driver.Value) (more bool, err error)) (err error) {
+func (c *conn) rows(query string, args []driver.Value, columns int,
+	each func([]driver.Value) (more bool, err error)) (err error) {
 	s, err := c.stmt(query)
 	if err != nil {
 		return err
@@ -98,6 +99,19 @@ func (c *conn) rows(query string, args []driver.Value, columns int, each func([]
 			return err
 		}
 	}
+}
+
+// reading has read make n queries; several share a transaction, which locks the file once.
+func (c *conn) reading(n int, read func() error) error {
+	if n < 3 {
+		return read()
+	}
+	if _, err := c.exec("BEGIN"); err != nil {
+		return err
+	}
+	err := read()
+	_, ended := c.exec("COMMIT")
+	return errors.Join(err, ended)
 }
 
 // row returns the columns of the first row, nil where there is none.

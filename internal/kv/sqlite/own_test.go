@@ -127,7 +127,8 @@ func TestUnavailable(t *testing.T) {
 			}
 			large := kv.Item{Key: key("new partition", "a"), Data: make([]byte, kv.MaxData)}
 			for range 2 {
-				err := s.Write(t.Context(), kv.Each(kv.Put(large, kv.Always())), kv.Together(kv.Put(kv.Item{Key: key("p", "b")}, kv.Absent())))
+				err := s.Write(t.Context(), kv.Each(kv.Put(large, kv.Always())),
+					kv.Together(kv.Put(kv.Item{Key: key("p", "b")}, kv.Absent())))
 				if !errors.Is(err, kv.ErrUnavailable) || code(err) == 0 {
 					t.Errorf("error %v", err)
 				}
@@ -228,7 +229,8 @@ func waits(t *testing.T, s *Store, n int) {
 	t.Fatalf("there are never %d calls that wait", n)
 }
 
-// TestGroupCommit has calls wait: they share a transaction, in which each has its own answer, and one that is given up isn't in it.
+// TestGroupCommit has calls wait: they share a transaction, in which each has its own answer, and one that is given up
+// isn't in it.
 func TestGroupCommit(t *testing.T) {
 	s := open(t, Options{})
 	put(t, s, kv.Item{Key: key("p", "there"), Token: 5})
@@ -253,7 +255,8 @@ func TestGroupCommit(t *testing.T) {
 	}
 	waits(t, s, calls)
 	group.Go(func() {
-		if err := s.Write(ctx, kv.Each(kv.Put(kv.Item{Key: key("p", "given up")}, kv.Always()))); !errors.Is(err, context.Canceled) {
+		if err := s.Write(ctx, kv.Each(kv.Put(kv.Item{Key: key("p", "given up")}, kv.Always()))); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("a call that is given up: %v", err)
 		}
 	})

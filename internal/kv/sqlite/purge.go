@@ -50,8 +50,8 @@ func (s *Store) Purge(ctx context.Context) error {
 
 // sweep deletes the empty ones of some partitions behind the last one that was looked at.
 func (w *writer) sweep(last int64) (next int64, more bool, err error) {
-	row, err := w.conn.row("SELECT max(number), count(*) FROM (SELECT number FROM partitions WHERE number > ? ORDER BY number LIMIT ?)",
-		2, last, int64(purgeBatch))
+	row, err := w.conn.row("SELECT max(number), count(*) FROM"+
+		" (SELECT number FROM partitions WHERE number > ? ORDER BY number LIMIT ?)", 2, last, int64(purgeBatch))
 	if err != nil {
 		return last, false, err
 	}

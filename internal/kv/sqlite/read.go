@@ -95,11 +95,14 @@ func (s *Store) GetMany(ctx context.Context, keys []kv.Key) ([]*kv.Item, error) 
 	items := make([]*kv.Item, len(keys))
 	const atOnce = 100 // others want to read, too
 	for start := 0; start < len(keys); start += atOnce {
-		err := s.readers.use(ctx, func(c *conn) (err error) {
-			for i := start; i < min(start+atOnce, len(keys)) && err == nil; i++ {
-				items[i], err = get(c, keys[i], s.seconds())
-			}
-			return err
+		part := keys[start:min(start+atOnce, len(keys))]
+		err := s.readers.use(ctx, func(c *conn) error {
+			return c.reading(len(part), func() (err error) {
+				for i := 0; i < len(part) && err == nil; i++ {
+					items[start+i], err = get(c, part[i], s.seconds())
+				}
+				return err
+			})
 		})
 		if err != nil {
 			return nil, wrap("get items", err)

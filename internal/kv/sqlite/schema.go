@@ -46,7 +46,8 @@ func prepareTables(c *conn) error {
 	case application == applicationID && version == tablesVersion:
 		return nil
 	case application == applicationID && version > tablesVersion:
-		return fmt.Errorf("its tables have version %d, made by a newer program; this one knows versions up to %d", version, tablesVersion)
+		return fmt.Errorf("its tables have version %d, made by a newer program; this one knows versions up to %d", version,
+			tablesVersion)
 	case objects > 0 || application != 0 && application != applicationID:
 		return fmt.Errorf("it is another program's database, or an older form of this one's: choose another folder")
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"flag"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,7 +12,13 @@ import (
 	"pesan/internal/kv/kvtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// A check makes some hundred calls; -rapid.checks asks for more of them.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t testing.TB, o Options) *Store {
 	t.Helper()
@@ -30,7 +37,9 @@ func open(t testing.TB, o Options) *Store {
 func TestContract(t *testing.T) {
 	for name, sync := range map[string]bool{"sync": true, "no sync": false} {
 		t.Run(name, func(t *testing.T) {
-			kvtest.Contract(t, func(t *testing.T, now func() time.Time) kv.Store { return open(t, Options{Now: now, Sync: sync}) })
+			kvtest.Contract(t, func(t *testing.T, now func() time.Time) kv.Store {
+				return open(t, Options{Now: now, Sync: sync})
+			})
 		})
 	}
 }

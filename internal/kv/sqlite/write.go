@@ -166,7 +166,8 @@ func (w *writer) judge(op *kv.Op, number, now int64) error {
 
 // stored reads version and token of an item; nil: there is none.
 func (w *writer) stored(number int64, sort string, now int64) (*kv.Item, error) {
-	row, err := w.conn.row(fmt.Sprintf("SELECT substr(value, 1, %d) FROM items"+at+"NOT "+expired, headBytes), 1, number, sort, now)
+	row, err := w.conn.row(fmt.Sprintf("SELECT substr(value, 1, %d) FROM items"+at+"NOT "+expired, headBytes), 1, number,
+		sort, now)
 	if err != nil || row == nil {
 		return nil, err
 	}

@@ -218,7 +218,8 @@ func (w *writer) number(p partition, add bool) (int64, error) {
 	case !add:
 		return 0, nil
 	default:
-		n, err = w.conn.number("INSERT INTO partitions (collection, name) VALUES (?, ?) RETURNING number", string(p.collection), p.name)
+		n, err = w.conn.number("INSERT INTO partitions (collection, name) VALUES (?, ?) RETURNING number",
+			string(p.collection), p.name)
 		if err != nil {
 			return 0, err
 		}

@@ -63,7 +63,8 @@ func TestQueue(t *testing.T) {
 
 // command is the nth of an account, as its id says.
 func command(account string, n int) chat.Command {
-	return chat.Command{Version: 1, ID: fmt.Sprint(n), Account: account, Kind: chat.ConnectCommand, RequestedAt: time.Unix(1_800_000_000, 0).UTC()}
+	return chat.Command{Version: 1, ID: fmt.Sprint(n), Account: account, Kind: chat.ConnectCommand,
+		RequestedAt: time.Unix(1_800_000_000, 0).UTC()}
 }
 
 // receive takes what is there within a moment.

@@ -109,8 +109,8 @@ func (f *file) sync() {
 	f.pending, f.there = nil, true
 }
 
-// Cut puts into another folder what a disk would have of a folder's files if its power were cut now. It may be called while they are
-// written to. With the chance 0 nothing is there that wasn't synced, with 1 everything is.
+// Cut puts into another folder what a disk would have of a folder's files if its power were cut now. It may be called while
+// they are written to. With the chance 0 nothing is there that wasn't synced, with 1 everything is.
 func (d *Disk) Cut(from, to string, chance float64, random *rand.Rand) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -169,7 +169,8 @@ type openFunc = func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32
 
 func (d *Disk) open(tls *libc.TLS, _, name, handle uintptr, flags int32, out uintptr) int32 {
 	rc := function[openFunc](d.original.FxOpen)(tls, d.address, name, handle, flags, out)
-	if rc != sqlite3.SQLITE_OK || name == 0 || flags&(sqlite3.SQLITE_OPEN_MAIN_DB|sqlite3.SQLITE_OPEN_WAL|sqlite3.SQLITE_OPEN_MAIN_JOURNAL) == 0 {
+	if rc != sqlite3.SQLITE_OK || name == 0 ||
+		flags&(sqlite3.SQLITE_OPEN_MAIN_DB|sqlite3.SQLITE_OPEN_WAL|sqlite3.SQLITE_OPEN_MAIN_JOURNAL) == 0 {
 		return rc
 	}
 	d.mu.Lock()
