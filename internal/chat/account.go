@@ -36,6 +36,7 @@ type Account struct {
 	QR          string    `json:"qr,omitempty"`     // text of the code to scan
 	PairingCode string    `json:"pairingCode,omitempty"`
 	CodeExpires time.Time `json:"codeExpires,omitzero"` // of QR or PairingCode, or of a ban
+	Passkey     *Passkey  `json:"passkey,omitempty"`    // asked for; nil: none
 	Device      string    `json:"device,omitempty"`     // WhatsApp's address of the linked device; its keys are stored under it
 	JID         JID       `json:"jid,omitempty"`        // own phone number
 	LID         JID       `json:"lid,omitempty"`
@@ -48,6 +49,13 @@ type Account struct {
 	Owner     JID       `json:"owner,omitempty"`    // number that all that is stored comes from; it outlasts the link
 	OwnerLID  JID       `json:"ownerLid,omitempty"` // its LID, where known
 	EmptiedAt time.Time `json:"emptiedAt,omitzero"` // when what came from the owner before was deleted; zero: never
+}
+
+// Passkey is what WhatsApp asks for before it links the device of an account that has one.
+type Passkey struct {
+	Options JSON      `json:"options"`        // as PublicKeyCredential.parseRequestOptionsFromJSON takes them
+	Code    string    `json:"code,omitempty"` // to be compared with the phone's, and then confirmed; "": the answer is waited for
+	Expires time.Time `json:"expires"`
 }
 
 // Sync is the progress of a history sync.

@@ -56,6 +56,7 @@ func TestCommandValidate(t *testing.T) {
 	good := Command{Version: 1, ID: "x", Account: account, Kind: MuteCommand, Chat: alice, RequestedAt: noon}
 	with := func(change func(*Command)) Command { c := good; change(&c); return c }
 	for _, c := range []Command{
+		with(func(c *Command) { c.Kind, c.Chat, c.Passkey = PasskeyCommand, "", "{}" }), with(func(c *Command) { c.Kind = ConfirmPasskeyCommand }),
 		good, with(func(c *Command) { c.Seconds = MaxMuteSeconds }), with(func(c *Command) { c.Kind, c.Chat = ConnectCommand, "" }),
 		with(func(c *Command) { c.Kind, c.Phone = ConnectCommand, "6281234567890" }), with(func(c *Command) { c.Chat = team }),
 	} {
@@ -67,7 +68,8 @@ func TestCommandValidate(t *testing.T) {
 		InvalidParameter: {
 			{}, with(func(c *Command) { c.Version = 2 }), with(func(c *Command) { c.ID = "" }), with(func(c *Command) { c.ID = "a b" }),
 			with(func(c *Command) { c.ID = strings.Repeat("x", 129) }), with(func(c *Command) { c.Account = "x" }),
-			with(func(c *Command) { c.Kind = "explode" }), with(func(c *Command) { c.RequestedAt = Account{}.CreatedAt }),
+			with(func(c *Command) { c.Kind = "explode" }), with(func(c *Command) { c.Kind = PasskeyCommand }),
+			with(func(c *Command) { c.Kind, c.Passkey = PasskeyCommand, JSON(strings.Repeat("x", MaxPasskey+1)) }), with(func(c *Command) { c.RequestedAt = Account{}.CreatedAt }),
 		},
 		InvalidPhone: {
 			with(func(c *Command) { c.Chat = "" }), with(func(c *Command) { c.Chat = "08123" }), with(func(c *Command) { c.Chat = "6281111111111@c.us" }),

@@ -18,6 +18,9 @@ const (
 	DisconnectCommand CommandKind = "disconnect" // keeps the link
 	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
 	DeleteCommand     CommandKind = "delete"     // logout, then deletes the account with all its data
+
+	PasskeyCommand        CommandKind = "passkey"        // with Passkey: answers WhatsApp's request for one
+	ConfirmPasskeyCommand CommandKind = "confirmPasskey" // the codes were compared
 )
 
 // Command is a wish carried from the API to the account's session host. Carrying it out again is harmless: times are
@@ -31,6 +34,7 @@ type Command struct {
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
+	Passkey     JSON        `json:"passkey,omitempty"` // passkey: a credential as PublicKeyCredential.toJSON gives it
 	Report      string      `json:"report,omitempty"`  // id of its report entry
 	RequestedAt time.Time   `json:"requestedAt"`
 }
@@ -41,13 +45,16 @@ const CommandVersion = 1
 // MaxMuteSeconds bounds a mute: ten years.
 const MaxMuteSeconds = 10 * 365 * 24 * 60 * 60
 
+// MaxPasskey bounds the credential that answers a request for a passkey, in bytes; usual ones have some 1,000.
+const MaxPasskey = 16 << 10
+
 const maxCommandID = 128
 
 // Validate returns INVALID_PARAMETER, INVALID_PHONE or INVALID_SECOND when the command can't be carried out. What comes
 // from the queue is checked too, since others may write there.
 func (c Command) Validate() error {
 	chats := []CommandKind{MuteCommand, UnmuteCommand, ClearCommand}
-	links := []CommandKind{ConnectCommand, DisconnectCommand, LogoutCommand, DeleteCommand}
+	links := []CommandKind{ConnectCommand, DisconnectCommand, LogoutCommand, DeleteCommand, ConfirmPasskeyCommand}
 	switch {
 	case c.Version != CommandVersion:
 		return &Error{Code: InvalidParameter, Message: "version"}
@@ -60,6 +67,10 @@ func (c Command) Validate() error {
 	case slices.Contains(chats, c.Kind):
 		if jid, err := ParseJID(string(c.Chat)); err != nil || jid != c.Chat {
 			return &Error{Code: InvalidPhone}
+		}
+	case c.Kind == PasskeyCommand:
+		if c.Passkey == "" || len(c.Passkey) > MaxPasskey {
+			return &Error{Code: InvalidParameter, Message: "passkey"}
 		}
 	case !slices.Contains(links, c.Kind):
 		return &Error{Code: InvalidParameter, Message: "kind"}
@@ -100,7 +111,7 @@ func (c Command) Same(o Command) bool {
 	if c.Number != "" && o.Number != "" && c.Number != o.Number {
 		return false
 	}
-	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone
+	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone && c.Passkey == o.Passkey
 }
 
 // MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.

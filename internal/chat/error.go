@@ -24,6 +24,7 @@ const (
 	DeviceNotFound      Code = "DEVICE_NOT_FOUND"
 	CommandNotFound     Code = "COMMAND_NOT_FOUND"
 	DeviceNotConnected  Code = "DEVICE_NOT_CONNECTED"
+	PasskeyNotAsked     Code = "PASSKEY_NOT_ASKED"    // WhatsApp asks for no passkey now, or not for this answer
 	IdempotencyConflict Code = "IDEMPOTENCY_CONFLICT" // the id belongs to a different command
 	WhatsAppRejected    Code = "WHATSAPP_REJECTED"    // Message is WhatsApp's reason
 	RateLimited         Code = "RATE_LIMITED"

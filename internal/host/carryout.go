@@ -30,10 +30,23 @@ func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Co
 		return s.logout(ctx, l)
 	case chat.DeleteCommand:
 		return s.delete(ctx, l)
+	case chat.PasskeyCommand, chat.ConfirmPasskeyCommand:
+		return answerPasskey(ctx, l, c)
 	case chat.MuteCommand, chat.UnmuteCommand, chat.ClearCommand:
 		return s.changeChat(ctx, l, a, c)
 	}
 	return unknownKind(c.Kind)
+}
+
+// answerPasskey doesn't wait for a device to connect: a request for a passkey belongs to the connection that it came over.
+func answerPasskey(ctx context.Context, l *link, c chat.Command) error {
+	if !l.running() {
+		return &chat.Error{Code: chat.PasskeyNotAsked}
+	}
+	if c.Kind == chat.ConfirmPasskeyCommand {
+		return l.device.ConfirmPasskey(ctx)
+	}
+	return l.device.Passkey(ctx, c.Passkey)
 }
 
 // unknownKind refuses a command of a kind that nothing here carries out. It can't become known by trying again.

@@ -39,6 +39,24 @@ func TestCommandsReachTheDevice(t *testing.T) {
 	})
 }
 
+// TestPasskeyReachesTheDevice: with the device off nobody can have asked for it.
+func TestPasskeyReachesTheDevice(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, off := w.account(), w.account(off)
+		defer w.start(w.config("a"))()
+		credential := func(c *chat.Command) { c.Chat, c.Passkey = "", `{"id":"x"}` }
+		sent, confirmed := w.command(a, chat.PasskeyCommand, credential), w.command(a, chat.ConfirmPasskeyCommand)
+		refused := w.command(off, chat.PasskeyCommand, credential)
+		w.send(sent, confirmed, refused)
+		w.ended(sent, "", 1)
+		w.ended(confirmed, "", 1)
+		w.ended(refused, chat.PasskeyNotAsked, 1)
+		if got, want := w.device(a).said(), []string{`passkey {"id":"x"}`, "confirm passkey"}; !slices.Equal(got, want) {
+			t.Errorf("device was told %q", got)
+		}
+	})
+}
+
 func TestFinalErrorsEndACommand(t *testing.T) {
 	for _, code := range []chat.Code{chat.WhatsAppRejected, chat.ChatNotFound} {
 		inWorld(t, func(w *world) {

@@ -29,6 +29,11 @@ type Device interface {
 	Clear(ctx context.Context, jid chat.JID) error
 	// PairingCode makes a code for the phone with this number to link the device, and stores it on the account.
 	PairingCode(ctx context.Context, phone string) error
+	// Passkey answers WhatsApp's request for a passkey with a credential as PublicKeyCredential.toJSON makes it. PasskeyNotAsked
+	// when no such answer is waited for, InvalidParameter when it can't be one.
+	Passkey(ctx context.Context, credential chat.JSON) error
+	// ConfirmPasskey says that the code on the account is the one that the phone shows. PasskeyNotAsked when there is none.
+	ConfirmPasskey(ctx context.Context) error
 	// Logout ends the link, also with WhatsApp when it can be reached, and deletes the device's keys.
 	Logout(ctx context.Context) error
 }

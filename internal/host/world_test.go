@@ -271,7 +271,11 @@ func (d *device) Clear(ctx context.Context, jid chat.JID) error { return d.note(
 func (d *device) PairingCode(ctx context.Context, phone string) error {
 	return d.note(ctx, "pair %s", phone)
 }
-func (d *device) Logout(ctx context.Context) error { return d.note(ctx, "logout") }
+func (d *device) Passkey(ctx context.Context, credential chat.JSON) error {
+	return d.note(ctx, "passkey %s", credential)
+}
+func (d *device) ConfirmPasskey(ctx context.Context) error { return d.note(ctx, "confirm passkey") }
+func (d *device) Logout(ctx context.Context) error         { return d.note(ctx, "logout") }
 
 func (d *device) move(host string) {
 	d.mu.Lock()

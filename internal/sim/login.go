@@ -134,7 +134,9 @@ func (c *conn) handleUnpaired(n *waBinary.Node) {
 			c.linkCode(n, reg)
 			return
 		}
-		c.unknown(n, "md without link_code_companion_reg")
+		if !c.passkeyRequest(n) {
+			c.unknown(n, "md without link_code_companion_reg or a passkey's ceremony")
+		}
 	case n.Tag == "ack" && ag.OptionalString("class") == "notification":
 	case n.Tag == "ib":
 		c.handleInfo(n)

@@ -115,7 +115,7 @@ func (p *Phone) EnterCode(ctx context.Context, code string) (*Device, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.link(ctx, w, secret)
+		return p.admit(ctx, w, secret)
 	case <-w.done:
 		return nil, fmt.Errorf("%w: it went away", ErrLinking)
 	case <-ctx.Done():

@@ -49,6 +49,8 @@ type pairing struct {
 	code *codePairing  // the client showed a pairing code
 	link *pendingLink  // pair-success was sent
 	done chan struct{} // closed when the connection ends
+
+	passkey *passkeyPairing // the client was asked for a passkey
 }
 
 // pendingLink is what the client must confirm.
@@ -95,7 +97,9 @@ func (p *pairing) expire(after time.Duration) {
 	select {
 	case <-p.c.ctx.Done():
 	case <-timer.C:
-		p.c.hangup()
+		if !p.waitsForPasskey() { // which ends it by its own timeout
+			p.c.hangup()
+		}
 		<-p.c.ctx.Done()
 	}
 	p.c.s.mu.Lock()
@@ -108,6 +112,12 @@ func (p *pairing) expire(after time.Duration) {
 			delete(p.c.s.codes, jid)
 		}
 	}
+}
+
+func (p *pairing) waitsForPasskey() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.passkey != nil
 }
 
 // registrationKeys reads and verifies the key bundle in a new client's handshake.
@@ -154,7 +164,7 @@ func (p *Phone) ScanQR(ctx context.Context, text string) (*Device, error) {
 		p.s.violate(nil, BadPairing, "the QR code's keys aren't the client's")
 		return nil, ErrQR
 	}
-	return p.link(ctx, waiting, raw[2])
+	return p.admit(ctx, waiting, raw[2])
 }
 
 // fresh says whether a code may still be shown.

@@ -27,6 +27,7 @@ type Phone struct {
 	devices    []*Device
 	lastDevice uint16
 	channels   map[types.JID]*Newsletter // that the user follows
+	passkey    *Passkey                  // that WhatsApp asks for when a device is linked; nil: none
 }
 
 // PhoneOptions describe an account. The zero value is good.

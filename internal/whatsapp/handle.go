@@ -52,7 +52,8 @@ func (r *run) again(err error) {
 // handleConnection hands the events about the connection to live; it is false for others.
 func (r *run) handleConnection(evt any) bool {
 	switch evt.(type) {
-	case *events.QR, *events.PairSuccess, *events.PairError, *events.PairPasskeyRequest, *events.ManualLoginReconnect,
+	case *events.QR, *events.PairSuccess, *events.PairError, *events.PairPasskeyRequest, *events.PairPasskeyConfirmation,
+		*events.PairPasskeyError, *events.ManualLoginReconnect,
 		*events.Connected, *events.LoggedOut, *events.StreamReplaced, *events.TemporaryBan, *events.ClientOutdated,
 		*events.ConnectFailure, *events.StreamError, *events.KeepAliveTimeout:
 	default:

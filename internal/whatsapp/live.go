@@ -88,6 +88,7 @@ func (r *run) live(ctx context.Context) ending {
 	e := c.look(ctx)
 	r.online.Store(false)
 	r.pairing.close()
+	r.ceremony.end()
 	if e.cause == stopped && c.dialled == nil {
 		return e // close hangs up after the events under way
 	}
@@ -196,6 +197,9 @@ func (c *connection) look(ctx context.Context) ending {
 			if c.scanned {
 				return ending{cause: paired}
 			}
+			if c.ceremony.asked() {
+				return ending{cause: unscanned}
+			}
 			return ending{cause: dropped, err: context.DeadlineExceeded}
 		}
 	}
@@ -255,6 +259,14 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 			return ending{cause: unscanned}, true
 		}
 		c.pairing.open(c.Now().Add(c.codes.last(len(s.Codes))))
+	case *events.PairPasskeyRequest:
+		if err := c.askPasskey(s); err != nil {
+			return ending{cause: dropped, err: err}, true
+		}
+	case *events.PairPasskeyConfirmation:
+		c.comparePasskey(s)
+	case *events.PairPasskeyError:
+		return ending{cause: dropped, err: fmt.Errorf("passkey: %w", s.Error)}, true
 	case *events.PairSuccess:
 		c.scan()
 		return ending{cause: paired}, c.restart
@@ -314,8 +326,6 @@ func (c *connection) verdict(s any) (reason string, unlinked bool, expires time.
 	case *events.PairError:
 		c.log.Warn("link the device", failure(s.Error))
 		return PairingFailed, true, expires
-	case *events.PairPasskeyRequest:
-		return PasskeyRequired, false, expires
 	}
 	return "", false, expires
 }

@@ -109,7 +109,8 @@ func (c *connection) showCode() bool {
 	c.next.Reset(life)
 	ends := c.pairing.ends(c.Now().Add(life))
 	c.status.set(func(a *chat.Account) {
-		a.State, a.Reason, a.QR, a.CodeExpires = chat.ServiceScan, "", code, ends
+		state(chat.ServiceScan, "")(a)
+		a.QR, a.CodeExpires = code, ends
 	})
 	return true
 }

@@ -28,7 +28,8 @@ const (
 	ClientOutdated  = "CLIENT_OUTDATED"  // WhatsApp refuses this version, also the current one
 	QRTimeout       = "QR_TIMEOUT"       // nobody scanned
 	PairingFailed   = "PAIRING_FAILED"   // the phone's answer was wrong, or couldn't be stored
-	PasskeyRequired = "PASSKEY_REQUIRED" // the phone wants a passkey, which a service has none of
+	PasskeyRequired = "PASSKEY_REQUIRED" // with SERVICE_SCAN: WhatsApp waits for the account's passkey
+	PasskeyCompare  = "PASSKEY_COMPARE"  // with SERVICE_SCAN: the codes here and on the phone are to be compared
 	ConnectRefused  = "CONNECT_REFUSED"  // WhatsApp refuses for another reason
 	Reconnecting    = "RECONNECTING"     // the connection was lost; with PAIRING
 )
@@ -81,6 +82,7 @@ type run struct {
 	done     chan struct{}       // closed when it is over
 	migrated atomic.Bool         // the account's chats are kept under LIDs
 	pairing  pairing
+	ceremony ceremony
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
 	panics   panics
 	progress progress

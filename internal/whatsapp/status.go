@@ -147,6 +147,7 @@ func (s *status) seal(ctx context.Context) error {
 func state(to chat.State, reason string) func(*chat.Account) {
 	return func(a *chat.Account) {
 		a.State, a.Reason = to, reason
+		a.Passkey = nil
 		if to != chat.ServiceScan {
 			a.QR, a.PairingCode, a.CodeExpires = "", "", time.Time{}
 		}
