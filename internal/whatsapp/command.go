@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -69,11 +69,7 @@ func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool, end int6
 	}
 	at := time.UnixMilli(following(&r.stamp, r.Now().UnixMilli()))
 	change := chat.Change{Chat: jid, State: chat.Chat{Mute: translate.ChannelMute(mute, at)}}
-	if err := r.projector.Apply(ctx, r.account, change); err != nil {
-		return err
-	}
-	r.status.touch()
-	return nil
+	return r.project(r.bookFor(ctx), []chat.Change{change})
 }
 
 // connected is the run under way, if WhatsApp takes something from it. DEVICE_NOT_CONNECTED otherwise.
@@ -205,21 +201,10 @@ func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 	return translate.WireJID(both[0]), nil
 }
 
-// set sends a change of the app state and projects it, so that the next read shows it.
+// set sends a change of the app state and projects it as WhatsApp took it, so that the next read shows it.
 func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
-	patch.Timestamp = time.UnixMilli(following(&r.stamp, r.Now().UnixMilli()))
-	if err := r.send(ctx, patch); err != nil {
-		return err
-	}
-	b := r.bookFor(ctx)
-	for _, m := range patch.Mutations {
-		m.Value.Timestamp = proto.Int64(patch.Timestamp.UnixMilli())
-		if err := r.project(b, b.Setting(m.Index, m.Value)); err != nil {
-			return err
-		}
-	}
-	r.status.touch()
-	return nil
+	patch.Timestamp = r.Now()
+	return r.send(ctx, patch)
 }
 
 // send sends a patch, one at a time: the state's hash goes on from one to the next. While the phone changes the same
@@ -237,7 +222,7 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 		return &chat.Error{Code: chat.Unavailable, Message: "the phone hasn't shared its app state keys yet"}
 	}
 	for n := 1; ; n++ {
-		err := r.sendOnce(ctx, patch)
+		err := r.sendOnce(ctx, id, patch)
 		if err == nil {
 			return nil
 		}
@@ -249,7 +234,7 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 		if err := pause(ctx, r.backoff(n)/64); err != nil {
 			return err
 		}
-		if err := r.wa.FetchAppState(ctx, patch.Type, full, false); err != nil {
+		if err := r.catchUp(ctx, patch.Type, full, err); err != nil {
 			if errors.Is(err, appstate.ErrKeyNotFound) {
 				return &chat.Error{Code: chat.Unavailable, Message: "an app state key is missing"}
 			}
@@ -260,10 +245,20 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 	}
 }
 
-func (r *run) sendOnce(ctx context.Context, patch appstate.PatchInfo) error {
+func (r *run) sendOnce(ctx context.Context, key []byte, patch appstate.PatchInfo) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return r.wa.SendAppState(ctx, patch)
+	return r.states.change(ctx, key, patch)
+}
+
+// catchUp takes what others changed meanwhile: WhatsApp's refusal mostly holds it.
+func (r *run) catchUp(ctx context.Context, name appstate.WAPatchName, full bool, why error) error {
+	var refused *refusedPatch
+	if errors.As(why, &refused) && refused.patches != nil && !full {
+		_, _, err := r.states.apply(own(ctx), refused.patches, refused.state, false)
+		return err
+	}
+	return r.states.fetch(ctx, name, full)
 }
 
 // repair tells whether fetching may mend a failed change of the app state, and whether it must fetch everything.
@@ -276,23 +271,15 @@ func repair(err error) (full, again bool) {
 			return true, true
 		}
 	}
-	return false, errors.Is(err, whatsmeow.ErrAppStateUpdate) && refusalCode(err) == "409"
-}
-
-// codeInStanza finds the code in the stanza that whatsmeow prints into ErrAppStateUpdate; it stands nowhere else.
-var codeInStanza = regexp.MustCompile(`<error[^>]*\bcode="(\d+)"`)
-
-func refusalCode(err error) string {
-	if found := codeInStanza.FindStringSubmatch(err.Error()); found != nil {
-		return found[1]
-	}
-	return ""
+	var refused *refusedPatch
+	return false, errors.As(err, &refused) && refused.code == conflict
 }
 
 // refusal makes the domain's error of whatsmeow's.
 func refusal(err error) error {
 	var iq *whatsmeow.IQError
 	var gone *whatsmeow.DisconnectedError
+	var refused *refusedPatch
 	switch {
 	case errors.Is(err, whatsmeow.ErrPhoneNumberTooShort), errors.Is(err, whatsmeow.ErrPhoneNumberIsNotInternational):
 		return &chat.Error{Code: chat.InvalidPhone}
@@ -300,11 +287,11 @@ func refusal(err error) error {
 		return &chat.Error{Code: chat.DeviceNotConnected}
 	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):
 		return &chat.Error{Code: chat.Unavailable, Message: "WhatsApp doesn't answer"}
-	case errors.Is(err, whatsmeow.ErrAppStateUpdate):
-		if refusalCode(err) == "409" {
+	case errors.As(err, &refused):
+		if refused.code == conflict {
 			return &chat.Error{Code: chat.Unavailable, Message: "the app state keeps changing"}
 		}
-		return &chat.Error{Code: chat.WhatsAppRejected, Message: refusalCode(err)}
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: strconv.Itoa(refused.code)}
 	case errors.As(err, &iq):
 		if iq.Code == 429 || iq.Code >= 500 {
 			return &chat.Error{Code: chat.Unavailable, Message: fmt.Sprintf("%d %s", iq.Code, iq.Text)}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -96,10 +95,6 @@ func (r *run) handleContent(evt any) error {
 		return r.handleCallEnd(b, evt)
 	case *events.OfflineSyncPreview:
 		r.calls.queue(true)
-	case *events.AppState:
-		return r.handleSetting(b, evt)
-	case *events.AppStateSyncError:
-		r.sync.broken(evt.Name)
 	case *events.OfflineSyncCompleted:
 		r.calls.queue(false)
 		r.status.touch()
@@ -138,24 +133,6 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 	r.secretCame(evt)
 	if evt.Info.Chat.Server == types.GroupServer && len(changes) > 0 {
 		r.groups.seen(changes[0].Chat, evt.Info.Timestamp)
-	}
-	return nil
-}
-
-// handleSetting stores a mutation of the app state. whatsmeow has taken it as applied already: if it can't be stored, the
-// whole state is fetched anew.
-func (r *run) handleSetting(b *translate.Book, evt *events.AppState) error {
-	if name := evt.GetPushNameSetting().GetName(); name != "" {
-		r.status.set(func(a *chat.Account) { a.PushName = name })
-	}
-	changes := b.Setting(evt.Index, evt.SyncActionValue)
-	if len(evt.Index) > 0 && evt.Index[0] == appstate.IndexCallLog {
-		changes = b.CallLog(evt.GetCallLogAction().GetCallLogRecord(), evt.GetTimestamp(), 0)
-	}
-	err := r.project(b, changes)
-	r.sync.applied(err)
-	if err != nil {
-		r.log.Warn("store app state", failure(err))
 	}
 	return nil
 }

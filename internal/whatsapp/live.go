@@ -71,7 +71,7 @@ func (r *run) live(ctx context.Context) ending {
 	}()
 	c.next.Stop()
 	if r.identity().pn != "" {
-		r.sync.watch(r.keys)
+		r.states.front(r.keys)
 		r.watchBuffer()
 	}
 	if e, ended := c.leftovers(); ended {

@@ -2,9 +2,11 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 
 	"go.mau.fi/libsignal/logger"
 	waLog "go.mau.fi/whatsmeow/util/log"
@@ -35,6 +37,9 @@ func (l waLogger) Errorf(format string, args ...any) { l.print(slog.LevelError, 
 func (l waLogger) print(level slog.Level, format string, args []any) {
 	if l.quiet() {
 		level = slog.LevelDebug
+	}
+	if slices.ContainsFunc(args, func(v any) bool { err, ok := v.(error); return ok && errors.Is(err, errFetchedHere) }) {
+		return
 	}
 	if !l.log.Enabled(context.Background(), level) {
 		return

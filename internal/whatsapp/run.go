@@ -67,6 +67,7 @@ type run struct {
 	calls   calls
 	early   *errand
 	sync    *syncer
+	states  *states
 	groups  *groups
 
 	signals  chan any            // whatsmeow's events about the connection
@@ -186,6 +187,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	r.history = newErrand(r.spawn, r.workHistory)
 	r.opener = newErrand(r.spawn, r.openLater)
 	r.early = newErrand(r.spawn, r.missEarlier)
+	r.states = newStates(r)
 	r.sync = newSyncer(r)
 	r.groups = newGroups(r)
 	r.progress.shown = true // from a run that was killed

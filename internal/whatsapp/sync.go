@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -34,11 +35,12 @@ type syncer struct {
 	failed  bool      // an event couldn't be stored: only a full fetch helps
 	changed time.Time // last version stored or event projected
 	repairs map[appstate.WAPatchName]int
-	keys    chan struct{} // closed when the keys have come; nil unless the device is new
+	broke   map[appstate.WAPatchName]bool // to be fetched in full
+	keys    chan struct{}                 // closed when the keys have come; nil unless the device is new
 }
 
 func newSyncer(r *run) *syncer {
-	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]int)}
+	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]int), broke: make(map[appstate.WAPatchName]bool)}
 	s.fetcher = newErrand(r.spawn, s.fetch)
 	s.settler = newErrand(r.spawn, s.settle)
 	return s
@@ -82,7 +84,7 @@ func (s *syncer) connected() {
 	s.mu.Lock()
 	clear(s.repairs)
 	s.mu.Unlock()
-	s.fetcher.start()
+	s.states.wanted(appstate.AllPatchNames[:]...)
 }
 
 // broken is called when a collection's hash is wrong.
@@ -93,7 +95,10 @@ func (s *syncer) broken(name appstate.WAPatchName) {
 	s.mu.Unlock()
 	s.log.Warn("app state is broken", "collection", string(name), "times", n)
 	if n <= maxRepairs {
-		s.fetcher.start()
+		s.mu.Lock()
+		s.broke[name] = true
+		s.mu.Unlock()
+		s.states.wanted(name)
 	}
 }
 
@@ -118,12 +123,14 @@ func (s *syncer) fetch() {
 	s.mu.Lock()
 	all := s.failed
 	s.failed = false
-	full := make(map[appstate.WAPatchName]bool)
-	for name, n := range s.repairs {
-		full[name] = n > 0 && n <= maxRepairs
-	}
+	full := maps.Clone(s.broke)
+	clear(s.broke)
 	s.mu.Unlock()
-	for _, name := range appstate.AllPatchNames {
+	names := s.states.take()
+	if all {
+		names = appstate.AllPatchNames[:]
+	}
+	for _, name := range names {
 		err := s.fetchOne(name, all || full[name])
 		switch {
 		case err == nil:
@@ -144,20 +151,16 @@ func (s *syncer) fetch() {
 	}
 }
 
-// fetchOne fetches a collection. While all of it is fetched no change is sent, since what its hash is made of is forgotten
-// in between.
+// fetchOne fetches a collection, while no change is sent.
 func (s *syncer) fetchOne(name appstate.WAPatchName, full bool) error {
-	if full {
-		if err := s.sending.Acquire(s.run.ctx, 1); err != nil {
-			return err
-		}
-		defer s.sending.Release(1)
+	if err := s.sending.Acquire(s.run.ctx, 1); err != nil {
+		return err
 	}
-	return s.wa.FetchAppState(s.run.ctx, name, full, false)
+	defer s.sending.Release(1)
+	return s.states.fetch(s.run.ctx, name, full)
 }
 
-// waitForKeys waits for the keys of a device that was just linked. It is false when there is nothing to fetch: whatsmeow
-// does when the keys come.
+// waitForKeys waits for the keys of a device that was just linked. It is false when the run ends before.
 func (s *syncer) waitForKeys() bool {
 	s.mu.Lock()
 	keys := s.keys
@@ -170,11 +173,11 @@ func (s *syncer) waitForKeys() bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-keys:
 	case <-s.run.ctx.Done():
+		return false
 	}
-	return false
+	return true
 }
 
 // mark says in the backlog that the events of a change are still to be projected.

@@ -119,7 +119,7 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 		changes = b.Receipt(&events.Receipt{MessageSource: source, MessageIDs: []string{id, "B"}, Timestamp: at,
 			Type: rapid.SampledFrom([]types.ReceiptType{types.ReceiptTypeDelivered, types.ReceiptTypeRead, types.ReceiptTypeReadSelf}).Draw(t, "receipt")})
 	case "setting":
-		changes = b.Setting(settingGen.Draw(t, "setting")(in.String(), id, at))
+		changes = settingAt(b, t, in, id, at)
 	case "group":
 		changes = b.GroupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}}, at.UnixMicro())
 	case "history":
@@ -133,11 +133,20 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 	return told{fmt.Sprintf("%s of %s at %d in %s", kind, id, at.Unix(), in), changes}
 })
 
+// settingAt is a mutation at a place of its own, whatever its time.
+func settingAt(b *Book, t *rapid.T, in types.JID, id string, at time.Time) []chat.Change {
+	index, value := settingGen.Draw(t, "setting")(in.String(), id, at)
+	if rapid.IntRange(0, 5).Draw(t, "removed") == 0 {
+		return b.Mutation(Mutation{Index: []string{"contact", in.String()}, Removed: true, Order: rapid.Int64Range(2, 1000).Draw(t, "order")})
+	}
+	return b.Mutation(Mutation{Index: index, Value: value, Order: rapid.Int64Range(2, 1000).Draw(t, "order")})
+}
+
 type mutation func(in, id string, at time.Time) ([]string, *waSyncAction.SyncActionValue)
 
 var settingGen = rapid.SampledFrom([]mutation{
 	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
-		return []string{"mute", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MuteAction: &waSyncAction.MuteAction{Muted: proto.Bool(true)}}
+		return []string{"mute", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MuteAction: &waSyncAction.MuteAction{Muted: proto.Bool(true), MuteEndTimestamp: proto.Int64(-1)}}
 	},
 	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
 		return []string{"mute", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MuteAction: &waSyncAction.MuteAction{}}
@@ -148,6 +157,12 @@ var settingGen = rapid.SampledFrom([]mutation{
 				{Key: &waCommon.MessageKey{ID: &id}, Timestamp: proto.Int64(at.Unix())},
 			}},
 		}}
+	},
+	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"contact", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), ContactAction: &waSyncAction.ContactAction{FullName: proto.String("Budi")}}
+	},
+	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
+		return []string{"pin_v1", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), PinAction: &waSyncAction.PinAction{Pinned: proto.Bool(true)}}
 	},
 	func(in, id string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
 		return []string{"star", in, id, "0", "0"}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), StarAction: &waSyncAction.StarAction{Starred: proto.Bool(true)}}
@@ -289,6 +304,7 @@ func FuzzSetting(f *testing.F) {
 		if json.Unmarshal([]byte(index), &i) != nil || unmarshal(data, &v) != nil {
 			return
 		}
-		wellFormed(t, knowing().Setting(i, &v))
+		wellFormed(t, knowing().Mutation(Mutation{Index: i, Value: &v, Order: 1}))
+		wellFormed(t, knowing().Mutation(Mutation{Index: i, Removed: true, Order: 1}))
 	})
 }

@@ -7,8 +7,9 @@ import (
 	"pesan/internal/chat"
 )
 
-// Setting says what a mutation of the app state tells of a chat. Index is the mutation's: what is set, and for what.
-func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue) []chat.Change {
+// Setting says what is set in the app state for a chat. Index is the mutation's: what is set, and for what. Order is its
+// place among all mutations; its time says when a chat was pinned, and how far a range without an end goes.
+func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order int64) []chat.Change {
 	if len(index) < 2 || v == nil {
 		return nil
 	}
@@ -23,23 +24,23 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue) []chat.C
 	c := b.Change(jid)
 	switch index[0] {
 	case appstate.IndexContact:
-		c.State.Contact = contact(v.GetContactAction(), at)
+		c.State.Contact = contact(v.GetContactAction(), order)
 	case appstate.IndexLIDContact:
-		c.State.Contact = contact(v.GetLidContactAction(), at)
+		c.State.Contact = contact(v.GetLidContactAction(), order)
 	case appstate.IndexPNForLIDChat: // the link of the addresses is all
 	case appstate.IndexMarkChatAsRead:
-		markRead(&c.State, v.GetMarkChatAsReadAction(), at)
+		markRead(&c.State, v.GetMarkChatAsReadAction(), at, order)
 	case appstate.IndexStar, appstate.IndexDeleteMessageForMe:
 		if len(index) < 3 || index[2] == "" {
 			return nil
 		}
 		m := chat.Message{ID: index[2], Gone: index[0] == appstate.IndexDeleteMessageForMe}
 		if !m.Gone {
-			m.Starred = chat.Register[bool]{Value: v.GetStarAction().GetStarred(), At: at}
+			m.Starred = chat.Register[bool]{Value: v.GetStarAction().GetStarred(), At: order}
 		}
 		c.Messages = []chat.Message{m}
 	default:
-		if !chatSetting(&c.State, index, v, at) {
+		if !chatSetting(&c.State, index, v, at, order) {
 			return nil
 		}
 	}
@@ -47,17 +48,22 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue) []chat.C
 }
 
 // chatSetting sets what concerns a chat as a whole; it is false for what isn't known here.
-func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, at int64) bool {
+func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, at, order int64) bool {
 	switch index[0] {
 	case appstate.IndexMute:
-		s.Mute = chat.Register[int64]{Value: muteEnd(v.GetMuteAction()), At: at}
+		end, ok := muteEnd(v.GetMuteAction())
+		if !ok {
+			return false
+		}
+		s.Mute = chat.Register[int64]{Value: end, At: order}
 	case appstate.IndexPin:
-		s.Pin = chat.Register[int64]{At: at}
+		s.Pin = chat.Register[int64]{At: order}
 		if v.GetPinAction().GetPinned() {
 			s.Pin.Value = at
+			s.Archived = chat.Register[bool]{At: order} // who pins a chat takes it out of the archive
 		}
 	case appstate.IndexArchive:
-		s.Archived = chat.Register[bool]{Value: v.GetArchiveChatAction().GetArchived(), At: at}
+		s.Archived = chat.Register[bool]{Value: v.GetArchiveChatAction().GetArchived(), At: order}
 	case appstate.IndexClearChat:
 		r := covered(v.GetClearChatAction().GetMessageRange(), at)
 		if len(index) > 2 && index[2] == "0" { // starred messages stay
@@ -84,20 +90,21 @@ func contact(a interface {
 	return chat.Register[string]{Value: name, At: at}
 }
 
-// muteEnd is when a mute ends, in ms since 1970.
-func muteEnd(a *waSyncAction.MuteAction) int64 {
+// muteEnd is when a mute ends, in ms since 1970. The end decides, also where it isn't called a mute; a mute without end is
+// malformed.
+func muteEnd(a *waSyncAction.MuteAction) (end int64, ok bool) {
 	switch end := a.GetMuteEndTimestamp(); {
-	case !a.GetMuted():
-		return 0
-	case end <= 0:
-		return chat.MutedForEver
+	case a == nil || a.MuteEndTimestamp == nil && a.GetMuted():
+		return 0, false
+	case end < 0:
+		return chat.MutedForEver, true
 	default:
-		return asMillis(end)
+		return asMillis(end), true
 	}
 }
 
-func markRead(s *chat.Chat, a *waSyncAction.MarkChatAsReadAction, at int64) {
-	s.MarkedUnread = chat.Register[bool]{Value: !a.GetRead(), At: at}
+func markRead(s *chat.Chat, a *waSyncAction.MarkChatAsReadAction, at, order int64) {
+	s.MarkedUnread = chat.Register[bool]{Value: !a.GetRead(), At: order}
 	if a.GetRead() {
 		s.Read = covered(a.GetMessageRange(), at)
 	}

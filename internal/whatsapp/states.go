@@ -1,0 +1,251 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
+)
+
+// states fetches and changes the account's app state. whatsmeow does both too, but of a patch it tells neither the version
+// nor the removals, without which nobody can know what counts. So its own fetches are turned into wishes for these: they
+// find no state to begin with (see ownStates). What whatsmeow keeps of the state for itself, it is given.
+type states struct {
+	*run
+	processor *appstate.Processor
+
+	mu   sync.Mutex
+	want map[appstate.WAPatchName]bool // collections to be fetched
+}
+
+func newStates(r *run) *states {
+	return &states{run: r, want: make(map[appstate.WAPatchName]bool)}
+}
+
+// errFetchedHere is what whatsmeow gets when it wants to fetch.
+var errFetchedHere = errors.New("app state is fetched by the host")
+
+type ownKey struct{}
+
+// own marks what is done here.
+func own(ctx context.Context) context.Context { return context.WithValue(ctx, ownKey{}, true) }
+
+// front has whatsmeow's fetches be done here. It is called while there is no connection.
+func (s *states) front(keys *store.Device) {
+	if _, fronted := keys.AppState.(ownStates); fronted || keys.AppState == nil {
+		return
+	}
+	s.sync.watch(keys)
+	keys.AppState = ownStates{keys.AppState, s}
+	s.processor = appstate.NewProcessor(keys, newLogger(s.log, s.stopping.Load))
+}
+
+// ownStates is whatsmeow's store of app state versions.
+type ownStates struct {
+	store.AppStateStore
+	states *states
+}
+
+// GetAppStateVersion implements store.AppStateStore.
+func (o ownStates) GetAppStateVersion(ctx context.Context, name string) (uint64, [128]byte, error) {
+	if ctx.Value(ownKey{}) == nil {
+		o.states.wanted(appstate.WAPatchName(name))
+		return 0, [128]byte{}, errFetchedHere
+	}
+	return o.AppStateStore.GetAppStateVersion(ctx, name)
+}
+
+// wanted has collections be fetched soon.
+func (s *states) wanted(names ...appstate.WAPatchName) {
+	s.mu.Lock()
+	for _, name := range names {
+		s.want[name] = true
+	}
+	s.mu.Unlock()
+	s.sync.fetcher.start()
+}
+
+// take returns what is wanted, in the order in which clients fetch.
+func (s *states) take() (names []appstate.WAPatchName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range appstate.AllPatchNames {
+		if s.want[name] {
+			names = append(names, name)
+		}
+	}
+	clear(s.want)
+	return names
+}
+
+// fetch projects what is new in a collection, or all of it. The lock of changes is held.
+func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool) error {
+	ctx = own(ctx)
+	if all {
+		if err := s.keys.AppState.DeleteAppStateVersion(ctx, string(name)); err != nil {
+			return fmt.Errorf("forget app state: %w", err)
+		}
+	}
+	state, err := s.state(ctx, name)
+	if err != nil {
+		return err
+	}
+	snapshot := state.Version == 0
+	named := make(map[chat.JID]bool)
+	for more := true; more; {
+		list, err := internals(s.wa).FetchAppStatePatches(ctx, name, state.Version, snapshot)
+		if err != nil {
+			return fmt.Errorf("fetch app state: %w", err)
+		}
+		var mutations []appstate.Mutation
+		if mutations, state, err = s.apply(ctx, list, state, snapshot); err != nil {
+			return err
+		}
+		for _, m := range mutations {
+			if len(m.Index) > 1 {
+				named[translate.Parse(m.Index[1])] = true
+			}
+		}
+		snapshot, more = false, list.HasMorePatches
+	}
+	if all && name == appstate.WAPatchCriticalUnblockLow {
+		return s.forgetContacts(ctx, named, translate.OrderOf(state.Version, 0))
+	}
+	return nil
+}
+
+// forgetContacts takes the address book's names off those whom the whole state doesn't name: their removal was among the
+// patches that were passed over.
+func (s *states) forgetContacts(ctx context.Context, named map[chat.JID]bool, order int64) error {
+	cleared := chat.Chat{Contact: chat.Register[string]{At: order}}
+	for cursor := ""; ; {
+		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{Kind: chat.Private}, chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
+		if err != nil {
+			return fmt.Errorf("list chats: %w", err)
+		}
+		for _, v := range views {
+			b := s.bookFor(ctx)
+			if slices.ContainsFunc(b.Both(v.JID), func(jid chat.JID) bool { return named[jid] }) {
+				continue
+			}
+			if err := s.project(b, []chat.Change{{Chat: v.JID, State: cleared}}); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func (s *states) state(ctx context.Context, name appstate.WAPatchName) (appstate.HashState, error) {
+	version, hash, err := s.keys.AppState.GetAppStateVersion(ctx, string(name))
+	if err != nil {
+		return appstate.HashState{}, fmt.Errorf("get app state version: %w", err)
+	}
+	return appstate.HashState{Version: version, Hash: hash}, nil
+}
+
+// apply stores patches that follow a state, and projects what they say.
+func (s *states) apply(
+	ctx context.Context, list *appstate.PatchList, state appstate.HashState, snapshot bool,
+) (mutations []appstate.Mutation, next appstate.HashState, err error) {
+	mutations, next, err = s.processor.DecodePatches(ctx, list, state, true)
+	switch {
+	case errors.Is(err, appstate.ErrKeyNotFound):
+		s.spawn(func() { internals(s.wa).RequestMissingAppStateKeys(s.run.ctx, list) })
+	case err != nil && ctx.Err() == nil:
+		s.sync.broken(list.Name)
+	}
+	if err != nil {
+		return nil, state, fmt.Errorf("decode app state: %w", err)
+	}
+	for _, m := range mutations {
+		if len(m.Index) > 0 {
+			_ = internals(s.wa).DispatchAppState(ctx, list.Name, m, snapshot)
+		}
+	}
+	err = s.tell(ctx, mutations)
+	s.sync.applied(err)
+	if err != nil {
+		return nil, next, fmt.Errorf("project app state: %w", err)
+	}
+	return mutations, next, nil
+}
+
+// tell projects mutations in the order in which they count.
+func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error {
+	for _, m := range translate.Ordered(mutations) {
+		b := s.bookFor(ctx)
+		if name := m.Value.GetPushNameSetting().GetName(); name != "" {
+			s.status.set(func(a *chat.Account) { a.PushName = name })
+		}
+		if err := s.project(b, b.Mutation(m)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedPatch is WhatsApp's answer to a change that it doesn't take.
+type refusedPatch struct {
+	code    int
+	patches *appstate.PatchList // that were made meanwhile; nil where it tells none
+	state   appstate.HashState  // that they follow
+}
+
+func (e *refusedPatch) Error() string {
+	return fmt.Sprintf("WhatsApp refuses the app state patch: %d", e.code)
+}
+
+// conflict is the code of a change that somebody else's came before.
+const conflict = 409
+
+// change sends a patch and projects it with whatever came before it. The lock of changes is held.
+func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInfo) error {
+	ctx = own(ctx)
+	state, err := s.state(ctx, patch.Type)
+	if err != nil {
+		return err
+	}
+	encoded, err := s.processor.EncodePatch(ctx, key, state, patch)
+	if err != nil {
+		return fmt.Errorf("encode patch: %w", err)
+	}
+	answer, err := internals(s.wa).SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:sync:app:state", Type: "set", To: types.ServerJID,
+		Content: []waBinary.Node{{Tag: "sync", Content: []waBinary.Node{{
+			Tag:     "collection",
+			Attrs:   waBinary.Attrs{"name": string(patch.Type), "version": state.Version, "return_snapshot": false},
+			Content: []waBinary.Node{{Tag: "patch", Content: encoded}},
+		}}}},
+	})
+	if err != nil {
+		return err
+	}
+	collection, ok := answer.GetOptionalChildByTag("sync", "collection")
+	if !ok {
+		return &whatsmeow.ElementMissingError{Tag: "collection", In: "app state send response"}
+	}
+	if collection.AttrGetter().OptionalString("type") == "error" {
+		refused := &refusedPatch{state: state}
+		if node, ok := collection.GetOptionalChildByTag("error"); ok {
+			refused.code = node.AttrGetter().OptionalInt("code")
+		}
+		if list, err := appstate.ParsePatchList(ctx, &collection, internals(s.wa).DownloadExternalAppStateBlob); err == nil && len(list.Patches) > 0 {
+			refused.patches = list
+		}
+		return refused
+	}
+	return s.fetch(ctx, patch.Type, false)
+}

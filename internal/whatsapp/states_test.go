@@ -1,0 +1,81 @@
+package whatsapp
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+	"pesan/internal/sim"
+	"pesan/internal/sim/appstate"
+)
+
+// at gives a mutation a clock's time.
+func at(m appstate.Mutation, t time.Time) appstate.Mutation {
+	m.Value.Timestamp = proto.Int64(t.UnixMilli())
+	return m
+}
+
+// TestClocksHaveNoSay: the phone's clock goes wrong, this side's is right, and what was done last counts.
+func TestClocksHaveNoSay(t *testing.T) {
+	for _, off := range []time.Duration{-365 * 24 * time.Hour, -2 * time.Hour, -5 * time.Minute, 5 * time.Minute, 2 * time.Hour, 365 * 24 * time.Hour} {
+		t.Run(off.String(), func(t *testing.T) {
+			w := linkedWorld(t)
+			budi := w.contact("6281200000002", "Budi")
+			b := jid(budi)
+			w.from(budi, sim.Text("halo"), sim.SendOptions{})
+			w.fetched()
+			phone := func() time.Time { return time.Now().Add(off) }
+			muted := func(v chat.View, _ bool) bool { return v.MuteEnd == chat.MutedForEver }
+			loud := func(v chat.View, _ bool) bool { return v.MuteEnd == 0 }
+			w.change("mute on the phone", b, muted, at(appstate.Mute(budi.PN(), appstate.Forever), phone()))
+			w.ok(w.device.Unmute(w.soon(), b))
+			if v, _ := w.shown(b); v.MuteEnd != 0 {
+				t.Errorf("unmuted here, and shown as muted until %d", v.MuteEnd)
+			}
+			w.ok(w.device.Mute(w.soon(), b, chat.MutedForEver))
+			w.change("unmute on the phone", b, loud, at(appstate.Unmute(budi.PN()), phone()))
+			w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, at(appstate.Archive(budi.PN(), true, nil), time.Now()))
+			w.change("unarchive", b, func(v chat.View, _ bool) bool { return !v.Archived }, at(appstate.Archive(budi.PN(), false, nil), phone()))
+			w.change("name", b, callsIt("Budi A"), at(appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi A"}), time.Now()))
+			w.change("other name", b, callsIt("Budi B"), at(appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi B"}), phone()))
+		})
+	}
+}
+
+func callsIt(name string) func(chat.View, bool) bool {
+	return func(v chat.View, _ bool) bool { return strings.Contains(string(v.Document), `"name":"`+name+`"`) }
+}
+
+// TestRemovals: who is taken out of the address book loses the name there, also while the device was off, when all of the
+// app state is fetched anew; a key that changes takes nothing away.
+func TestRemovals(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		w := linkedWorld(t)
+		budi := w.contact("6281200000002", "Budi")
+		b := jid(budi)
+		w.from(budi, sim.Text("halo"), sim.SendOptions{})
+		w.change("name", b, callsIt("Budi Santoso"), appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi Santoso", LID: budi.LID()}))
+		w.change("mute", b, func(v chat.View, _ bool) bool { return v.MuteEnd == chat.MutedForEver }, appstate.Mute(budi.PN(), appstate.Forever))
+		w.ok(w.phone.RotateAppStateKey(w.soon()))
+		w.ok(w.phone.Change(w.soon(), appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi Santoso", LID: budi.LID()}),
+			appstate.Mute(budi.PN(), appstate.Forever)))
+		w.ok(w.device.Mute(w.soon(), b, chat.MutedForEver)) // comes behind it
+		if v, _ := w.shown(b); !callsIt("Budi Santoso")(v, true) || v.MuteEnd != chat.MutedForEver {
+			t.Errorf("after a change of the key: %s", v.Document)
+		}
+		if off {
+			w.ok(w.halt())
+		}
+		w.ok(w.phone.Change(w.soon(), appstate.RemoveContact(budi.PN())))
+		if off {
+			w.run()
+		}
+		w.eventually("the name to go", func() bool { v, ok := w.shown(b); return !callsIt("Budi Santoso")(v, ok) })
+		if v, _ := w.shown(b); v.MuteEnd != chat.MutedForEver {
+			t.Error("the mute went with the name")
+		}
+	}
+}

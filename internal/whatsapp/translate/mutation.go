@@ -1,0 +1,87 @@
+package translate
+
+import (
+	"encoding/json"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waServerSync"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+
+	"pesan/internal/chat"
+)
+
+// Mutation is a change of the app state in its place.
+type Mutation struct {
+	Index   []string
+	Value   *waSyncAction.SyncActionValue
+	Removed bool
+	Order   int64 // by the version of the state, then by the place in the patch
+}
+
+// placeBits is how much of an order is the place in the patch.
+const placeBits = 20
+
+// OrderOf is the order of what stands at a place of the patch of a version.
+func OrderOf(version uint64, place int64) int64 { return int64(version)<<placeBits + place }
+
+// Ordered puts the mutations of patches, whose versions rise, in the order in which they count: in each patch first the
+// removals, then what is set. Both of one index in one patch are a change of its key: the removal then says nothing. A
+// timestamp has no say.
+func Ordered(mutations []appstate.Mutation) []Mutation {
+	ordered := make([]Mutation, 0, len(mutations))
+	for start := 0; start < len(mutations); {
+		end := start
+		set := make(map[string]bool)
+		for ; end < len(mutations) && mutations[end].PatchVersion == mutations[start].PatchVersion; end++ {
+			if mutations[end].Operation == waServerSync.SyncdMutation_SET {
+				set[indexText(mutations[end].Index)] = true
+			}
+		}
+		place := int64(0)
+		for _, removals := range []bool{true, false} {
+			for _, m := range mutations[start:end] {
+				removed := m.Operation == waServerSync.SyncdMutation_REMOVE
+				if len(m.Index) == 0 || removed != removals || removed && set[indexText(m.Index)] {
+					continue
+				}
+				place++
+				ordered = append(ordered, Mutation{m.Index, m.Action, removed, OrderOf(m.PatchVersion, place)})
+			}
+		}
+		start = end
+	}
+	return ordered
+}
+
+func indexText(index []string) string {
+	b, _ := json.Marshal(index) // strings always marshal
+	return string(b)
+}
+
+// Mutation says what a mutation of the app state tells of chats.
+func (b *Book) Mutation(m Mutation) []chat.Change {
+	switch {
+	case len(m.Index) == 0:
+		return nil
+	case m.Removed:
+		return b.removed(m.Index, m.Order)
+	case m.Index[0] == appstate.IndexCallLog:
+		return b.CallLog(m.Value.GetCallLogAction().GetCallLogRecord(), m.Value.GetTimestamp(), 0)
+	}
+	return b.Setting(m.Index, m.Value, m.Order)
+}
+
+// removed says what the removal of an entry tells: a contact loses the address book's name. Other entries are dropped by
+// WhatsApp's clients too, and their chats stay as they are: what is off is set.
+func (b *Book) removed(index []string, order int64) []chat.Change {
+	if len(index) < 2 || index[0] != appstate.IndexContact && index[0] != appstate.IndexLIDContact {
+		return nil
+	}
+	jid := Parse(index[1])
+	if jid == "" {
+		return nil
+	}
+	c := b.Change(jid)
+	c.State.Contact = chat.Register[string]{At: order}
+	return []chat.Change{c}
+}
