@@ -76,10 +76,11 @@ fuzz: ## every fuzz test beyond its seeds; FUZZTIME=1m for longer
 	done
 
 .PHONY: lint
-lint: ## gofmt, vet, staticcheck, and what may link what
+lint: ## gofmt, vet, staticcheck, actionlint, and what may link what
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) tool actionlint .github/workflows/*.yml docs/examples/deploy.yml
 	@.ci/links
 
 .PHONY: bench
