@@ -44,7 +44,7 @@ func putGet(t *testing.T, f *fixture) {
 	zeros := item(newKey("a"), "")
 	zeros.Fields = map[string]int64{"zero": 0, "one": 1}
 	f.write(t, kv.Each(kv.Put(zeros, kv.Always())))
-	if got := f.stored(t, zeros.Key); len(got.Fields) != 1 || got.Fields["one"] != 1 {
+	if got := f.stored(t, zeros.Key); len(got.Fields) != 1 || got.Fields["one"] != 1 || len(got.Data) != 0 {
 		t.Errorf("the field that is zero wasn't left out: %s", show(got))
 	}
 	data := []byte("mine")
@@ -119,6 +119,13 @@ func stringsOfKeys(t *testing.T, f *fixture) {
 	for _, it := range got {
 		if string(it.Data) != it.Sort {
 			t.Errorf("%s has %q", it.Key, it.Data)
+		}
+	}
+	for _, expect := range []int{1, 2, 3} { // a page ends behind each
+		q := all(k)
+		q.Expect = expect
+		if got := sorts(f.query(t, q)); !slices.Equal(got, sorted) {
+			t.Errorf("expecting %d, sort keys come as %q, want %q", expect, got, sorted)
 		}
 	}
 	for i, s := range sorted { // each as a bound

@@ -288,6 +288,18 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
+// TestWithdraw gives up calls: one that is to lead, or is written already, can't be taken back.
+func TestWithdraw(t *testing.T) {
+	waiting, chosen, taken := &call{}, &call{chosen: true}, &call{}
+	w := &writer{waiting: []*call{chosen, waiting}}
+	if w.withdraw(chosen) || w.withdraw(taken) || !w.withdraw(waiting) || w.withdraw(waiting) {
+		t.Error("the wrong calls were withdrawn")
+	}
+	if len(w.waiting) != 1 || w.waiting[0] != chosen {
+		t.Errorf("%d calls wait", len(w.waiting))
+	}
+}
+
 // TestFaultOfAnother has one of the calls that share a transaction fail: the others don't suffer from it.
 func TestFaultOfAnother(t *testing.T) {
 	s := open(t, Options{})
