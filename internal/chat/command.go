@@ -31,6 +31,7 @@ type Command struct {
 	Account     string      `json:"account"`
 	Kind        CommandKind `json:"kind"`
 	Chat        JID         `json:"chat,omitempty"`    // mute, unmute, clear
+	Starred     Starred     `json:"starred,omitempty"` // clear: whether starred messages go too
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
@@ -38,6 +39,15 @@ type Command struct {
 	Report      string      `json:"report,omitempty"`  // id of its report entry
 	RequestedAt time.Time   `json:"requestedAt"`
 }
+
+// Starred says what a clear does to starred messages.
+type Starred string
+
+// What a clear does to starred messages. Without a word it keeps them, as WhatsApp Web's dialog proposes.
+const (
+	KeepStarred   Starred = "keep"
+	DeleteStarred Starred = "delete"
+)
 
 // CommandVersion is the version of the public JSON form of Command.
 const CommandVersion = 1
@@ -80,6 +90,9 @@ func (c Command) Validate() error {
 	if jid, err := ParseJID(string(c.Number)); c.Number != "" && (err != nil || jid != c.Number) {
 		return &Error{Code: InvalidParameter, Message: "number"}
 	}
+	if c.Starred != "" && c.Starred != KeepStarred && c.Starred != DeleteStarred {
+		return &Error{Code: InvalidParameter, Message: "starred"}
+	}
 	if c.Seconds < 0 || c.Seconds > MaxMuteSeconds {
 		return &Error{Code: InvalidSecond}
 	}
@@ -111,7 +124,9 @@ func (c Command) Same(o Command) bool {
 	if c.Number != "" && o.Number != "" && c.Number != o.Number {
 		return false
 	}
-	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone && c.Passkey == o.Passkey
+	starred := (c.Starred == DeleteStarred) == (o.Starred == DeleteStarred)
+	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&
+		c.Passkey == o.Passkey && starred
 }
 
 // MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.

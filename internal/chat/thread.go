@@ -246,7 +246,7 @@ const maxDisputed = 64
 // review is what to apply after c: what concerns messages that weren't loaded, and if c tells of admins, all messages in
 // dispute are looked at again.
 func (t *Thread) review(c Change) (again Change, needed bool) {
-	again = Change{Chat: t.Chat.JID, Messages: t.again}
+	again = Change{Chat: t.Chat.JID, Epoch: c.Epoch, Past: c.Past, Messages: t.again}
 	if len(c.State.Members) > 0 {
 		for id := range t.Chat.Disputed {
 			again.Messages = append(again.Messages, Message{ID: id})

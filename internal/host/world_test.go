@@ -267,7 +267,9 @@ func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
 func (d *device) Unmute(ctx context.Context, jid chat.JID) error {
 	return d.note(ctx, "unmute %s", jid)
 }
-func (d *device) Clear(ctx context.Context, jid chat.JID) error { return d.note(ctx, "clear %s", jid) }
+func (d *device) Clear(ctx context.Context, jid chat.JID, _ chat.Starred) error {
+	return d.note(ctx, "clear %s", jid)
+}
 func (d *device) PairingCode(ctx context.Context, phone string) error {
 	return d.note(ctx, "pair %s", phone)
 }

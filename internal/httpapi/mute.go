@@ -36,7 +36,7 @@ func unmuteChat(chats chat.ChatReader, o commander) begin {
 func ClearMessageByID(d Deps) Endpoint {
 	return Endpoint{
 		Name: "clearMessageById", Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: clearMessageByID(d.Chats, d.commander()),
-		Params: []string{"phone"}, Example: []string{"phone={phone}"},
+		Params: []string{"phone", "starred"}, Example: []string{"phone={phone}", "starred=keep"},
 	}
 }
 
@@ -76,11 +76,19 @@ func onChat(chats chat.ChatReader, o commander, kind chat.CommandKind, results f
 			}
 			answer.Query.Seconds = secondsEcho(cmd.Seconds)
 		}
+		if kind == chat.ClearCommand {
+			if cmd.Starred, err = c.starred(); err != nil {
+				return nil, err
+			}
+		}
 		view, err := chats.Chat(ctx, c.claimed, jid)
 		if err != nil {
 			return nil, err
 		}
 		cmd.Chat, c.target = view.JID, view.JID.Echo()
+		if cmd.Seconds > 0 && view.JID.Kind() == chat.Newsletter {
+			return nil, &chat.Error{Code: chat.InvalidSecond} // a channel's mute has no end
+		}
 		answer.Query.To = c.target
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			if err := connected(a); err != nil && !o.earlier(ctx, a.ID, cmd.ID) {

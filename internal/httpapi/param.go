@@ -55,6 +55,17 @@ func (c *call) seconds() (int64, error) {
 	return n, nil
 }
 
+// starred reads what a clear does to starred messages: it keeps them, unless it is told otherwise.
+func (c *call) starred() (chat.Starred, error) {
+	switch v := chat.Starred(strings.ToLower(strings.TrimSpace(c.params.get("starred")))); v {
+	case "":
+		return chat.KeepStarred, nil
+	case chat.KeepStarred, chat.DeleteStarred:
+		return v, nil
+	}
+	return "", &chat.Error{Code: chat.InvalidParameter, Message: "starred"}
+}
+
 // whole reads digits, and nothing else that Go takes for a number.
 func whole(s string) (int64, bool) {
 	if strings.Trim(s, "0123456789") != "" {

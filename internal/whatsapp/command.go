@@ -85,7 +85,7 @@ func (d *device) connected() (*run, error) {
 const clearVersion = 6
 
 // Clear implements host.Device.
-func (d *device) Clear(ctx context.Context, jid chat.JID) error {
+func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred) error {
 	r, err := d.connected()
 	if err != nil {
 		return err
@@ -101,10 +101,14 @@ func (d *device) Clear(ctx context.Context, jid chat.JID) error {
 	if err != nil {
 		return fmt.Errorf("clear: %w", err)
 	}
+	deletes := "0"
+	if starred == chat.DeleteStarred {
+		deletes = "1"
+	}
 	err = r.set(ctx, appstate.PatchInfo{
 		Type: appstate.WAPatchRegularHigh,
 		Mutations: []appstate.MutationInfo{{
-			Index:   []string{appstate.IndexClearChat, index.String(), "1", "0"}, // starred messages too, files stay
+			Index:   []string{appstate.IndexClearChat, index.String(), deletes, "0"}, // files stay
 			Version: clearVersion,
 			Value:   &waSyncAction.SyncActionValue{ClearChatAction: &waSyncAction.ClearChatAction{MessageRange: span}},
 		}},

@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestClear(t *testing.T) {
 	second := w.from(budi, sim.Text("dua"), sim.SendOptions{Time: same})
 	third := w.written(budi.PN(), sim.Text("tiga"))
 	_ = third
-	w.ok(w.device.Clear(w.soon(), jid(budi)))
+	w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred))
 	if n := len(w.messages(jid(budi))); n != 0 {
 		t.Errorf("%d messages after the clear", n)
 	}
@@ -88,7 +89,29 @@ func TestClear(t *testing.T) {
 	_ = second
 	w.from(budi, sim.Text("baru"), sim.SendOptions{Time: time.Unix(span.GetLastMessageTimestamp(), 0)})
 	w.says1(jid(budi), `"body":"baru"`)
-	wantCode(t, w.device.Clear(w.soon(), "6281999999999@s.whatsapp.net"), chat.ChatNotFound)
+	wantCode(t, w.device.Clear(w.soon(), "6281999999999@s.whatsapp.net", chat.DeleteStarred), chat.ChatNotFound)
+}
+
+// TestClearKeepsStarred: without a word starred messages stay, here as on the phone.
+func TestClearKeepsStarred(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	kept := w.from(budi, sim.Text("penting"), sim.SendOptions{})
+	w.from(budi, sim.Text("biasa"), sim.SendOptions{})
+	w.change("star", jid(budi), func(chat.View, bool) bool {
+		return strings.Contains(w.messages(jid(budi))[0], `"starred":true`)
+	}, appstate.Star(appstate.Message{Chat: budi.PN(), ID: kept}, true))
+	for _, starred := range []chat.Starred{"", chat.KeepStarred} {
+		w.ok(w.device.Clear(w.soon(), jid(budi), starred))
+		w.says1(jid(budi), `"body":"penting"`)
+		if _, ok := w.phone.AppState().Lookup("clearChat", budi.PN().String(), "0", "0"); !ok {
+			t.Fatal("the app state has no such clear")
+		}
+	}
+	w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred))
+	if n := len(w.messages(jid(budi))); n != 0 {
+		t.Errorf("%d messages", n)
+	}
 }
 
 func TestClearGroup(t *testing.T) {
@@ -99,7 +122,7 @@ func TestClearGroup(t *testing.T) {
 	id, err := budi.SendGroup(w.soon(), g, sim.Text("halo"), sim.SendOptions{})
 	w.ok(err)
 	w.acked(id)
-	w.ok(w.device.Clear(w.soon(), jidOf(g.JID())))
+	w.ok(w.device.Clear(w.soon(), jidOf(g.JID()), chat.DeleteStarred))
 	cleared, _ := w.phone.AppState().Lookup("clearChat", g.JID().String(), "1", "0")
 	keys := cleared.GetClearChatAction().GetMessageRange().GetMessages()
 	if len(keys) != 1 || keys[0].GetKey().GetParticipant() != budi.PN().String() || keys[0].GetKey().GetID() != id {
@@ -140,7 +163,7 @@ func TestCommandsThatFail(t *testing.T) {
 		w.ok(w.halt())
 		wantCode(t, w.device.Mute(w.soon(), jid(budi), 0), chat.DeviceNotConnected)
 		wantCode(t, w.device.Unmute(w.soon(), jid(budi)), chat.DeviceNotConnected)
-		wantCode(t, w.device.Clear(w.soon(), jid(budi)), chat.DeviceNotConnected)
+		wantCode(t, w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred), chat.DeviceNotConnected)
 		wantCode(t, w.device.PairingCode(w.soon(), ownNumber), chat.DeviceNotConnected)
 	})
 }
