@@ -39,8 +39,8 @@ type Filter struct {
 // Accepts tells whether the filter lets a chat through at a moment.
 func (f Filter) Accepts(v *View, now time.Time) bool {
 	is := func(want *bool, have bool) bool { return want == nil || *want == have }
-	return (f.Kind == "" || f.Kind == v.JID.Kind()) && is(f.Unread, v.Unread) && is(f.Archived, v.Archived) &&
-		is(f.Muted, MutedAt(v.MuteEnd, now)) && is(f.Pinned, v.Pinned)
+	return is(f.Unread, v.Unread) && is(f.Archived, v.Archived) && is(f.Pinned, v.Pinned) &&
+		is(f.Muted, MutedAt(v.MuteEnd, now)) && (f.Kind == "" || f.Kind == v.JID.Kind())
 }
 
 // Page asks for part of a long answer. Cursor is what the answer before gave as next, "" at first; a made-up one is

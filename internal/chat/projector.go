@@ -19,8 +19,8 @@ type Projector struct {
 	now   func() time.Time
 
 	mu       sync.Mutex
-	links    map[link]bool          // known to be stored
-	accounts map[string]*sync.Mutex // one change of an account at a time: nothing may come under an address that moves
+	links    map[link]bool            // known to be stored
+	accounts map[string]*sync.RWMutex // held alone by what moves an address: nothing may come under it meanwhile
 }
 
 type link struct {
@@ -31,9 +31,10 @@ type link struct {
 // maxLinks bounds the memory of known links; beyond it they are looked up again.
 const maxLinks = 100_000
 
-// NewProjector makes a projector. For one account, one projector at a time may work on a store.
+// NewProjector makes a projector. For one account, one projector at a time may work on a store. Changes of different chats are
+// projected at once; the store makes those of one chat one after the other.
 func NewProjector(store ChatStore, now func() time.Time) *Projector {
-	return &Projector{store: store, now: now, links: make(map[link]bool), accounts: make(map[string]*sync.Mutex)}
+	return &Projector{store: store, now: now, links: make(map[link]bool), accounts: make(map[string]*sync.RWMutex)}
 }
 
 // Apply projects changes, in order. On an error some may have been projected; applying all again is safe.
@@ -47,19 +48,19 @@ func (p *Projector) Apply(ctx context.Context, account string, changes ...Change
 }
 
 func (p *Projector) apply(ctx context.Context, account string, c Change) error {
-	turn := p.turn(account)
-	turn.Lock()
-	defer turn.Unlock()
+	moves := p.moves(account)
 	jid := c.Chat
 	if pn, lid, ok := addresses(c.Chat, c.Alt); ok {
-		if err := p.link(ctx, account, pn, lid); err != nil {
-			return err
+		if err := p.link(ctx, moves, link{account, pn, lid}); err != nil {
+			return fmt.Errorf("link addresses: %w", err)
 		}
 		jid = pn
 	}
 	if c.empty() {
 		return nil
 	}
+	moves.RLock()
+	defer moves.RUnlock()
 	return p.update(ctx, account, jid, c)
 }
 
@@ -82,15 +83,15 @@ func (p *Projector) update(ctx context.Context, account string, jid JID, c Chang
 // maxReviews is how often a change leads to another: one of a message to one of its parent, and that to those of its parts.
 const maxReviews = 4
 
-func (p *Projector) turn(account string) *sync.Mutex {
+func (p *Projector) moves(account string) *sync.RWMutex {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	turn := p.accounts[account]
-	if turn == nil {
-		turn = new(sync.Mutex)
-		p.accounts[account] = turn
+	moves := p.accounts[account]
+	if moves == nil {
+		moves = new(sync.RWMutex)
+		p.accounts[account] = moves
 	}
-	return turn
+	return moves
 }
 
 // addresses sorts the two addresses of one person.
@@ -109,48 +110,59 @@ const exportPage = 500
 
 // link makes one chat of a person's two addresses: what is stored under the LID moves to the PN. Interrupted, it is
 // complete when it is called again.
-func (p *Projector) link(ctx context.Context, account string, pn, lid JID) error {
-	known := link{account, pn, lid}
-	p.mu.Lock()
-	done := p.links[known]
-	p.mu.Unlock()
-	if done {
+func (p *Projector) link(ctx context.Context, moves *sync.RWMutex, l link) error {
+	if p.linked(l) {
 		return nil
 	}
-	cursor := ""
-	for {
-		state, messages, next, err := p.store.Export(ctx, account, lid, Page{Limit: exportPage, Cursor: cursor})
-		if CodeOf(err) == ChatNotFound {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("link addresses: %w", err)
-		}
-		c := Change{Chat: lid, Alt: pn, State: state, Messages: messages, Epoch: state.Epoch, Past: true}
-		if err := p.update(ctx, account, pn, c); err != nil {
-			return fmt.Errorf("link addresses: %w", err)
-		}
-		if cursor = next; cursor == "" {
-			break
-		}
+	moves.Lock()
+	defer moves.Unlock()
+	if p.linked(l) {
+		return nil
 	}
-	if err := p.store.Alias(ctx, account, lid, pn); err != nil {
-		return fmt.Errorf("link addresses: %w", err)
+	if err := p.move(ctx, l); err != nil {
+		return err
+	}
+	if err := p.store.Alias(ctx, l.account, l.lid, l.pn); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.links) >= maxLinks {
 		clear(p.links)
 	}
-	p.links[known] = true
+	p.links[l] = true
 	return nil
+}
+
+func (p *Projector) linked(l link) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.links[l]
+}
+
+// move joins what is stored under the LID into the chat of the PN.
+func (p *Projector) move(ctx context.Context, l link) error {
+	for cursor := ""; ; {
+		state, messages, next, err := p.store.Export(ctx, l.account, l.lid, Page{Limit: exportPage, Cursor: cursor})
+		if CodeOf(err) == ChatNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.update(ctx, l.account, l.pn, Change{Chat: l.lid, Alt: l.pn, State: state, Messages: messages}); err != nil {
+			return err
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
 }
 
 // Forget drops what the projector remembers of an account whose chats were deleted.
 func (p *Projector) Forget(account string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.accounts, account)
 	for l := range p.links {
 		if l.account == account {
 			delete(p.links, l)

@@ -36,6 +36,8 @@ type list struct {
 	changed map[chat.JID]bool
 	size    int
 	used    int64
+
+	activity map[chat.JID]int64 // of the views, to find them by; under turn
 }
 
 func newLists(limit int) *lists { return &lists{limit: limit, all: make(map[string]*list)} }
@@ -53,20 +55,28 @@ func (k *lists) read(ctx context.Context, s *Store, account string) (views []cha
 		return nil, false, err
 	}
 	defer l.turn.Release(1)
-	before, read, changed := k.begin(l)
+	views, read, changed := k.begin(l)
+	grown := 0
 	switch {
 	case !read:
-		views, err = s.readAll(ctx, account)
+		if views, err = s.readAll(ctx, account); err == nil {
+			l.activity = make(map[chat.JID]int64, len(views))
+			for i := range views {
+				l.activity[views[i].JID] = views[i].Activity
+				grown += sizeOf(&views[i])
+			}
+		}
 	case len(changed) > 0:
-		views, err = s.readAgain(ctx, account, before, changed)
-	default:
-		views = before
+		var again []chat.View
+		if again, err = s.readAgain(ctx, account, changed); err == nil {
+			views, grown = l.merge(views, changed, again)
+		}
 	}
 	if err != nil {
 		k.abandon(account, l)
 		return nil, false, err
 	}
-	k.end(account, l, views)
+	k.end(account, l, views, grown)
 	return views, true, nil
 }
 
@@ -97,18 +107,14 @@ func (k *lists) begin(l *list) (views []chat.View, read bool, changed map[chat.J
 }
 
 // end keeps what was read since begin, and drops other lists if need be: those that weren't used for the longest time.
-func (k *lists) end(account string, l *list, views []chat.View) {
-	size := 0
-	for i := range views {
-		size += sizeOf(&views[i])
-	}
+func (k *lists) end(account string, l *list, views []chat.View, grown int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.all[account] != l { // dropped meanwhile
 		return
 	}
-	k.size += size - l.size
-	l.views, l.read, l.size = views, true, size
+	l.views, l.read = views, true
+	l.size, k.size = l.size+grown, k.size+grown
 	for k.size > k.limit {
 		oldest := account
 		for other, o := range k.all {
@@ -158,9 +164,9 @@ func (k *lists) dropLocked(account string) {
 	}
 }
 
-// sizeOf is what a view takes: itself, and the texts that it alone holds.
+// sizeOf is what a view takes: itself, its entry in the list's map, and the texts that it alone holds.
 func sizeOf(v *chat.View) int {
-	return int(unsafe.Sizeof(*v)) + len(v.JID) + len(v.Document) + len(v.Last.Document) + len(v.Last.ID)
+	return int(unsafe.Sizeof(*v)) + 48 + len(v.JID) + len(v.Document) + len(v.Last.Document) + len(v.Last.ID)
 }
 
 // readAll is never nil without an error.
@@ -172,8 +178,8 @@ func (s *Store) readAll(ctx context.Context, account string) ([]chat.View, error
 	return texts(found)
 }
 
-// readAgain brings views up to date with chats that may have changed.
-func (s *Store) readAgain(ctx context.Context, account string, views []chat.View, changed map[chat.JID]bool) ([]chat.View, error) {
+// readAgain reads those that show of chats that may have changed, in the order of Chats.
+func (s *Store) readAgain(ctx context.Context, account string, changed map[chat.JID]bool) ([]chat.View, error) {
 	keys := make([]kv.Key, 0, len(changed))
 	for jid := range changed {
 		keys = append(keys, chatKey(account, jid, true))
@@ -191,28 +197,46 @@ func (s *Store) readAgain(ctx context.Context, account string, views []chat.View
 			found = append(found, listedChat{v, it.Data})
 		}
 	}
-	again, err := texts(found)
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(again, func(a, b chat.View) int { return compareViews(&a, &b) })
-	return merge(views, changed, again), nil
+	slices.SortFunc(found, func(a, b listedChat) int { return compareViews(&a.view, &b.view) })
+	return texts(found)
 }
 
-// merge puts sorted views in the place of those that have changed.
-func merge(views []chat.View, changed map[chat.JID]bool, again []chat.View) []chat.View {
-	merged := make([]chat.View, 0, len(views)+len(again))
-	for i := range views {
-		v := &views[i]
-		if changed[v.JID] {
-			continue
+// merge puts sorted views in the place of those that have changed, and tells by how many bytes the list has grown.
+func (l *list) merge(views []chat.View, changed map[chat.JID]bool, again []chat.View) (merged []chat.View, grown int) {
+	var left []int // places of those that have changed
+	for jid := range changed {
+		if activity, listed := l.activity[jid]; listed {
+			at, _ := placeOfView(views, &chat.View{JID: jid, Activity: activity})
+			left, grown = append(left, at), grown-sizeOf(&views[at])
+			delete(l.activity, jid)
 		}
-		for len(again) > 0 && compareViews(&again[0], v) < 0 {
-			merged, again = append(merged, again[0]), again[1:]
-		}
-		merged = append(merged, *v)
 	}
-	return append(merged, again...)
+	slices.Sort(left)
+	merged = make([]chat.View, 0, len(views)+len(again)-len(left))
+	copied := 0
+	copyTo := func(end int) { // but for those that have changed
+		for len(left) > 0 && left[0] < end {
+			merged = append(merged, views[copied:left[0]]...)
+			copied, left = left[0]+1, left[1:]
+		}
+		if copied < end {
+			merged = append(merged, views[copied:end]...)
+			copied = end
+		}
+	}
+	for i := range again {
+		v := &again[i]
+		at, _ := placeOfView(views, v)
+		copyTo(at)
+		merged, grown = append(merged, *v), grown+sizeOf(v)
+		l.activity[v.JID] = v.Activity
+	}
+	copyTo(len(views))
+	return merged, grown
+}
+
+func placeOfView(views []chat.View, v *chat.View) (at int, found bool) {
+	return slices.BinarySearchFunc(views, v, func(a chat.View, b *chat.View) int { return compareViews(&a, b) })
 }
 
 // pick takes a page out of all views. Where all are wanted it is a part of them and no copy.
