@@ -252,7 +252,9 @@ func (t *Thread) findLast(now time.Time) error {
 		// One can't know here whether it is starred, so it is looked for again where only that would keep it.
 		case line.Kind == "" && t.Messages[line.ID] == nil && !expired && !c.Hides(line.Time, line.ID, false):
 			lines = append(lines, line)
-		case line.Kind == "" && !slices.ContainsFunc(lines, func(l Line) bool { return l.same(&line) && !line.outlasts(&l) }):
+		case line.Kind == "" && !slices.ContainsFunc(lines, func(l Line) bool {
+			return l.same(&line) && !line.outlasts(&l) && l.compare(&line) >= 0 // one that moved back may have left others before it
+		}):
 			vanished = true
 		case line.Kind != "" && !slices.ContainsFunc(c.AddOns, func(b Beside) bool { return b.same(&line) }):
 			vanished = true
