@@ -44,11 +44,12 @@ type Account struct {
 	Sync        *Sync     `json:"sync,omitempty"` // history sync under way
 	AsOf        time.Time `json:"asOf,omitzero"`  // time of the last projected event
 
-	Epoch     int64     `json:"epoch,omitempty"`    // of the link: each has a greater one than those before
-	Renewed   int64     `json:"renewed,omitempty"`  // the epoch for which the chats of earlier links were renewed
-	Owner     JID       `json:"owner,omitempty"`    // number that all that is stored comes from; it outlasts the link
-	OwnerLID  JID       `json:"ownerLid,omitempty"` // its LID, where known
-	EmptiedAt time.Time `json:"emptiedAt,omitzero"` // when what came from the owner before was deleted; zero: never
+	Epoch     int64          `json:"epoch,omitempty"`    // of the link: each has a greater one than those before
+	Unarchive Register[bool] `json:"unarchive,omitzero"` // setting of the present link: news take a chat out of the archive
+	Renewed   int64          `json:"renewed,omitempty"`  // the epoch for which the chats of earlier links were renewed
+	Owner     JID            `json:"owner,omitempty"`    // number that all that is stored comes from; it outlasts the link
+	OwnerLID  JID            `json:"ownerLid,omitempty"` // its LID, where known
+	EmptiedAt time.Time      `json:"emptiedAt,omitzero"` // when what came from the owner before was deleted; zero: never
 }
 
 // Passkey is what WhatsApp asks for before it links the device of an account that has one.

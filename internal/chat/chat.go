@@ -38,6 +38,8 @@ type Chat struct {
 	Mute         Register[int64] `json:"mut,omitzero"` // end in ms since 1970; MutedForEver; 0: not muted
 	Pin          Register[int64] `json:"pin,omitzero"` // when it was pinned, as WhatsApp gives it; 0: not pinned
 	Archived     Register[bool]  `json:"arc,omitzero"`
+	ArchivedTo   Register[Reach] `json:"arr,omitzero"` // what the chat held when it was put into the archive
+	Unarchive    Register[bool]  `json:"una,omitzero"` // the account's setting: news take a chat out of the archive
 	MarkedUnread Register[bool]  `json:"mku,omitzero"`
 
 	Unread           Unread `json:"unr,omitzero"`
@@ -95,6 +97,8 @@ func (c *Chat) Join(o Chat) {
 	c.Mute.Join(o.Mute)
 	c.Pin.Join(o.Pin)
 	c.Archived.Join(o.Archived)
+	c.ArchivedTo.Join(o.ArchivedTo)
+	c.Unarchive.Join(o.Unarchive)
 	c.MarkedUnread.Join(o.MarkedUnread)
 	c.Read.Join(o.Read)
 	c.Cleared.Join(o.Cleared)

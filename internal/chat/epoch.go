@@ -25,7 +25,8 @@ func (c *Chat) lasting() Chat {
 	kept.Fields, kept.Subject, kept.Contact, kept.PushName = nil, Register[string]{}, Register[string]{}, Register[string]{}
 	kept.Members, kept.Listed = nil, 0
 	kept.Mute, kept.Pin = Register[int64]{}, Register[int64]{}
-	kept.Archived, kept.MarkedUnread = Register[bool]{}, Register[bool]{}
+	kept.Archived, kept.ArchivedTo, kept.Unarchive = Register[bool]{}, Register[Reach]{}, Register[bool]{}
+	kept.MarkedUnread = Register[bool]{}
 	kept.Unread, kept.Read = Unread{}, Range{}
 	return kept
 }

@@ -140,7 +140,7 @@ func drawMessage(t *rapid.T) Message {
 	case 0:
 		m.Edits = map[JID]Register[Edit]{who: {Edit{Message: drawOf[JSON](t, `{"a":1}`, `{"b":1}`)}, at}}
 	case 1:
-		m.Revoked = map[JID]bool{who: true}
+		m.Revoked = map[JID]int64{who: 1}
 	case 2:
 		m.Receipts = map[JID]Receipt{who: {Received: at}}
 	case 3:

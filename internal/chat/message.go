@@ -37,7 +37,7 @@ type Message struct {
 	ID        string                     `json:"id"`
 	Content   Content                    `json:"c,omitzero"`
 	Edits     map[JID]Register[Edit]     `json:"e,omitempty"` // by who made them; only the sender's counts
-	Revoked   map[JID]bool               `json:"x,omitempty"` // who revoked it
+	Revoked   map[JID]int64              `json:"x,omitempty"` // who revoked it, and when, in seconds since 1970
 	Status    Status                     `json:"s,omitempty"`
 	Receipts  map[JID]Receipt            `json:"r,omitempty"`  // by receiver
 	Reactions map[JID]Register[Reaction] `json:"re,omitempty"` // by sender; one without Text is taken back
@@ -259,7 +259,12 @@ func (m *Message) Join(o Message) {
 		m.Content = o.Content
 	}
 	joinRegisters(&m.Edits, o.Edits)
-	joinSet(&m.Revoked, o.Revoked)
+	for by, at := range o.Revoked {
+		if m.Revoked == nil {
+			m.Revoked = make(map[JID]int64, len(o.Revoked))
+		}
+		m.Revoked[by] = earliest(m.Revoked[by], at)
+	}
 	m.Status = max(m.Status, o.Status)
 	for jid, receipt := range o.Receipts {
 		if m.Receipts == nil {

@@ -266,10 +266,23 @@ func without(set map[string]bool, id string) map[string]bool {
 	return set
 }
 
+// How long after a message it may be revoked, with what WhatsApp's clients allow for the way, in seconds.
+const (
+	revokeWindow        = (2*24 + 12 + 12) * 60 * 60
+	channelRevokeWindow = (30*24 + 12) * 60 * 60
+)
+
+func (c *Chat) revokeWindow() int64 {
+	if c.JID.Kind() == Newsletter {
+		return channelRevokeWindow
+	}
+	return revokeWindow
+}
+
 // revokes tells whether somebody who may has revoked the message: its sender or, in a group, an admin.
 func (c *Chat) revokes(m *Message) bool {
-	for by := range m.Revoked {
-		if m.Content.known() && (by == m.Content.Sender || c.JID.Kind() == Group && c.Admins[by]) {
+	for by, at := range m.Revoked {
+		if m.Content.known() && at <= m.Content.Time+c.revokeWindow() && (by == m.Content.Sender || c.JID.Kind() == Group && c.Admins[by]) {
 			return true
 		}
 	}
@@ -288,9 +301,9 @@ func (m *Message) rename(from, to JID) {
 		delete(m.Edits, from)
 		joinRegisters(&m.Edits, map[JID]Register[Edit]{to: r})
 	}
-	if m.Revoked[from] {
+	if at, ok := m.Revoked[from]; ok {
 		delete(m.Revoked, from)
-		m.Revoked[to] = true
+		m.Revoked[to] = earliest(m.Revoked[to], at)
 	}
 	if r, ok := m.Receipts[from]; ok {
 		delete(m.Receipts, from)

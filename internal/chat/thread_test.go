@@ -71,7 +71,7 @@ func TestForgets(t *testing.T) {
 	full.Reactions = map[JID]Register[Reaction]{bob: {Reaction{Text: "x"}, 1}}
 	for name, o := range map[string]Message{
 		"deleted for me": {ID: "m", Gone: true},
-		"revoked":        {ID: "m", Revoked: map[JID]bool{alice: true}},
+		"revoked":        {ID: "m", Revoked: map[JID]int64{alice: 1}},
 	} {
 		for _, order := range [][]Message{{full, o}, {o, full}, {full, o, full}} {
 			th := thread(alice, nil, nil)
@@ -88,7 +88,7 @@ func TestLoadedMessagesStay(t *testing.T) {
 	loaded := say("m", 5)
 	loaded.Receipts = map[JID]Receipt{bob: {Received: 1}}
 	loaded.Reactions = map[JID]Register[Reaction]{bob: {Reaction{Text: "x"}, 1}}
-	loaded.Revoked = map[JID]bool{bob: true}
+	loaded.Revoked = map[JID]int64{bob: 1}
 	loaded.Edits = map[JID]Register[Edit]{bob: {Edit{Body: "b"}, 1}}
 	want := loaded
 	want.unshare()
@@ -96,7 +96,7 @@ func TestLoadedMessagesStay(t *testing.T) {
 	th.Messages["m"] = &loaded
 	mustApply(t, th, Change{Chat: team, Messages: []Message{{
 		ID: "m", Status: Read, Receipts: map[JID]Receipt{alice: {Read: 2}}, Reactions: map[JID]Register[Reaction]{alice: {Reaction{Text: "1"}, 1}},
-		Revoked: map[JID]bool{own: true}, Edits: map[JID]Register[Edit]{alice: {Edit{Body: "a"}, 1}},
+		Revoked: map[JID]int64{own: 1}, Edits: map[JID]Register[Edit]{alice: {Edit{Body: "a"}, 1}},
 	}}})
 	if !reflect.DeepEqual(loaded, want) {
 		t.Errorf("the loaded message became %+v", loaded)
@@ -181,7 +181,7 @@ func TestLast(t *testing.T) {
 // TestDisputes has members revoke what others said.
 func TestDisputes(t *testing.T) {
 	revoke := func(id string, who JID) Change {
-		return Change{Chat: team, Messages: []Message{{ID: id, Revoked: map[JID]bool{who: true}}}}
+		return Change{Chat: team, Messages: []Message{{ID: id, Revoked: map[JID]int64{who: 1}}}}
 	}
 	th := thread(team, nil, nil)
 	mustApply(t, th, Change{Chat: team, Messages: []Message{say("m", 5), say("n", 6)}})
@@ -214,7 +214,7 @@ func TestDisputes(t *testing.T) {
 	full := thread(team, nil, nil)
 	for i := range 2 * maxDisputed {
 		m := say(string(rune('a'+i)), 5)
-		m.Revoked = map[JID]bool{bob: true}
+		m.Revoked = map[JID]int64{bob: 1}
 		mustApply(t, full, Change{Chat: team, Messages: []Message{m}})
 	}
 	if len(full.Chat.Disputed) != maxDisputed {

@@ -27,7 +27,7 @@ func (c *Chat) Outline() View {
 		Time:     c.Activity,
 		MuteEnd:  c.Mute.Value,
 		Pinned:   c.Pin.Value != 0,
-		Archived: c.Archived.Value,
+		Archived: c.InArchive(),
 		Unread:   unread > 0 || c.MarkedUnread.Value,
 	}
 }

@@ -41,7 +41,7 @@ func document(c *chat.Chat) chat.JSON {
 		}
 	}
 	fields["id"] = quote(string(c.JID))
-	fields["archived"] = boolean(c.Archived.Value)
+	fields["archived"] = boolean(c.InArchive())
 	fields["participant"] = participants(c)
 	fields["unreadCount"] = number(int64(unread))
 	fields["unreadMentionCount"] = number(int64(mentions))
@@ -52,7 +52,7 @@ func document(c *chat.Chat) chat.JSON {
 		fields["name"] = quote(name)
 	}
 	if c.MarkedUnread.Set() {
-		fields["markedAsUnread"] = boolean(c.MarkedUnread.Value)
+		fields["markedAsUnread"] = boolean(c.Marked())
 	}
 	if c.Pin.Value != 0 {
 		fields["pinned"] = number(c.Pin.Value)

@@ -65,7 +65,7 @@ func TestPrivateChatDocument(t *testing.T) {
 	last := `{"message":{"key":{"fromMe":false,"id":"3EB0","remoteJid":"6281111111111@s.whatsapp.net"},"message":{"conversation":"3EB0"},
 		"messageTimestamp":"1772366400","status":"SERVER_ACK"}}`
 	rest := `"archived":false,"ephemeralExpiration":86400,"id":"6281111111111@s.whatsapp.net","lastMessageRecvTimestamp":1772366399,
-		"lidJid":"111111111111111@lid","markedAsUnread":true,"name":"Budi \"<&>\" ☕","participant":[],"pinned":1772000000000,
+		"lidJid":"111111111111111@lid","markedAsUnread":false,"name":"Budi \"<&>\" ☕","participant":[],"pinned":1772000000000,
 		"tcToken":{"type":"Buffer","data":[1]},"unreadCount":2,"unreadMentionCount":1}`
 	golden(t, "the listed chat", AppendChat(nil, &v, Listed, noon), `{"conversationTimestamp":{"low":1772366400,"high":0,"unsigned":true},
 		"messages":[`+last+`],"muted":true,"muteEndTime":1772366400001,`+rest)
@@ -112,7 +112,7 @@ func TestMessageDocument(t *testing.T) {
 		"userReceipt":[{"playedTimestamp":"3","readTimestamp":"2","receiptTimestamp":"1","userJid":"6280000000000@s.whatsapp.net"},
 		{"playedTimestamp":"0","readTimestamp":"0","receiptTimestamp":"4","userJid":"6282222222222@s.whatsapp.net"}],"pushName":"a"}`)
 
-	m.Revoked = map[chat.JID]bool{alice: true}
+	m.Revoked = map[chat.JID]int64{alice: 1}
 	m.Receipts, m.Reactions, m.Starred, m.Content.Quoted, m.Content.Info = nil, nil, chat.Register[bool]{}, "", ""
 	golden(t, "the revoked message", []byte(MessageView(&c, &m).Document), `{"body":"","chatId":"120363041234567890@g.us",
 		"from":"120363041234567890@g.us","fromMe":false,"id":"3EB0","isEphemeralMessage":true,"isGroupMsg":true,"isMedia":false,

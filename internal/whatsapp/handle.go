@@ -187,6 +187,11 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 	}
 	for i := range changes {
 		changes[i].Epoch = r.epoch.Load()
+		if state := &changes[i].State; state.Archived.Set() {
+			if setting := r.archive.Load(); setting != nil {
+				state.Unarchive = *setting
+			}
+		}
 	}
 	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {
 		return err

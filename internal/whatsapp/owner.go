@@ -48,6 +48,13 @@ func (r *run) claim(ctx context.Context) error {
 	a.JID, a.LID = own.pn, own.lid
 	foreign := a.Foreign()
 	r.epoch.Store(a.Epoch)
+	if r.archive.Load() == nil {
+		setting := a.Unarchive
+		if a.Renewed != a.Epoch {
+			setting = chat.Register[bool]{}
+		}
+		r.archive.Store(&setting)
+	}
 	if foreign {
 		if err := r.empty(ctx); err != nil {
 			return fmt.Errorf("delete what came from another number: %w", err)
@@ -65,7 +72,9 @@ func (r *run) claim(ctx context.Context) error {
 		if own.lid != "" {
 			a.OwnerLID = own.lid
 		}
-		a.Renewed = a.Epoch
+		if a.Renewed != a.Epoch {
+			a.Renewed, a.Unarchive = a.Epoch, chat.Register[bool]{}
+		}
 		if foreign {
 			a.Owner, a.OwnerLID, a.EmptiedAt, a.AsOf, a.Sync = own.pn, own.lid, now, time.Time{}, nil
 		}

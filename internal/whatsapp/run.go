@@ -70,18 +70,19 @@ type run struct {
 	states  *states
 	groups  *groups
 
-	signals  chan any            // whatsmeow's events about the connection
-	trouble  chan error          // an event couldn't be stored: it must be delivered again
-	handlers gate                // events under way
-	online   atomic.Bool         // logged in and active
-	stopping atomic.Bool         // no event is taken any more
-	sending  *semaphore.Weighted // the lock of changes to the app state, which can be waited for with a context
-	order    atomic.Int64        // of the last message
-	stamp    atomic.Int64        // time of the last change to the app state, ms since 1970
-	epoch    atomic.Int64        // of the link; set before the first login
-	first    chan struct{}       // closed when it is online for the first time
-	done     chan struct{}       // closed when it is over
-	migrated atomic.Bool         // the account's chats are kept under LIDs
+	signals  chan any                            // whatsmeow's events about the connection
+	trouble  chan error                          // an event couldn't be stored: it must be delivered again
+	handlers gate                                // events under way
+	online   atomic.Bool                         // logged in and active
+	stopping atomic.Bool                         // no event is taken any more
+	sending  *semaphore.Weighted                 // the lock of changes to the app state, which can be waited for with a context
+	order    atomic.Int64                        // of the last message
+	stamp    atomic.Int64                        // time of the last change to the app state, ms since 1970
+	epoch    atomic.Int64                        // of the link; set before the first login
+	archive  atomic.Pointer[chat.Register[bool]] // the account's Unarchive
+	first    chan struct{}                       // closed when it is online for the first time
+	done     chan struct{}                       // closed when it is over
+	migrated atomic.Bool                         // the account's chats are kept under LIDs
 	pairing  pairing
 	ceremony ceremony
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only

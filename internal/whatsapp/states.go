@@ -190,11 +190,52 @@ func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error 
 		if name := m.Value.GetPushNameSetting().GetName(); name != "" {
 			s.status.set(func(a *chat.Account) { a.PushName = name })
 		}
+		if m.Index[0] == appstate.IndexSettingUnarchiveChats && !m.Removed {
+			setting := chat.Register[bool]{Value: m.Value.GetUnarchiveChatsSetting().GetUnarchiveChats(), At: m.Order}
+			if err := s.unarchives(ctx, setting); err != nil {
+				return err
+			}
+		}
 		if err := s.project(b, b.Mutation(m)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// errNotArchived leaves a chat as it is.
+var errNotArchived = errors.New("not archived")
+
+// unarchives stores whether news take chats out of the archive, and has all chats that were put there follow.
+func (s *states) unarchives(ctx context.Context, setting chat.Register[bool]) error {
+	err := s.Accounts.UpdateAccount(ctx, s.account, func(a *chat.Account) error { a.Unarchive = setting; return nil })
+	if err != nil {
+		return fmt.Errorf("store archive setting: %w", err)
+	}
+	s.archive.Store(&setting)
+	change := chat.Change{State: chat.Chat{Unarchive: setting}, Epoch: s.epoch.Load()}
+	for cursor := ""; ; {
+		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{}, chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
+		if err != nil {
+			return fmt.Errorf("list chats: %w", err)
+		}
+		for _, v := range views {
+			err := s.Chats.Update(ctx, s.account, v.JID, nil, func(t *chat.Thread) error {
+				if !t.Chat.Archived.Value {
+					return errNotArchived
+				}
+				c := change
+				c.Chat = v.JID
+				return t.Apply(c, s.Now())
+			})
+			if err != nil && !errors.Is(err, errNotArchived) {
+				return fmt.Errorf("unarchive chat: %w", err)
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
 }
 
 // refusedPatch is WhatsApp's answer to a change that it doesn't take.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -78,4 +79,28 @@ func TestRemovals(t *testing.T) {
 			t.Error("the mute went with the name")
 		}
 	}
+}
+
+// TestKeepChatsArchived: a message takes a chat out of the archive, unless the phone keeps chats there; both ways when that
+// changes, and for chats that come later.
+func TestKeepChatsArchived(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	b := jid(budi)
+	first := w.from(budi, sim.Text("satu"), sim.SendOptions{Time: time.Unix(1_800_000_000, 0)})
+	key := &waCommon.MessageKey{ID: &first, RemoteJID: proto.String(string(b)), FromMe: proto.Bool(false)}
+	in := func(v chat.View, _ bool) bool { return v.Archived }
+	out := func(v chat.View, _ bool) bool { return !v.Archived }
+	w.change("archive", b, in, appstate.Archive(budi.PN(), true, appstate.UpTo(time.Unix(1_800_000_000, 0), key)))
+	w.from(budi, sim.Text("dua"), sim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
+	w.eventually("news to take it out", func() bool { return out(w.shown(b)) })
+	w.change("keep archived", b, in, appstate.UnarchiveChats(false))
+	w.from(budi, sim.Text("tiga"), sim.SendOptions{Time: time.Unix(1_800_000_020, 0)})
+	if v, _ := w.shown(b); !v.Archived {
+		t.Error("it came out though chats are kept archived")
+	}
+	w.ok(w.halt())
+	w.open()
+	w.run()
+	w.change("no more", b, out, appstate.UnarchiveChats(true))
 }

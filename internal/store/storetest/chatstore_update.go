@@ -66,7 +66,7 @@ func fullMessage(id string, second int64) chat.Message {
 	m.Content.Mentions, m.Content.MentionMe = []chat.JID{me, siti}, true
 	m.Content.Quoted, m.Content.Info = `{"conversation":"q"}`, `{"pushName":"budi"}`
 	m.Edits = map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Type: "conversation", Body: "b", Message: `{"conversation":"b"}`}, At: 4}}
-	m.Revoked = map[chat.JID]bool{siti: true}
+	m.Revoked = map[chat.JID]int64{siti: 1}
 	m.Status = chat.Read
 	m.Receipts = map[chat.JID]chat.Receipt{siti: {Received: 1, Read: 2, Played: 3}}
 	m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{siti: {Value: chat.Reaction{AddOn: chat.AddOn{ID: "R", Time: 3, Order: 1}, Text: "👍"}, At: 3}}

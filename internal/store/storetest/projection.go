@@ -178,7 +178,7 @@ func drawMessage(t *rapid.T, in chat.JID, people []chat.JID) chat.Message {
 		case 0:
 			m.Edits = map[chat.JID]chat.Register[chat.Edit]{by(): {Value: drawEdit(t), At: drawTime(t)}}
 		case 1:
-			m.Revoked = map[chat.JID]bool{by(): true}
+			m.Revoked = map[chat.JID]int64{by(): 1}
 		case 2:
 			m.Status = chat.Status(rapid.IntRange(0, int(chat.Played)).Draw(t, "status"))
 		case 3:

@@ -104,13 +104,13 @@ var directed = []example{
 	}, []string{`"unreadCount":1`}, "new"},
 	{"Impostors", []chat.Change{
 		{Chat: group, Messages: by(budi, message("a", 10))},
-		{Chat: group, Messages: []chat.Message{{ID: "a", Revoked: map[chat.JID]bool{siti: true}}}},
+		{Chat: group, Messages: []chat.Message{{ID: "a", Revoked: map[chat.JID]int64{siti: 1}}}},
 		{Chat: group, Messages: []chat.Message{{ID: "a", Edits: map[chat.JID]chat.Register[chat.Edit]{siti: {Value: chat.Edit{Body: "forged"}, At: 9}}}}},
 		{Chat: group, State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankMember, At: 1}}}},
 	}, []string{`"body":"text a"`}, "a"},
 	{"RevokedByAnAdmin", []chat.Change{
 		{Chat: group, Messages: by(budi, message("a", 10))},
-		{Chat: group, Messages: []chat.Message{{ID: "a", Revoked: map[chat.JID]bool{siti: true}}}},
+		{Chat: group, Messages: []chat.Message{{ID: "a", Revoked: map[chat.JID]int64{siti: 1}}}},
 		{Chat: group, State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankAdmin, At: 1}}}},
 		{Chat: group, State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankMember, At: 2}}}},
 	}, []string{`"messageStubType":"REVOKE"`, `"body":""`}, "a"},

@@ -169,9 +169,9 @@ func (b *Book) protocol(c *chat.Change, e envelope, p *waE2E.ProtocolMessage) {
 		if p.Type == nil || target.ID == "" {
 			return
 		}
-		target.Revoked = make(map[chat.JID]bool, 2)
+		target.Revoked = make(map[chat.JID]int64, 2)
 		for _, jid := range b.Both(e.sender) {
-			target.Revoked[jid] = true
+			target.Revoked[jid] = seconds(e.at)
 		}
 	case waE2E.ProtocolMessage_MESSAGE_EDIT:
 		m := said(p.GetEditedMessage())

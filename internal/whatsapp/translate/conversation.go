@@ -77,6 +77,7 @@ func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 	}
 	if conv.Archived != nil {
 		s.Archived = chat.Register[bool]{Value: conv.GetArchived(), At: chat.Baseline}
+		s.ArchivedTo = chat.Register[chat.Reach]{Value: chat.ReachOf(chat.RangeOf(newest(conv))), At: chat.Baseline}
 	}
 	s.Unread = chat.Unread{
 		Count:    int(conv.GetUnreadCount()),

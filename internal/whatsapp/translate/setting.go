@@ -63,7 +63,17 @@ func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, 
 			s.Archived = chat.Register[bool]{At: order} // who pins a chat takes it out of the archive
 		}
 	case appstate.IndexArchive:
-		s.Archived = chat.Register[bool]{Value: v.GetArchiveChatAction().GetArchived(), At: order}
+		a := v.GetArchiveChatAction()
+		s.Archived = chat.Register[bool]{Value: a.GetArchived(), At: order}
+		s.ArchivedTo = chat.Register[chat.Reach]{At: order}
+		if a.GetMessageRange().GetLastMessageTimestamp() > 0 || len(a.GetMessageRange().GetMessages()) > 0 {
+			s.ArchivedTo.Value = chat.ReachOf(covered(a.GetMessageRange(), at))
+		}
+	case appstate.IndexLock:
+		s.Fields = map[string]chat.Register[chat.JSON]{"locked": {At: order}}
+		if v.GetLockChatAction().GetLocked() {
+			s.Fields["locked"] = chat.Register[chat.JSON]{Value: "true", At: order}
+		}
 	case appstate.IndexClearChat:
 		r := covered(v.GetClearChatAction().GetMessageRange(), at)
 		if len(index) > 2 && index[2] == "0" { // starred messages stay

@@ -64,7 +64,7 @@ func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ 
 		b.edit(&m, m.Content.Sender, editOf(m.Content, m.Content.Editable, 0), edited)
 	}
 	if isRevoke(stub) {
-		m.Revoked = map[chat.JID]bool{m.Content.Sender: true} // the phone has checked who may
+		m.Revoked = map[chat.JID]int64{m.Content.Sender: 1} // the phone has checked who may
 	}
 	if w.Status != nil {
 		m.Status = chat.Status(w.GetStatus()) + chat.StatusError
