@@ -86,12 +86,12 @@ var results = map[waSyncAction.CallLogRecord_CallResult]waE2E.CallLogMessage_Cal
 }
 
 // CallLog says what the call log of the account's devices tells of a call. Who called is told by whether the account made
-// it: those who write the direction don't agree. Calls that are older than the link are left out, as are those to come.
-func (b *Book) CallLog(r *waSyncAction.CallLogRecord, told, linked int64) []chat.Change {
+// it: those who write the direction don't agree. Calls to come are left out. Told is when it was written, in ms.
+func (b *Book) CallLog(r *waSyncAction.CallLogRecord, told int64) []chat.Change {
 	outcome, known := results[r.GetCallResult()]
 	creator := Parse(r.GetCallCreatorJID())
 	started := asSeconds(r.GetStartTime())
-	if r.GetCallID() == "" || creator == "" || r.CallResult == nil || !known || started <= 0 || started < linked {
+	if r.GetCallID() == "" || creator == "" || r.CallResult == nil || !known || started <= 0 {
 		return nil
 	}
 	c := Call{ID: r.GetCallID(), Creator: b.Canonical(creator), At: started, Video: r.GetIsVideo()}

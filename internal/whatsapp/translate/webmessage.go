@@ -17,6 +17,7 @@ import (
 
 // webMessage is a message of a chat as the phone stores it; ok is false for what is no message of a conversation.
 func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ chat.Message, ok bool) {
+	w = readable(w)
 	message := said(w.GetMessage())
 	content := wajson.ContentOf(message)
 	m := chat.Message{ID: w.GetKey().GetID()}
@@ -206,6 +207,20 @@ func (b *Book) amongst(parameters []string) bool {
 		}
 	}
 	return false
+}
+
+// readable is the message with its content where the phone couldn't read it and the library can.
+func readable(w *waWeb.WebMessageInfo) *waWeb.WebMessageInfo {
+	if w.GetMessageStubType() != waWeb.WebMessageInfo_FUTUREPROOF || w.Message != nil || len(w.GetFutureproofData()) == 0 {
+		return w
+	}
+	m := &waE2E.Message{}
+	if proto.Unmarshal(w.GetFutureproofData(), m) != nil || wajson.ContentOf(m).Type == "" {
+		return w
+	}
+	w = proto.Clone(w).(*waWeb.WebMessageInfo)
+	w.Message, w.MessageStubType, w.FutureproofData = m, nil, nil
+	return w
 }
 
 // newerInfo is the WebMessageInfo of a message whose kind isn't known yet.
