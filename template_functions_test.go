@@ -36,6 +36,11 @@ func TestFunctions(t *testing.T) {
 		call := all.prop(f, "Events", "Call", "Properties")
 		wantEqual(t, f+" path", at(call, "Path"), path)
 		wantEqual(t, f+" method", at(call, "Method"), "ANY") // a wrong one is answered in the API's error form
+		if ok {
+			slash := all.prop(f, "Events", "Slash", "Properties")
+			wantEqual(t, f+" path with a slash", at(slash, "Path"), path+"/")
+			wantEqual(t, f+" method with a slash", at(slash, "Method"), "ANY")
+		}
 		log := str(all.prop(f, "LoggingConfig", "LogGroup"))
 		if r := all.Resources[log]; r.Type != "AWS::Logs::LogGroup" || r.Properties["RetentionInDays"] == nil || log != f+"Log" {
 			t.Errorf("%s logs to %q", f, log)
@@ -115,7 +120,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 			all = append(all, "CHATS_TABLE")
 		case httpapi.Messages:
 			all = append(all, "CHATS_TABLE", "MESSAGES_TABLE")
-		case httpapi.Reports, httpapi.Commands:
+		case httpapi.Reports, httpapi.Commands, httpapi.Requests:
 			all = append(all, "COMMANDS_TABLE")
 		}
 	}

@@ -100,9 +100,12 @@ const keyPrefix = "pk_"
 
 var keyEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// NewKey makes an API key for the account from 32 random bytes, and the hash to store. The key is shown once.
+// KeySize is how many random bytes a key has.
+const KeySize = 32
+
+// NewKey makes an API key for the account from KeySize random bytes, and the hash to store. The key is shown once.
 func NewKey(accountID string, random io.Reader) (key string, hash []byte, err error) {
-	var secret [32]byte
+	var secret [KeySize]byte
 	if _, err := io.ReadFull(random, secret[:]); err != nil {
 		return "", nil, fmt.Errorf("make api key: %w", err)
 	}
@@ -120,7 +123,7 @@ type Key struct {
 func ParseKey(s string) (Key, error) {
 	rest, ok := strings.CutPrefix(s, keyPrefix)
 	id, secret, cut := strings.Cut(rest, "_")
-	if !ok || !cut || !isULID(id) || len(secret) != keyEncoding.EncodedLen(32) {
+	if !ok || !cut || !isULID(id) || len(secret) != keyEncoding.EncodedLen(KeySize) {
 		return Key{}, &Error{Code: InvalidAPIKey}
 	}
 	return Key{AccountID: id, secret: secret}, nil

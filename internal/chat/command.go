@@ -23,6 +23,16 @@ const (
 	ConfirmPasskeyCommand CommandKind = "confirmPasskey" // the codes were compared
 )
 
+// What the API does by itself under an id that the client chose. It is recorded as commands are, so that a repeated id does
+// nothing again, but goes to no queue, and no host takes it.
+const (
+	AddRequest CommandKind = "add" // of SystemAccount: a new account
+	KeyRequest CommandKind = "key" // a new API key
+)
+
+// SystemAccount stands for the account of a record that belongs to none.
+const SystemAccount = "SYSTEM"
+
 // Command is a wish carried from the API to the account's session host. Carrying it out again is harmless: times are
 // absolute, and the stored record says when it has ended.
 type Command struct {
@@ -37,6 +47,8 @@ type Command struct {
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
 	Passkey     JSON        `json:"passkey,omitempty"` // passkey: a credential as PublicKeyCredential.toJSON gives it
 	Report      string      `json:"report,omitempty"`  // id of its report entry
+	Name        string      `json:"name,omitempty"`    // add: of the device
+	Device      string      `json:"device,omitempty"`  // add: id of the device
 	RequestedAt time.Time   `json:"requestedAt"`
 }
 
@@ -126,7 +138,7 @@ func (c Command) Same(o Command) bool {
 	}
 	starred := (c.Starred == DeleteStarred) == (o.Starred == DeleteStarred)
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&
-		c.Passkey == o.Passkey && starred
+		c.Passkey == o.Passkey && c.Name == o.Name && starred
 }
 
 // MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.

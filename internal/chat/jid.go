@@ -68,50 +68,29 @@ func (j JID) Echo() string {
 // maxAddress bounds what is looked at; the longest JID in use is a group's, about 40 bytes.
 const maxAddress = 64
 
-// ParseAddress reads what a client may write for a chat: a phone number in any usual writing, or a JID. A leading 0
-// stands for countryCode (digits). It returns INVALID_PHONE for anything else.
-func ParseAddress(s, countryCode string) (JID, error) {
-	s = strings.TrimSpace(s)
-	if s == "" || len(s) > maxAddress {
-		return "", &Error{Code: InvalidPhone}
-	}
-	if strings.Contains(s, "@") {
-		return ParseJID(s)
-	}
-	digits, ok := phoneDigits(s, countryCode)
-	if !ok {
-		return "", &Error{Code: InvalidPhone}
-	}
-	return NewJID(digits, UserServer), nil
-}
-
-// ParseJID reads a JID; a device or agent part is dropped, and the old server c.us becomes s.whatsapp.net. It returns
-// INVALID_PHONE for anything else.
+// ParseJID reads a JID; a device or agent part is dropped, and the old server c.us becomes s.whatsapp.net. It takes every
+// address that a chat can have, and returns INVALID_PHONE for anything else.
 func ParseJID(s string) (JID, error) {
 	user, server, ok := strings.Cut(s, "@")
 	if !ok || len(s) > maxAddress {
 		return "", &Error{Code: InvalidPhone}
 	}
-	server = strings.ToLower(server)
 	valid := false
-	switch server {
+	switch server = strings.ToLower(server); server {
 	case "c.us", UserServer, LIDServer:
 		if server == "c.us" {
 			server = UserServer
 		}
 		user, _, _ = strings.Cut(user, ":")
 		user, _, _ = strings.Cut(user, ".")
-		valid = isNumber(user, 5, 20)
-		if server == UserServer {
-			valid = isNumber(user, 5, 15) && user[0] != '0'
-		}
+		valid = isNumber(user, 1, maxUser) && (user[0] != '0' || user == announcements)
 	case GroupServer:
 		creator, created, old := strings.Cut(user, "-")
-		valid = isNumber(creator, 5, 25) && (!old || isNumber(created, 5, 15))
+		valid = isNumber(creator, 1, maxUser) && (!old || isNumber(created, 1, maxUser))
 	case NewsletterServer:
-		valid = isNumber(user, 5, 25)
+		valid = isNumber(user, 1, maxUser)
 	case BroadcastServer:
-		valid = user == "status" || isNumber(user, 5, 25)
+		valid = user == "status" || isNumber(user, 1, maxUser)
 	}
 	if !valid {
 		return "", &Error{Code: InvalidPhone}
@@ -119,48 +98,10 @@ func ParseJID(s string) (JID, error) {
 	return NewJID(user, server), nil
 }
 
-// phoneDigits drops the punctuation that people and address books put into numbers, and makes the number international.
-func phoneDigits(s, countryCode string) (string, bool) {
-	s = strings.Replace(s, "(0)", "", 1)
-	var b strings.Builder
-	plus := false
-	for _, r := range s {
-		switch {
-		case r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case r == '+' && b.Len() == 0 && !plus:
-			plus = true
-		case isPhonePunctuation(r):
-		default:
-			return "", false
-		}
-	}
-	digits := b.String()
-	switch {
-	case plus:
-	case strings.HasPrefix(digits, "00"):
-		digits = digits[2:]
-	case strings.HasPrefix(digits, "0"):
-		digits = countryCode + digits[1:]
-	}
-	// E.164 allows 15 digits; the shortest national numbers with their country code have 7.
-	if !isNumber(digits, 7, 15) || digits[0] == '0' {
-		return "", false
-	}
-	return digits, true
-}
-
-// isPhonePunctuation includes the dashes, spaces and invisible direction marks that come along when a number is copied
-// from a page or a phone.
-func isPhonePunctuation(r rune) bool {
-	switch {
-	case strings.ContainsRune(" -.()/\u00a0\u202f\u2060", r):
-		return true
-	case r >= '\u2010' && r <= '\u2015', r >= '\u200b' && r <= '\u200f', r >= '\u202a' && r <= '\u202e':
-		return true
-	}
-	return false
-}
+const (
+	maxUser       = 30  // digits of the part before the @; WhatsApp's own have about 20
+	announcements = "0" // the user of WhatsApp's own announcements
+)
 
 func isNumber(s string, least, most int) bool {
 	if len(s) < least || len(s) > most {

@@ -112,6 +112,9 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 		case httpapi.Reports:
 			w.use(kv.Reports, kv.Commands) // whose outcome an entry tells
 			w.Deps.Reports = w.store
+		case httpapi.Requests:
+			w.use(kv.Commands)
+			w.Deps.Commands = w.store
 		case httpapi.Commands:
 			w.use(kv.Commands)
 			w.Deps.Commands = w.store

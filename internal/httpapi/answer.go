@@ -32,6 +32,7 @@ func (c *call) encode(status int) *response {
 		field{"X-Content-Type-Options", "nosniff"},
 		field{"X-Request-Id", c.request.id},
 		field{"Access-Control-Allow-Origin", "*"}, // harmless: no cookie opens anything
+		field{"Access-Control-Expose-Headers", "ETag, Idempotency-Replayed, Retry-After, X-Request-Id"},
 	)
 	if c.retry > 0 {
 		r.header = append(r.header, field{"Retry-After", strconv.Itoa(int((c.retry + time.Second - 1) / time.Second))})
@@ -41,15 +42,16 @@ func (c *call) encode(status int) *response {
 		r.header = append(r.header,
 			field{"Allow", c.allow()},
 			field{"Access-Control-Allow-Methods", c.allow()},
-			field{"Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-Api-Key"},
+			field{"Access-Control-Allow-Headers", "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Api-Key"},
 			field{"Access-Control-Max-Age", "86400"})
 		return r
 	case status == http.StatusMethodNotAllowed:
 		r.header = append(r.header, field{"Allow", c.allow()})
 	}
-	r.header = append(r.header,
-		field{"Access-Control-Expose-Headers", "Retry-After, X-Request-Id"},
-		field{"Content-Type", "application/json"})
+	r.header = append(r.header, field{"Content-Type", "application/json"})
+	if c.replayed {
+		r.header = append(r.header, field{"Idempotency-Replayed", "true"})
+	}
 	if c.request.compress && len(r.body) >= compressFrom && acceptsGzip(c.request.header("Accept-Encoding")) {
 		zipped := c.gzips.compress(c.buffers.get(), r.body)
 		r.free()

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -26,6 +27,8 @@ type Config struct {
 	Logger      *slog.Logger
 	ReadSecret  func(context.Context) (string, error) // the secret as it is now; it stays the same
 	Latest      chat.AccountReader                    // shows what is now, for when a moment matters; Accounts
+	Near        bool                                  // Accounts is at hand and shows what is now, so the key is checked before anything is read
+	Proxies     []netip.Prefix                        // whose X-Forwarded-For is believed, over net/http
 	CountryCode string                                // what the leading 0 of a phone number stands for; 62
 	Timeout     time.Duration                         // of a call; 25 s, since an HTTP API gives up after 30 s
 	Rate        float64                               // calls a second of one key in this process; 0: no limit
@@ -44,10 +47,12 @@ type ReportAdder interface {
 // API serves endpoints. Make one with New.
 type API struct {
 	Config
-	limiter *limiter
-	secret  secret
-	buffers buffers
-	gzips   gzips
+	limiter  *limiter
+	suspects *suspects
+	guesses  *guesses
+	secret   secret
+	buffers  buffers
+	gzips    gzips
 }
 
 // New makes an API.
@@ -64,7 +69,10 @@ func New(c Config) *API {
 	if c.Random == nil {
 		c.Random = rand.Reader
 	}
-	return &API{Config: c, limiter: newLimiter(c.Rate, c.Burst), secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()}}
+	return &API{
+		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(),
+		secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()},
+	}
 }
 
 // newID makes a ULID.

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 // request is a call as either transport hands it over.
 type request struct {
 	id       string
+	source   string // where it comes from, as an IP address
 	method   string
 	query    string // raw
 	header   func(name string) string
@@ -40,6 +42,7 @@ type call struct {
 	target   string        // as the report names it
 	reported bool          // the report is somebody else's business
 	retry    time.Duration // for Retry-After
+	replayed bool          // an earlier call under the same id is answered again
 }
 
 // serve answers a call, whatever happens.
@@ -52,7 +55,7 @@ func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *re
 		status = c.fail(ctx, err)
 	}
 	c.report(ctx, status, err)
-	a.Logger.LogAttrs(ctx, slog.LevelDebug, "call", slog.String("request", r.id), slog.String("endpoint", e.Name),
+	a.Logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("request", r.id), slog.String("endpoint", e.Name),
 		slog.String("account", c.account), slog.Int("status", status), slog.Duration("took", a.Now().Sub(c.now)))
 	return c.encode(status)
 }
@@ -60,27 +63,29 @@ func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *re
 // run makes the answer; a panic is an error like others.
 func (c *call) run(ctx context.Context) (status int, err error) {
 	defer recovered(&err)
-	switch {
-	case c.endpoint.Methods == nil:
-	case c.request.method == http.MethodOptions:
-		return http.StatusNoContent, nil
-	case !slices.Contains(c.endpoint.Methods, c.request.method):
-		return 0, &chat.Error{Code: chat.MethodNotAllowed}
-	}
 	if c.endpoint.Auth == Open {
 		return c.open(ctx)
 	}
-	body, err := c.request.body()
-	if err != nil {
-		return 0, err
+	if c.request.method == http.MethodOptions {
+		return http.StatusNoContent, nil
 	}
-	if c.params, err = decode(c.request.query, body, c.request.header("Content-Type"), append([]string{"apiKey", "secret"}, c.endpoint.Params...)); err != nil {
-		return 0, err
+	body, refused := c.request.body()
+	params, undecoded := decode(c.request.query, body, c.request.header("Content-Type"),
+		append([]string{"apiKey", "secret"}, c.endpoint.Params...))
+	c.params = params
+	switch {
+	case !slices.Contains(c.endpoint.Methods, c.request.method):
+		refused = &chat.Error{Code: chat.MethodNotAllowed}
+	case refused == nil:
+		refused = undecoded
 	}
 	if c.endpoint.Auth == BySecret {
+		if refused != nil {
+			return 0, refused
+		}
 		return c.openBySecret(ctx)
 	}
-	return c.openByKey(ctx)
+	return c.openByKey(ctx, refused)
 }
 
 // recovered makes an error of a panic; it is deferred. The text of a panic that isn't the runtime's own may hold what no
@@ -114,86 +119,128 @@ func (c *call) openBySecret(ctx context.Context) (int, error) {
 	if given == "" {
 		return 0, &chat.Error{Code: chat.MissingSecret}
 	}
+	if c.retry = c.guesses.wait(c.request.source, c.now); c.retry > 0 {
+		return 0, &chat.Error{Code: chat.RateLimited}
+	}
 	failed := func(err error) { c.Logger.Error("read the system secret again", "request", c.request.id, "error", err) }
 	if !c.secret.opens(ctx, given, c.now, failed) {
+		c.guesses.wrong(c.request.source, c.now)
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, "wrong secret", slog.String("request", c.request.id),
+			slog.String("endpoint", c.endpoint.Name), slog.String("source", c.request.source))
 		return 0, &chat.Error{Code: chat.InvalidSecret}
 	}
+	c.guesses.right(c.request.source)
 	return c.open(ctx)
 }
 
-// openByKey fetches the account beside what the call reads, so that both take one round trip.
-func (c *call) openByKey(ctx context.Context) (int, error) {
+// openByKey checks the key, and beside it lets the endpoint read, so that both take one round trip. Where the account is at
+// hand, or after a wrong key for it, the key is checked first: whoever guesses keys costs one small read a guess. A call
+// that is refused anyway is checked only to know whose report it belongs into.
+func (c *call) openByKey(ctx context.Context, refused error) (int, error) {
 	given := c.credential("apiKey")
-	if given == "" {
-		return 0, &chat.Error{Code: chat.MissingAPIKey}
-	}
 	key, err := chat.ParseKey(given)
-	if err != nil {
-		return 0, err
+	switch {
+	case given == "":
+		err = &chat.Error{Code: chat.MissingAPIKey}
+		fallthrough
+	case err != nil:
+		return 0, cmp.Or(refused, err)
 	}
 	known, wait := c.limiter.take(given, c.now)
 	if wait > 0 {
-		c.retry = wait
+		c.account, c.retry = key.AccountID, wait
+		c.reported = !c.limiter.report(given, c.now)
 		return 0, &chat.Error{Code: chat.RateLimited}
 	}
 	c.claimed = key.AccountID
+	if c.Near || refused != nil || c.suspects.has(key.AccountID, c.now) {
+		a, err := c.unlock(ctx, key)
+		if err != nil {
+			return 0, cmp.Or(refused, err)
+		}
+		c.enter(a, given, known)
+		if refused != nil {
+			return 0, refused
+		}
+		if err := c.owned(a); err != nil {
+			return 0, err
+		}
+		then, err := c.begin(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return then(ctx, c, a)
+	}
+	type result struct {
+		account chat.Account
+		err     error
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	opened := c.fetchAccount(ctx, cancel, key)
 	defer cancel()
-	then, failed := c.begin(ctx)
-	account, err := opened()
+	unlocked := make(chan result, 1)
+	go func() {
+		a, err := c.unlock(ctx, key)
+		if err != nil {
+			cancel()
+		}
+		unlocked <- result{a, err}
+	}()
+	then, err := c.begin(ctx)
+	r := <-unlocked
+	if r.err != nil {
+		return 0, r.err
+	}
+	c.enter(r.account, given, known)
+	if err := c.owned(r.account); err != nil {
+		return 0, err
+	}
+	if c.endpoint.Group != OfDevice && c.now.Sub(r.account.EmptiedAt).Abs() < emptiedLately {
+		c.out, c.target = c.out[:0], "" // what was read beside the account may be from before
+		then, err = c.begin(ctx)
+	}
 	if err != nil {
 		return 0, err
 	}
-	if !known {
-		c.limiter.admit(given, c.now)
-	}
-	c.account, c.number = account.ID, account.Number()
-	if c.endpoint.Group != OfDevice {
-		switch {
-		case account.Foreign():
-			c.out, c.target = c.out[:0], ""
-			return 0, &chat.Error{Code: chat.Unavailable, Message: "chats of another number are being deleted"}
-		case c.now.Sub(account.EmptiedAt).Abs() < emptiedLately:
-			c.out, c.target = c.out[:0], "" // what was read beside the account may be from before
-			then, failed = c.begin(ctx)
-		}
-	}
-	if failed != nil {
-		return 0, failed
-	}
-	return then(ctx, c, account)
+	return then(ctx, c, r.account)
 }
 
 // emptiedLately is longer than any call takes, with room for clocks that differ.
 const emptiedLately = 5 * time.Minute
 
-// fetchAccount starts to fetch the key's account; the function it returns waits for it. cancel is called when the key
-// doesn't open.
-func (c *call) fetchAccount(ctx context.Context, cancel func(), key chat.Key) func() (chat.Account, error) {
-	type result struct {
-		account chat.Account
-		err     error
+// owned returns an error while chats are stored of another number than the account's.
+func (c *call) owned(a chat.Account) error {
+	if c.endpoint.Group == OfDevice || !a.Foreign() {
+		return nil
 	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if r.err != nil {
-				cancel()
-			}
-			done <- r
-		}()
-		defer recovered(&r.err)
-		r.account, r.err = unlock(ctx, c.Accounts, key)
-		if chat.CodeOf(r.err) == chat.InvalidAPIKey { // or so new that Accounts doesn't show it yet
-			r.account, r.err = unlock(ctx, c.Latest, key)
-		}
-	}()
-	return func() (chat.Account, error) {
-		r := <-done
-		return r.account, r.err
+	c.out, c.target = c.out[:0], ""
+	return &chat.Error{Code: chat.Unavailable, Message: "chats of another number are being deleted"}
+}
+
+// enter notes that the key has opened.
+func (c *call) enter(a chat.Account, key string, known bool) {
+	c.account, c.number = a.ID, a.Number()
+	if !known {
+		c.limiter.admit(key, c.now)
 	}
+}
+
+// unlock reads the key's account and checks the key. One that Accounts doesn't open may be so new that only Latest shows it.
+// After a wrong key only Latest is asked.
+func (c *call) unlock(ctx context.Context, key chat.Key) (a chat.Account, err error) {
+	defer recovered(&err)
+	suspect := c.suspects.has(key.AccountID, c.now)
+	if suspect {
+		a, err = unlock(ctx, c.Latest, key)
+	} else {
+		a, err = unlock(ctx, c.Accounts, key)
+	}
+	if chat.CodeOf(err) == chat.InvalidAPIKey && !c.Near && !suspect {
+		a, err = unlock(ctx, c.Latest, key)
+	}
+	if chat.CodeOf(err) == chat.InvalidAPIKey {
+		c.suspects.add(key.AccountID, c.now)
+	}
+	return a, err
 }
 
 // unlock reads the key's account. One that isn't there looks like a wrong key.

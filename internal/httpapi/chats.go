@@ -47,11 +47,11 @@ func GetChatByID(d Deps) Endpoint {
 
 func getChatByID(chats chat.ChatReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
-		jid, err := c.phone()
+		address, err := c.phone()
 		if err != nil {
 			return nil, err
 		}
-		view, err := chats.Chat(ctx, c.claimed, jid)
+		view, err := lookup(address, func(jid chat.JID) (chat.View, error) { return chats.Chat(ctx, c.claimed, jid) })
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (c *call) filter() (f chat.Filter, err error) {
 	switch f.Kind = chat.Kind(c.params.get("type")); f.Kind {
 	case "", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast:
 	default:
-		return f, &chat.Error{Code: chat.InvalidParameter, Message: "type=private|group|newsletter|broadcast"}
+		return f, wrong(chat.InvalidParameter, "type", "private, group, newsletter atau broadcast", "private, group, newsletter or broadcast")
 	}
 	for _, flag := range []struct {
 		name string

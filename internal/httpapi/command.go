@@ -50,7 +50,9 @@ func connected(a chat.Account) error {
 func (c *call) commandID() (string, error) {
 	id := c.request.header("Idempotency-Key")
 	if id != "" && !chat.ValidCommandID(id) {
-		return "", &chat.Error{Code: chat.InvalidParameter, Message: "Idempotency-Key: 1–128 × ASCII"}
+		return "", &refusal{chat.InvalidParameter,
+			"Header Idempotency-Key harus 1 sampai 128 karakter ASCII tanpa spasi.",
+			"The header Idempotency-Key must be 1 to 128 printable ASCII characters without spaces."}
 	}
 	return id, nil
 }
@@ -107,7 +109,7 @@ func (o commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 	if !r.Same(cmd) {
 		return r, &chat.Error{Code: chat.IdempotencyConflict}
 	}
-	c.reported = true
+	c.reported, c.replayed = true, !created
 	if r.State != chat.CommandPending {
 		return r, nil
 	}

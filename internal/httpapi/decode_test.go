@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"encoding/json"
 	"mime/multipart"
 	"strings"
 	"testing"
@@ -70,7 +71,8 @@ var decodings = []struct {
 	{name: "invalid UTF-8 in JSON", body: "{\"phone\":\"\xff\"}", code: chat.InvalidBody},
 	{name: "half a JSON", body: `{"phone":"1"`, code: chat.InvalidBody},
 	{name: "two JSONs", body: `{"phone":"1"}{"phone":"1"}`, code: chat.InvalidBody},
-	{name: "JSON that isn't flat", body: `{"phone":["1"]}`, code: chat.InvalidBody},
+	{name: "a list of a known name", body: `{"phone":["1"]}`, code: chat.InvalidParameter},
+	{name: "an object of a known name", body: `{"limit":{"a":1},"phone":"1"}`, code: chat.InvalidParameter},
 	{name: "JSON with commas", body: `{"phone":"1",}`, code: chat.InvalidBody},
 	{name: "JSON array", body: `[1]`, contentType: "application/json", code: chat.InvalidBody},
 	{name: "JSON content type, form body", body: `phone=1`, contentType: "application/json", code: chat.InvalidBody},
@@ -80,7 +82,18 @@ var decodings = []struct {
 	{name: "10,000 parameters in the query", query: strings.Repeat("a&", 10_000), code: chat.InvalidParameter},
 	{name: "10,000 parts", body: strings.Repeat("--b\r\n\r\n\r\n", 10_000) + "--b--", contentType: "multipart/form-data; boundary=b",
 		code: chat.InvalidBody},
-	{name: "multipart without boundary", body: multipartBody, contentType: "multipart/form-data", code: chat.InvalidBody},
+	{name: "multipart without boundary", body: multipartBody, contentType: "multipart/form-data", want: map[string]string{"phone": "0812"}},
+	{name: "multipart with another boundary", body: multipartBody, contentType: "multipart/form-data; boundary=x", want: map[string]string{"phone": "0812"}},
+	{name: "form as multipart", body: "apiKey=k&phone=0812", contentType: "multipart/form-data; boundary=x", want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "JSON as multipart", body: `{"phone":"0812"}`, contentType: "multipart/form-data", want: map[string]string{"phone": "0812"}},
+	{name: "unknown names may be nested", body: `{"a":{"phone":["1",{}]},"phone":"2","b":[[1,2],null]}`, want: map[string]string{"phone": "2", "a": "", "b": ""}},
+	{name: "escaped quotes", body: `"apiKey=\"k\"&phone=\"0812\""`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "escaped quotes without the outer ones", body: `apiKey=\"k\"&phone=\"0812\"`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "double quotes", body: `apiKey="k"&phone="0812"`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "double quotes within double quotes", body: `"apiKey="k"&phone="0812""`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "single quotes around all", body: `'apiKey="k"&phone=0812'`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "names in quotes", body: `"apiKey"="k"&"phone"="0812"`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
+	{name: "quotes as escapes", body: `apiKey=%22k%22&phone=%5C%220812%5C%22`, want: map[string]string{"apiKey": "k", "phone": "0812"}},
 	{name: "half a multipart", body: multipartBody[:80], contentType: "multipart/form-data; boundary=b", code: chat.InvalidBody},
 	{name: "invalid UTF-8 in multipart", body: strings.Replace(multipartBody, "0812", "\xff", 1),
 		contentType: "multipart/form-data; boundary=b", code: chat.InvalidBody},
@@ -148,33 +161,72 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzDecodeForms holds that a form says the same whichever way it is written.
+// renderings writes values in all the ways in which a sample may be pasted.
+var renderings = []func(name, value string) string{
+	func(n, v string) string { return n + "=" + v },
+	func(n, v string) string { return n + "='" + v + "'" },
+	func(n, v string) string { return n + `="` + v + `"` },
+	func(n, v string) string { return n + `=\"` + v + `\"` },
+	func(n, v string) string { return n + `=\'` + v + `\'` },
+	func(n, v string) string { return n + `=\\\"` + v + `\\\"` },
+	func(n, v string) string { return n + ` = "'` + v + `'"` },
+	func(n, v string) string { return `"` + n + `"=` + v },
+	func(n, v string) string { return n + "=%22" + v + "%22" },
+}
+
+// enclosures put quotes around the whole.
+var enclosures = []func(form string) string{
+	func(f string) string { return f },
+	func(f string) string { return `"` + f + `"` },
+	func(f string) string { return "'" + f + "'" },
+	func(f string) string { return " \"" + f + "\"\n" },
+	func(f string) string { b, _ := json.Marshal(f); return string(b) },
+}
+
+// FuzzDecodeForms holds that a form says the same whichever way it is written, each value in a rendering of its own.
 func FuzzDecodeForms(f *testing.F) {
-	f.Add("k", "0812-3456")
-	f.Add("pk_01", "+62 812\u00a0(3)")
-	f.Fuzz(func(t *testing.T, key, phone string) {
+	f.Add("k", "0812-3456", uint(0))
+	f.Add("pk_01", "+62 812\u00a0(3)", uint(77))
+	for i := range uint(len(renderings) * len(renderings) * len(enclosures)) {
+		f.Add("api_key", "no_hp", i)
+	}
+	f.Fuzz(func(t *testing.T, key, phone string, mix uint) {
 		if !utf8.ValidString(key) || !utf8.ValidString(phone) || strings.ContainsAny(key+phone, "&=%+'\"\\") || strings.ContainsFunc(key+phone, func(r rune) bool { return r < ' ' }) {
 			return
 		}
-		var want params
-		for i, body := range []string{
-			"apiKey=" + key + "&phone=" + phone,
-			"apiKey='" + key + "'&phone='" + phone + "'",
-			`"apiKey='` + key + `'&phone='` + phone + `'"`,
-			`{"apiKey":"` + key + `","phone":"` + phone + `"}`,
-		} {
+		choose := func(n int) int { v := int(mix % uint(n)); mix /= uint(n); return v }
+		first, second, around := renderings[choose(len(renderings))], renderings[choose(len(renderings))], enclosures[choose(len(enclosures))]
+		form := first("apiKey", key) + "&" + second("phone", phone)
+		if strings.HasPrefix(form, `"`) && around(form) == form && strings.HasSuffix(form, `"`) && json.Valid([]byte(form)) {
+			return // a JSON string that says something else
+		}
+		for _, body := range []string{around(form), `{"apiKey":"` + key + `","phone":"` + phone + `"}`} {
 			got, err := decode("", []byte(body), "", knownParams)
 			if err != nil {
 				t.Fatalf("%s: %v", body, err)
 			}
-			if i == 0 {
-				want = got
-			}
-			for _, name := range []string{"apiKey", "phone"} {
-				if got.get(name) != want.get(name) {
-					t.Errorf("%s: %s is %q, want %q", body, name, got.get(name), want.get(name))
+			for name, want := range map[string]string{"apiKey": key, "phone": phone} {
+				if got.get(name) != strings.TrimSpace(want) {
+					t.Errorf("%s: %s is %q, want %q", body, name, got.get(name), want)
 				}
 			}
 		}
 	})
+}
+
+// TestJSONNumbers holds that a number is its value where a number is asked for, and its text where a text is.
+func TestJSONNumbers(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"phone":628123456789}`: "628123456789", `{"phone":628123456789.0}`: "628123456789", `{"phone":6.28123456789e11}`: "628123456789",
+		`{"phone":50.5}`: "50.5", `{"phone":"50.0"}`: "50.0", `{"phone":1e300}`: "1e300", `{"phone":1e999999999}`: "1e999999999", `{"phone":true}`: "true",
+	} {
+		p, err := decode("", []byte(body), "", knownParams)
+		if got := p.number("phone"); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", body, got, err, want)
+		}
+	}
+	p, _ := decode("", []byte(`{"phone":50.0}`), "", knownParams)
+	if got := p.get("phone"); got != "50.0" {
+		t.Errorf("the text of 50.0 is %q", got)
+	}
 }

@@ -52,9 +52,18 @@ func TestRateLimit(t *testing.T) {
 		if status, _ := call(w.tokoKey); status != 200 {
 			t.Errorf("%s: a second later: %d", name, status)
 		}
-		reports, _, err := w.db.ListReports(t.Context(), w.toko.ID, chat.Page{Limit: 10})
-		if err != nil || len(reports) != 0 {
-			t.Errorf("%s: reports %v, %v", name, reports, err)
+		for range 100 {
+			call(w.tokoKey)
+		}
+		if reports := w.log(w.toko); len(reports) != 1 || reports[0].Error != chat.RateLimited {
+			t.Errorf("%s: a flood makes the entries %v", name, reports)
+		}
+		w.pass(time.Minute)
+		for range 100 {
+			call(w.tokoKey)
+		}
+		if reports := w.log(w.toko); len(reports) != 2 {
+			t.Errorf("%s: a flood of two minutes makes the entries %v", name, reports)
 		}
 	}
 }

@@ -34,6 +34,7 @@ const (
 	Messages Port = "Messages"
 	Reports  Port = "Reports"  // to list or clear it
 	Commands Port = "Commands" // with Sender
+	Requests Port = "Requests" // Commands alone, for what is done once under an Idempotency-Key
 )
 
 // Group says what an endpoint is about. The documents are ordered by it.

@@ -18,6 +18,27 @@ func Status(code chat.Code) int {
 	return find(code).status
 }
 
+// refusal is an error with a sentence of its own, in Indonesian and in English.
+type refusal struct {
+	code   chat.Code
+	id, en string
+}
+
+func (r *refusal) Error() string { return string(r.code) + ": " + r.en }
+
+// Unwrap makes it an error of the contract.
+func (r *refusal) Unwrap() error { return &chat.Error{Code: r.code} }
+
+// missing says that a parameter isn't there, and what it is.
+func missing(code chat.Code, name, id, en string) error {
+	return &refusal{code, "Parameter " + name + " belum diisi: " + id + ".", "The parameter " + name + " is missing: it is " + en + "."}
+}
+
+// wrong says what a parameter must be.
+func wrong(code chat.Code, name, id, en string) error {
+	return &refusal{code, "Parameter " + name + " harus " + id + ".", "The parameter " + name + " must be " + en + "."}
+}
+
 // failure is what an answer says of a code; {} stands for the error's message.
 type failure struct {
 	status int
@@ -40,18 +61,18 @@ var failures = map[chat.Code]failure{
 		"The secret is missing: send the parameter secret."},
 	chat.InvalidSecret: {401, "Secret salah.",
 		"The secret is wrong."},
-	chat.InvalidPhone: {400, "Parameter phone harus berisi nomor WhatsApp atau JID yang benar.",
-		"The parameter phone must be a valid WhatsApp number or JID."},
+	chat.InvalidPhone: {400, "Parameter phone harus nomor telepon, misalnya 08123456789 atau +62 812-3456-789, atau JID dari getChats.",
+		"The parameter phone must be a phone number, such as 08123456789 or +62 812-3456-789, or a JID as getChats lists it."},
 	chat.InvalidLimit: {400, "Parameter limit harus bilangan bulat dari 1 sampai 1000.",
 		"The parameter limit must be a whole number from 1 to 1000."},
 	chat.InvalidSecond: {400, "Parameter second harus bilangan bulat dari 1 sampai 315360000 (sepuluh tahun), atau kosong.",
 		"The parameter second must be a whole number from 1 to 315360000 (ten years), or empty."},
 	chat.InvalidCursor: {400, "Parameter cursor tidak dikenal: pakai nextCursor dari jawaban sebelumnya.",
 		"The parameter cursor is unknown: use nextCursor of the answer before."},
-	chat.InvalidParameter: {400, "Nilai parameter salah; yang diterima: {}.",
-		"A parameter has a wrong value; accepted: {}."},
-	chat.InvalidBody: {400, "Isi permintaan tidak dapat dibaca sebagai form atau JSON.",
-		"The request body can't be read as a form or JSON."},
+	chat.InvalidParameter: {400, "Parameter {} salah.",
+		"The parameter {} is wrong."},
+	chat.InvalidBody: {400, "Isi permintaan harus form atau objek JSON yang utuh, dalam UTF-8, paling banyak 100 parameter.",
+		"The request body must be a whole form or JSON object, in UTF-8, with at most 100 parameters."},
 	chat.BodyTooLarge: {413, "Isi permintaan melebihi 64 KiB.",
 		"The request body is over 64 KiB."},
 	chat.UnknownEndpoint: {404, "Endpoint tidak dikenal.",
@@ -93,8 +114,12 @@ func known(err error) *chat.Error {
 }
 
 // sentence says in the client's language what went wrong.
-func sentence(e *chat.Error, acceptLanguage string) string {
+func sentence(err error, acceptLanguage string) string {
+	e := known(err)
 	f := find(e.Code)
+	if own := (*refusal)(nil); errors.As(err, &own) {
+		f.id, f.en = own.id, own.en
+	}
 	s := f.id
 	if prefersEnglish(acceptLanguage) {
 		s = f.en
@@ -139,7 +164,7 @@ func (c *call) fail(ctx context.Context, err error) (status int) {
 	e := known(err)
 	status = Status(e.Code)
 	c.out = c.out[:0]
-	c.json(problem{Code: status, Error: e.Code, Message: sentence(e, c.request.header("Accept-Language"))})
+	c.json(problem{Code: status, Error: e.Code, Message: sentence(err, c.request.header("Accept-Language"))})
 	return status
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,16 +31,13 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 	none := Unknown(Deps{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
+		name = strings.TrimSuffix(name, "/")
 		e := byName[name]
 		if !ok || e == nil {
 			e = &none
 		}
-		id, err := a.newID(a.Now())
-		if err != nil {
-			id = "-" // the call fails on its own if it needs an id
-		}
 		response := a.serve(r.Context(), e, &request{
-			id: id, method: r.Method, query: r.URL.RawQuery, header: r.Header.Get,
+			id: a.requestID(), source: a.source(r), method: r.Method, query: r.URL.RawQuery, header: r.Header.Get,
 			body:     func() ([]byte, error) { return readBody(w, r) },
 			compress: !loopback(r.RemoteAddr),
 		}, limit)
@@ -74,6 +72,42 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, &chat.Error{Code: chat.InvalidBody}
 	}
 	return body, nil
+}
+
+// source is the address that a call comes from. A proxy that is believed adds it last to X-Forwarded-For. Of IPv6 only the
+// network counts, of which anybody has all addresses.
+func (a *API) source(r *http.Request) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	from := peer.Addr().Unmap()
+	said := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(said) {
+		if !slices.ContainsFunc(a.Proxies, func(p netip.Prefix) bool { return p.Contains(from) }) {
+			break
+		}
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		from = next.Unmap()
+	}
+	if from.Is6() {
+		if network, err := from.WithZone("").Prefix(64); err == nil {
+			return network.Masked().String()
+		}
+	}
+	return from.String()
+}
+
+// requestID names a call.
+func (a *API) requestID() string {
+	id, err := a.newID(a.Now())
+	if err != nil {
+		return "-" // the call fails on its own if it needs an id
+	}
+	return id
 }
 
 // loopback tells whether a peer is on this machine, where compressing costs more than sending.

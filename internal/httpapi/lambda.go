@@ -40,7 +40,8 @@ type event struct {
 	RequestContext  struct {
 		RequestID string `json:"requestId"`
 		HTTP      struct {
-			Method string `json:"method"`
+			Method   string `json:"method"`
+			SourceIP string `json:"sourceIp"`
 		} `json:"http"`
 	} `json:"requestContext"`
 }
@@ -51,8 +52,13 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var event event
 	broken := json.Unmarshal(payload, &event)
 	method := event.RequestContext.HTTP.Method
+	id := event.RequestContext.RequestID
+	if id == "" {
+		id = f.api.requestID()
+	}
 	r := f.api.serve(ctx, &f.endpoint, &request{
-		id:     event.RequestContext.RequestID,
+		id:     id,
+		source: event.RequestContext.HTTP.SourceIP,
 		method: method,
 		query:  event.RawQueryString,
 		header: func(name string) string { return header(event.Headers, name) },

@@ -8,22 +8,85 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// recent remembers what was noted of late, in bounded memory: what hasn't been looked up since as many others came is forgotten.
+type recent[V any] struct {
+	seed     maphash.Seed
+	now, old map[uint64]V // noted of late, and before; by hash, since keys are secrets
+}
+
+// maxRecent is how many values each of its two maps holds.
+const maxRecent = 10_000
+
+func newRecent[V any]() recent[V] {
+	return recent[V]{seed: maphash.MakeSeed(), now: make(map[uint64]V)}
+}
+
+// find looks a value up.
+func (r *recent[V]) find(key string) (v V, ok bool) {
+	hash := maphash.String(r.seed, key)
+	if v, ok = r.now[hash]; ok {
+		return v, true
+	}
+	if v, ok = r.old[hash]; ok {
+		r.keep(hash, v)
+	}
+	return v, ok
+}
+
+func (r *recent[V]) note(key string, v V) { r.keep(maphash.String(r.seed, key), v) }
+
+func (r *recent[V]) keep(hash uint64, v V) {
+	if len(r.now) >= maxRecent {
+		r.old, r.now = r.now, make(map[uint64]V)
+	}
+	r.now[hash] = v
+}
+
+// suspects are the accounts that a wrong key was tried for of late.
+type suspects struct {
+	mu  sync.Mutex
+	all recent[time.Time]
+}
+
+// suspicion is how long it lasts.
+const suspicion = time.Minute
+
+func newSuspects() *suspects { return &suspects{all: newRecent[time.Time]()} }
+
+func (s *suspects) add(account string, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all.note(account, now.Add(suspicion))
+}
+
+func (s *suspects) has(account string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until, ok := s.all.find(account)
+	return ok && now.Before(until)
+}
+
 // limiter holds back keys that call too often. It remembers only keys that have opened, so wrong ones can't fill it,
 // and forgets those that have rested for long.
 type limiter struct {
 	rate  rate.Limit
 	burst int
-	seed  maphash.Seed
 
-	mu       sync.Mutex
-	now, old map[uint64]*rate.Limiter // keys used of late, and before; by hash, since keys are secrets
+	mu   sync.Mutex
+	keys recent[*bucket]
 }
 
-// maxLimited is how many keys each of the limiter's two maps holds.
-const maxLimited = 10_000
+// bucket is what is left to a key.
+type bucket struct {
+	*rate.Limiter
+	reported time.Time // when it was last too much, as the report has it
+}
+
+// reportEvery is how often the report says of a key that it calls too often.
+const reportEvery = time.Minute
 
 func newLimiter(perSecond float64, burst int) *limiter {
-	return &limiter{rate: rate.Limit(perSecond), burst: burst, seed: maphash.MakeSeed(), now: make(map[uint64]*rate.Limiter)}
+	return &limiter{rate: rate.Limit(perSecond), burst: burst, keys: newRecent[*bucket]()}
 }
 
 // take counts a call. It tells whether the key has opened before, and how long it has to wait, 0 when it may go on.
@@ -31,42 +94,38 @@ func (l *limiter) take(key string, now time.Time) (known bool, wait time.Duratio
 	if l.rate <= 0 {
 		return true, 0
 	}
-	bucket := l.find(maphash.String(l.seed, key))
-	if bucket == nil {
+	l.mu.Lock()
+	b, ok := l.keys.find(key)
+	l.mu.Unlock()
+	if !ok {
 		return false, 0
 	}
-	r := bucket.ReserveN(now, 1)
+	r := b.ReserveN(now, 1)
 	if wait = r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
 	}
 	return true, wait
 }
 
+// report tells whether the report shall say now that the key calls too often.
+func (l *limiter) report(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, ok := l.keys.find(key)
+	if !ok || now.Sub(b.reported) < reportEvery {
+		return false
+	}
+	b.reported = now
+	return true
+}
+
 // admit remembers a key that has opened, and counts its call.
 func (l *limiter) admit(key string, now time.Time) {
-	bucket := rate.NewLimiter(l.rate, l.burst)
-	bucket.AllowN(now, 1)
+	b := &bucket{Limiter: rate.NewLimiter(l.rate, l.burst)}
+	b.AllowN(now, 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if hash := maphash.String(l.seed, key); l.now[hash] == nil {
-		l.keep(hash, bucket)
+	if _, ok := l.keys.find(key); !ok {
+		l.keys.note(key, b)
 	}
-}
-
-func (l *limiter) find(hash uint64) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	bucket := l.now[hash]
-	if bucket == nil && l.old[hash] != nil {
-		bucket = l.old[hash]
-		l.keep(hash, bucket)
-	}
-	return bucket
-}
-
-func (l *limiter) keep(hash uint64, bucket *rate.Limiter) {
-	if len(l.now) >= maxLimited {
-		l.old, l.now = l.now, make(map[uint64]*rate.Limiter)
-	}
-	l.now[hash] = bucket
 }

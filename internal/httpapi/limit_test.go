@@ -41,13 +41,13 @@ func TestLimiter(t *testing.T) {
 func TestLimiterIsBounded(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	l := newLimiter(1, 1)
-	for i := range 5 * maxLimited {
+	for i := range 5 * maxRecent {
 		l.admit(fmt.Sprint(i), now)
 		if i%1000 == 0 {
 			l.take("0", now) // a key in use stays
 		}
 	}
-	if n := len(l.now) + len(l.old); n > 2*maxLimited {
+	if n := len(l.keys.now) + len(l.keys.old); n > 2*maxRecent {
 		t.Errorf("%d keys", n)
 	}
 	if known, wait := l.take("0", now); !known || wait == 0 {

@@ -17,7 +17,7 @@ func FetchMessageByID(d Deps) Endpoint {
 
 func fetchMessageByID(messages chat.MessageReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
-		jid, err := c.phone()
+		address, err := c.phone()
 		if err != nil {
 			return nil, err
 		}
@@ -25,7 +25,9 @@ func fetchMessageByID(messages chat.MessageReader) begin {
 		if err != nil {
 			return nil, err
 		}
-		conversation, err := c.conversation(ctx, messages, jid, page)
+		conversation, err := lookup(address, func(jid chat.JID) (chat.Conversation, error) {
+			return c.conversation(ctx, messages, jid, page)
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ type chatAnswer struct {
 // onChat commands something about a chat that the account has.
 func onChat(chats chat.ChatReader, o commander, kind chat.CommandKind, results func(to string) any) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
-		jid, err := c.phone()
+		address, err := c.phone()
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func onChat(chats chat.ChatReader, o commander, kind chat.CommandKind, results f
 				return nil, err
 			}
 		}
-		view, err := chats.Chat(ctx, c.claimed, jid)
+		view, err := lookup(address, func(jid chat.JID) (chat.View, error) { return chats.Chat(ctx, c.claimed, jid) })
 		if err != nil {
 			return nil, err
 		}

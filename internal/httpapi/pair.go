@@ -43,10 +43,11 @@ func getQR(o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		phone := ""
 		if c.params.get("phone") != "" {
-			jid, err := c.phone()
+			address, err := c.phone()
 			if err != nil {
 				return nil, err
 			}
+			jid := address.JIDs[0] // as its owner writes it
 			if !jid.IsPN() {
 				return nil, &chat.Error{Code: chat.InvalidPhone}
 			}

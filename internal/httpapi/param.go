@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,12 +10,27 @@ import (
 )
 
 // phone reads the parameter phone, and notes it as what the call is about.
-func (c *call) phone() (chat.JID, error) {
-	jid, err := chat.ParseAddress(c.params.get("phone"), c.CountryCode)
-	if err == nil {
-		c.target = jid.Echo()
+func (c *call) phone() (chat.Address, error) {
+	text := c.params.number("phone")
+	if text == "" {
+		return chat.Address{}, missing(chat.InvalidPhone, "phone", "nomor telepon, misalnya 08123456789, atau JID dari getChats",
+			"a phone number, such as 08123456789, or a JID as getChats lists it")
 	}
-	return jid, err
+	address, err := chat.ParseAddress(text, c.CountryCode)
+	if err == nil {
+		c.target = address.Own.Echo()
+	}
+	return address, err
+}
+
+// lookup finds what is stored of the first of the chats that an address may mean; CHAT_NOT_FOUND where there is none.
+func lookup[T any](address chat.Address, find func(chat.JID) (T, error)) (found T, err error) {
+	for _, jid := range address.JIDs {
+		if found, err = find(jid); chat.CodeOf(err) != chat.ChatNotFound {
+			return found, err
+		}
+	}
+	return found, err
 }
 
 // The bounds of the parameter limit.
@@ -32,7 +46,7 @@ func (c *call) page(limit int) (chat.Page, error) {
 	if len(p.Cursor) > maxCursor {
 		return p, &chat.Error{Code: chat.InvalidCursor}
 	}
-	if text := c.params.get("limit"); text != "" {
+	if text := c.params.number("limit"); text != "" {
 		n, ok := whole(text)
 		if !ok || n < 1 || n > maxLimit {
 			return p, &chat.Error{Code: chat.InvalidLimit}
@@ -44,7 +58,7 @@ func (c *call) page(limit int) (chat.Page, error) {
 
 // seconds reads the parameter second; 0 when it is absent.
 func (c *call) seconds() (int64, error) {
-	text := c.params.get("second")
+	text := c.params.number("second")
 	if text == "" {
 		return 0, nil
 	}
@@ -63,11 +77,14 @@ func (c *call) starred() (chat.Starred, error) {
 	case chat.KeepStarred, chat.DeleteStarred:
 		return v, nil
 	}
-	return "", &chat.Error{Code: chat.InvalidParameter, Message: "starred"}
+	return "", wrong(chat.InvalidParameter, "starred", "keep atau delete", "keep or delete")
 }
 
-// whole reads digits, and nothing else that Go takes for a number.
+// whole reads digits, with nothing but zeros after a point, and nothing else that Go takes for a number.
 func whole(s string) (int64, bool) {
+	if digits, zeros, ok := strings.Cut(s, "."); ok && zeros != "" && strings.Trim(zeros, "0") == "" {
+		s = digits
+	}
 	if strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}
@@ -85,7 +102,7 @@ func (c *call) flag(name string) (*bool, error) {
 		v = true
 	case "false", "0":
 	default:
-		return nil, &chat.Error{Code: chat.InvalidParameter, Message: name + "=true|false"}
+		return nil, wrong(chat.InvalidParameter, name, "true atau false", "true or false")
 	}
 	return &v, nil
 }
@@ -95,8 +112,12 @@ const maxName = 100 // characters of a device's name
 // name reads the parameter name, of a device.
 func (c *call) name() (string, error) {
 	name := c.params.get("name")
-	if name == "" || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", &chat.Error{Code: chat.InvalidParameter, Message: fmt.Sprintf("name=1–%d × UTF-8", maxName)}
+	if name == "" {
+		return "", missing(chat.InvalidParameter, "name", "nama perangkat", "the name of the device")
+	}
+	if utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) {
+		return "", wrong(chat.InvalidParameter, "name", "1 sampai 100 karakter, tanpa karakter kendali",
+			"1 to 100 characters, without control characters")
 	}
 	return name, nil
 }
@@ -104,8 +125,13 @@ func (c *call) name() (string, error) {
 // id reads the parameter id, of a device.
 func (c *call) id() (string, error) {
 	id := c.params.get("id")
-	if id == "" || len(id) > 64 {
-		return "", &chat.Error{Code: chat.InvalidParameter, Message: "id=listDevice.data[].id"}
+	if id == "" {
+		return "", missing(chat.InvalidParameter, "id", "id perangkat, seperti di listDevice", "the id of a device, as listDevice shows it")
+	}
+	if len(id) > maxID {
+		return "", wrong(chat.InvalidParameter, "id", "id perangkat, seperti di listDevice", "the id of a device, as listDevice shows it")
 	}
 	return id, nil
 }
+
+const maxID = 64 // bytes

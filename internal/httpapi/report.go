@@ -109,7 +109,7 @@ func clearReportAPI(reports ReportClearer) begin {
 			all = true
 		case "", "false", "0":
 		default:
-			return nil, &chat.Error{Code: chat.InvalidParameter, Message: "all=all|true|false"}
+			return nil, wrong(chat.InvalidParameter, "all", "all, true atau false", "all, true or false")
 		}
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			if err := reports.ClearReports(ctx, a.ID, all, c.now); err != nil {

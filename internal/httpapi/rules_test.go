@@ -53,7 +53,7 @@ func TestMethods(t *testing.T) {
 			}
 		}
 		for _, method := range []string{"GET", "POST", "PUT"} {
-			for _, name := range []string{"getchats", "", "getChats/", "../getChats", "x"} {
+			for _, name := range []string{"getchats", "", "/", "getChats//", "../getChats", "x", "getChats/x"} {
 				w.want(call(ask{method: method, endpoint: name}), 404, chat.UnknownEndpoint)
 			}
 		}
@@ -114,7 +114,7 @@ func TestPhone(t *testing.T) {
 		for phone, to := range map[string]string{
 			"081234567890": "6281234567890", "%2B62 812-3456-7890": "6281234567890", "+62 (812) 3456.7890": "6281234567890",
 			"6281234567890": "6281234567890", "6281234567890@c.us": "6281234567890", "6281234567890@s.whatsapp.net": "6281234567890",
-			"99887766554433@lid": "6281234567890", "120363041234567890@g.us": "120363041234567890@g.us",
+			"99887766554433@lid": "6281234567890", "٠٨١٢٣٤٥٦٧٨٩٠": "6281234567890", "tel:%2B62-812-3456-7890": "6281234567890", "%2B62 0812 3456 7890": "6281234567890", "120363041234567890@g.us": "120363041234567890@g.us",
 		} {
 			for _, endpoint := range []string{"getChatById", "fetchMessageById", "muteChat", "unmuteChat"} {
 				a := call(ask{endpoint: endpoint, body: "apiKey=KEY&phone=" + phone})
@@ -128,7 +128,7 @@ func TestPhone(t *testing.T) {
 		}
 		for _, endpoint := range []string{"getChatById", "fetchMessageById", "clearMessageById", "muteChat", "unmuteChat"} {
 			for _, phone := range []string{"", "'no_hp'", "abc", "0", "12", "62812345678901234567", "62812x", "@s.whatsapp.net", "a@b", "6281234567890@evil.com",
-				"6281234567890@s.whatsapp.net@lid", "-1", "%00", "٠٨١٢٣٤٥٦٧٨٩", strings.Repeat("0", 5000)} {
+				"6281234567890@s.whatsapp.net@lid", "-1", "%00", "²³⁴⁵⁶⁷⁸⁹", strings.Repeat("0", 5000)} {
 				w.want(call(ask{endpoint: endpoint, body: "apiKey=KEY&phone=" + phone}), 400, chat.InvalidPhone)
 			}
 			w.want(call(ask{endpoint: endpoint, body: "apiKey=KEY"}), 400, chat.InvalidPhone)
@@ -149,7 +149,7 @@ func TestBounds(t *testing.T) {
 		for _, endpoint := range []string{"getChats", "fetchMessageById", "getReportApi"} {
 			for limit, code := range map[string]chat.Code{
 				"": "", "1": "", "1000": "", "'100'": "", "+5": "", "007": "",
-				"0": chat.InvalidLimit, "1001": chat.InvalidLimit, "-1": chat.InvalidLimit, "1.5": chat.InvalidLimit, "1e2": chat.InvalidLimit,
+				"0": chat.InvalidLimit, "1001": chat.InvalidLimit, "-1": chat.InvalidLimit, "1.5": chat.InvalidLimit, "1e2": chat.InvalidLimit, "50.0": "", "50.": chat.InvalidLimit, ".0": chat.InvalidLimit,
 				"abc": chat.InvalidLimit, "0x10": chat.InvalidLimit, "1_0": chat.InvalidLimit, "99999999999999999999": chat.InvalidLimit, "%2B5": chat.InvalidLimit,
 			} {
 				a := call(ask{endpoint: endpoint, body: "apiKey=KEY&phone=081234567890&limit=" + limit})
@@ -161,7 +161,7 @@ func TestBounds(t *testing.T) {
 		}
 		for second, code := range map[string]chat.Code{
 			"": "", "''": "", "1": "", "315360000": "",
-			"0": chat.InvalidSecond, "-5": chat.InvalidSecond, "315360001": chat.InvalidSecond, "1.0": chat.InvalidSecond,
+			"0": chat.InvalidSecond, "-5": chat.InvalidSecond, "315360001": chat.InvalidSecond, "1.0": "", "50.00": "", "50.01": chat.InvalidSecond, "315360000.0": "",
 			"second": chat.InvalidSecond, "NaN": chat.InvalidSecond, "9223372036854775808": chat.InvalidSecond,
 		} {
 			w.want(call(ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890&second=" + second}), status(code, 200), code)

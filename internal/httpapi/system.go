@@ -1,8 +1,13 @@
 package httpapi
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"hash/fnv"
+	"log/slog"
 	"net/http"
 
 	"pesan/internal/chat"
@@ -39,6 +44,7 @@ func maskedKey(a chat.Account) string { return "pk_" + a.ID + "_…" }
 
 // AccountCreator makes accounts.
 type AccountCreator interface {
+	chat.AccountReader
 	// CreateAccount stores a new account; its id must be new.
 	CreateAccount(ctx context.Context, a chat.Account) error
 }
@@ -49,17 +55,23 @@ type AccountLister interface {
 	Accounts(ctx context.Context) ([]chat.Account, error)
 }
 
-// AddDevice makes an account on one of the shards, and answers with its key, this once.
+// AddDevice makes an account on one of the shards, and answers with its key, this once; a repeated Idempotency-Key gets the
+// same answer.
 func AddDevice(d Deps) Endpoint {
 	return Endpoint{
-		Name: "addDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: addDevice(d.Accounts, d.Shards),
+		Name: "addDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Requests},
+		begin:  addDevice(d.Accounts, d.Commands, d.Shards),
 		Params: []string{"name"}, Example: []string{"name=Toko"},
 	}
 }
 
-func addDevice(accounts AccountCreator, shards int) begin {
+func addDevice(accounts AccountCreator, requests chat.Commands, shards int) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		name, err := c.name()
+		if err != nil {
+			return nil, err
+		}
+		idempotencyKey, err := c.commandID()
 		if err != nil {
 			return nil, err
 		}
@@ -68,20 +80,85 @@ func addDevice(accounts AccountCreator, shards int) begin {
 			if err != nil {
 				return 0, err
 			}
-			key, hash, err := chat.NewKey(id, c.Random)
+			r, err := c.once(ctx, requests, chat.Command{
+				ID: idempotencyKey, Account: chat.SystemAccount, Kind: chat.AddRequest, Name: name, Device: id,
+			})
+			if err != nil {
+				return 0, err
+			}
+			key, hash, err := c.newKey(r, r.Device)
 			if err != nil {
 				return 0, err
 			}
 			a := chat.Account{
-				ID: id, Name: name, KeyHash: hash, Shard: shardOf(id, shards), CreatedAt: c.now, State: chat.ServiceOff,
+				ID: r.Device, Name: name, KeyHash: hash, Shard: shardOf(r.Device, shards), CreatedAt: r.RequestedAt, State: chat.ServiceOff,
 			}
-			if err := accounts.CreateAccount(ctx, a); err != nil {
-				return 0, err
+			if r.State == chat.CommandPending {
+				err = accounts.CreateAccount(ctx, a)
 			}
-			c.account, c.target = id, name
-			return c.system(systemAnswer{Status: true, Message: "Device successfully added", Data: showDevice(a, key)})
+			if c.replayed || err != nil { // it is there, or another call under the same id has just made it
+				have, readErr := accounts.Account(ctx, a.ID)
+				if readErr != nil {
+					return 0, cmp.Or(err, readErr)
+				}
+				a = have
+			}
+			c.ended(ctx, requests, r)
+			c.account, c.target = a.ID, name
+			return c.system(systemAnswer{Status: true, Message: "Device successfully added", Data: showDevice(a, shownKey(a, key))})
 		}, nil
 	}
+}
+
+// once records that something is done under the client's id, so that it is done once. Without an id there is no record. For a
+// repeated id the first call's is returned, and c.replayed is set.
+func (c *call) once(ctx context.Context, requests chat.Commands, cmd chat.Command) (chat.CommandRecord, error) {
+	cmd.Version, cmd.RequestedAt = chat.CommandVersion, c.now
+	if cmd.ID == "" {
+		return chat.CommandRecord{Command: cmd, State: chat.CommandPending}, nil
+	}
+	r, created, err := requests.PutCommand(ctx, cmd)
+	if err != nil {
+		return r, err
+	}
+	if !r.Same(cmd) {
+		return r, &chat.Error{Code: chat.IdempotencyConflict}
+	}
+	c.replayed = !created
+	c.reported = c.replayed && r.State != chat.CommandPending // it stands there
+	return r, nil
+}
+
+// ended records that what once has recorded is done. If that fails, a repeated call does it again, with the same outcome.
+func (c *call) ended(ctx context.Context, requests chat.Commands, r chat.CommandRecord) {
+	if r.ID == "" || r.State != chat.CommandPending {
+		return
+	}
+	if _, err := requests.EndCommand(ctx, r.Account, r.ID, chat.Outcome{Attempts: 1, At: c.Now()}); err != nil {
+		c.Logger.LogAttrs(ctx, slog.LevelWarn, "end request", slog.String("request", c.request.id), slog.Any("error", err))
+	}
+}
+
+// newKey makes a key for an account. Under a client's id it comes of the secret that has opened and the id, so that a repeated call can
+// show it though only its hash is stored.
+func (c *call) newKey(r chat.CommandRecord, account string) (key string, hash []byte, err error) {
+	if r.ID == "" {
+		return chat.NewKey(account, c.Random)
+	}
+	info := "pesan api key " + string(r.Kind) + " " + r.ID
+	derived, err := hkdf.Key(sha256.New, []byte(c.credential("secret")), []byte(account), info, chat.KeySize)
+	if err != nil {
+		return "", nil, err
+	}
+	return chat.NewKey(account, bytes.NewReader(derived))
+}
+
+// shownKey is the key as an answer shows it: masked when it was replaced since, or was made under another system secret.
+func shownKey(a chat.Account, key string) string {
+	if k, err := chat.ParseKey(key); err != nil || !k.Opens(a) {
+		return maskedKey(a)
+	}
+	return key
 }
 
 // shardOf spreads accounts over the shards.
@@ -178,30 +255,46 @@ func deleteDevice(accounts AccountUpdater, o commander) begin {
 	}
 }
 
-// ChangeAPIKey gives an account a new key, shown this once; the old one stops opening.
+// ChangeAPIKey gives an account a new key, shown this once; the old one stops opening. A repeated Idempotency-Key gets the same
+// answer and changes nothing.
 func ChangeAPIKey(d Deps) Endpoint {
 	return Endpoint{
-		Name: "changeApiKey", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: changeAPIKey(d.Accounts),
+		Name: "changeApiKey", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Requests},
+		begin:  changeAPIKey(d.Accounts, d.Commands),
 		Params: []string{"id"}, Example: []string{"id={id}"},
 	}
 }
 
-func changeAPIKey(accounts AccountUpdater) begin {
-	return func(_ context.Context, c *call) (finish, error) {
+func changeAPIKey(accounts chat.Accounts, requests chat.Commands) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
 		id, err := c.id()
 		if err != nil {
 			return nil, err
 		}
+		idempotencyKey, err := c.commandID()
+		if err != nil {
+			return nil, err
+		}
 		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
-			key, hash, err := chat.NewKey(id, c.Random)
+			a, err := accounts.Account(ctx, id)
 			if err != nil {
 				return 0, err
 			}
-			a, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.KeyHash = hash })
+			r, err := c.once(ctx, requests, chat.Command{ID: idempotencyKey, Account: id, Kind: chat.KeyRequest})
 			if err != nil {
 				return 0, err
 			}
-			return c.system(systemAnswer{Status: true, Message: "API key successfully changed", Data: showDevice(a, key)})
+			key, hash, err := c.newKey(r, id)
+			if err != nil {
+				return 0, err
+			}
+			if r.State == chat.CommandPending {
+				if a, err = c.update(ctx, accounts, id, func(a *chat.Account) { a.KeyHash = hash }); err != nil {
+					return 0, err
+				}
+			}
+			c.ended(ctx, requests, r)
+			return c.system(systemAnswer{Status: true, Message: "API key successfully changed", Data: showDevice(a, shownKey(a, key))})
 		}, nil
 	}
 }

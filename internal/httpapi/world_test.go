@@ -172,6 +172,14 @@ func (w *world) end(ctx context.Context, c chat.Command, failure *chat.Error) er
 	return err
 }
 
+// log is an account's, newest first.
+func (w *world) log(a chat.Account) []chat.Report {
+	w.Helper()
+	all, _, err := w.db.ListReports(w.Context(), a.ID, chat.Page{Limit: 1000})
+	w.must("list reports", err)
+	return all
+}
+
 func (w *world) project(account string, changes ...chat.Change) {
 	w.Helper()
 	w.must("project", chat.NewProjector(w.db, w.clock).Apply(w.Context(), account, changes...))

@@ -340,7 +340,7 @@ func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices,
 // handler is the whole HTTP API.
 func (p *program) handler(commands chat.Commands) http.Handler {
 	api := httpapi.New(httpapi.Config{
-		Accounts: p.accounts, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
+		Accounts: p.accounts, Near: true, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
 	return api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,

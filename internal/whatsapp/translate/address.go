@@ -79,10 +79,8 @@ func (b *Book) isOwn(jid chat.JID) bool { return jid != "" && (jid == b.own || j
 // Change is about a chat, by whatever address WhatsApp used.
 func (b *Book) Change(jid chat.JID) chat.Change { return chat.Change{Chat: jid, Alt: b.alt(jid)} }
 
-// maxUser bounds the part before the @; WhatsApp's own are below 40 bytes.
-const maxUser = 60
-
-// Address makes a chat's address of WhatsApp's; ok is false for what is no chat, such as stories.
+// Address makes a chat's address of WhatsApp's; ok is false for what is no chat, such as stories, and for what chat.ParseJID
+// doesn't take: nobody could ask for it.
 func Address(jid types.JID) (_ chat.JID, ok bool) {
 	if jid.Server == types.BotServer {
 		jid = types.BotJIDMap[jid.ToNonAD()]
@@ -102,10 +100,8 @@ func Address(jid types.JID) (_ chat.JID, ok bool) {
 			server = chat.BroadcastServer
 		}
 	}
-	if server == "" || jid.User == "" || len(jid.User) > maxUser {
-		return "", false
-	}
-	return chat.NewJID(jid.User, server), true
+	a, err := chat.ParseJID(string(chat.NewJID(jid.User, server)))
+	return a, err == nil
 }
 
 // Parse is Address for a JID as text; "" for what is none.
