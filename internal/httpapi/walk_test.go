@@ -23,6 +23,8 @@ func TestNobodyGetsIn(t *testing.T) {
 		w.tokoKey = key
 		wrong := strings.TrimRight(key, "abcdefghijklmnopqrstuvwxyz234567") // no secret
 		secretOfLain := w.lainKey[strings.LastIndex(w.lainKey, "_")+1:]
+		w.want(call(ask{endpoint: "getChats", body: "limit=0&apiKey=" + key}), 400, chat.InvalidLimit) // the log was there before
+		w.must("clear log", w.db.ClearReports(w.Context(), w.toko.ID, true, w.clock()))
 		before := w.dump()
 		for _, e := range w.endpoints() {
 			credential, missing, invalid := "apiKey", chat.MissingAPIKey, chat.InvalidAPIKey
@@ -82,12 +84,22 @@ func TestNobodyGetsIn(t *testing.T) {
 		}
 		w.must("clear log", w.db.ClearReports(w.Context(), w.toko.ID, true, w.clock()))
 		if after := w.dump(); after != before {
-			w.Error("something has changed")
+			w.Error("something has changed", difference(before, after))
 		}
 		if sent := w.commandsSent(); len(sent) != 0 {
 			w.Errorf("commands were sent: %v", sent)
 		}
 	})
+}
+
+// difference are the lines that only one of two dumps has.
+func difference(before, after string) (lines []string) {
+	for line := range strings.Lines(before + after) {
+		if strings.Contains(before, line) != strings.Contains(after, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // TestRawInvalidUTF8 holds for bodies that can't come as JSON text.
