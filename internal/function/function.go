@@ -117,7 +117,7 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.Deps.Commands = w.store
 		case httpapi.Commands:
 			w.use(kv.Commands)
-			w.Deps.Commands = w.store
+			w.Deps.Commands, w.Deps.Hosts = w.store, w.store
 			w.Deps.Wait = w.Duration("COMMAND_WAIT", 8*time.Second, 0, 20*time.Second)
 		default:
 			w.Reject(string(need), "is a port that functions don't have")

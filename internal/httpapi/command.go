@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"pesan/internal/chat"
@@ -15,12 +16,19 @@ type commander struct {
 	commands chat.Commands
 	sender   chat.CommandSender
 	most     time.Duration // of waiting for the outcome; 8 s
+	hosts    Hosts         // nil when there is always one
+}
+
+// Hosts tells who is there to carry commands out.
+type Hosts interface {
+	// Hosts returns the hosts that are announced at the moment.
+	Hosts(ctx context.Context, now time.Time) ([]string, error)
 }
 
 const (
 	commandWait = 8 * time.Second
 	submitTime  = 10 * time.Second
-	firstPoll   = 10 * time.Millisecond
+	firstPoll   = 150 * time.Millisecond // no command is done sooner where polling is needed; each poll costs
 	slowestPoll = 250 * time.Millisecond
 )
 
@@ -85,8 +93,9 @@ func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	}
 	ended, stop := watch(o.commands, cmd.Account, cmd.ID)
 	defer stop()
+	worthwhile := o.worthwhile(ctx, c)
 	r, err := o.submit(ctx, c, a.Shard, cmd)
-	if err == nil && r.State == chat.CommandPending {
+	if err == nil && r.State == chat.CommandPending && worthwhile() {
 		r, err = o.wait(ctx, c, r, ended)
 	}
 	if err == nil && r.State == chat.CommandFailed {
@@ -96,6 +105,36 @@ func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 		}
 	}
 	return r, err
+}
+
+// worthwhile finds out, while the command is sent, whether to wait for its outcome: not if the client doesn't want to, and not while
+// no host is there, when calls that wait would only take the room of others. Where that can't be told, one is.
+func (o commander) worthwhile(ctx context.Context, c *call) func() bool {
+	if c.prefersAsync() {
+		return func() bool { return false }
+	}
+	if o.hosts == nil {
+		return func() bool { return true }
+	}
+	there := make(chan bool, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, submitTime)
+		defer cancel()
+		hosts, err := o.hosts.Hosts(ctx, c.now)
+		there <- err != nil || len(hosts) > 0
+	}()
+	return func() bool { return <-there }
+}
+
+// prefersAsync tells whether the client wants its answer at once, by RFC 7240.
+func (c *call) prefersAsync() bool {
+	for preference := range strings.SplitSeq(c.request.header("Prefer"), ",") {
+		name, _, _ := strings.Cut(preference, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
+			return true
+		}
+	}
+	return false
 }
 
 // submit stores the command and sends it. A client that goes away meanwhile doesn't leave it half done.

@@ -19,10 +19,11 @@ type Deps struct {
 	Commands chat.Commands // may be a Watcher, which saves polling
 	Sender   chat.CommandSender
 	Wait     time.Duration // for a command's outcome; 8 s
+	Hosts    Hosts         // no outcome is waited for while there is none; nil: there is one
 	Shards   int           // that new accounts are spread over; 1
 }
 
-func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait} }
+func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait, d.Hosts} }
 
 // Port names what an endpoint needs of Deps, beyond the accounts and the report that every call needs.
 type Port string

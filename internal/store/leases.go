@@ -13,7 +13,7 @@ import (
 
 const (
 	leaseSort = "lease"
-	hosts     = "hosts" // the partition of those that share the shards
+	hosts     = "hosts" // the partition of those that share the shards, among the commands, where senders of commands look
 	untilMS   = "until" // ms since 1970 when a lease or a host's announcement ends
 )
 
@@ -106,7 +106,7 @@ func (s *Store) replaceLease(ctx context.Context, l chat.Lease) (replaced chat.L
 
 // AnnounceHost implements chat.Leases.
 func (s *Store) AnnounceHost(ctx context.Context, host string, now time.Time, ttl time.Duration) error {
-	k := kv.Key{Collection: kv.Work, Partition: hosts, Sort: host}
+	k := kv.Key{Collection: kv.Commands, Partition: hosts, Sort: host}
 	if ttl <= 0 {
 		return failed("withdraw host", s.kv.Write(ctx, kv.Each(kv.Delete(k, kv.Always(), 0))))
 	}
@@ -119,7 +119,7 @@ func (s *Store) AnnounceHost(ctx context.Context, host string, now time.Time, tt
 // Hosts implements chat.Leases.
 func (s *Store) Hosts(ctx context.Context, now time.Time) ([]string, error) {
 	var announced []string // in the order of the sort key
-	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Work, Partition: hosts}) {
+	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}) {
 		if err != nil {
 			return nil, failed("list hosts", err)
 		}
@@ -142,5 +142,5 @@ func (s *Store) TakeOver(ctx context.Context, shards int) error {
 			return failed("take over", err)
 		}
 	}
-	return failed("take over", s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: hosts}, 0, nil))
+	return failed("take over", s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}, 0, nil))
 }

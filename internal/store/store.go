@@ -19,8 +19,8 @@
 //	Messages            <account>/<JID>      "t/<time>/<order>/<id>"   a message
 //	                                         "i/<id>"                  its claim, which says where it is; or a placeholder
 //	Commands, Reports   <account>            <id>                      JSON
+//	Commands            "hosts"              <host>                    that it shares the shards
 //	Work                "shard/<number>"     "lease"                   JSON
-//	                    "hosts"              <host>                    that it shares the shards
 //	                    "backlog/<account>"  "i/<id>"                  work that waits
 //	                                         "p/<arrival>/<part>"      the rest of it, where it is long
 package store
