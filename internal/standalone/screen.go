@@ -9,6 +9,7 @@ import (
 	"rsc.io/qr"
 
 	"pesan/internal/chat"
+	"pesan/internal/whatsapp"
 )
 
 // screen tells a person how the devices are doing. Nothing of it is a log.
@@ -51,6 +52,10 @@ func (s *screen) show(a chat.Account) {
 func (s *screen) state(a chat.Account) {
 	switch a.State {
 	case chat.Pairing:
+		if a.Reason == whatsapp.StorageFailing {
+			s.say(s.failing, a.Name)
+			return
+		}
 		s.say(s.connecting, a.Name)
 	case chat.Connected:
 		s.say(s.connected, a.Name, masked(a.JID))

@@ -324,7 +324,7 @@ func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices,
 		flush = nil
 	}
 	return whatsapp.New(whatsapp.Config{
-		Keys:     whatsapp.SQLKeys(keys),
+		Keys:     whatsapp.SQLKeys(p.keys.DB),
 		Flush:    flush,
 		Accounts: host.FenceAccounts(p.accounts, guard),
 		Chats:    host.FenceChats(p.store, guard),
@@ -334,6 +334,7 @@ func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices,
 		HTTP:     p.WhatsApp,
 		Now:      time.Now,
 		Logger:   p.Logger,
+		Failing:  p.accounts.fails,
 	}), nil
 }
 

@@ -5,23 +5,66 @@ import (
 	"sync"
 
 	"pesan/internal/chat"
+	"pesan/internal/whatsapp"
 )
 
-// watch is the accounts' store, and tells of changes that a person wants to see.
+// watch is the accounts' store, and tells of changes that a person wants to see. While an account's stores fail it says so
+// itself: a full disk takes no word of it.
 type watch struct {
 	accountPort
 	changed chan struct{} // holds a token while news wait
 
-	mu   sync.Mutex
-	seen map[string]chat.Account // as last told of
-	news []chat.Account
+	mu      sync.Mutex
+	seen    map[string]chat.Account // as last told of
+	news    []chat.Account
+	failing map[string]bool // accounts whose stores fail
 }
 
 // accountPort gives the embedded port a name that isn't one of its methods.
 type accountPort interface{ chat.Accounts }
 
 func newWatch(accounts chat.Accounts) *watch {
-	return &watch{accountPort: accounts, changed: make(chan struct{}, 1), seen: make(map[string]chat.Account)}
+	return &watch{accountPort: accounts, changed: make(chan struct{}, 1), seen: make(map[string]chat.Account), failing: make(map[string]bool)}
+}
+
+// fails says that an account's stores fail, or work again.
+func (w *watch) fails(account string, failing bool) {
+	w.mu.Lock()
+	a, known := w.seen[account]
+	if failing {
+		w.failing[account] = true
+	} else {
+		delete(w.failing, account)
+	}
+	w.mu.Unlock()
+	if known && failing {
+		w.tell(w.asItIs(a))
+	}
+}
+
+// asItIs is an account with what it can't say while its stores fail.
+func (w *watch) asItIs(a chat.Account) chat.Account {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failing[a.ID] && (a.State == chat.Connected || a.State == chat.Pairing) {
+		a.State, a.Reason = chat.Pairing, whatsapp.StorageFailing
+	}
+	return a
+}
+
+// Account implements chat.Accounts.
+func (w *watch) Account(ctx context.Context, id string) (chat.Account, error) {
+	a, err := w.accountPort.Account(ctx, id)
+	return w.asItIs(a), err
+}
+
+// Accounts implements chat.Accounts.
+func (w *watch) Accounts(ctx context.Context) ([]chat.Account, error) {
+	all, err := w.accountPort.Accounts(ctx)
+	for i := range all {
+		all[i] = w.asItIs(all[i])
+	}
+	return all, err
 }
 
 // UpdateAccount tells of what it stored.

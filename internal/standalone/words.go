@@ -24,6 +24,7 @@ type words struct {
 	syncing     string // {percent} {chats} {messages}
 	synced      string
 	unreached   string // {device}
+	failing     string // {device}
 	off         string // {device} {reason}
 	reasons     map[string]string
 	tryIt       string
@@ -71,6 +72,7 @@ var english = words{
 	syncing:     "  history: %d %%, %d chats, %d messages",
 	synced:      "  history: complete",
 	unreached:   "%s: WhatsApp can't be reached yet; it is tried again and again",
+	failing:     "%s: the data folder can't be written, so nothing is taken from WhatsApp; look at the disk. It goes on by itself",
 	off:         "%s: off: %s",
 	reasons: map[string]string{
 		whatsapp.LoggedOut:       "the link was ended; serviceStart begins a new one",
@@ -115,6 +117,7 @@ var indonesian = words{
 	syncing:     "  riwayat: %d %%, %d chat, %d pesan",
 	synced:      "  riwayat: lengkap",
 	unreached:   "%s: WhatsApp belum terjangkau; akan terus dicoba",
+	failing:     "%s: folder data tidak dapat ditulis, jadi tidak ada yang diambil dari WhatsApp; periksa disk. Akan berlanjut sendiri",
 	off:         "%s: mati: %s",
 	reasons: map[string]string{
 		whatsapp.LoggedOut:       "tautan telah diakhiri; serviceStart memulai yang baru",

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,30 +31,38 @@ type Config struct {
 	HTTP     *http.Client // reaches WhatsApp; what Globals.Set returned
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// Failing is told when an account's stores begin to fail and when they work again. It is for what must be shown though
+	// it can't be stored; it may be nil.
+	Failing func(account string, failing bool)
 }
 
 // Keys keeps the keys of linked devices, under the addresses that WhatsApp gave them.
 type Keys interface {
-	// Device returns DEVICE_NOT_FOUND when the account has no keys under this address.
+	// Device returns DEVICE_NOT_FOUND when the account has no keys under this address. After a write has failed the device
+	// that is returned next knows nothing but what is stored.
 	Device(ctx context.Context, account string, jid types.JID) (*store.Device, error)
 	// NewDevice makes keys for a device that isn't linked yet. It stores them when it is.
 	NewDevice(account string) *store.Device
 }
 
-// SQLKeys keeps the keys in whatsmeow's own tables.
-func SQLKeys(c *sqlstore.Container) Keys { return sqlKeys{c} }
+// SQLKeys keeps the keys in whatsmeow's own tables, which have been made, with SQLite.
+func SQLKeys(db *sql.DB) Keys { return sqlKeys{db} }
 
-type sqlKeys struct{ *sqlstore.Container }
+type sqlKeys struct{ db *sql.DB }
+
+// container has no memory of what was stored, or wasn't, through another: whatsmeow's takes for stored what it has tried to
+// store.
+func (k sqlKeys) container() *sqlstore.Container { return sqlstore.NewWithDB(k.db, "sqlite3", nil) }
 
 func (k sqlKeys) Device(ctx context.Context, _ string, jid types.JID) (*store.Device, error) {
-	d, err := k.GetDevice(ctx, jid)
+	d, err := k.container().GetDevice(ctx, jid)
 	if err == nil && d == nil {
 		return nil, &chat.Error{Code: chat.DeviceNotFound}
 	}
 	return d, err
 }
 
-func (k sqlKeys) NewDevice(string) *store.Device { return k.Container.NewDevice() }
+func (k sqlKeys) NewDevice(string) *store.Device { return k.container().NewDevice() }
 
 // Devices opens devices. Make one with New, for all accounts of the process.
 type Devices struct {
@@ -100,8 +109,12 @@ type device struct {
 	log     *slog.Logger
 	ticket  int // for its first turn to connect
 
+	refusals refusals
+
 	mu      sync.Mutex
-	running *run // nil unless Run is under way
+	running *run          // nil unless Run is under way
+	storage error         // of a store that fails
+	unshown []chat.Change // of messages that nobody can decrypt: they are acknowledged before they can be stored
 }
 
 var _ host.Device = (*device)(nil)
@@ -176,6 +189,9 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 	if err := d.clearBacklog(ctx); err != nil {
 		return fmt.Errorf("forget device: %w", err)
 	}
+	d.mu.Lock()
+	d.unshown = nil
+	d.mu.Unlock()
 	err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error {
 		if a.Owner == "" {
 			a.Owner, a.OwnerLID = a.JID, a.LID

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -29,15 +30,47 @@ func (r *run) handle(evt any) (ok bool) {
 			ok = r.panicked(evt, p)
 		}
 	}()
-	handled, err := r.handleConnection(evt), error(nil)
-	if !handled {
-		err = r.handleContent(evt)
+	if r.handleConnection(evt) {
+		return true
 	}
-	if err != nil {
-		r.again(fmt.Errorf("%T: %w", evt, err))
+	if r.crash.cause() != nil {
+		r.keepUndecryptable(evt)
 		return false
 	}
+	if err := r.handleContent(evt); err != nil {
+		r.keepUndecryptable(evt)
+		r.refuse(evt, fmt.Errorf("%T: %w", evt, err))
+		return false
+	}
+	r.refusals.over(evt)
 	return true
+}
+
+// maxRefusals is how often an event fails to be stored, each time in a run of its own, before it is taken for the reason:
+// those behind it pass then, and it is left for later.
+const maxRefusals = 3
+
+// refuse is called for an event that couldn't be stored.
+func (r *run) refuse(evt any, err error) {
+	if r.refusals.count(evt) <= maxRefusals {
+		r.fail(err)
+	} else {
+		r.again(err)
+	}
+}
+
+// keepUndecryptable keeps a message that nobody can decrypt until it can be stored: it is acknowledged whatever becomes
+// of it.
+func (r *run) keepUndecryptable(evt any) {
+	u, ok := evt.(*events.UndecryptableMessage)
+	if !ok || r.stopping.Load() {
+		return
+	}
+	b := r.book()
+	changes := b.Undecryptable(u, r.nextOrder())
+	r.device.mu.Lock()
+	defer r.device.mu.Unlock()
+	r.unshown = append(r.unshown, changes...)
 }
 
 // again has the device reconnect.
@@ -239,33 +272,60 @@ func following(last *atomic.Int64, now int64) int64 {
 	}
 }
 
+// refusals counts how often each event couldn't be handled.
+type refusals struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+// eventID tells events from each other that WhatsApp delivers again.
+func eventID(evt any) string {
+	switch evt := evt.(type) {
+	case *events.Message:
+		return evt.Info.ID
+	case *events.UndecryptableMessage:
+		return evt.Info.ID
+	case *events.Receipt:
+		return fmt.Sprint("receipt ", evt.Chat, evt.Sender, evt.Type, evt.MessageIDs, evt.Timestamp)
+	case *appstate.PatchList:
+		return "state " + string(evt.Name)
+	case *events.GroupInfo:
+		return fmt.Sprint("group ", evt.JID, evt.Timestamp)
+	}
+	return fmt.Sprintf("%T", evt)
+}
+
+func (f *refusals) count(evt any) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.counts == nil {
+		f.counts = make(map[string]int)
+	}
+	id := eventID(evt)
+	f.counts[id]++
+	return f.counts[id]
+}
+
+// over says that the event was handled.
+func (f *refusals) over(evt any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.counts) > 0 {
+		delete(f.counts, eventID(evt))
+	}
+}
+
 // maxPanics is how often an event may come that can't be handled at all. Then it is dropped, so that the rest comes through.
 const maxPanics = 3
 
-// panics counts the panics for each message.
-type panics struct {
-	mu    sync.Mutex
-	count map[string]int
-}
-
 func (r *run) panicked(evt, p any) (ok bool) {
-	id := fmt.Sprintf("%T", evt)
-	if m, is := evt.(*events.Message); is {
-		id = m.Info.ID
-	}
-	r.panics.mu.Lock()
-	if r.panics.count == nil {
-		r.panics.count = make(map[string]int)
-	}
-	r.panics.count[id]++
-	n := r.panics.count[id]
-	r.panics.mu.Unlock()
+	n := r.refusals.count(evt)
 	// The value may hold what no log should.
-	r.log.Error("event handler panicked", "event", fmt.Sprintf("%T", evt), "message", id, "times", n,
+	r.log.Error("event handler panicked", "event", fmt.Sprintf("%T", evt), "times", n,
 		"panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 	if n >= maxPanics {
 		return true
 	}
-	r.again(fmt.Errorf("%T: panic", evt))
+	r.restart(fmt.Errorf("%T: panic", evt))
 	return false
 }

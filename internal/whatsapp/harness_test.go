@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +57,7 @@ type stores struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	fail    func(what string) error
+	asking  sync.Mutex
 
 	poisoned chat.JID // can't be written
 }
@@ -74,17 +77,25 @@ func (s *stores) breaks(f func(what string) error) {
 }
 
 func (s *stores) try(what string, do func() error) error {
-	s.mu.Lock()
-	fail := s.fail
-	s.mu.Unlock()
-	if fail != nil {
-		if err := fail(what); err != nil {
-			return err
-		}
+	if err := s.fault(what); err != nil {
+		return err
 	}
 	err := do()
 	s.tell()
 	return err
+}
+
+// fault asks what breaks gave, one write at a time.
+func (s *stores) fault(what string) error {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	s.mu.Lock()
+	fail := s.fail
+	s.mu.Unlock()
+	if fail == nil {
+		return nil
+	}
+	return fail(what)
 }
 
 func (s *stores) UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error {
@@ -145,10 +156,12 @@ type world struct {
 	folder  string
 	power   *power // nil: nobody cuts it
 	store   *stores
+	keysDB  *sql.DB
 	keys    *sqlstore.Container
 	devices *Devices
 	device  host.Device
 	logger  *slog.Logger
+	failing atomic.Bool // a store fails
 
 	mu       sync.Mutex
 	expected map[sim.ViolationKind]bool
@@ -191,7 +204,8 @@ func (w *world) open() {
 	w.store = &stores{Store: store.New(db, store.Options{Compression: store.S2, SoleWriter: true}), changed: make(chan struct{})}
 	keysDB, err := devicedb.Open(w.soon(), filepath.Join(w.folder, "devices.db"))
 	w.ok(err)
-	w.keys = sqlstore.NewWithDB(keysDB.DB, "sqlite3", waLog.Noop)
+	w.keysDB = keysDB.DB
+	w.keys = sqlstore.NewWithDB(w.keysDB, "sqlite3", waLog.Noop)
 	w.ok(w.keys.Upgrade(w.soon()))
 	keys := w.keys
 	w.t.Cleanup(func() {
@@ -204,8 +218,12 @@ func (w *world) open() {
 		w.logger = testLogger()
 	}
 	w.devices = New(Config{
-		Keys: SQLKeys(w.keys), Accounts: w.store, Chats: w.store, Backlog: w.store, Commands: w.store, Reports: w.store,
+		Keys: SQLKeys(w.keysDB), Accounts: w.store, Chats: w.store, Backlog: w.store, Commands: w.store, Reports: w.store,
 		HTTP: client, Now: time.Now, Logger: w.logger, Flush: w.power.flush(keysDB),
+		Failing: func(_ string, failing bool) {
+			w.failing.Store(failing)
+			w.store.tell()
+		},
 	})
 	w.devices.backoff = func(n int) time.Duration { return time.Duration(min(n, 10)) * 5 * time.Millisecond }
 	w.device = nil

@@ -20,6 +20,7 @@ const (
 	paired    cause = "paired"
 	outdated  cause = "outdated"
 	unscanned cause = "not scanned"
+	crashed   cause = "a store failed"
 	over      cause = "link is over"
 )
 
@@ -70,10 +71,6 @@ func (r *run) live(ctx context.Context) ending {
 		}
 	}()
 	c.next.Stop()
-	if r.identity().pn != "" {
-		r.states.front(r.keys)
-		r.watchBuffer()
-	}
 	if e, ended := c.leftovers(); ended {
 		return e
 	}
@@ -171,6 +168,8 @@ func (c *connection) look(ctx context.Context) ending {
 		select {
 		case <-ctx.Done():
 			return ending{cause: stopped}
+		case <-c.crash.over:
+			return ending{cause: crashed}
 		case err := <-c.dialled:
 			c.dialled = nil
 			if err != nil {
@@ -205,8 +204,8 @@ func (c *connection) look(ctx context.Context) ending {
 	}
 }
 
-// refused is called when an event couldn't be stored. The connection goes on for a while before it is made anew, so that one
-// event doesn't keep back those behind it.
+// refused is called when an event can't be stored though the stores work. The connection goes on for a while before it is
+// made anew, so that one event doesn't keep back those behind it.
 func (c *connection) refused(err error) {
 	if c.mend != nil {
 		return
@@ -349,6 +348,7 @@ func (c *connection) connected() {
 		close(c.first)
 	}
 	c.log.Info("connected")
+	c.failing(nil)
 	c.status.set(state(chat.Connected, ""))
 	c.status.touch()
 	c.sync.connected()

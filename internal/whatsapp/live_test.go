@@ -110,7 +110,7 @@ func TestLogs(t *testing.T) {
 	w.store.breaks(func(string) error { return fmt.Errorf("%w at %s", errBroken, jid(budi)) })
 	_, err = budi.Send(w.soon(), w.phone, sim.Text("sangat rahasia"), sim.SendOptions{})
 	w.ok(err)
-	w.ok(w.linked.WaitLogins(w.soon(), 3))
+	w.eventually("a store that fails", w.failing.Load)
 	w.store.breaks(nil)
 	w.eventually("the third", func() bool { return len(w.messages(jid(budi))) == 3 })
 	w.linked.Unlink()

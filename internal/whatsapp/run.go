@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -32,6 +33,7 @@ const (
 	PasskeyCompare  = "PASSKEY_COMPARE"  // with SERVICE_SCAN: the codes here and on the phone are to be compared
 	ConnectRefused  = "CONNECT_REFUSED"  // WhatsApp refuses for another reason
 	Reconnecting    = "RECONNECTING"     // the connection was lost; with PAIRING
+	StorageFailing  = "STORAGE_FAILING"  // a store can't be read or written: nothing is acknowledged; with PAIRING
 )
 
 // How long things may take.
@@ -71,7 +73,9 @@ type run struct {
 	groups  *groups
 
 	signals  chan any                            // whatsmeow's events about the connection
-	trouble  chan error                          // an event couldn't be stored: it must be delivered again
+	trouble  chan error                          // an event can't be stored: it must be delivered again
+	crash    *crash                              // a store failed
+	guard    *guard                              // before whatsmeow's stores
 	handlers gate                                // events under way
 	online   atomic.Bool                         // logged in and active
 	stopping atomic.Bool                         // no event is taken any more
@@ -86,7 +90,6 @@ type run struct {
 	pairing  pairing
 	ceremony ceremony
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
-	panics   panics
 	progress progress
 
 	mu    sync.Mutex // guards what follows
@@ -105,20 +108,59 @@ type identity struct {
 	appKeys  store.AppStateSyncKeyStore
 }
 
-// Run implements host.Device.
+// Run implements host.Device. After a store has failed the device starts anew, with growing pauses.
 func (d *device) Run(ctx context.Context) error {
-	turn, err := d.turns.take(ctx, d.ticket)
+	defer d.failing(nil)
+	for failures := 0; ; failures++ {
+		turn, err := d.turns.take(ctx, d.ticket)
+		if err != nil {
+			return nil
+		}
+		r, err := d.start(ctx, turn)
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && (failures == 0 || !errors.Is(err, errRunning)) {
+			return err
+		}
+		if err == nil {
+			started := time.Now()
+			if err := r.work(ctx); err != nil || r.crash.cause() == nil || ctx.Err() != nil {
+				return err
+			}
+			if time.Since(started) > stableAfter {
+				failures = 0
+			}
+		}
+		if pause(ctx, d.backoff(failures)) != nil {
+			return nil
+		}
+	}
+}
+
+// errRunning is what start returns for a device that runs, for a logout after a crash.
+var errRunning = errors.New("device runs already")
+
+// failing shows what keeps the device from storing; nil when it is over. The account may be where nothing can be written.
+func (d *device) failing(err error) {
+	if chat.CodeOf(err) == chat.LeaseHeld {
+		return // this process has lost the account
+	}
+	d.mu.Lock()
+	was := d.storage
+	d.storage = err
+	d.mu.Unlock()
+	if was == nil && err == nil {
+		return
+	}
 	if err != nil {
-		return nil
+		d.log.Error("a store fails; nothing is acknowledged until it works", failure(err))
+	} else {
+		d.log.Info("the stores work again")
 	}
-	r, err := d.start(ctx, turn)
-	switch {
-	case err == nil:
-		return r.work(ctx)
-	case ctx.Err() != nil:
-		return nil
+	if d.Failing != nil {
+		d.Failing(d.account, err != nil)
 	}
-	return err
 }
 
 // start makes ready for work, which has to follow, in a turn to connect, which it ends if it fails.
@@ -135,7 +177,7 @@ func (d *device) start(ctx context.Context, turn func()) (*run, error) {
 	if d.running != nil {
 		turn()
 		r.cancel()
-		return nil, fmt.Errorf("device of %s runs already", d.account)
+		return nil, fmt.Errorf("%s: %w", d.account, errRunning)
 	}
 	d.running = r
 	return r, nil
@@ -157,14 +199,49 @@ func (r *run) work(ctx context.Context) error {
 func (d *device) loaded(ctx context.Context) (*store.Device, error) {
 	for n := 1; ; n++ {
 		keys, err := d.load(ctx)
+		if err == nil {
+			err = d.retryStores(ctx, keys)
+		}
 		if err == nil || chat.CodeOf(err) == chat.DeviceNotFound || ctx.Err() != nil {
 			return keys, err
 		}
-		d.log.Warn("load device", failure(err))
+		d.failing(err)
 		if pause(ctx, d.backoff(n)) != nil {
 			return nil, err
 		}
 	}
+}
+
+// probe is the backlog's item that is written to see whether it can be.
+const probe = "probe"
+
+// retryStores tells whether the stores work again that have failed, without a connection, and stores what had to wait for
+// them.
+func (d *device) retryStores(ctx context.Context, keys *store.Device) error {
+	d.mu.Lock()
+	failed, unshown := d.storage != nil, d.unshown
+	d.mu.Unlock()
+	if !failed {
+		return nil
+	}
+	if keys.ID != nil {
+		if err := keys.Save(ctx); err != nil {
+			return fmt.Errorf("write device keys: %w", err)
+		}
+	}
+	if err := d.Backlog.PutBacklog(ctx, d.account, probe, nil); err != nil {
+		return fmt.Errorf("write backlog: %w", err)
+	}
+	if err := d.Backlog.DeleteBacklog(ctx, d.account, probe); err != nil {
+		return fmt.Errorf("write backlog: %w", err)
+	}
+	if err := d.projector.Apply(ctx, d.account, unshown...); err != nil {
+		return fmt.Errorf("show undecryptable messages: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unshown = d.unshown[len(unshown):]
+	return nil
 }
 
 func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
@@ -173,13 +250,18 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 		keys:    keys,
 		signals: make(chan any, 64),
 		trouble: make(chan error, 1),
+		crash:   newCrash(),
 		sending: semaphore.NewWeighted(1),
 		first:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	r.wire = newWire(d.HTTP, func() error {
+		if err := r.crash.cause(); err != nil {
+			return err
+		}
 		if err := d.Flush(); err != nil {
+			r.fail(err)
 			return err
 		}
 		return host.Held(r.ctx)
@@ -192,10 +274,29 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	r.sync = newSyncer(r)
 	r.groups = newGroups(r)
 	r.progress.shown = true // from a run that was killed
+	r.guard = &guard{ctx: r.ctx, failed: r.fail, broken: func() bool { return r.crash.cause() != nil }, mark: r.sync.mark, wanted: r.states.wanted}
+	r.guard.install(keys)
 	r.identify()
 	r.migrated.Store(keys.LIDMigrationTimestamp > 0)
 	r.wa = r.newClient()
 	return r
+}
+
+// fail ends the run after a store has failed.
+func (r *run) fail(err error) {
+	if r.restart(err) {
+		r.failing(err)
+		r.status.set(state(chat.Pairing, StorageFailing))
+	}
+}
+
+// restart ends the run, and another begins. Nothing is sent any more when it returns. It is false when the run ends anyway.
+func (r *run) restart(err error) bool {
+	if r.ctx.Err() != nil || !r.crash.now(err) {
+		return false
+	}
+	r.wire.cut(false)
+	return true
 }
 
 // identify takes the identity from the keys.
@@ -263,6 +364,8 @@ func (r *run) connect(ctx context.Context) error {
 				return r.end(ctx, e, QRTimeout)
 			}
 			continue
+		case e.cause == crashed:
+			return nil
 		case e.cause == over:
 			return r.end(ctx, e, e.reason)
 		case e.cause == paired:

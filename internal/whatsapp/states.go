@@ -10,7 +10,6 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
-	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
 	"pesan/internal/chat"
@@ -19,7 +18,7 @@ import (
 
 // states fetches and changes the account's app state. whatsmeow does both too, but of a patch it tells neither the version
 // nor the removals, without which nobody can know what counts. So its own fetches are turned into wishes for these: they
-// find no state to begin with (see ownStates). What whatsmeow keeps of the state for itself, it is given.
+// find no state to begin with (see guard.GetAppStateVersion). What whatsmeow keeps of the state for itself, it is given.
 type states struct {
 	*run
 	processor *appstate.Processor
@@ -29,7 +28,8 @@ type states struct {
 }
 
 func newStates(r *run) *states {
-	return &states{run: r, want: make(map[appstate.WAPatchName]bool)}
+	processor := appstate.NewProcessor(r.keys, newLogger(r.log, r.stopping.Load))
+	return &states{run: r, processor: processor, want: make(map[appstate.WAPatchName]bool)}
 }
 
 // errFetchedHere is what whatsmeow gets when it wants to fetch.
@@ -39,31 +39,6 @@ type ownKey struct{}
 
 // own marks what is done here.
 func own(ctx context.Context) context.Context { return context.WithValue(ctx, ownKey{}, true) }
-
-// front has whatsmeow's fetches be done here. It is called while there is no connection.
-func (s *states) front(keys *store.Device) {
-	if _, fronted := keys.AppState.(ownStates); fronted || keys.AppState == nil {
-		return
-	}
-	s.sync.watch(keys)
-	keys.AppState = ownStates{keys.AppState, s}
-	s.processor = appstate.NewProcessor(keys, newLogger(s.log, s.stopping.Load))
-}
-
-// ownStates is whatsmeow's store of app state versions.
-type ownStates struct {
-	store.AppStateStore
-	states *states
-}
-
-// GetAppStateVersion implements store.AppStateStore.
-func (o ownStates) GetAppStateVersion(ctx context.Context, name string) (uint64, [128]byte, error) {
-	if ctx.Value(ownKey{}) == nil {
-		o.states.wanted(appstate.WAPatchName(name))
-		return 0, [128]byte{}, errFetchedHere
-	}
-	return o.AppStateStore.GetAppStateVersion(ctx, name)
-}
 
 // wanted has collections be fetched soon.
 func (s *states) wanted(names ...appstate.WAPatchName) {
@@ -164,7 +139,7 @@ func (s *states) apply(
 	switch {
 	case errors.Is(err, appstate.ErrKeyNotFound):
 		s.spawn(func() { internals(s.wa).RequestMissingAppStateKeys(s.run.ctx, list) })
-	case err != nil && ctx.Err() == nil:
+	case err != nil && ctx.Err() == nil && s.crash.cause() == nil:
 		s.sync.broken(list.Name)
 	}
 	if err != nil {
@@ -178,8 +153,10 @@ func (s *states) apply(
 	err = s.tell(ctx, mutations)
 	s.sync.applied(err)
 	if err != nil {
+		s.refuse(list, err)
 		return nil, next, fmt.Errorf("project app state: %w", err)
 	}
+	s.refusals.over(list)
 	return mutations, next, nil
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
-	"go.mau.fi/whatsmeow/store"
 )
 
 // How long app state takes to settle.
@@ -105,14 +104,9 @@ func (s *syncer) broken(name appstate.WAPatchName) {
 // applied is called after every event.
 func (s *syncer) applied(err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.changed = time.Now()
-	if err != nil {
-		s.failed = true
-	}
-	s.mu.Unlock()
-	if err != nil {
-		s.again(err) // the store needs a moment; connected fetches then
-	}
+	s.failed = s.failed || err != nil // connected fetches then
 }
 
 func (s *syncer) fetch() {
@@ -199,17 +193,15 @@ func (s *syncer) mark(ctx context.Context) error {
 func (s *syncer) settle() {
 	for {
 		s.mu.Lock()
-		left := quiet - time.Since(s.changed)
-		s.mu.Unlock()
-		if left > 0 {
+		if left := quiet - time.Since(s.changed); left > 0 {
+			s.mu.Unlock()
 			if pause(s.run.ctx, left) != nil {
 				return
 			}
 			continue
 		}
-		s.mu.Lock()
 		err := error(nil)
-		if s.marked && !s.failed {
+		if s.marked && !s.failed && s.crash.cause() == nil { // else a version may be stored in part
 			if err = s.Backlog.DeleteBacklog(s.run.ctx, s.account, appStateMark); err == nil {
 				s.marked = false
 			}
@@ -219,25 +211,4 @@ func (s *syncer) settle() {
 			return
 		}
 	}
-}
-
-// watch has the mark set before a version is stored. It is called while there is no connection.
-func (s *syncer) watch(keys *store.Device) {
-	if _, watched := keys.AppState.(watchedState); !watched && keys.AppState != nil {
-		keys.AppState = watchedState{keys.AppState, s}
-	}
-}
-
-// watchedState is whatsmeow's store of app state versions.
-type watchedState struct {
-	store.AppStateStore
-	syncer *syncer
-}
-
-// PutAppStateVersion implements store.AppStateStore.
-func (w watchedState) PutAppStateVersion(ctx context.Context, name string, version uint64, hash [128]byte) error {
-	if err := w.syncer.mark(ctx); err != nil {
-		return err
-	}
-	return w.AppStateStore.PutAppStateVersion(ctx, name, version, hash)
 }

@@ -101,11 +101,11 @@ type wireBody struct {
 var noHandshake = []byte{0x82, 4, 0, 0, 1, 0xff}
 
 func (b *wireBody) cut(handshake bool) {
+	b.mu.Lock() // also so that Read ends after what was done before the cut, as the race detector sees it
 	if handshake {
-		b.mu.Lock()
 		b.last = noHandshake
-		b.mu.Unlock()
 	}
+	b.mu.Unlock()
 	_ = b.ReadWriteCloser.Close()
 }
 
