@@ -33,6 +33,7 @@ type Chat struct {
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
 	Listed   int64                     `json:"lst,omitempty"` // order of the newest full list of the members
 	Admins   map[JID]bool              `json:"adm,omitempty"` // who ever was one: their revokes count, also of others' messages
+	Hidden   map[JID]bool              `json:"hid,omitempty"` // LIDs by which it or its messages name persons, whose numbers aren't known
 	Disputed map[string]bool           `json:"dis,omitempty"` // ids of messages that somebody else has revoked, not known as an admin
 
 	Mute         Register[int64] `json:"mut,omitzero"` // end in ms since 1970; MutedForEver; 0: not muted
@@ -89,6 +90,7 @@ func (c *Chat) Join(o Chat) {
 	c.PushName.Join(o.PushName)
 	c.joinMembers(o)
 	joinSet(&c.Admins, o.Admins)
+	joinSet(&c.Hidden, o.Hidden)
 	for jid, rank := range o.Members {
 		if rank.Value == RankAdmin || rank.Value == RankSuperAdmin {
 			joinSet(&c.Admins, map[JID]bool{jid: true})

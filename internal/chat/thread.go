@@ -255,7 +255,7 @@ func (t *Thread) review(c Change) (again Change, needed bool) {
 	return again, len(again.Messages) > 0
 }
 
-func without(set map[string]bool, id string) map[string]bool {
+func without[K comparable](set map[K]bool, id K) map[K]bool {
 	if !set[id] {
 		return set
 	}

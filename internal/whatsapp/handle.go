@@ -198,6 +198,9 @@ func (r *run) migrate(payload []byte) error {
 
 // link makes one chat of a person's two, if there is one at all.
 func (r *run) link(pn, lid chat.JID) error {
+	if err := r.persons.learned(map[chat.JID]chat.JID{lid: pn}); err != nil {
+		return err
+	}
 	for _, jid := range []chat.JID{lid, pn} {
 		_, _, _, err := r.Chats.Export(r.ctx, r.account, jid, chat.Page{Limit: 1})
 		switch {
@@ -219,6 +222,9 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 		return nil
 	}
 	for i := range changes {
+		if err := r.persons.readdress(b, &changes[i]); err != nil {
+			return err
+		}
 		changes[i].Epoch = r.epoch.Load()
 		if state := &changes[i].State; state.Archived.Set() {
 			if setting := r.archive.Load(); setting != nil {
@@ -227,6 +233,9 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 		}
 	}
 	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {
+		return err
+	}
+	if err := r.persons.learned(b.Learned()); err != nil {
 		return err
 	}
 	r.status.touch()

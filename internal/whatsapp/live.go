@@ -356,4 +356,5 @@ func (c *connection) connected() {
 	c.opener.start()
 	c.early.start()
 	c.groups.connected()
+	c.persons.sweeper.start()
 }

@@ -71,6 +71,7 @@ type run struct {
 	sync    *syncer
 	states  *states
 	groups  *groups
+	persons *persons
 
 	signals  chan any                            // whatsmeow's events about the connection
 	trouble  chan error                          // an event can't be stored: it must be delivered again
@@ -273,6 +274,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	r.states = newStates(r)
 	r.sync = newSyncer(r)
 	r.groups = newGroups(r)
+	r.persons = newPersons(r)
 	r.progress.shown = true // from a run that was killed
 	r.guard = &guard{ctx: r.ctx, failed: r.fail, broken: func() bool { return r.crash.cause() != nil }, mark: r.sync.mark, wanted: r.states.wanted}
 	r.guard.install(keys)

@@ -63,7 +63,9 @@ func TestRemovals(t *testing.T) {
 		w.ok(w.phone.RotateAppStateKey(w.soon()))
 		w.ok(w.phone.Change(w.soon(), appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi Santoso", LID: budi.LID()}),
 			appstate.Mute(budi.PN(), appstate.Forever)))
-		w.ok(w.device.Mute(w.soon(), b, chat.MutedForEver)) // comes behind it
+		w.eventually("a mute behind it", func() bool { // once the new key is here
+			return w.device.Mute(w.soon(), b, chat.MutedForEver) == nil
+		})
 		if v, _ := w.shown(b); !callsIt("Budi Santoso")(v, true) || v.MuteEnd != chat.MutedForEver {
 			t.Errorf("after a change of the key: %s", v.Document)
 		}

@@ -14,11 +14,13 @@ type Book struct {
 	find   func(chat.JID) (chat.JID, error) // a person's other address, "" when unknown
 	seen   map[chat.JID]chat.JID            // found or told so far
 	err    error
+
+	learned map[chat.JID]chat.JID
 }
 
 // NewBook makes a book of the account's own addresses and a look-up of others'.
 func NewBook(own, ownLID chat.JID, find func(chat.JID) (chat.JID, error)) *Book {
-	b := &Book{own: own, ownLID: ownLID, find: find, seen: make(map[chat.JID]chat.JID)}
+	b := &Book{own: own, ownLID: ownLID, find: find, seen: make(map[chat.JID]chat.JID), learned: make(map[chat.JID]chat.JID)}
 	b.Learn(own, ownLID)
 	return b
 }
@@ -26,10 +28,17 @@ func NewBook(own, ownLID chat.JID, find func(chat.JID) (chat.JID, error)) *Book 
 // Err is the first error of the look-ups.
 func (b *Book) Err() error { return b.err }
 
+// Learned are the numbers that were told or found so far, by their LIDs.
+func (b *Book) Learned() map[chat.JID]chat.JID { return b.learned }
+
 // Learn takes two addresses of one person, in any order; anything else is ignored.
 func (b *Book) Learn(x, y chat.JID) {
 	if x.IsLID() && y.IsPN() || x.IsPN() && y.IsLID() {
 		b.seen[x], b.seen[y] = y, x
+		if y.IsLID() {
+			x, y = y, x
+		}
+		b.learned[x] = y
 	}
 }
 

@@ -1,0 +1,173 @@
+package whatsapp
+
+import (
+	"fmt"
+	"sync"
+
+	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
+)
+
+// persons keeps the addresses inside of chats canonical. Who is named by a LID while the number isn't known is named by the
+// number from then on when it is: as member, admin, sender, in reactions, receipts, mentions and quotes. A chat says which
+// LIDs it names so; whatever a crash interrupts is found by that when the device connects.
+type persons struct {
+	*run
+	sweeper *errand
+
+	mu     sync.Mutex
+	hidden map[chat.JID]bool // LIDs that some chat names, as far as known
+}
+
+func newPersons(r *run) *persons {
+	p := &persons{run: r, hidden: make(map[chat.JID]bool)}
+	p.sweeper = newErrand(r.spawn, p.sweep)
+	return p
+}
+
+// readdress has a change of a group name persons by their numbers, where they are known, and the chat remember the others.
+func (p *persons) readdress(b *translate.Book, c *chat.Change) error {
+	if kind := c.Chat.Kind(); kind != chat.Group && kind != chat.Broadcast {
+		return nil
+	}
+	numbers := make(map[chat.JID]chat.JID)
+	for _, lid := range c.LIDs() {
+		if number := b.Canonical(lid); number != lid {
+			numbers[lid] = number
+			continue
+		}
+		if c.State.Hidden == nil {
+			c.State.Hidden = make(map[chat.JID]bool)
+		}
+		c.State.Hidden[lid] = true
+		p.mu.Lock()
+		p.hidden[lid] = true
+		p.mu.Unlock()
+	}
+	if b.Err() != nil {
+		return fmt.Errorf("look up address: %w", b.Err())
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	return c.Readdress(numbers)
+}
+
+// learned is called when numbers of LIDs have become known. Those that chats need are kept where the sweep finds them, whoever
+// told them.
+func (p *persons) learned(numbers map[chat.JID]chat.JID) error {
+	needed := make(map[chat.JID]chat.JID)
+	p.mu.Lock()
+	for lid, number := range numbers {
+		if p.hidden[lid] {
+			needed[lid] = number
+		}
+	}
+	p.mu.Unlock()
+	if len(needed) == 0 {
+		return nil
+	}
+	lids := p.identity().lids
+	for lid, number := range needed {
+		known, err := alternative(p.ctx, lids, lid)
+		if err == nil && known == "" {
+			err = lids.PutLIDMapping(p.ctx, translate.WireJID(lid), translate.WireJID(number))
+		}
+		if err != nil {
+			return fmt.Errorf("store address: %w", err)
+		}
+	}
+	p.sweeper.start()
+	return nil
+}
+
+// sweep goes through the chats that name somebody by a LID whose number is known now.
+func (p *persons) sweep() {
+	for failures := 1; ; failures++ {
+		err := p.sweepAll()
+		if err == nil || p.ctx.Err() != nil {
+			return
+		}
+		p.log.Warn("put numbers for LIDs", failure(err))
+		if pause(p.ctx, p.backoff(failures)) != nil {
+			return
+		}
+	}
+}
+
+func (p *persons) sweepAll() error {
+	for _, kind := range []chat.Kind{chat.Group, chat.Broadcast} {
+		for cursor := ""; ; {
+			page := chat.Page{Limit: renewPage, Cursor: cursor}
+			views, next, err := p.Chats.Chats(p.ctx, p.account, chat.Filter{Kind: kind}, page, p.Now())
+			if err != nil {
+				return fmt.Errorf("list chats: %w", err)
+			}
+			for _, v := range views {
+				if err := p.sweepChat(v.JID); err != nil && chat.CodeOf(err) != chat.ChatNotFound {
+					return err
+				}
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// sweepPage is how many messages are gone through at a time.
+const sweepPage = 500
+
+func (p *persons) sweepChat(jid chat.JID) error {
+	state, _, _, err := p.Chats.Export(p.ctx, p.account, jid, chat.Page{Limit: 1})
+	if err != nil || len(state.Hidden) == 0 {
+		return err
+	}
+	b := p.book()
+	numbers := make(map[chat.JID]chat.JID)
+	for lid := range state.Hidden {
+		if number := b.Canonical(lid); number != lid {
+			numbers[lid] = number
+			continue
+		}
+		p.mu.Lock()
+		p.hidden[lid] = true
+		p.mu.Unlock()
+	}
+	if b.Err() != nil {
+		return fmt.Errorf("look up address: %w", b.Err())
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	for cursor, last := "", false; !last; {
+		_, messages, next, err := p.Chats.Export(p.ctx, p.account, jid, chat.Page{Limit: sweepPage, Cursor: cursor})
+		if err != nil {
+			return err
+		}
+		var ids []string
+		for i := range messages {
+			for _, lid := range messages[i].LIDs() {
+				if numbers[lid] != "" {
+					ids = append(ids, messages[i].ID)
+					break
+				}
+			}
+		}
+		cursor, last = next, next == ""
+		if len(ids) == 0 && !last {
+			continue
+		}
+		err = p.Chats.Update(p.ctx, p.account, jid, ids, func(t *chat.Thread) error { return t.Readdress(numbers, last, p.Now()) })
+		if err != nil {
+			return fmt.Errorf("put numbers for LIDs: %w", err)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for lid := range numbers {
+		delete(p.hidden, lid)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package whatsapp
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+	"pesan/internal/sim"
+)
+
+// TestAddressesInAGroupFollow: a group knows its members by LIDs alone; when a number becomes known, everything in it names
+// the member by the number, also what was taken back under the other address, and after a crash.
+func TestAddressesInAGroupFollow(t *testing.T) {
+	group := types.NewJID("120363000000000077", types.GroupServer)
+	ani, aniPN := types.NewJID("50000000000001", types.HiddenUserServer), types.NewJID("6281300000001", types.DefaultUserServer)
+	eko := types.NewJID("50000000000002", types.HiddenUserServer)
+	own := types.NewJID(ownNumber, types.DefaultUserServer)
+	for _, crash := range []bool{false, true} {
+		w := linkedWorld(t)
+		n := 0
+		tell := func(evt any) {
+			t.Helper()
+			r, err := w.device.(*device).current()
+			w.ok(err)
+			if !r.handle(evt) {
+				t.Fatalf("%T isn't taken", evt)
+			}
+		}
+		message := func(id string, from, alt types.JID, m *waE2E.Message) {
+			t.Helper()
+			n++
+			evt := &events.Message{Info: types.MessageInfo{
+				MessageSource: types.MessageSource{Chat: group, Sender: from, SenderAlt: alt, IsGroup: true, IsFromMe: from == own},
+				ID:            id, Timestamp: time.Unix(1_800_000_000+int64(n), 0),
+			}, RawMessage: m}
+			tell(evt.UnwrapRaw())
+		}
+		target := &waCommon.MessageKey{RemoteJID: proto.String(group.String()), ID: proto.String("MINE"), FromMe: proto.Bool(true)}
+		reaction := func(text string, at int64) *waE2E.Message {
+			r := sim.React(target, text)
+			r.ReactionMessage.SenderTimestampMS = &at
+			return r
+		}
+		tell(&events.JoinedGroup{GroupInfo: types.GroupInfo{
+			JID: group, GroupName: types.GroupName{Name: "Arisan"}, GroupCreated: time.Unix(1_700_000_000, 0), OwnerJID: ani,
+			Participants: []types.GroupParticipant{{JID: ani, IsAdmin: true}, {JID: eko}, {JID: own}},
+		}})
+		message("MINE", own, types.JID{}, sim.Text("halo"))
+		message("ANI", ani, types.JID{}, sim.Text("hai"))
+		message("R1", ani, types.JID{}, reaction("👍", 1))
+		message("R2", eko, types.JID{}, reaction("🙏", 1))
+		message("QUOTE", eko, types.JID{}, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+			Text: proto.String("50000000000001@lid"), ContextInfo: &waE2E.ContextInfo{
+				StanzaID: proto.String("ANI"), Participant: proto.String(ani.String()), QuotedMessage: sim.Text("hai"),
+				MentionedJID: []string{ani.String(), eko.String()},
+			},
+		}})
+		tell(&events.Receipt{MessageSource: types.MessageSource{Chat: group, Sender: ani, IsGroup: true}, MessageIDs: []string{"MINE"},
+			Timestamp: time.Unix(1_800_000_100, 0), Type: types.ReceiptTypeRead})
+		all := func() string {
+			v, _ := w.shown(jidOf(group))
+			return string(v.Document) + strings.Join(w.messages(jidOf(group)), "\n")
+		}
+		if count := strings.Count(all(), ani.String()); count < 7 {
+			t.Fatalf("%d times by LID: %s", count, all())
+		}
+		if crash { // the mapping is stored, and nothing else
+			w.ok(w.halt())
+			d, err := w.keys.GetFirstDevice(context.Background())
+			w.ok(err)
+			w.ok(d.LIDs.PutLIDMapping(w.soon(), ani, aniPN))
+			w.open()
+			w.run()
+		} else { // she takes the reaction back, by number
+			message("R3", aniPN, ani, reaction("", 2))
+		}
+		w.eventually("the addresses to follow", func() bool { return strings.Count(all(), ani.String()) == 2 }) // what she is said to have written
+		says(t, all(), `"body":"`+ani.String()+`"`, `{"rank":"ADMIN","userJid":"`+aniPN.String()+`"}`, `"sender":"`+aniPN.String()+`"`,
+			`"participant":"`+aniPN.String()+`"`, `"mentionedJidList":["`+aniPN.String()+`","`+eko.String()+`"]`, `"userJid":"`+aniPN.String()+`"`, "🙏")
+		if !crash && strings.Contains(all(), "👍") {
+			t.Errorf("the reaction is there still: %s", all())
+		}
+		state, _, _, err := w.store.Export(w.soon(), account, jidOf(group), chat.Page{Limit: 1})
+		w.ok(err)
+		if !state.Admins[jidOf(aniPN)] || state.Admins[jidOf(ani)] || state.Hidden[jidOf(ani)] || !state.Hidden[jidOf(eko)] {
+			t.Errorf("admins %v, hidden %v", state.Admins, state.Hidden)
+		}
+	}
+}
