@@ -108,11 +108,11 @@ func (r *Reader) Key(name string) *[32]byte {
 	})
 }
 
-// Digits reads a text of at most so many digits, such as a country code.
+// Digits reads a text of at most so many digits that doesn't begin with 0, such as a country code.
 func (r *Reader) Digits(name, fallback string, most int) string {
 	return Get(r, name, fallback, func(s string) (string, error) {
-		if len(s) > most || strings.Trim(s, "0123456789") != "" {
-			return "", fmt.Errorf("must be 1 to %d digits", most)
+		if len(s) > most || s[0] == '0' || strings.Trim(s, "0123456789") != "" {
+			return "", fmt.Errorf("must be 1 to %d digits, without a 0 in front", most)
 		}
 		return s, nil
 	})

@@ -26,15 +26,15 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := private(locked.Database(), locked.Devices()); err != nil {
+	if err := private(path, locked.Database(), locked.Devices()); err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
 	return locked, nil
 }
 
 // private makes files, where they are missing, that nobody else may read: SQLite would let everybody, in a folder that was
-// there before.
-func private(names ...string) error {
+// there before. What others may read already, a folder that was copied for instance, is closed to them, or refused.
+func private(folder string, names ...string) error {
 	for _, name := range names {
 		file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
@@ -42,6 +42,35 @@ func private(names ...string) error {
 		}
 		if err := file.Close(); err != nil {
 			return fmt.Errorf("make %s: %w", name, err)
+		}
+	}
+	return closeToOthers(folder)
+}
+
+// closeToOthers takes all rights of others on the folder and the files in it.
+func closeToOthers(folder string) error {
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", folder, err)
+	}
+	names := []string{folder}
+	for _, f := range files {
+		if f.Type().IsRegular() {
+			names = append(names, filepath.Join(folder, f.Name()))
+		}
+	}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // one of SQLite's own, which comes and goes
+		}
+		if err != nil {
+			return fmt.Errorf("look at %s: %w", name, err)
+		}
+		if mode := info.Mode().Perm(); enforced && mode&0o077 != 0 {
+			if err := os.Chmod(name, mode&^0o077); err != nil {
+				return fmt.Errorf("others may read %s, and that can't be changed: %w", name, err)
+			}
 		}
 	}
 	return nil

@@ -16,3 +16,17 @@ func lockFile(file *os.File) error {
 	}
 	return err
 }
+
+// enforced: rights of files mean something here.
+const enforced = true
+
+// maxConnections is how many clients may be connected: half of what the system lets the process open, as files need some too.
+func maxConnections() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return mostConnections / 2
+	}
+	return int(max(32, min(mostConnections, limit.Cur/2)))
+}
+
+const mostConnections = 2048

@@ -16,3 +16,9 @@ func lockFile(file *os.File) error {
 	}
 	return err
 }
+
+// enforced: rights of files are lists here, which the folder's files inherit.
+const enforced = false
+
+// maxConnections is how many clients may be connected.
+func maxConnections() int { return 2048 }

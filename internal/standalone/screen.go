@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"rsc.io/qr"
 
@@ -33,12 +34,13 @@ func (s *screen) say(format string, args ...any) {
 
 // show prints what is new of an account.
 func (s *screen) show(a chat.Account) {
+	a.Name = clean(a.Name)
 	old := s.known[a.ID]
 	s.known[a.ID] = a
 	switch {
 	case a.State == chat.ServiceScan && (a.QR != old.QR || a.PairingCode != old.PairingCode) && a.QR+a.PairingCode != "":
 		s.code(a)
-	case a.State != old.State || a.Reason != old.Reason && a.State != chat.Connected:
+	case a.State != old.State || a.Reason != old.Reason && a.State == chat.ServiceOff:
 		s.state(a)
 	}
 	switch {
@@ -119,6 +121,16 @@ func drawCode(b *strings.Builder, text string, colours bool) {
 var blocks = map[bool]map[bool]string{
 	true:  {true: " ", false: "▄"},
 	false: {true: "▀", false: "█"},
+}
+
+// clean drops what a terminal wouldn't show but obey: control characters, and marks that turn the direction of text.
+func clean(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Cf) {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 // masked shows the end of a number.

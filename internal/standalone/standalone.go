@@ -74,6 +74,9 @@ func (p *program) greet(ctx context.Context) error {
 	} else {
 		p.say("%s", p.secretEnv)
 	}
+	if a, ok := p.listener.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		p.say(p.exposed, a)
+	}
 	p.say("%s\n", p.toStop)
 	all, err := p.accounts.Accounts(ctx)
 	if err != nil || len(all) > 0 {
@@ -210,10 +213,12 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(p.Logger.Handler(), slog.LevelWarn),
 	}
+	bounded := bound(p.listener, maxConnections(), p.Logger)
+	server.ConnState = bounded.follow
 	group, ctx := errgroup.WithContext(ctx)
 	hosted := make(chan struct{})
 	group.Go(func() error {
@@ -221,7 +226,7 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 		return h.Run(ctx)
 	})
 	group.Go(func() error {
-		if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil
@@ -343,10 +348,32 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	api := httpapi.New(httpapi.Config{
 		Accounts: p.accounts, Near: true, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
-	return api.Handler(httpapi.Endpoints(httpapi.Deps{
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { healthAnswer(w, nil) })
+	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
+		_, err := p.store.Account(r.Context(), chat.SystemAccount) // nobody's: it is enough that the store answers
+		if chat.CodeOf(err) == chat.DeviceNotFound {
+			err = nil
+		}
+		healthAnswer(w, err)
+	})
+	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Wait: p.CommandWait, Shards: shards,
-	})...)
+	})...))
+	return mux
+}
+
+// healthAnswer answers who asks whether the process lives, or can serve.
+func healthAnswer(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, `{"status":"unavailable"}`)
+		return
+	}
+	fmt.Fprintln(w, `{"status":"ok"}`)
 }
 
 // addDevice makes an account that is on, and returns its key.

@@ -10,6 +10,7 @@ import (
 type words struct {
 	listening   string // {url}
 	at          string // {path}
+	exposed     string // {address}
 	secretFile  string // {path}
 	secretEnv   string
 	firstDevice string // {name}
@@ -58,6 +59,7 @@ func wordsOf(locale string) words {
 var english = words{
 	listening:   "Pesan answers at %s",
 	at:          "  data folder     %s",
+	exposed:     "  ! Whoever reaches %s can call it, and what is sent isn't encrypted: put a proxy with TLS before it, or listen on 127.0.0.1",
 	secretFile:  "  system secret   in %s",
 	secretEnv:   "  system secret   as set",
 	firstDevice: "The first device, %q, was added. Its API key, shown only now:",
@@ -103,6 +105,7 @@ var english = words{
 var indonesian = words{
 	listening:   "Pesan menjawab di %s",
 	at:          "  folder data      %s",
+	exposed:     "  ! Siapa pun yang dapat mencapai %s dapat memanggilnya, tanpa enkripsi: pasang proxy dengan TLS di depannya, atau dengarkan di 127.0.0.1",
 	secretFile:  "  rahasia sistem   di %s",
 	secretEnv:   "  rahasia sistem   seperti yang diatur",
 	firstDevice: "Perangkat pertama, %q, telah ditambahkan. Kunci API-nya, hanya ditampilkan sekarang:",
