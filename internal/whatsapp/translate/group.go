@@ -48,6 +48,10 @@ func (b *Book) GroupChange(evt *events.GroupInfo, order int64) []chat.Change {
 	if len(c.State.Members) == 0 {
 		c.State.Members = nil
 	}
+	// What these notices do to the chat is what their class says: see classOf.
+	if evt.Name != nil || b.owns(evt.Join) || b.owns(evt.Leave) || evt.Link != nil || evt.Unlink != nil {
+		c.State.Activity = seconds(evt.Timestamp)
+	}
 	return []chat.Change{c}
 }
 
