@@ -14,7 +14,6 @@ import (
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"pesan/internal/chat"
-	"pesan/internal/keystore"
 	"pesan/internal/kv"
 	"pesan/internal/kv/dynamodb"
 	"pesan/internal/metrics"
@@ -37,7 +36,7 @@ func TestTables(t *testing.T) {
 			p := all.Resources[name].Properties
 			wantEqual(t, "keys", keySchema(p), wantKeys(want))
 			wantEqual(t, "billing", p["BillingMode"], string(want.BillingMode))
-			wantEqual(t, "TTL", at(p["TimeToLiveSpecification"], "AttributeName"), keystore.TTLAttribute)
+			wantEqual(t, "TTL", at(p["TimeToLiveSpecification"], "AttributeName"), dynamodb.TTLAttribute)
 			wantEqual(t, "TTL's state", at(p["TimeToLiveSpecification"], "Enabled"), true)
 			wantEqual(t, "recovery", at(p["PointInTimeRecoverySpecification"], "PointInTimeRecoveryEnabled"), true)
 			wantEqual(t, "a key that AWS charges for", p["SSESpecification"], nil)

@@ -24,7 +24,6 @@ import (
 	"pesan/internal/chat"
 	"pesan/internal/host"
 	"pesan/internal/keystore"
-	"pesan/internal/kv"
 	kvdynamodb "pesan/internal/kv/dynamodb"
 	"pesan/internal/metrics"
 	"pesan/internal/program"
@@ -78,34 +77,23 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 		logger.Debug("AWS SDK", "says", fmt.Sprintf(format, args...))
 	})
 	m := metrics.New(s.stack, time.Now)
-	db := dynamodb.NewFromConfig(s.aws, kvdynamodb.Tuned, fenced)
-	guard := host.NewGuard(time.Now)
-	stored := store.New(kvdynamodb.New(db, s.tables, time.Now), store.Options{Compression: store.Zstd})
-	accounts, chats, commands := m.Accounts(stored), m.Chats(stored), m.Commands(stored)
-	keys := keystore.New(db, s.tables[kv.Devices], keystore.Options{Log: logger})
+	db := kvdynamodb.New(dynamodb.NewFromConfig(s.aws, kvdynamodb.Tuned), s.tables, time.Now)
+	all := store.New(db, store.Options{Compression: store.Zstd})
+	stores := func(o chat.Ownership) host.Stores {
+		owned := all.Owned(o)
+		return host.Stores{
+			Accounts: m.Accounts(owned), Chats: m.Chats(owned), Commands: m.Commands(owned), Reports: owned, Backlog: owned,
+		}
+	}
 	queue := sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout)
 	defer queue.Close()
 	h := host.New(host.Config{
-		Name: s.name, Shards: len(s.queues),
-		Leases:   m.Leases(stored),
-		Accounts: accounts,
-		Chats:    chats,
-		Commands: commands,
-		Reports:  stored,
-		Queue:    queue,
+		Name: s.name, Shards: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
-			Keys: keys.Accounts(func(account string) (int64, error) {
-				lease, err := guard.Lease(account)
-				return lease.Epoch, err
-			}),
-			Accounts: host.FenceAccounts(accounts, guard),
-			Chats:    host.FenceChats(chats, guard),
-			Backlog:  host.FenceBacklog(stored, guard),
-			Commands: host.FenceCommands(commands, guard),
-			Reports:  host.FenceReports(stored, guard),
-			HTTP:     client, Now: time.Now, Logger: logger,
+			Keys:   keystore.New(db, keystore.Options{Log: logger}),
+			Stores: stores, HTTP: client, Now: time.Now, Logger: logger,
 		})),
-		Guard: guard, Now: time.Now, Logger: logger, Poll: poll,
+		Now: time.Now, Logger: logger, Poll: poll,
 	})
 	logger.Info("host starts", "shards", len(s.queues), "health", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)

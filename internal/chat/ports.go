@@ -167,6 +167,14 @@ type Lease struct {
 	Version [8]byte // of what is stored of it; only the store sets and reads it
 }
 
+// Ownership is a lease as its holder sees it: what belongs to an account he writes under it.
+type Ownership interface {
+	// Token is the lease's epoch, the fencing token of what is written.
+	Token() int64
+	// Check returns LEASE_HELD once the lease can't be relied on any more, by the holder's own clocks.
+	Check() error
+}
+
 // Leases shares out the shards. A host trusts a lease only until its own clock says that it expires.
 type Leases interface {
 	// AcquireLease takes a shard that nobody holds at the moment; LEASE_HELD otherwise. The epoch is greater than any

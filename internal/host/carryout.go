@@ -65,7 +65,7 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 		}
 	}
 	return l.patiently(ctx, func(d Device) error {
-		now, err := s.accounts.Account(ctx, c.Account) // while the device was waited for, another number may have been linked
+		now, err := s.stores.Accounts.Account(ctx, c.Account) // while the device was waited for, another number may have been linked
 		if err != nil {
 			return fmt.Errorf("find account: %w", err)
 		}
@@ -100,7 +100,7 @@ func (s *shard) logout(ctx context.Context, l *link) error {
 	device := l.device
 	if device == nil {
 		var err error
-		if device, err = s.Devices.Open(ctx, l.account); err != nil {
+		if device, err = s.Devices.Open(ctx, l.account, s.hold); err != nil {
 			return fmt.Errorf("open device: %w", err)
 		}
 	}
@@ -117,16 +117,16 @@ func (s *shard) delete(ctx context.Context, l *link) error {
 		return err
 	}
 	account := l.account
-	if err := s.chats.DeleteChats(ctx, account); err != nil {
+	if err := s.stores.Chats.DeleteChats(ctx, account); err != nil {
 		return fmt.Errorf("delete chats: %w", err)
 	}
-	if err := s.commands.DeleteCommands(ctx, account); err != nil {
+	if err := s.stores.Commands.DeleteCommands(ctx, account); err != nil {
 		return fmt.Errorf("delete commands: %w", err)
 	}
-	if err := s.reports.ClearReports(ctx, account, true, s.Now()); err != nil {
+	if err := s.stores.Reports.ClearReports(ctx, account, true, s.Now()); err != nil {
 		return fmt.Errorf("delete reports: %w", err)
 	}
-	if err := s.accounts.DeleteAccount(ctx, account); err != nil {
+	if err := s.stores.Accounts.DeleteAccount(ctx, account); err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	return nil
@@ -134,7 +134,7 @@ func (s *shard) delete(ctx context.Context, l *link) error {
 
 // turnOff stores that the account's service is off, as was wanted.
 func (s *shard) turnOff(ctx context.Context, account string) error {
-	err := s.accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
+	err := s.stores.Accounts.UpdateAccount(ctx, account, func(a *chat.Account) error {
 		if a.State != chat.ServiceOff { // else the reason tells why
 			a.State, a.Reason = chat.ServiceOff, ""
 		}
@@ -153,7 +153,7 @@ func (s *shard) wish(ctx context.Context, a *chat.Account, kind chat.CommandKind
 	if !on && kind != chat.DisconnectCommand && kind != chat.LogoutCommand || a.On == on {
 		return nil
 	}
-	err := s.accounts.UpdateAccount(ctx, a.ID, func(stored *chat.Account) error {
+	err := s.stores.Accounts.UpdateAccount(ctx, a.ID, func(stored *chat.Account) error {
 		stored.On = on
 		return nil
 	})

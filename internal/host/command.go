@@ -35,7 +35,7 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 	}
 	log := s.Logger.With("account", clip(c.Account), "command", clip(c.ID), "kind", clip(string(c.Kind)))
 	invalid := c.Validate()
-	a, err := s.accounts.Account(ctx, c.Account)
+	a, err := s.stores.Accounts.Account(ctx, c.Account)
 	switch {
 	case invalid != nil && err != nil:
 		return fmt.Errorf("command of nobody: %w", invalid)
@@ -123,7 +123,7 @@ func (s *shard) attempt(ctx context.Context, l *link, a chat.Account, r chat.Com
 
 // record finds the command's record. A command that has none wasn't sent by the API: it gets one, and a report.
 func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord, error) {
-	r, err := s.commands.Command(ctx, c.Account, c.ID)
+	r, err := s.stores.Commands.Command(ctx, c.Account, c.ID)
 	if chat.CodeOf(err) != chat.CommandNotFound {
 		return r, err
 	}
@@ -131,11 +131,11 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 		entry := s.entry(c)
 		c.Report = entry.ID
 		entry.CommandID, entry.Command = c.ID, chat.CommandPending
-		if err := s.reports.AddReport(ctx, entry); err != nil {
+		if err := s.stores.Reports.AddReport(ctx, entry); err != nil {
 			return r, err
 		}
 	}
-	r, _, err = s.commands.PutCommand(ctx, c)
+	r, _, err = s.stores.Commands.PutCommand(ctx, c)
 	return r, err
 }
 
@@ -150,7 +150,7 @@ func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attemp
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
 	defer cancel()
-	_, err = s.commands.EndCommand(ctx, r.Account, r.ID, o)
+	_, err = s.stores.Commands.EndCommand(ctx, r.Account, r.ID, o)
 	if err != nil && chat.CodeOf(err) != chat.CommandNotFound { // else it was deleted with its account
 		return fmt.Errorf("record outcome: %w", err)
 	}
@@ -161,7 +161,7 @@ func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attemp
 func (s *shard) refuse(ctx context.Context, c chat.Command, err error) error {
 	entry := s.entry(c)
 	entry.Error = chat.CodeOf(err)
-	if err := s.reports.AddReport(ctx, entry); err != nil {
+	if err := s.stores.Reports.AddReport(ctx, entry); err != nil {
 		return fmt.Errorf("report refusal: %w", err)
 	}
 	return nil
@@ -173,7 +173,7 @@ var errOtherNumber = &chat.Error{Code: chat.DeviceNotConnected, Message: "anothe
 // refuseForeign ends a command that was made for another number. Its record and report have mostly been deleted with that
 // number's chats; the new entry doesn't name the chat.
 func (s *shard) refuseForeign(ctx context.Context, c chat.Command, attempt int) error {
-	_, err := s.commands.EndCommand(ctx, c.Account, c.ID, chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
+	_, err := s.stores.Commands.EndCommand(ctx, c.Account, c.ID, chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
 	if err == nil {
 		return nil
 	}

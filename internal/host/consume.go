@@ -73,7 +73,7 @@ func (s *shard) deliver(ctx context.Context, d chat.Delivery) {
 	stop := s.extend(ctx, d)
 	err := caught(func() error { return s.handle(ctx, d) })
 	stop()
-	if _, lost := s.hold.check(s.Now()); lost != nil {
+	if lost := s.hold.Check(); lost != nil {
 		return // the shard's next host gets the command when its visibility timeout ends
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)

@@ -8,8 +8,9 @@ import (
 
 // Devices opens linked devices.
 type Devices interface {
-	// Open makes the account's device ready to run; it doesn't connect. An account that was never linked gets a new one.
-	Open(ctx context.Context, account string) (Device, error)
+	// Open makes the account's device ready to run for its owner, under whose lease it stores what it learns; it doesn't
+	// connect. An account that was never linked gets a new one.
+	Open(ctx context.Context, account string, o chat.Ownership) (Device, error)
 }
 
 // Device is the link of one account to WhatsApp. Its methods are safe for concurrent use. It stores what it learns: the

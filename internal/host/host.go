@@ -3,7 +3,7 @@
 // # Promise
 //
 // A shard is worked on by one host at a time: by who holds its lease. A host gives a lease up before it ends when it
-// can't renew it, and from that moment its [Guard] refuses every write, also when the process was paused meanwhile. A
+// can't renew it, and from that moment its stores refuse every write, also when the process was paused meanwhile. A
 // command takes effect once: its record says when it has ended. What fails for now is tried again, what keeps failing is
 // recorded as failed and goes to the dead letters. When its context ends a host finishes what it has begun, disconnects
 // and hands its shards over at once.
@@ -26,13 +26,9 @@ type Config struct {
 	Name     string // of this process, like no other host's
 	Shards   int    // how many there are, of all hosts together: 0 … Shards-1
 	Leases   chat.Leases
-	Accounts chat.Accounts
-	Chats    ChatDeleter
-	Commands chat.Commands
-	Reports  chat.Reports
+	Stores   func(chat.Ownership) Stores
 	Queue    chat.CommandQueue
 	Devices  Devices
-	Guard    *Guard           // the one that the stores of Devices ask
 	Now      func() time.Time // with a monotonic reading, as time.Now
 	Logger   *slog.Logger
 	TTL      time.Duration // of a lease; 15 s
@@ -43,9 +39,13 @@ type Config struct {
 	Parallel int           // commands of a shard at a time; 32
 }
 
-// ChatDeleter deletes what is stored of an account's chats.
-type ChatDeleter interface {
-	DeleteChats(ctx context.Context, account string) error
+// Stores hold what belongs to accounts, as their owner uses it: they write under his lease alone.
+type Stores struct {
+	Accounts chat.Accounts
+	Chats    chat.ChatStore
+	Commands chat.Commands
+	Reports  chat.Reports
+	Backlog  chat.Backlog
 }
 
 // Host shares the shards with other hosts and works on its own. Make one with New.
@@ -184,7 +184,7 @@ func (h *Host) acquire(ctx context.Context, number int) {
 		return
 	}
 	h.Logger.Info("shard taken", "shard", number, "epoch", l.Epoch)
-	s := newShard(ctx, h, number, newHold(l, start.Add(h.trust())))
+	s := newShard(ctx, h, number, newHold(l, start.Add(h.trust()), h.Now))
 	h.owned[number] = s
 	h.wg.Go(func() {
 		s.run()

@@ -43,7 +43,11 @@ func TestFaultsAtTheStartAreTriedAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.account()
 		c := w.config("a")
-		c.Accounts = &flakyAccounts{accountPort: w.store, faults: 3}
+		c.Stores = func(o chat.Ownership) host.Stores {
+			stores := w.stores(o)
+			stores.Accounts = &flakyAccounts{accountPort: stores.Accounts, faults: 3}
+			return stores
+		}
 		c.Devices = &flakyDevices{world: w, faults: 3}
 		defer w.start(c)()
 		pass(time.Minute)
@@ -228,14 +232,14 @@ func TestALeaseThatCannotBeRenewedIsGivenUp(t *testing.T) {
 		if runs, live := w.device(a).state(); runs != 1 || live != 1 {
 			t.Fatalf("run %d times, %d running", runs, live)
 		}
-		w.ok(c.Guard.Check(a))
+		w.ok(w.device(a).owner.Check())
 		leases.dead.Store(true)
 		pass(14 * time.Second)
 		if _, live := w.device(a).state(); live != 0 {
 			t.Error("device runs when the lease has nearly ended")
 		}
-		if err := c.Guard.Check(a); chat.CodeOf(err) != chat.LeaseHeld {
-			t.Errorf("guard says %v", err)
+		if err := w.device(a).owner.Check(); chat.CodeOf(err) != chat.LeaseHeld {
+			t.Errorf("the lease has ended, but its holder says %v", err)
 		}
 		leases.dead.Store(false)
 		pass(10 * time.Second)
@@ -253,11 +257,10 @@ func TestAPausedHostWritesNothing(t *testing.T) {
 		var ahead atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		c := w.config("a")
-		c.Now, c.Guard = now, host.NewGuard(now)
-		chats := host.FenceChats(w.store, c.Guard)
-		accounts := host.FenceAccounts(w.store, c.Guard)
-		backlog := host.FenceBacklog(w.store, c.Guard)
+		c.Now = now
 		stop := w.start(c)
+		stores := w.stores(w.device(a).owner)
+		chats, accounts, backlog := stores.Chats, stores.Accounts, stores.Backlog
 		message := func(id string) error {
 			return chats.Update(w.t.Context(), a, "6281234567890@s.whatsapp.net", []string{id}, func(thread *chat.Thread) error {
 				return thread.Apply(chat.Change{Chat: "6281234567890@s.whatsapp.net", Messages: []chat.Message{{
@@ -267,10 +270,8 @@ func TestAPausedHostWritesNothing(t *testing.T) {
 		}
 		w.ok(message("before"))
 		w.ok(backlog.PutBacklog(w.t.Context(), a, "before", nil))
-		lease, err := c.Guard.Lease(a)
-		w.ok(err)
-		if lease.Host != "a" || lease.Epoch == 0 {
-			t.Errorf("lease %+v", lease)
+		if token := w.device(a).owner.Token(); token == 0 {
+			t.Errorf("the fencing token is %d", token)
 		}
 
 		held := make(chan struct{})
@@ -284,9 +285,12 @@ func TestAPausedHostWritesNothing(t *testing.T) {
 			t.Errorf("an outcome was written after the lease: %s", r.State)
 		}
 		for what, err := range map[string]error{
-			"chat":     message("after"),
-			"alias":    chats.Alias(w.t.Context(), a, "1@lid", "6281234567890@s.whatsapp.net"),
-			"account":  accounts.UpdateAccount(w.t.Context(), a, func(*chat.Account) error { return nil }),
+			"chat":  message("after"),
+			"alias": chats.Alias(w.t.Context(), a, "1@lid", "6281234567890@s.whatsapp.net"),
+			"account": accounts.UpdateAccount(w.t.Context(), a, func(a *chat.Account) error {
+				a.Name = "late"
+				return nil
+			}),
 			"backlog":  backlog.PutBacklog(w.t.Context(), a, "after", nil),
 			"done":     backlog.DeleteBacklog(w.t.Context(), a, "before"),
 			"deletion": chats.DeleteChats(w.t.Context(), a),
@@ -300,18 +304,6 @@ func TestAPausedHostWritesNothing(t *testing.T) {
 		w.ok(err)
 		if len(conversation.Messages) != 1 {
 			t.Errorf("%d messages, want the one before", len(conversation.Messages))
-		}
-		stop()
-	})
-}
-
-func TestGuardKnowsNobodyElses(t *testing.T) {
-	inWorld(t, func(w *world) {
-		foreign := w.account(inShard(1))
-		c := w.config("a")
-		stop := w.start(c)
-		if err := c.Guard.Check(foreign); chat.CodeOf(err) != chat.LeaseHeld {
-			t.Errorf("guard says %v of an account of another shard", err)
 		}
 		stop()
 	})
@@ -338,11 +330,11 @@ type flakyDevices struct {
 	faults int
 }
 
-func (f *flakyDevices) Open(ctx context.Context, account string) (host.Device, error) {
+func (f *flakyDevices) Open(ctx context.Context, account string, o chat.Ownership) (host.Device, error) {
 	if f.faults--; f.faults >= 0 {
 		return nil, fmt.Errorf("planted: %w", &chat.Error{Code: chat.Unavailable})
 	}
-	return f.world.Open(ctx, account)
+	return f.world.Open(ctx, account, o)
 }
 
 // placed tells devices which host runs them.
@@ -351,8 +343,8 @@ type placed struct {
 	host  string
 }
 
-func (p placed) Open(ctx context.Context, account string) (host.Device, error) {
-	if _, err := p.world.Open(ctx, account); err != nil {
+func (p placed) Open(ctx context.Context, account string, o chat.Ownership) (host.Device, error) {
+	if _, err := p.world.Open(ctx, account, o); err != nil {
 		return nil, err
 	}
 	return &placedDevice{p.world.device(account), p.host}, nil

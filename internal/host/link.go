@@ -47,7 +47,7 @@ func (l *link) start(ctx context.Context) error {
 	if l.running() {
 		return nil
 	}
-	device, err := l.shard.Devices.Open(ctx, l.account)
+	device, err := l.shard.Devices.Open(ctx, l.account, l.shard.hold)
 	if err != nil {
 		return fmt.Errorf("open device: %w", err)
 	}

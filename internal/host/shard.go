@@ -19,10 +19,7 @@ type shard struct {
 	ctx    context.Context // ends when the shard is to be drained
 	stop   context.CancelFunc
 
-	accounts chat.Accounts // fenced, as the three below
-	chats    fencedDeleter
-	commands chat.Commands
-	reports  chat.Reports
+	stores Stores // under the lease
 
 	devices context.Context // devices run until it ends
 	running sync.WaitGroup  // devices that run
@@ -32,13 +29,7 @@ type shard struct {
 }
 
 func newShard(ctx context.Context, h *Host, number int, held *hold) *shard {
-	s := &shard{
-		Host: h, number: number, hold: held, links: make(map[string]*link),
-		accounts: FenceAccounts(h.Accounts, h.Guard),
-		chats:    fencedDeleter{h.Chats, h.Guard},
-		commands: FenceCommands(h.Commands, h.Guard),
-		reports:  FenceReports(h.Reports, h.Guard),
-	}
+	s := &shard{Host: h, number: number, hold: held, stores: h.Stores(held), links: make(map[string]*link)}
 	s.ctx, s.stop = context.WithCancel(ctx)
 	return s
 }
@@ -50,7 +41,7 @@ func (s *shard) run() {
 	defer lose()
 	var keeper sync.WaitGroup
 	keeper.Go(func() {
-		if err := s.hold.keep(held, s.Leases, s.Now, s.trust(), s.TTL, s.Renew); err != nil {
+		if err := s.hold.keep(held, s.Leases, s.trust(), s.TTL, s.Renew); err != nil {
 			s.Logger.Error("shard lost", "shard", s.number, "error", err)
 			s.stop()
 			lose()
@@ -64,7 +55,6 @@ func (s *shard) run() {
 
 // work connects the devices and consumes the queue. When it returns, nothing of the shard runs any more.
 func (s *shard) work(held context.Context) {
-	held = withHold(held, s.hold, s.Now)
 	devices, disconnect := context.WithCancel(held)
 	defer disconnect()
 	s.devices = devices
@@ -79,9 +69,9 @@ func (s *shard) work(held context.Context) {
 func (s *shard) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.TTL/5)
 	defer cancel()
-	l, err := s.hold.check(s.Now())
+	l, _ := s.hold.now()
+	err := s.hold.Check()
 	s.hold.end()
-	s.Guard.expel(s.hold)
 	if err != nil {
 		return // somebody else may have it
 	}
@@ -114,7 +104,7 @@ func (s *shard) connect() {
 
 func (s *shard) list() ([]chat.Account, error) {
 	for wait := firstWait; ; wait = longer(wait) {
-		accounts, err := s.accounts.Accounts(s.ctx)
+		accounts, err := s.stores.Accounts.Accounts(s.ctx)
 		if err == nil {
 			return accounts, nil
 		}
@@ -152,7 +142,7 @@ func (s *shard) startListed(account string) error {
 	return l.start(s.ctx)
 }
 
-// link is the account's; it is made, and the guard told, when there is none.
+// link is the account's; it is made when there is none.
 func (s *shard) link(account string) *link {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +150,6 @@ func (s *shard) link(account string) *link {
 	if l == nil {
 		l = &link{shard: s, account: account, turn: semaphore.NewWeighted(1)}
 		s.links[account] = l
-		s.Guard.admit(account, s.hold)
 	}
 	return l
 }

@@ -85,10 +85,11 @@ func (w *world) device(account string) *device {
 }
 
 // Open implements host.Devices.
-func (w *world) Open(_ context.Context, account string) (host.Device, error) {
+func (w *world) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
 	d := w.device(account)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	d.owner = o
 	w.opened = append(w.opened, account)
 	return d, nil
 }
@@ -96,10 +97,15 @@ func (w *world) Open(_ context.Context, account string) (host.Device, error) {
 // config is of a host with this name; tests change it before they start it.
 func (w *world) config(name string) host.Config {
 	return host.Config{
-		Name: name, Shards: 1, Leases: w.store, Accounts: w.store, Chats: w.store, Commands: w.store, Reports: w.store,
-		Queue: w.queue, Devices: w, Guard: host.NewGuard(time.Now), Now: time.Now,
+		Name: name, Shards: 1, Leases: w.store, Stores: w.stores, Queue: w.queue, Devices: w, Now: time.Now,
 		Logger: slog.New(w.logs).With("host", name),
 	}
+}
+
+// stores are those of an owner.
+func (w *world) stores(o chat.Ownership) host.Stores {
+	owned := w.store.Owned(o)
+	return host.Stores{Accounts: owned, Chats: owned, Commands: owned, Reports: owned, Backlog: owned}
 }
 
 // start runs a host and returns what ends it; that waits, and tells how long it took.
@@ -211,6 +217,7 @@ func (w *world) ended(c chat.Command, code chat.Code, attempts int) {
 type device struct {
 	run    func(ctx context.Context) error // nil: until ctx ends
 	answer func(ctx context.Context, call string) error
+	owner  chat.Ownership // by world's lock
 
 	mu    sync.Mutex
 	calls []string

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"go.mau.fi/whatsmeow/proto/waAdv"
@@ -18,6 +19,9 @@ import (
 	_ "modernc.org/sqlite"
 
 	"pesan/internal/keystore"
+	"pesan/internal/kv"
+	kvdynamodb "pesan/internal/kv/dynamodb"
+	kvsqlite "pesan/internal/kv/sqlite"
 	"pesan/internal/testkit/dynamolocal"
 )
 
@@ -38,7 +42,7 @@ type tester interface {
 // backend keeps one linked device.
 type backend struct {
 	device *store.Device
-	reopen func(tester) *store.Device // as a host does that stopped in good order; nothing is cached
+	reopen func(tester) *store.Device // as another host does: nothing is cached
 }
 
 var deviceJID = types.NewADJID("6281200000001", 0, 7)
@@ -100,25 +104,25 @@ var accounts atomic.Int64
 // newAccount names an account that no other test has.
 func newAccount() string { return fmt.Sprintf("account-%d", accounts.Add(1)) }
 
-func newDynamo(t tester, db *dynamodb.Client, o keystore.Options) *backend {
+func newKeys(t tester, db kv.Store, o keystore.Options) *backend {
 	t.Helper()
 	name := newAccount()
 	a := open(t, db, name, 1, o)
 	b := &backend{device: a.NewDevice()}
 	link(t, b.device)
-	b.reopen = func(t tester) *store.Device {
-		if err := a.Flush(t.Context()); err != nil {
-			t.Fatalf("flush: %v", err)
-		}
-		a = open(t, db, name, 1, o)
-		return linked(t, a)
-	}
+	b.reopen = func(t tester) *store.Device { return linked(t, open(t, db, name, 1, o)) }
 	return b
 }
 
-func open(t tester, db *dynamodb.Client, account string, epoch int64, o keystore.Options) *keystore.Account {
+// lease is the ownership of an epoch that never ends.
+type lease int64
+
+func (l lease) Token() int64 { return int64(l) }
+func (l lease) Check() error { return nil }
+
+func open(t tester, db kv.Store, account string, epoch int64, o keystore.Options) *keystore.Account {
 	t.Helper()
-	a, err := keystore.New(db, tableName, o).Open(t.Context(), account, epoch)
+	a, err := keystore.New(db, o).Open(t.Context(), account, lease(epoch))
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -134,22 +138,54 @@ func linked(t tester, a *keystore.Account) *store.Device {
 	return d
 }
 
+var tables = kvdynamodb.Tables{kv.Devices: tableName}
+
 // table makes the table of a test.
-func table(t *testing.T, options ...func(*dynamodb.Options)) *dynamodb.Client {
+func table(t testing.TB, options ...func(*dynamodb.Options)) kv.Store {
 	t.Helper()
-	db := dynamolocal.Client(t, options...)
-	dynamolocal.CreateTable(t, keystore.Table(tableName))
+	client := onTable(t, options...)
+	for _, definition := range tables.Definitions() {
+		dynamolocal.CreateTable(t, definition)
+	}
+	return client
+}
+
+// onTable reaches the table that the test has made.
+func onTable(t testing.TB, options ...func(*dynamodb.Options)) kv.Store {
+	t.Helper()
+	options = append([]func(*dynamodb.Options){kvdynamodb.Tuned}, options...)
+	return kvdynamodb.New(dynamolocal.Client(t, options...), tables, time.Now)
+}
+
+// file makes a database in a file.
+func file(t testing.TB) kv.Store {
+	t.Helper()
+	db, err := kvsqlite.Open(t.Context(), filepath.Join(t.TempDir(), "keys.db"), kvsqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return db
+}
+
+// forEachStore runs a test over each form of the storage port.
+func forEachStore(t *testing.T, run func(t *testing.T, db kv.Store)) {
+	t.Run("dynamodb", func(t *testing.T) { run(t, table(t)) })
+	t.Run("sqlite", func(t *testing.T) { run(t, file(t)) })
 }
 
 func forEachBackend(t *testing.T, run func(t *testing.T, b *backend)) {
 	t.Run("sqlstore", func(t *testing.T) { run(t, newSQL(t, t.TempDir())) })
-	t.Run("keystore", func(t *testing.T) { run(t, newDynamo(t, table(t), keystore.Options{})) })
-	t.Run("keystore, shaky", func(t *testing.T) {
+	forEachStore(t, func(t *testing.T, db kv.Store) { run(t, newKeys(t, db, keystore.Options{})) })
+	t.Run("dynamodb, shaky", func(t *testing.T) {
 		var w wire
 		db := table(t, w.attach)
 		w.set(shaky)
 		t.Cleanup(func() { w.set(nil) })
-		run(t, newDynamo(t, db, keystore.Options{CacheBytes: 1}))
+		run(t, newKeys(t, db, keystore.Options{CacheBytes: 1}))
 	})
 }

@@ -11,18 +11,16 @@ import (
 	"go.mau.fi/whatsmeow/store"
 
 	"pesan/internal/keystore"
-	"pesan/internal/testkit/dynamolocal"
 )
 
 // BenchmarkMessage does what the store does for a text message: look for the event, step the session, keep the secret, write the step.
 func BenchmarkMessage(b *testing.B) {
 	for _, devices := range []int{1, 20} {
 		b.Run(fmt.Sprint(devices, " devices"), func(b *testing.B) {
-			db := dynamolocal.Client(b)
-			dynamolocal.CreateTable(b, keystore.Table(tableName))
+			db := table(b)
 			var ds []*store.Device
 			for range devices {
-				ds = append(ds, newDynamo(b, db, keystore.Options{}).device)
+				ds = append(ds, newKeys(b, db, keystore.Options{}).device)
 			}
 			work := make(chan int)
 			failed := make(chan error, devices)
@@ -80,9 +78,7 @@ var opened atomic.Int64
 
 // BenchmarkOpenDevice tells how much memory a device takes that was opened, and asked what whatsmeow asks when it logs in.
 func BenchmarkOpenDevice(b *testing.B) {
-	db := dynamolocal.Client(b)
-	dynamolocal.CreateTable(b, keystore.Table(tableName))
-	c := keystore.New(db, tableName, keystore.Options{})
+	c := keystore.New(table(b), keystore.Options{})
 	var keep []*store.Device
 	heap := func() uint64 {
 		runtime.GC()
@@ -105,7 +101,7 @@ func BenchmarkOpenDevice(b *testing.B) {
 
 func openOne(b *testing.B, c *keystore.Container) *store.Device {
 	b.Helper()
-	a, err := c.Open(b.Context(), fmt.Sprint("idle-", opened.Add(1)), 1)
+	a, err := c.Open(b.Context(), fmt.Sprint("idle-", opened.Add(1)), lease(1))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,9 +3,11 @@ package keystore
 import (
 	"container/list"
 	"sync"
+
+	"pesan/internal/kv"
 )
 
-// cache keeps the values that were used last, of all devices, up to a size. Values in it are never changed.
+// cache keeps the items that were used last, of all devices, up to a size. Items in it are never changed.
 type cache struct {
 	mu      sync.Mutex
 	limit   int
@@ -15,25 +17,30 @@ type cache struct {
 }
 
 type cacheKey struct {
-	partition *partition
-	sort      string
+	of   *deviceKeys
+	sort string
 }
 
 type cached struct {
-	key   cacheKey
-	value []byte // nil: there is no such item
+	key  cacheKey
+	item *kv.Item // nil: there is none
 }
 
-// cacheOverhead is what an entry takes beside its key and value, in bytes.
-const cacheOverhead = 200
+// cacheOverhead is what an entry takes beside its data, in bytes.
+const cacheOverhead = 400
 
-func (e *cached) size() int { return len(e.key.sort) + len(e.value) + cacheOverhead }
+func (e *cached) size() int {
+	if e.item == nil {
+		return cacheOverhead
+	}
+	return cacheOverhead + len(e.item.Data)
+}
 
 func newCache(limit int) *cache {
 	return &cache{limit: limit, order: list.New(), entries: map[cacheKey]*list.Element{}}
 }
 
-func (c *cache) get(k cacheKey) (value []byte, found bool) {
+func (c *cache) get(k cacheKey) (it *kv.Item, found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	el := c.entries[k]
@@ -41,14 +48,14 @@ func (c *cache) get(k cacheKey) (value []byte, found bool) {
 		return nil, false
 	}
 	c.order.MoveToFront(el)
-	return el.Value.(*cached).value, true
+	return el.Value.(*cached).item, true
 }
 
-func (c *cache) put(k cacheKey, value []byte) {
+func (c *cache) put(k cacheKey, it *kv.Item) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(c.entries[k])
-	e := &cached{key: k, value: value}
+	e := &cached{k, it}
 	c.entries[k] = c.order.PushFront(e)
 	c.size += e.size()
 	for c.size > c.limit {
@@ -60,17 +67,6 @@ func (c *cache) remove(k cacheKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(c.entries[k])
-}
-
-// removeAll forgets a partition.
-func (c *cache) removeAll(p *partition) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for k, el := range c.entries {
-		if k.partition == p {
-			c.drop(el)
-		}
-	}
 }
 
 func (c *cache) drop(el *list.Element) {

@@ -494,7 +494,7 @@ func TestLIDs(t *testing.T) {
 }
 
 func TestLastMappingCounts(t *testing.T) {
-	ctx, b := t.Context(), newDynamo(t, table(t), keystore.Options{})
+	ctx, b := t.Context(), newKeys(t, table(t), keystore.Options{})
 	must(t, b.device.LIDs.PutLIDMapping(ctx, lidA, pnA))
 	must(t, b.device.LIDs.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: lidB, PN: pnA}, {LID: lidA, PN: pnB}, {LID: lidA, PN: pnA}}))
 	b.again(t, func(d *store.Device) {

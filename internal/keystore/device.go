@@ -12,25 +12,25 @@ import (
 
 // deviceRecord is a linked device in the account's item; of key pairs the private keys.
 type deviceRecord struct {
-	JID                   string `dynamodbav:"jid"`
-	LID                   string `dynamodbav:"lid,omitempty"`
-	Registration          uint32 `dynamodbav:"registration"`
-	NoiseKey              []byte `dynamodbav:"noise"`
-	IdentityKey           []byte `dynamodbav:"identity"`
-	SignedPreKey          []byte `dynamodbav:"spk"`
-	SignedPreKeyID        uint32 `dynamodbav:"spk_id"`
-	SignedPreKeySignature []byte `dynamodbav:"spk_sig"`
-	AdvSecretKey          []byte `dynamodbav:"adv"`
-	Details               []byte `dynamodbav:"adv_details"`
-	AccountSignature      []byte `dynamodbav:"adv_account_sig"`
-	AccountSignatureKey   []byte `dynamodbav:"adv_account_key"`
-	DeviceSignature       []byte `dynamodbav:"adv_device_sig"`
-	Platform              string `dynamodbav:"platform,omitempty"`
-	BusinessName          string `dynamodbav:"business,omitempty"`
-	PushName              string `dynamodbav:"push_name,omitempty"`
-	LIDMigration          int64  `dynamodbav:"lid_migration,omitempty"`
-	CompanionMetaNonce    string `dynamodbav:"nonce,omitempty"`
-	FacebookUUID          []byte `dynamodbav:"facebook,omitempty"`
+	JID                   string `json:"jid"`
+	LID                   string `json:"lid,omitempty"`
+	Registration          uint32 `json:"registration"`
+	NoiseKey              []byte `json:"noise"`
+	IdentityKey           []byte `json:"identity"`
+	SignedPreKey          []byte `json:"spk"`
+	SignedPreKeyID        uint32 `json:"spk_id"`
+	SignedPreKeySignature []byte `json:"spk_sig"`
+	AdvSecretKey          []byte `json:"adv"`
+	Details               []byte `json:"adv_details"`
+	AccountSignature      []byte `json:"adv_account_sig"`
+	AccountSignatureKey   []byte `json:"adv_account_key"`
+	DeviceSignature       []byte `json:"adv_device_sig"`
+	Platform              string `json:"platform,omitempty"`
+	BusinessName          string `json:"business,omitempty"`
+	PushName              string `json:"push_name,omitempty"`
+	LIDMigration          int64  `json:"lid_migration,omitempty"`
+	CompanionMetaNonce    string `json:"nonce,omitempty"`
+	FacebookUUID          []byte `json:"facebook,omitempty"`
 }
 
 func recordOf(d *store.Device) (*deviceRecord, error) {

@@ -3,162 +3,125 @@ package keystore
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
 
-// lidMap tells which LID and which phone number (PN) are one person, one to one, for one device. Each direction is packed by user; LID → PN
-// is written first, and a pair counts as known only if both have it.
-type lidMap struct {
-	p        *partition
-	changing sync.Mutex
-}
-
-var _ store.LIDStore = (*lidMap)(nil)
+// Which LID and which phone number (PN) are one person, one to one, for one device. Both sides are stored, and found by either.
 
 const (
-	pnByLIDPrefix = "l:"
-	lidByPNPrefix = "n:"
+	pnByLIDPrefix = "l/"
+	lidByPNPrefix = "n/"
 )
-
-func (m *lidMap) pns() buckets  { return buckets{p: m.p, prefix: pnByLIDPrefix} }
-func (m *lidMap) lids() buckets { return buckets{p: m.p, prefix: lidByPNPrefix} }
 
 func isPair(lid, pn types.JID) bool {
 	return lid.Server == types.HiddenUserServer && pn.Server == types.DefaultUserServer
 }
 
-func (m *lidMap) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
+func (k *deviceKeys) PutLIDMapping(ctx context.Context, lid, pn types.JID) error {
 	if !isPair(lid, pn) {
-		return fmt.Errorf("device store: no pair of a LID and a phone number: servers %q, %q", lid.Server, pn.Server)
+		return fmt.Errorf("key store: no pair of a LID and a phone number: servers %q, %q", lid.Server, pn.Server)
 	}
-	return m.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: lid, PN: pn}})
+	return k.PutManyLIDMappings(ctx, []store.LIDMapping{{LID: lid, PN: pn}})
 }
 
-// PutManyLIDMappings passes over what is no pair of a LID and a phone number. Of mappings that exclude each other the last one counts.
-func (m *lidMap) PutManyLIDMappings(ctx context.Context, mappings []store.LIDMapping) error {
-	m.changing.Lock()
-	defer m.changing.Unlock()
-	c, err := m.load(ctx, mappings)
+// PutManyLIDMappings passes over what is no pair of a LID and a phone number. Of mappings that exclude each other the last
+// one counts.
+func (k *deviceKeys) PutManyLIDMappings(ctx context.Context, mappings []store.LIDMapping) error {
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
 	if err != nil {
 		return err
 	}
-	for _, pair := range mappings {
-		if isPair(pair.LID, pair.PN) {
-			if err := c.join(ctx, pair.LID.User, pair.PN.User); err != nil {
-				return err
-			}
+	defer giveBack()
+	var sorts []string
+	for _, m := range mappings {
+		if isPair(m.LID, m.PN) {
+			sorts = append(sorts, pnByLIDPrefix+m.LID.User, lidByPNPrefix+m.PN.User)
 		}
 	}
-	if err := putUsers(ctx, m.pns(), c.pnOf); err != nil {
+	known, err := k.getMany(ctx, sorts)
+	if err != nil {
 		return err
 	}
-	return putUsers(ctx, m.lids(), c.lidOf)
-}
-
-func putUsers(ctx context.Context, m buckets, changed map[string]string) error {
-	return m.update(ctx, slices.Collect(maps.Keys(changed)), func(user string, _ []byte) []byte {
-		if changed[user] == "" {
-			return nil
-		}
-		return []byte(changed[user])
-	})
-}
-
-// lidChange is the part of the map that a change touches; "" means no mapping.
-type lidChange struct {
-	m           *lidMap
-	pnOf, lidOf map[string]string
-}
-
-func (m *lidMap) load(ctx context.Context, mappings []store.LIDMapping) (*lidChange, error) {
-	var lids, pns []string
-	for _, pair := range mappings {
-		if isPair(pair.LID, pair.PN) {
-			lids, pns = append(lids, pair.LID.User), append(pns, pair.PN.User)
+	edits := map[string]edit{}
+	p := pairs{known, edits, func(sort string) ([]byte, error) { return k.get(ctx, sort) }}
+	for i := 0; i < len(sorts); i += 2 {
+		if err := p.join(sorts[i], sorts[i+1]); err != nil {
+			return err
 		}
 	}
-	c := &lidChange{m: m, pnOf: map[string]string{}, lidOf: map[string]string{}}
-	for _, side := range []struct {
-		of    buckets
-		users []string
-		to    map[string]string
-	}{{m.pns(), lids, c.pnOf}, {m.lids(), pns, c.lidOf}} {
-		found, err := side.of.getMany(ctx, side.users)
-		if err != nil {
-			return nil, err
+	return k.changeMany(ctx, edits)
+}
+
+// pairs are the mappings that a change touches, by sort key: the other address, none as nil.
+type pairs struct {
+	known map[string][]byte
+	edits map[string]edit
+	get   func(sort string) ([]byte, error)
+}
+
+func (p *pairs) look(sort string) (string, error) {
+	b, ok := p.known[sort]
+	if !ok {
+		var err error
+		if b, err = p.get(sort); err != nil {
+			return "", err
 		}
-		for _, u := range side.users {
-			side.to[u] = string(found[u])
-		}
+		p.known[sort] = b
 	}
-	return c, nil
+	return string(b), nil
+}
+
+func (p *pairs) set(sort, other string) {
+	p.known[sort] = []byte(other)
+	p.edits[sort] = func([]byte) ([]byte, error) { return []byte(other), nil }
 }
 
 // join makes the two one person, and what was one with either of them isn't any more.
-func (c *lidChange) join(ctx context.Context, lid, pn string) error {
-	oldPN, err := lookUp(ctx, c.m.pns(), c.pnOf, lid)
-	if err != nil {
-		return err
-	}
-	oldLID, err := lookUp(ctx, c.m.lids(), c.lidOf, pn)
-	if err != nil {
-		return err
-	}
-	if oldPN != "" && oldPN != pn {
-		if back, err := lookUp(ctx, c.m.lids(), c.lidOf, oldPN); err != nil {
+func (p *pairs) join(lidSort, pnSort string) error {
+	lid, pn := lidSort[len(pnByLIDPrefix):], pnSort[len(lidByPNPrefix):]
+	for _, side := range []struct{ sort, self, other, prefix string }{
+		{lidSort, lid, pn, lidByPNPrefix}, {pnSort, pn, lid, pnByLIDPrefix},
+	} {
+		former, err := p.look(side.sort)
+		if err != nil {
 			return err
-		} else if back == lid {
-			c.lidOf[oldPN] = ""
 		}
-	}
-	if oldLID != "" && oldLID != lid {
-		if back, err := lookUp(ctx, c.m.pns(), c.pnOf, oldLID); err != nil {
-			return err
-		} else if back == pn {
-			c.pnOf[oldLID] = ""
+		if former != "" && former != side.other {
+			back, err := p.look(side.prefix + former)
+			if err != nil {
+				return err
+			}
+			if back == side.self {
+				p.set(side.prefix+former, "")
+			}
 		}
+		p.set(side.sort, side.other)
 	}
-	c.pnOf[lid], c.lidOf[pn] = pn, lid
 	return nil
 }
 
-func lookUp(ctx context.Context, m buckets, known map[string]string, user string) (string, error) {
-	if v, ok := known[user]; ok {
-		return v, nil
-	}
-	b, err := m.get(ctx, user)
-	if err != nil {
-		return "", err
-	}
-	known[user] = string(b)
-	return known[user], nil
-}
-
 // GetPNForLID returns an empty JID when it isn't known.
-func (m *lidMap) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error) {
+func (k *deviceKeys) GetPNForLID(ctx context.Context, lid types.JID) (types.JID, error) {
 	if lid.Server != types.HiddenUserServer {
-		return types.JID{}, fmt.Errorf("device store: no LID: server %q", lid.Server)
+		return types.JID{}, fmt.Errorf("key store: no LID: server %q", lid.Server)
 	}
-	return other(ctx, m.pns(), lid, types.DefaultUserServer)
+	return k.other(ctx, pnByLIDPrefix, lid, types.DefaultUserServer)
 }
 
 // GetLIDForPN returns an empty JID when it isn't known.
-func (m *lidMap) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {
+func (k *deviceKeys) GetLIDForPN(ctx context.Context, pn types.JID) (types.JID, error) {
 	if pn.Server != types.DefaultUserServer {
-		return types.JID{}, fmt.Errorf("device store: no phone number: server %q", pn.Server)
+		return types.JID{}, fmt.Errorf("key store: no phone number: server %q", pn.Server)
 	}
-	return other(ctx, m.lids(), pn, types.HiddenUserServer)
+	return k.other(ctx, lidByPNPrefix, pn, types.HiddenUserServer)
 }
 
-func other(ctx context.Context, m buckets, jid types.JID, server string) (types.JID, error) {
-	user, err := m.get(ctx, jid.User)
+func (k *deviceKeys) other(ctx context.Context, prefix string, jid types.JID, server string) (types.JID, error) {
+	user, err := k.get(ctx, prefix+jid.User)
 	if err != nil {
-		m.p.unsure.Store(true)
+		k.unsure.Store(true)
 	}
 	if err != nil || user == nil {
 		return types.JID{}, err
@@ -167,23 +130,23 @@ func other(ctx context.Context, m buckets, jid types.JID, server string) (types.
 }
 
 // GetManyLIDsForPNs returns those that are known.
-func (m *lidMap) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[types.JID]types.JID, error) {
+func (k *deviceKeys) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[types.JID]types.JID, error) {
 	if len(pns) == 0 {
 		return nil, nil
 	}
-	users := make([]string, 0, len(pns))
+	var sorts []string
 	for _, pn := range pns {
 		if pn.Server == types.DefaultUserServer {
-			users = append(users, pn.User)
+			sorts = append(sorts, lidByPNPrefix+pn.User)
 		}
 	}
-	found, err := m.lids().getMany(ctx, users)
+	found, err := k.getMany(ctx, sorts)
 	if err != nil {
 		return nil, err
 	}
 	lids := make(map[types.JID]types.JID, len(pns))
 	for _, pn := range pns {
-		if user := found[pn.User]; user != nil && pn.Server == types.DefaultUserServer {
+		if user := found[lidByPNPrefix+pn.User]; user != nil && pn.Server == types.DefaultUserServer {
 			lids[pn] = types.JID{User: string(user), Device: pn.Device, Server: types.HiddenUserServer}
 		}
 	}
@@ -191,14 +154,14 @@ func (m *lidMap) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (map[ty
 }
 
 // addresses returns the JID and, where it is known, the person's other one.
-func (m *lidMap) addresses(ctx context.Context, jid types.JID) ([]types.JID, error) {
+func (k *deviceKeys) addresses(ctx context.Context, jid types.JID) ([]types.JID, error) {
 	var alt types.JID
 	var err error
 	switch jid.Server {
 	case types.DefaultUserServer:
-		alt, err = m.GetLIDForPN(ctx, jid)
+		alt, err = k.GetLIDForPN(ctx, jid)
 	case types.HiddenUserServer:
-		alt, err = m.GetPNForLID(ctx, jid)
+		alt, err = k.GetPNForLID(ctx, jid)
 	}
 	if err != nil || alt.IsEmpty() {
 		return []types.JID{jid}, err

@@ -1,69 +1,46 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
-	"slices"
-	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 )
 
-// What is known about others: names, chat settings, privacy tokens; packed by JID.
+// What is known about others: names, settings of chats, privacy tokens.
 
 const (
-	contactPrefix  = "c:"
-	settingsPrefix = "s:"
-	tokenPrefix    = "t:"
+	contactPrefix  = "c/"
+	settingsPrefix = "s/"
+	tokenPrefix    = "t/"
 	saltSort       = "z"
 )
 
-func (k *deviceKeys) contacts() buckets { return buckets{p: k.p, prefix: contactPrefix} }
-func (k *deviceKeys) settings() buckets { return buckets{p: k.p, prefix: settingsPrefix} }
-func (k *deviceKeys) tokens() buckets   { return buckets{p: k.p, prefix: tokenPrefix} }
-
-// A contact's bytes: first name, full name, push name, business name, redacted phone number.
-func encodeContact(c types.ContactInfo) []byte {
-	var b []byte
-	for _, f := range []string{c.FirstName, c.FullName, c.PushName, c.BusinessName, c.RedactedPhone} {
-		b = appendField(b, []byte(f))
-	}
-	return b
+type contact struct {
+	First    string `json:"first,omitempty"`
+	Full     string `json:"full,omitempty"`
+	Push     string `json:"push,omitempty"`
+	Business string `json:"business,omitempty"`
+	Phone    string `json:"phone,omitempty"` // redacted
 }
 
-func decodeContact(b []byte) (c types.ContactInfo) {
-	if b == nil {
-		return c
+func (c contact) info() types.ContactInfo {
+	return types.ContactInfo{
+		Found: true, FirstName: c.First, FullName: c.Full, PushName: c.Push, BusinessName: c.Business, RedactedPhone: c.Phone,
 	}
-	c.Found = true
-	for _, f := range []*string{&c.FirstName, &c.FullName, &c.PushName, &c.BusinessName, &c.RedactedPhone} {
-		field, rest, _ := cutField(b)
-		*f, b = string(field), rest
-	}
-	return c
 }
 
-// changeContacts lets f work on the contacts, and stores a contact that there wasn't if create is set or f changed it.
-func (k *deviceKeys) changeContacts(ctx context.Context, jids []string, create bool, f func(jid string, c *types.ContactInfo)) error {
-	return k.contacts().update(ctx, jids, func(jid string, old []byte) []byte {
-		before := decodeContact(old)
-		after := before
-		f(jid, &after)
-		if after == before && !before.Found && !create {
-			return nil
-		}
-		return encodeContact(after)
-	})
-}
+func contactSort(jid types.JID) string { return contactPrefix + jid.String() }
 
-// changeName sets one of a contact's names and tells whether it was another, and which.
-func (k *deviceKeys) changeName(ctx context.Context, user types.JID, name string, of func(*types.ContactInfo) *string) (bool, string, error) {
+// changeName sets one of a contact's names and tells whether it was another, and which. No name makes no contact.
+func (k *deviceKeys) changeName(ctx context.Context, user types.JID, name string, of func(*contact) *string) (bool, string, error) {
 	var previous string
-	err := k.changeContacts(ctx, []string{user.String()}, false, func(_ string, c *types.ContactInfo) {
+	err := k.change(ctx, contactSort(user), jsonEdit(func(c *contact, found bool) bool {
 		previous, *of(c) = *of(c), name
-	})
+		return found || name != ""
+	}))
 	if err != nil || previous == name {
 		return false, "", err
 	}
@@ -71,251 +48,216 @@ func (k *deviceKeys) changeName(ctx context.Context, user types.JID, name string
 }
 
 func (k *deviceKeys) PutPushName(ctx context.Context, user types.JID, name string) (bool, string, error) {
-	return k.changeName(ctx, user, name, func(c *types.ContactInfo) *string { return &c.PushName })
+	return k.changeName(ctx, user, name, func(c *contact) *string { return &c.Push })
 }
 
 func (k *deviceKeys) PutBusinessName(ctx context.Context, user types.JID, name string) (bool, string, error) {
-	return k.changeName(ctx, user, name, func(c *types.ContactInfo) *string { return &c.BusinessName })
+	return k.changeName(ctx, user, name, func(c *contact) *string { return &c.Business })
 }
 
 // PutContactName takes the first name first, as whatsmeow calls it, whatever the interface's parameters are named.
 func (k *deviceKeys) PutContactName(ctx context.Context, user types.JID, firstName, fullName string) error {
-	return k.changeContacts(ctx, []string{user.String()}, false, func(_ string, c *types.ContactInfo) {
-		c.FirstName, c.FullName = firstName, fullName
-	})
+	return k.change(ctx, contactSort(user), jsonEdit(func(c *contact, found bool) bool {
+		c.First, c.Full = firstName, fullName
+		return found || firstName != "" || fullName != ""
+	}))
 }
 
 func (k *deviceKeys) PutAllContactNames(ctx context.Context, contacts []store.ContactEntry) error {
-	byJID := map[string]store.ContactEntry{}
-	var jids []string
-	for _, c := range contacts {
-		jid := c.JID.String()
-		byJID[jid], jids = c, append(jids, jid)
+	edits := make(map[string]edit, len(contacts))
+	for _, entry := range contacts {
+		edits[contactSort(entry.JID)] = jsonEdit(func(c *contact, _ bool) bool {
+			c.First, c.Full = entry.FirstName, entry.FullName
+			return true
+		})
 	}
-	return k.changeContacts(ctx, jids, true, func(jid string, c *types.ContactInfo) {
-		c.FirstName, c.FullName = byJID[jid].FirstName, byJID[jid].FullName
-	})
+	return k.changeMany(ctx, edits)
 }
 
 func (k *deviceKeys) PutManyRedactedPhones(ctx context.Context, entries []store.RedactedPhoneEntry) error {
-	byJID := map[string]string{}
-	var jids []string
-	for _, e := range entries {
-		jid := e.JID.String()
-		byJID[jid], jids = e.RedactedPhone, append(jids, jid)
+	edits := make(map[string]edit, len(entries))
+	for _, entry := range entries {
+		edits[contactSort(entry.JID)] = jsonEdit(func(c *contact, _ bool) bool {
+			c.Phone = entry.RedactedPhone
+			return true
+		})
 	}
-	return k.changeContacts(ctx, jids, true, func(jid string, c *types.ContactInfo) { c.RedactedPhone = byJID[jid] })
+	return k.changeMany(ctx, edits)
 }
 
 func (k *deviceKeys) GetContact(ctx context.Context, user types.JID) (types.ContactInfo, error) {
-	b, err := k.contacts().get(ctx, user.String())
-	return decodeContact(b), err
+	b, err := k.get(ctx, contactSort(user))
+	if err != nil || b == nil {
+		return types.ContactInfo{}, err
+	}
+	c, err := decodeJSON[contact](b)
+	return c.info(), err
 }
 
 func (k *deviceKeys) GetAllContacts(ctx context.Context) (map[types.JID]types.ContactInfo, error) {
-	all, err := k.contacts().all(ctx)
+	found, err := k.list(ctx, contactPrefix)
 	if err != nil {
 		return nil, err
 	}
-	contacts := make(map[types.JID]types.ContactInfo, len(all))
-	for s, b := range all {
-		jid, err := types.ParseJID(s)
+	contacts := make(map[types.JID]types.ContactInfo, len(found))
+	for sort, b := range found {
+		jid, err := types.ParseJID(sort[len(contactPrefix):])
 		if err != nil {
 			return nil, errCorrupt
 		}
-		contacts[jid] = decodeContact(b)
+		c, err := decodeJSON[contact](b)
+		if err != nil {
+			return nil, err
+		}
+		contacts[jid] = c.info()
 	}
 	return contacts, nil
 }
 
-// A chat's settings: 1 pinned, 2 archived; the end of the mute in seconds since 1970 (varint), -1 for ever, 0 for none.
 type settings struct {
-	pinned, archived bool
-	muted            int64
+	Pinned   bool  `json:"pinned,omitempty"`
+	Archived bool  `json:"archived,omitempty"`
+	Muted    int64 `json:"muted,omitempty"` // until then, seconds since 1970; -1: for ever
 }
 
-func (s settings) bytes() []byte {
-	var flags byte
-	if s.pinned {
-		flags |= 1
-	}
-	if s.archived {
-		flags |= 2
-	}
-	return binary.AppendVarint([]byte{flags}, s.muted)
-}
-
-func decodeSettings(b []byte) (s settings) {
-	if len(b) > 0 {
-		s.pinned, s.archived = b[0]&1 != 0, b[0]&2 != 0
-		s.muted, _ = binary.Varint(b[1:])
-	}
-	return s
-}
-
-func (k *deviceKeys) changeSettings(ctx context.Context, chat types.JID, f func(*settings)) error {
-	return k.settings().update(ctx, []string{chat.String()}, func(_ string, old []byte) []byte {
-		s := decodeSettings(old)
-		f(&s)
-		return s.bytes()
-	})
+func (k *deviceKeys) changeSettings(ctx context.Context, chat types.JID, change func(*settings)) error {
+	return k.change(ctx, settingsPrefix+chat.String(), jsonEdit(func(s *settings, _ bool) bool {
+		change(s)
+		return true
+	}))
 }
 
 func (k *deviceKeys) PutMutedUntil(ctx context.Context, chat types.JID, until time.Time) error {
 	return k.changeSettings(ctx, chat, func(s *settings) {
 		switch {
 		case until.Equal(store.MutedForever):
-			s.muted = -1
+			s.Muted = -1
 		case until.IsZero():
-			s.muted = 0
+			s.Muted = 0
 		default:
-			s.muted = until.Unix()
+			s.Muted = until.Unix()
 		}
 	})
 }
 
 func (k *deviceKeys) PutPinned(ctx context.Context, chat types.JID, pinned bool) error {
-	return k.changeSettings(ctx, chat, func(s *settings) { s.pinned = pinned })
+	return k.changeSettings(ctx, chat, func(s *settings) { s.Pinned = pinned })
 }
 
 func (k *deviceKeys) PutArchived(ctx context.Context, chat types.JID, archived bool) error {
-	return k.changeSettings(ctx, chat, func(s *settings) { s.archived = archived })
+	return k.changeSettings(ctx, chat, func(s *settings) { s.Archived = archived })
 }
 
 func (k *deviceKeys) GetChatSettings(ctx context.Context, chat types.JID) (types.LocalChatSettings, error) {
-	b, err := k.settings().get(ctx, chat.String())
+	b, err := k.get(ctx, settingsPrefix+chat.String())
 	if err != nil || b == nil {
 		return types.LocalChatSettings{}, err
 	}
-	s := decodeSettings(b)
-	out := types.LocalChatSettings{Found: true, Pinned: s.pinned, Archived: s.archived}
+	s, err := decodeJSON[settings](b)
+	out := types.LocalChatSettings{Found: true, Pinned: s.Pinned, Archived: s.Archived}
 	switch {
-	case s.muted < 0:
+	case s.Muted < 0:
 		out.MutedUntil = store.MutedForever
-	case s.muted > 0:
-		out.MutedUntil = time.Unix(s.muted, 0)
+	case s.Muted > 0:
+		out.MutedUntil = time.Unix(s.Muted, 0)
 	}
-	return out, nil
+	return out, err
 }
 
-// A privacy token's bytes: its time, the sender's time or 0 (varints, seconds since 1970), the token.
-func encodeToken(t store.PrivacyToken) []byte {
-	var sender int64
-	if !t.SenderTimestamp.IsZero() {
-		sender = t.SenderTimestamp.Unix()
-	}
-	b := binary.AppendVarint(nil, t.Timestamp.Unix())
-	return append(binary.AppendVarint(b, sender), t.Token...)
-}
-
-func decodeToken(b []byte) (t store.PrivacyToken, err error) {
-	at, n := binary.Varint(b)
-	if n <= 0 {
-		return t, errCorrupt
-	}
-	sender, m := binary.Varint(b[n:])
-	if m <= 0 {
-		return t, errCorrupt
-	}
-	t.Timestamp = time.Unix(at, 0)
-	if sender != 0 {
-		t.SenderTimestamp = time.Unix(sender, 0)
-	}
-	t.Token = slices.Clone(b[n+m:])
-	return t, nil
+type token struct {
+	At     int64  `json:"at"`               // seconds since 1970
+	Sender int64  `json:"sender,omitempty"` // likewise
+	Token  []byte `json:"token"`
 }
 
 // PutPrivacyTokens keeps a stored token that is younger, and its sender's time where the new one has none.
 func (k *deviceKeys) PutPrivacyTokens(ctx context.Context, tokens ...store.PrivacyToken) error {
 	byUser := map[string][]store.PrivacyToken{}
-	var users []string
 	for _, t := range tokens {
-		user := t.User.ToNonAD().String()
-		byUser[user], users = append(byUser[user], t), append(users, user)
+		sort := tokenPrefix + t.User.ToNonAD().String()
+		byUser[sort] = append(byUser[sort], t)
 	}
-	slices.Sort(users)
-	return k.tokens().update(ctx, slices.Compact(users), func(user string, old []byte) []byte {
-		for _, t := range byUser[user] {
-			before, err := decodeToken(old)
-			if err == nil && before.Timestamp.Unix() > t.Timestamp.Unix() {
-				continue
+	edits := map[string]edit{}
+	for sort, tokens := range byUser {
+		edits[sort] = jsonEdit(func(stored *token, found bool) bool {
+			for _, t := range tokens {
+				if found && stored.At > t.Timestamp.Unix() {
+					continue
+				}
+				stored.At, stored.Token, found = t.Timestamp.Unix(), t.Token, true
+				if !t.SenderTimestamp.IsZero() {
+					stored.Sender = t.SenderTimestamp.Unix()
+				}
 			}
-			if t.SenderTimestamp.IsZero() {
-				t.SenderTimestamp = before.SenderTimestamp
-			}
-			old = encodeToken(t)
-		}
-		return old
-	})
+			return found
+		})
+	}
+	return k.changeMany(ctx, edits)
 }
 
 // GetPrivacyToken returns the younger one of those stored under the user's two addresses, nil when there is none.
 func (k *deviceKeys) GetPrivacyToken(ctx context.Context, user types.JID) (*store.PrivacyToken, error) {
 	user = user.ToNonAD()
-	addresses, err := k.lids.addresses(ctx, user)
+	addresses, err := k.addresses(ctx, user)
 	if err != nil {
 		return nil, err
 	}
 	var youngest *store.PrivacyToken
 	for _, a := range addresses {
-		b, err := k.tokens().get(ctx, a.String())
+		b, err := k.get(ctx, tokenPrefix+a.String())
 		if err != nil {
 			return nil, err
 		}
 		if b == nil {
 			continue
 		}
-		t, err := decodeToken(b)
+		t, err := decodeJSON[token](b)
 		if err != nil {
 			return nil, err
 		}
-		if youngest == nil || t.Timestamp.After(youngest.Timestamp) {
-			t.User = user
-			youngest = &t
+		if youngest == nil || t.At > youngest.Timestamp.Unix() {
+			youngest = &store.PrivacyToken{User: user, Token: t.Token, Timestamp: time.Unix(t.At, 0)}
+			if t.Sender != 0 {
+				youngest.SenderTimestamp = time.Unix(t.Sender, 0)
+			}
 		}
 	}
 	return youngest, nil
 }
 
-func (k *deviceKeys) DeleteExpiredPrivacyTokens(ctx context.Context, cutoff time.Time) (int64, error) {
-	all, err := k.tokens().all(ctx)
+func (k *deviceKeys) DeleteExpiredPrivacyTokens(ctx context.Context, cutoff time.Time) (deleted int64, err error) {
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
 	if err != nil {
 		return 0, err
 	}
-	expired := func(b []byte) bool {
-		t, err := decodeToken(b)
-		return err == nil && t.Timestamp.Unix() < cutoff.Unix()
+	defer giveBack()
+	found, err := k.list(ctx, tokenPrefix)
+	if err != nil {
+		return 0, err
 	}
-	var users []string
-	for user, b := range all {
-		if expired(b) {
-			users = append(users, user)
+	edits := map[string]edit{}
+	for sort, b := range found {
+		t, err := decodeJSON[token](b)
+		if err != nil {
+			return 0, err
+		}
+		if t.At < cutoff.Unix() {
+			edits[sort] = func([]byte) ([]byte, error) { return nil, nil }
 		}
 	}
-	var mu sync.Mutex
-	var deleted int64
-	err = k.tokens().update(ctx, users, func(_ string, old []byte) []byte {
-		if old != nil && expired(old) {
-			mu.Lock()
-			defer mu.Unlock()
-			deleted++
-			return nil
-		}
-		return old
-	})
-	return deleted, err
+	return int64(len(edits)), k.changeMany(ctx, edits)
 }
 
 func (k *deviceKeys) PutNCTSalt(ctx context.Context, salt []byte) error {
-	return k.p.update(ctx, saltSort, func([]byte) ([]byte, error) { return slices.Clone(salt), nil })
+	return k.change(ctx, saltSort, func([]byte) ([]byte, error) { return bytes.Clone(salt), nil })
 }
 
 // GetNCTSalt returns nil when there is none.
 func (k *deviceKeys) GetNCTSalt(ctx context.Context) ([]byte, error) {
-	b, err := k.p.get(ctx, saltSort)
-	return slices.Clone(b), err
+	b, err := k.get(ctx, saltSort)
+	return bytes.Clone(b), err
 }
 
 func (k *deviceKeys) DeleteNCTSalt(ctx context.Context) error {
-	return k.p.update(ctx, saltSort, func([]byte) ([]byte, error) { return nil, nil })
+	return k.change(ctx, saltSort, func([]byte) ([]byte, error) { return nil, nil })
 }

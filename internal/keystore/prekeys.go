@@ -2,24 +2,20 @@ package keystore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
-	"sync"
 
 	"go.mau.fi/whatsmeow/util/keys"
 )
 
-// preKeys holds the one-time keys that WhatsApp hands out to those who write first, 24 in an item.
-type preKeys struct {
-	p          *partition
-	generating sync.Mutex
-}
+// Pre keys are one-time keys that WhatsApp hands out to those who write first. There are some 800, made together and marked
+// as uploaded together, hence 24 in an item: all of them take 34 writes.
 
-// A key in an item takes 36 bytes: id (3, big endian), 1 if uploaded, private key (32).
 const (
+	preKeyPrefix   = "p/"
 	preKeysPerItem = 24
-	preKeyBytes    = 36
-	preKeyPrefix   = "p:"
+	preKeyBytes    = 4 + 1 + 32 // id (big endian), 1 if uploaded, private key
 )
 
 type preKey struct {
@@ -32,41 +28,39 @@ func (k preKey) key() *keys.PreKey {
 	return &keys.PreKey{KeyPair: *keys.NewKeyPairFromPrivateKey(k.private), KeyID: k.id}
 }
 
-func preKeySort(id uint32) string { return fmt.Sprintf("%s%06x", preKeyPrefix, id/preKeysPerItem) }
+func preKeySort(id uint32) string { return fmt.Sprintf("%s%07x", preKeyPrefix, id/preKeysPerItem) }
 
-func decodePreKeys(b []byte) ([]preKey, error) {
+func decodePreKeys(b []byte) (ks []preKey, err error) {
 	if len(b)%preKeyBytes != 0 {
 		return nil, errCorrupt
 	}
-	var ks []preKey
 	for e := range slices.Chunk(b, preKeyBytes) {
-		ks = append(ks, preKey{uint32(e[0])<<16 | uint32(e[1])<<8 | uint32(e[2]), e[3] == 1, [32]byte(e[4:])})
+		ks = append(ks, preKey{binary.BigEndian.Uint32(e), e[4] == 1, [32]byte(e[5:])})
 	}
 	return ks, nil
 }
 
-func encodePreKeys(ks []preKey) []byte {
-	var b []byte
+func encodePreKeys(ks []preKey) (b []byte) {
 	for _, k := range ks {
-		var uploaded byte
+		b = binary.BigEndian.AppendUint32(b, k.id)
 		if k.uploaded {
-			uploaded = 1
+			b = append(b, 1)
+		} else {
+			b = append(b, 0)
 		}
-		b = append(b, byte(k.id>>16), byte(k.id>>8), byte(k.id), uploaded)
 		b = append(b, k.private[:]...)
 	}
 	return b
 }
 
-// all returns the keys in the order of their ids.
-func (s *preKeys) all(ctx context.Context) ([]preKey, error) {
-	items, err := s.p.list(ctx, preKeyPrefix)
+// allPreKeys returns the keys in the order of their ids.
+func (k *deviceKeys) allPreKeys(ctx context.Context) (all []preKey, err error) {
+	found, err := k.list(ctx, preKeyPrefix)
 	if err != nil {
 		return nil, err
 	}
-	var all []preKey
-	for _, it := range items {
-		ks, err := decodePreKeys(it.value)
+	for _, b := range found {
+		ks, err := decodePreKeys(b)
 		if err != nil {
 			return nil, err
 		}
@@ -76,96 +70,51 @@ func (s *preKeys) all(ctx context.Context) ([]preKey, error) {
 	return all, nil
 }
 
-// find returns nil when there is no such key.
-func (s *preKeys) find(ctx context.Context, id uint32) (*keys.PreKey, error) {
-	b, err := s.p.get(ctx, preKeySort(id))
-	if err != nil {
-		return nil, err
-	}
-	ks, err := decodePreKeys(b)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range ks {
-		if k.id == id {
-			return k.key(), nil
-		}
-	}
-	return nil, nil
-}
-
-// change lets f work on the items that hold the ids.
-func (s *preKeys) change(ctx context.Context, ids []uint32, f func([]preKey) []preKey) error {
-	var sorts []string
+// changePreKeys lets change work on the items that hold the ids.
+func (k *deviceKeys) changePreKeys(ctx context.Context, ids []uint32, change func([]preKey) []preKey) error {
+	edits := map[string]edit{}
 	for _, id := range ids {
-		sorts = append(sorts, preKeySort(id))
-	}
-	slices.Sort(sorts)
-	sorts = slices.Compact(sorts)
-	return inParallel(ctx, len(sorts), func(ctx context.Context, i int) error {
-		return s.p.update(ctx, sorts[i], func(old []byte) ([]byte, error) {
+		sort := preKeySort(id)
+		edits[sort] = func(old []byte) ([]byte, error) {
 			ks, err := decodePreKeys(old)
 			if err != nil {
 				return nil, err
 			}
-			ks = slices.DeleteFunc(f(ks), func(k preKey) bool { return preKeySort(k.id) != sorts[i] })
-			return encodePreKeys(ks), nil
-		})
-	})
-}
-
-func (s *preKeys) delete(ctx context.Context, ids []uint32) error {
-	return s.change(ctx, ids, func(ks []preKey) []preKey {
-		return slices.DeleteFunc(ks, func(k preKey) bool { return slices.Contains(ids, k.id) })
-	})
-}
-
-func (s *preKeys) add(ctx context.Context, added []preKey) error {
-	var ids []uint32
-	for _, k := range added {
-		ids = append(ids, k.id)
+			return encodePreKeys(slices.DeleteFunc(change(ks), func(p preKey) bool { return preKeySort(p.id) != sort })), nil
+		}
 	}
-	return s.change(ctx, ids, func(ks []preKey) []preKey { return append(ks, added...) })
+	return k.changeMany(ctx, edits)
 }
 
-// generate makes n keys with the ids after the highest of those that there are.
-func generate(have []preKey, n int, uploaded bool) []preKey {
+// generate makes n keys with the ids after the highest of those that there are, and stores them.
+func (k *deviceKeys) generate(ctx context.Context, have []preKey, n int, uploaded bool) ([]preKey, error) {
 	var last uint32
 	if len(have) > 0 {
 		last = have[len(have)-1].id
 	}
 	made := make([]preKey, n)
+	ids := make([]uint32, n)
 	for i := range made {
-		made[i] = preKey{last + 1 + uint32(i), uploaded, *keys.NewKeyPair().Priv}
+		ids[i] = last + 1 + uint32(i)
+		made[i] = preKey{ids[i], uploaded, *keys.NewKeyPair().Priv}
 	}
-	return made
-}
-
-// remaining returns all keys but those that a decryption used up and that wait to be deleted.
-func (k *deviceKeys) remaining(ctx context.Context) ([]preKey, error) {
-	all, err := k.preKeys.all(ctx)
-	return slices.DeleteFunc(all, func(p preKey) bool { return k.ratchets.isRemoved(ctx, p.id) }), err
-}
-
-// settled returns all keys when none waits to be deleted: a new key may get the id of one that is gone.
-func (k *deviceKeys) settled(ctx context.Context) ([]preKey, error) {
-	if err := k.ratchets.flushAll(ctx); err != nil {
-		return nil, err
-	}
-	return k.remaining(ctx)
+	return made, k.changePreKeys(ctx, ids, func(ks []preKey) []preKey { return append(ks, made...) })
 }
 
 func (k *deviceKeys) GetOrGenPreKeys(ctx context.Context, count uint32) ([]*keys.PreKey, error) {
-	k.preKeys.generating.Lock()
-	defer k.preKeys.generating.Unlock()
-	have, err := k.settled(ctx)
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
+	have, err := k.allPreKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	fresh := slices.DeleteFunc(slices.Clone(have), func(p preKey) bool { return p.uploaded })
 	if n := int(count) - len(fresh); n > 0 {
-		made := generate(have, n, false)
-		if err := k.preKeys.add(ctx, made); err != nil {
+		made, err := k.generate(ctx, have, n, false)
+		if err != nil {
 			return nil, err
 		}
 		fresh = append(fresh, made...)
@@ -179,32 +128,53 @@ func (k *deviceKeys) GetOrGenPreKeys(ctx context.Context, count uint32) ([]*keys
 
 // GenOnePreKey makes a key that counts as uploaded.
 func (k *deviceKeys) GenOnePreKey(ctx context.Context) (*keys.PreKey, error) {
-	k.preKeys.generating.Lock()
-	defer k.preKeys.generating.Unlock()
-	have, err := k.settled(ctx)
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
 	if err != nil {
 		return nil, err
 	}
-	made := generate(have, 1, true)
-	if err := k.preKeys.add(ctx, made); err != nil {
+	defer giveBack()
+	have, err := k.allPreKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := k.generate(ctx, have, 1, true)
+	if err != nil {
 		return nil, err
 	}
 	return made[0].key(), nil
 }
 
+// GetPreKey returns nil when there is no such key.
 func (k *deviceKeys) GetPreKey(ctx context.Context, id uint32) (*keys.PreKey, error) {
-	if k.ratchets.isRemoved(ctx, id) {
-		return nil, nil
+	b, err := k.get(ctx, preKeySort(id))
+	if err != nil {
+		return nil, err
 	}
-	return k.preKeys.find(ctx, id)
+	ks, err := decodePreKeys(b)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range ks {
+		if p.id == id {
+			return p.key(), nil
+		}
+	}
+	return nil, nil
 }
 
 func (k *deviceKeys) RemovePreKey(ctx context.Context, id uint32) error {
-	return k.ratchets.removePreKey(ctx, id)
+	return k.changePreKeys(ctx, []uint32{id}, func(ks []preKey) []preKey {
+		return slices.DeleteFunc(ks, func(p preKey) bool { return p.id == id })
+	})
 }
 
 func (k *deviceKeys) MarkPreKeysAsUploaded(ctx context.Context, upToID uint32) error {
-	have, err := k.remaining(ctx)
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	have, err := k.allPreKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -214,7 +184,7 @@ func (k *deviceKeys) MarkPreKeysAsUploaded(ctx context.Context, upToID uint32) e
 			ids = append(ids, p.id)
 		}
 	}
-	return k.preKeys.change(ctx, ids, func(ks []preKey) []preKey {
+	return k.changePreKeys(ctx, ids, func(ks []preKey) []preKey {
 		for i := range ks {
 			ks[i].uploaded = ks[i].uploaded || ks[i].id <= upToID
 		}
@@ -223,30 +193,6 @@ func (k *deviceKeys) MarkPreKeysAsUploaded(ctx context.Context, upToID uint32) e
 }
 
 func (k *deviceKeys) UploadedPreKeyCount(ctx context.Context) (int, error) {
-	have, err := k.remaining(ctx)
-	n := 0
-	for _, p := range have {
-		if p.uploaded {
-			n++
-		}
-	}
-	return n, err
-}
-
-// isRemoved tells whether a decryption used the key up that is still in the table.
-func (r *ratchets) isRemoved(ctx context.Context, id uint32) bool {
-	if d := decryptionOf(ctx, r); d != nil && d.removed[id] {
-		return true
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.removed[id]
-}
-
-func (r *ratchets) removePreKey(ctx context.Context, id uint32) error {
-	if d := decryptionOf(ctx, r); d != nil {
-		d.removed[id] = true
-		return nil
-	}
-	return r.preKeys.delete(ctx, []uint32{id})
+	have, err := k.allPreKeys(ctx)
+	return len(slices.DeleteFunc(have, func(p preKey) bool { return !p.uploaded })), err
 }

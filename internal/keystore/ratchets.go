@@ -1,61 +1,36 @@
 package keystore
 
 import (
-	"bytes"
 	"context"
-	"maps"
+	"errors"
 	"slices"
 	"strings"
-	"sync"
-	"time"
+
+	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/kv"
 )
 
-// ratchets holds what steps forward when a message is encrypted or decrypted: Signal sessions with their identity keys, and sender keys. A step
-// outside a decryption is written at once. One inside waits, with the plaintext, until the message's handler is done (see the package
-// comment). Whatever is written of a device's ratchets, all that waits is written with it, in an order that is safe to be broken off:
-// plaintexts, ratchets, removed pre keys.
-type ratchets struct {
-	p       *partition
-	preKeys *preKeys
+// Ratchets step forward when a message is encrypted or decrypted: Signal sessions with their identity keys, and sender keys.
 
-	decrypting sync.Mutex // held by a decryption
-	writing    sync.Mutex // held by whoever changes or writes what waits
-
-	mu      sync.Mutex
-	waiting map[string][]byte          // sort key → record, nil for none
-	removed map[uint32]bool            // pre keys
-	events  map[eventHash]*eventRecord // plaintexts
-	stored  map[eventHash]bool         // plaintexts in the table
-	cleared clearedEvents
-
-	migrated map[string]bool // PNs that have no records any more; under writing
-}
-
-// mostWaiting bounds what waits in memory of one device.
-const mostWaiting = 64
-
-func newRatchets(p *partition, k *preKeys) *ratchets {
-	return &ratchets{
-		p: p, preKeys: k, waiting: map[string][]byte{}, removed: map[uint32]bool{}, events: map[eventHash]*eventRecord{},
-		stored: map[eventHash]bool{}, migrated: map[string]bool{},
-	}
-}
-
-const ratchetPrefix = "r:"
+const ratchetPrefix = "r/"
 
 func peerSort(address string) string          { return ratchetPrefix + address }
 func memberSort(group, address string) string { return ratchetPrefix + address + "#" + group }
 func isMember(sort string) bool               { return strings.Contains(sort, "#") }
 
-// record is what is kept of a peer's device, or, with a session only, of a group member's.
-type record struct {
+func isConflict(err error) bool { return errors.Is(err, kv.ErrConflict) }
+func isFenced(err error) bool   { return errors.Is(err, kv.ErrFenced) }
+
+// ratchet is what is kept of a peer's device, or, with a session only, of a group member's.
+type ratchet struct {
 	hasSession, hasIdentity bool
 	session                 []byte
 	identity                [32]byte
 }
 
-// A record's bytes: flags (1 session, 2 identity), the identity if there is one, the session.
-func decodeRecord(b []byte) (r record, err error) {
+// A ratchet's bytes: flags (1 session, 2 identity), the identity if there is one, the session.
+func decodeRatchet(b []byte) (r ratchet, err error) {
 	if len(b) == 0 {
 		return r, nil
 	}
@@ -63,7 +38,7 @@ func decodeRecord(b []byte) (r record, err error) {
 	b = b[1:]
 	if r.hasIdentity {
 		if len(b) < len(r.identity) {
-			return record{}, errCorrupt
+			return ratchet{}, errCorrupt
 		}
 		copy(r.identity[:], b)
 		b = b[len(r.identity):]
@@ -72,8 +47,16 @@ func decodeRecord(b []byte) (r record, err error) {
 	return r, nil
 }
 
+func ratchetOf(it *kv.Item) (ratchet, error) {
+	b, err := valueOf(it)
+	if err != nil {
+		return ratchet{}, err
+	}
+	return decodeRatchet(b)
+}
+
 // bytes is nil when there is nothing to keep.
-func (r record) bytes() []byte {
+func (r ratchet) bytes() []byte {
 	if !r.hasSession && !r.hasIdentity {
 		return nil
 	}
@@ -85,254 +68,223 @@ func (r record) bytes() []byte {
 		b[0] |= 2
 		b = append(b, r.identity[:]...)
 	}
-	if r.hasSession {
-		b = append(b, r.session...)
-	}
-	return b
+	return append(b, r.session...)
 }
 
-// step changes a record; steps of a decryption are kept apart until it succeeds.
-type step func(*record)
-
-func setSession(session []byte) step {
-	session = slices.Clone(session)
-	return func(r *record) { r.hasSession, r.session = true, session }
-}
-
-func dropSession(r *record) { r.hasSession, r.session = false, nil }
-
-func setIdentity(key [32]byte) step {
-	return func(r *record) { r.hasIdentity, r.identity = true, key }
-}
-
-func dropIdentity(r *record) { r.hasIdentity, r.identity = false, [32]byte{} }
-
-// get returns the record as this context sees it, zero when there is none.
-func (r *ratchets) get(ctx context.Context, sort string) (record, error) {
-	b, err := r.bytes(ctx, sort)
-	if err != nil {
-		return record{}, err
-	}
-	rec, err := decodeRecord(b)
-	if err != nil {
-		return record{}, err
-	}
-	if d := decryptionOf(ctx, r); d != nil {
-		for _, s := range d.steps[sort] {
-			s(&rec)
-		}
-	}
-	return rec, nil
-}
-
-func (r *ratchets) bytes(ctx context.Context, sort string) ([]byte, error) {
-	if err := r.p.alive(); err != nil {
-		return nil, err
-	}
-	r.mu.Lock()
-	b, found := r.waiting[sort]
-	r.mu.Unlock()
-	if found {
-		return b, nil
-	}
-	return r.p.get(ctx, sort)
-}
-
-// getMany returns the records that there are.
-func (r *ratchets) getMany(ctx context.Context, sorts []string) (map[string]record, error) {
-	if _, err := r.p.getMany(ctx, sorts); err != nil { // into the cache, in one request
-		return nil, err
-	}
-	found := make(map[string]record, len(sorts))
-	for _, s := range sorts {
-		rec, err := r.get(ctx, s)
+func step(change func(*ratchet)) edit {
+	return func(old []byte) ([]byte, error) {
+		r, err := decodeRatchet(old)
 		if err != nil {
 			return nil, err
 		}
-		if rec.hasSession || rec.hasIdentity {
-			found[s] = rec
-		}
+		change(&r)
+		return r.bytes(), nil
 	}
-	return found, nil
 }
 
-// change takes a step with a record: within a decryption for its end, else at once.
-func (r *ratchets) change(ctx context.Context, sort string, s step) error {
-	return r.changeMany(ctx, map[string]step{sort: s})
+func setSession(session []byte) edit {
+	session = slices.Clone(session)
+	return step(func(r *ratchet) { r.hasSession, r.session = true, session })
 }
 
-func (r *ratchets) changeMany(ctx context.Context, steps map[string]step) error {
-	if d := decryptionOf(ctx, r); d != nil {
-		for sort, s := range steps {
-			d.steps[sort] = append(d.steps[sort], s)
-		}
-		return nil
-	}
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	taken := map[string][]step{}
-	for sort, s := range steps {
-		taken[sort] = []step{s}
-	}
-	if err := r.take(ctx, taken); err != nil {
-		return err
-	}
-	return r.flush(ctx, nil)
+func setIdentity(key [32]byte) edit {
+	return step(func(r *ratchet) { r.hasIdentity, r.identity = true, key })
 }
 
-// take puts what the steps lead to into what waits, all or nothing; under writing.
-func (r *ratchets) take(ctx context.Context, steps map[string][]step) error {
-	changed := map[string][]byte{}
-	for sort, steps := range steps {
-		old, err := r.bytes(ctx, sort)
-		if err != nil {
-			return err
-		}
-		rec, err := decodeRecord(old)
-		if err != nil {
-			return err
-		}
-		for _, s := range steps {
-			s(&rec)
-		}
-		if b := rec.bytes(); !bytes.Equal(old, b) {
-			changed[sort] = b
-		}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	maps.Copy(r.waiting, changed)
-	return nil
-}
+var (
+	dropSession  = step(func(r *ratchet) { r.hasSession, r.session = false, nil })
+	dropIdentity = step(func(r *ratchet) { r.hasIdentity, r.identity = false, [32]byte{} })
+)
 
-// flush writes all that waits, but for the plaintext that is done with; under writing. What couldn't be written goes on waiting.
-func (r *ratchets) flush(ctx context.Context, done *eventHash) error {
-	if err := r.flushEvents(ctx, done); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	sorts := slices.Sorted(maps.Keys(r.waiting))
-	removed := slices.Sorted(maps.Keys(r.removed))
-	r.mu.Unlock()
-	err := inParallel(ctx, len(sorts), func(ctx context.Context, i int) error {
-		r.mu.Lock()
-		b := r.waiting[sorts[i]]
-		r.mu.Unlock()
-		if err := r.p.put(ctx, sorts[i], b, time.Time{}); err != nil {
-			return err
-		}
-		r.mu.Lock()
-		delete(r.waiting, sorts[i])
-		r.mu.Unlock()
-		return nil
-	})
-	if err != nil || len(removed) == 0 {
-		return err
-	}
-	if err := r.preKeys.delete(ctx, removed); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, id := range removed {
-		delete(r.removed, id)
-	}
-	return nil
-}
-
-func (r *ratchets) flushAll(ctx context.Context) error {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	return r.flush(ctx, nil)
-}
-
-// changeAll takes a step with all records of a user's devices, in no decryption.
-func (r *ratchets) changeAll(ctx context.Context, user string, s step) error {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	all, err := r.ofUser(ctx, user)
+func (k *deviceKeys) ratchet(ctx context.Context, sort string) (ratchet, error) {
+	b, err := k.get(ctx, sort)
 	if err != nil {
-		return err
+		return ratchet{}, err
 	}
-	steps := map[string][]step{}
-	for sort := range all {
-		if !isMember(sort) {
-			steps[sort] = []step{s}
-		}
-	}
-	if err := r.take(ctx, steps); err != nil {
-		return err
-	}
-	return r.flush(ctx, nil)
+	return decodeRatchet(b)
 }
 
-// ofUser returns the records of a user's devices, sender keys too; under writing.
-func (r *ratchets) ofUser(ctx context.Context, user string) (map[string]record, error) {
-	prefix := peerSort(user + ":")
-	items, err := r.p.list(ctx, prefix)
+func (k *deviceKeys) PutIdentity(ctx context.Context, address string, key [32]byte) error {
+	return k.change(ctx, peerSort(address), setIdentity(key))
+}
+
+func (k *deviceKeys) DeleteIdentity(ctx context.Context, address string) error {
+	return k.change(ctx, peerSort(address), dropIdentity)
+}
+
+func (k *deviceKeys) DeleteAllIdentities(ctx context.Context, phone string) error {
+	return k.changeAll(ctx, phone, dropIdentity)
+}
+
+// IsTrustedIdentity trusts the first key of an address.
+func (k *deviceKeys) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (bool, error) {
+	r, err := k.ratchet(ctx, peerSort(address))
+	return err == nil && (!r.hasIdentity || r.identity == key), err
+}
+
+// GetSession returns nil when there is none.
+func (k *deviceKeys) GetSession(ctx context.Context, address string) ([]byte, error) {
+	return k.session(ctx, peerSort(address))
+}
+
+func (k *deviceKeys) session(ctx context.Context, sort string) ([]byte, error) {
+	r, err := k.ratchet(ctx, sort)
+	if err != nil || !r.hasSession {
+		return nil, err
+	}
+	return append([]byte{}, r.session...), nil
+}
+
+func (k *deviceKeys) HasSession(ctx context.Context, address string) (bool, error) {
+	r, err := k.ratchet(ctx, peerSort(address))
+	return r.hasSession, err
+}
+
+// GetManySessions returns an entry for every address, nil where there is no session.
+func (k *deviceKeys) GetManySessions(ctx context.Context, addresses []string) (map[string][]byte, error) {
+	if len(addresses) == 0 {
+		return nil, nil
+	}
+	sorts := make([]string, len(addresses))
+	for i, a := range addresses {
+		sorts[i] = peerSort(a)
+	}
+	found, err := k.getMany(ctx, sorts)
 	if err != nil {
 		return nil, err
 	}
-	values := make(map[string][]byte, len(items))
-	for _, it := range items {
-		values[it.sort] = it.value
-	}
-	r.mu.Lock()
-	for sort, b := range r.waiting {
-		if strings.HasPrefix(sort, prefix) {
-			values[sort] = b
+	sessions := make(map[string][]byte, len(addresses))
+	for i, a := range addresses {
+		r, err := decodeRatchet(found[sorts[i]])
+		if err != nil {
+			return nil, err
+		}
+		sessions[a] = nil
+		if r.hasSession {
+			sessions[a] = append([]byte{}, r.session...)
 		}
 	}
-	r.mu.Unlock()
-	records := make(map[string]record, len(values))
-	for sort, b := range values {
-		if b != nil {
-			if records[sort], err = decodeRecord(b); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return records, nil
+	return sessions, nil
 }
 
-// mostMoves is how many records one transaction moves: two writes each, and the check of the ownership, out of 100.
-const mostMoves = 49
+func (k *deviceKeys) PutSession(ctx context.Context, address string, session []byte) error {
+	return k.change(ctx, peerSort(address), setSession(session))
+}
 
-// migrate moves all records of a user to another, over what is there. A record is moved whole or not at all.
-func (r *ratchets) migrate(ctx context.Context, from, to string) error {
-	r.writing.Lock()
-	defer r.writing.Unlock()
-	if r.migrated[from] {
-		return nil
+func (k *deviceKeys) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
+	edits := make(map[string]edit, len(sessions))
+	for address, session := range sessions {
+		edits[peerSort(address)] = setSession(session)
 	}
-	if err := r.flush(ctx, nil); err != nil {
-		return err
-	}
-	records, err := r.ofUser(ctx, from)
+	return k.changeMany(ctx, edits)
+}
+
+func (k *deviceKeys) DeleteSession(ctx context.Context, address string) error {
+	return k.change(ctx, peerSort(address), dropSession)
+}
+
+func (k *deviceKeys) DeleteAllSessions(ctx context.Context, phone string) error {
+	return k.changeAll(ctx, phone, dropSession)
+}
+
+func (k *deviceKeys) PutSenderKey(ctx context.Context, group, user string, session []byte) error {
+	return k.change(ctx, memberSort(group, user), setSession(session))
+}
+
+// GetSenderKey returns nil when there is none.
+func (k *deviceKeys) GetSenderKey(ctx context.Context, group, user string) ([]byte, error) {
+	return k.session(ctx, memberSort(group, user))
+}
+
+// changeAll edits the ratchets of all of a user's devices.
+func (k *deviceKeys) changeAll(ctx context.Context, user string, e edit) error {
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
 	if err != nil {
 		return err
 	}
-	sorts := slices.Sorted(maps.Keys(records))
-	for chunk := range slices.Chunk(sorts, mostMoves) {
-		var writes []sorted
-		for _, sort := range chunk {
-			target := peerSort(to) + strings.TrimPrefix(sort, peerSort(from))
-			rec, err := r.get(ctx, target)
+	defer giveBack()
+	found, err := k.list(ctx, peerSort(user+":"))
+	if err != nil {
+		return err
+	}
+	edits := map[string]edit{}
+	for sort := range found {
+		if !isMember(sort) {
+			edits[sort] = e
+		}
+	}
+	return k.changeMany(ctx, edits)
+}
+
+// MigratePNToLID moves sessions, identities and sender keys over what is there, once for each number.
+func (k *deviceKeys) MigratePNToLID(ctx context.Context, pn, lid types.JID) error {
+	from, to := pn.SignalAddressUser(), lid.SignalAddressUser()
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	if k.migrated[from] {
+		return k.alive()
+	}
+	for range conflicts {
+		if err = k.migrate(ctx, from, to); !isConflict(err) {
+			break
+		}
+	}
+	if err != nil {
+		k.unsure.Store(true)
+		return err
+	}
+	k.migrated[from] = true
+	return nil
+}
+
+// movesTogether is how many ratchets one write moves: two puts each, and the check of the owner.
+const movesTogether = (kv.MaxTogether - 1) / 2
+
+// migrate moves each ratchet whole or not at all, if this is still the owner.
+func (k *deviceKeys) migrate(ctx context.Context, from, to string) error {
+	found, err := k.list(ctx, peerSort(from+":"))
+	if err != nil {
+		return err
+	}
+	sources := make([]string, 0, len(found))
+	for sort := range found {
+		sources = append(sources, sort)
+	}
+	slices.Sort(sources)
+	for some := range slices.Chunk(sources, movesTogether) {
+		var sorts []string
+		for _, source := range some {
+			sorts = append(sorts, source, peerSort(to)+strings.TrimPrefix(source, peerSort(from)))
+		}
+		items, err := k.load(ctx, sorts)
+		if err != nil {
+			return err
+		}
+		var puts []kv.Op
+		for i := 0; i < len(sorts); i += 2 {
+			moved, err := ratchetOf(items[i])
 			if err != nil {
 				return err
 			}
-			if moved := records[sort]; moved.hasSession {
-				setSession(moved.session)(&rec)
+			target, err := ratchetOf(items[i+1])
+			if err != nil {
+				return err
 			}
-			if moved := records[sort]; moved.hasIdentity {
-				setIdentity(moved.identity)(&rec)
+			if moved.hasSession {
+				target.hasSession, target.session = true, moved.session
 			}
-			writes = append(writes, sorted{target, rec.bytes()}, sorted{sort, nil})
+			if moved.hasIdentity {
+				target.hasIdentity, target.identity = true, moved.identity
+			}
+			puts = append(puts, k.put(sorts[i], nil, items[i]), k.put(sorts[i+1], target.bytes(), items[i+1]))
 		}
-		if err := r.p.transact(ctx, writes); err != nil {
+		together := kv.Together(append(puts[:len(puts):len(puts)], k.account.owned())...)
+		if err := k.wrote(puts, k.account.kv.Write(ctx, together)); err != nil {
 			return err
 		}
 	}
-	r.migrated[from] = true
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // TestVersionsInOneRequest: after a login whatsmeow asks for the version of every collection, one after another.
 func TestVersionsInOneRequest(t *testing.T) {
 	var meter dynamolocal.Meter
-	b := newDynamo(t, table(t, meter.Attach), keystore.Options{})
+	b := newKeys(t, table(t, meter.Attach), keystore.Options{})
 	hash := [128]byte{1, 2, 3}
 	if err := b.device.AppState.PutAppStateVersion(t.Context(), string(appstate.WAPatchRegular), 7, hash); err != nil {
 		t.Fatal(err)

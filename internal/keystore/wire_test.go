@@ -63,9 +63,9 @@ func refused(r *http.Request, status int, exception string) *http.Response {
 
 var errLost = errors.New("the connection broke")
 
-// shaky makes every third request fail in one of the ways in which DynamoDB does.
+// shaky makes every fourth request fail in one of the ways in which DynamoDB does.
 func shaky(r *http.Request, send func() (*http.Response, error)) (*http.Response, error) {
-	switch rand.IntN(12) {
+	switch rand.IntN(16) {
 	case 0:
 		return refused(r, http.StatusBadRequest, "ProvisionedThroughputExceededException"), nil
 	case 1:

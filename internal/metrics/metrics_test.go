@@ -71,7 +71,7 @@ func (p *ports) RenewLease(context.Context, chat.Lease, time.Time, time.Duration
 }
 func (p *ports) ReleaseLease(context.Context, chat.Lease) error     { return p.err }
 func (p *ports) Hosts(context.Context, time.Time) ([]string, error) { return nil, p.err }
-func (p *ports) Open(context.Context, string) (host.Device, error)  { return runner{nil, p}, p.err }
+func (p *ports) Open(context.Context, string, chat.Ownership) (host.Device, error)  { return runner{nil, p}, p.err }
 func (p *ports) EndCommand(context.Context, string, string, chat.Outcome) (chat.CommandRecord, error) {
 	return p.ended, p.err
 }
@@ -93,7 +93,7 @@ type endsBy struct {
 	ctx context.Context
 }
 
-func (e endsBy) Open(context.Context, string) (host.Device, error) { return brief{nil, e}, nil }
+func (e endsBy) Open(context.Context, string, chat.Ownership) (host.Device, error) { return brief{nil, e}, nil }
 
 type brief struct {
 	host.Device
@@ -143,7 +143,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("directive %+v", d)
 		}
 
-		device, err := m.Devices(p).Open(ctx, "a")
+		device, err := m.Devices(p).Open(ctx, "a", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestMetrics(t *testing.T) {
 		}
 		over := make(chan error)
 		brief, end := context.WithCancel(ctx)
-		b, err := m.Devices(endsBy{p, brief}).Open(ctx, "b")
+		b, err := m.Devices(endsBy{p, brief}).Open(ctx, "b", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,8 +62,8 @@ type devices struct {
 	m *Metrics
 }
 
-func (d devices) Open(ctx context.Context, account string) (host.Device, error) {
-	opened, err := d.Devices.Open(ctx, account)
+func (d devices) Open(ctx context.Context, account string, o chat.Ownership) (host.Device, error) {
+	opened, err := d.Devices.Open(ctx, account, o)
 	if err != nil {
 		return nil, err
 	}

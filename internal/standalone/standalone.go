@@ -194,16 +194,17 @@ const shutdown = time.Second
 
 // serve runs the host, the API and what stands beside them until ctx ends or one of them fails.
 func (p *program) serve(ctx context.Context, beside func(context.Context) error) error {
-	guard := host.NewGuard(time.Now)
 	commands := httpapi.WatchCommands(p.store)
-	devices, err := p.devices(ctx, guard)
+	stores := func(chat.Ownership) host.Stores { // the folder is locked: no account has another owner
+		return host.Stores{Accounts: p.accounts, Chats: p.store, Commands: commands, Reports: p.store, Backlog: p.store}
+	}
+	devices, err := p.devices(ctx, stores)
 	if err != nil {
 		return err
 	}
 	h := host.New(host.Config{
 		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Shards: shards,
-		Leases: p.store, Accounts: p.accounts, Chats: p.store, Commands: commands, Reports: p.store, Queue: p.queue,
-		Devices: devices, Guard: guard, Now: time.Now, Logger: p.Logger,
+		Leases: p.store, Stores: stores, Queue: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
 	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
@@ -318,8 +319,8 @@ func (p *program) follow(ctx context.Context) error {
 // reminder is how long devices may go on connecting before a person is told.
 const reminder = 10 * time.Second
 
-// devices are those whose keys are in the folder. What they store is fenced by the guard.
-func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices, error) {
+// devices are those whose keys are in the folder.
+func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.Stores) (host.Devices, error) {
 	keys := sqlstore.NewWithDB(p.keys.DB, "sqlite3", nil)
 	if err := keys.Upgrade(ctx); err != nil {
 		return nil, fmt.Errorf("open device keys: %w", err)
@@ -329,17 +330,8 @@ func (p *program) devices(ctx context.Context, guard *host.Guard) (host.Devices,
 		flush = nil
 	}
 	return whatsapp.New(whatsapp.Config{
-		Keys:     whatsapp.SQLKeys(p.keys.DB),
-		Flush:    flush,
-		Accounts: host.FenceAccounts(p.accounts, guard),
-		Chats:    host.FenceChats(p.store, guard),
-		Backlog:  host.FenceBacklog(p.store, guard),
-		Commands: host.FenceCommands(p.store, guard),
-		Reports:  host.FenceReports(p.store, guard),
-		HTTP:     p.WhatsApp,
-		Now:      time.Now,
-		Logger:   p.Logger,
-		Failing:  p.accounts.fails,
+		Keys: whatsapp.SQLKeys(p.keys.DB), Stores: stores, Flush: flush, HTTP: p.WhatsApp, Now: time.Now, Logger: p.Logger,
+		Failing: p.accounts.fails,
 	}), nil
 }
 

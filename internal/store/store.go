@@ -103,6 +103,13 @@ func (s *Store) WithToken(epoch int64) *Store {
 	return &owned
 }
 
+// Owned is the store as an account's owner uses it, for as long as his lease holds: see WithToken.
+func (s *Store) Owned(o chat.Ownership) *Store {
+	owned := s.WithToken(o.Token())
+	owned.kv = kv.Under(s.kv, o.Check)
+	return owned
+}
+
 // failed says what was being done, in the errors that package chat knows.
 func failed(doing string, err error) error {
 	var known *chat.Error

@@ -19,18 +19,14 @@ import (
 	"pesan/internal/whatsapp/translate"
 )
 
-// Config is what devices work with. Stores refuse writes for accounts that this process doesn't hold: see host.Fence….
+// Config is what devices work with.
 type Config struct {
-	Keys     Keys
-	Accounts chat.Accounts
-	Chats    chat.ChatStore
-	Backlog  chat.Backlog
-	Commands CommandDeleter
-	Reports  ReportClearer
-	Flush    func() error // makes the keys durable, before anything is sent by which WhatsApp may learn of them; nil: they are
-	HTTP     *http.Client // reaches WhatsApp; what Globals.Set returned
-	Now      func() time.Time
-	Logger   *slog.Logger
+	Keys   Keys
+	Stores func(chat.Ownership) host.Stores
+	Flush  func() error // makes the keys durable, before anything is sent by which WhatsApp may learn of them; nil: they are
+	HTTP   *http.Client // reaches WhatsApp; what Globals.Set returned
+	Now    func() time.Time
+	Logger *slog.Logger
 	// Failing is told when an account's stores begin to fail and when they work again. It is for what must be shown though
 	// it can't be stored; it may be nil.
 	Failing func(account string, failing bool)
@@ -38,11 +34,11 @@ type Config struct {
 
 // Keys keeps the keys of linked devices, under the addresses that WhatsApp gave them.
 type Keys interface {
-	// Device returns DEVICE_NOT_FOUND when the account has no keys under this address. After a write has failed the device
-	// that is returned next knows nothing but what is stored.
-	Device(ctx context.Context, account string, jid types.JID) (*store.Device, error)
+	// Device returns DEVICE_NOT_FOUND when the account has no keys under this address, LEASE_HELD when it has a later owner.
+	// After a write has failed the device that is returned next knows nothing but what is stored.
+	Device(ctx context.Context, account string, o chat.Ownership, jid types.JID) (*store.Device, error)
 	// NewDevice makes keys for a device that isn't linked yet. It stores them when it is.
-	NewDevice(account string) *store.Device
+	NewDevice(account string, o chat.Ownership) *store.Device
 }
 
 // SQLKeys keeps the keys in whatsmeow's own tables, which have been made, with SQLite.
@@ -54,7 +50,7 @@ type sqlKeys struct{ db *sql.DB }
 // store.
 func (k sqlKeys) container() *sqlstore.Container { return sqlstore.NewWithDB(k.db, "sqlite3", nil) }
 
-func (k sqlKeys) Device(ctx context.Context, _ string, jid types.JID) (*store.Device, error) {
+func (k sqlKeys) Device(ctx context.Context, _ string, _ chat.Ownership, jid types.JID) (*store.Device, error) {
 	d, err := k.container().GetDevice(ctx, jid)
 	if err == nil && d == nil {
 		return nil, &chat.Error{Code: chat.DeviceNotFound}
@@ -62,17 +58,16 @@ func (k sqlKeys) Device(ctx context.Context, _ string, jid types.JID) (*store.De
 	return d, err
 }
 
-func (k sqlKeys) NewDevice(string) *store.Device { return k.container().NewDevice() }
+func (k sqlKeys) NewDevice(string, chat.Ownership) *store.Device { return k.container().NewDevice() }
 
 // Devices opens devices. Make one with New, for all accounts of the process.
 type Devices struct {
 	Config
-	projector *chat.Projector
-	version   *version
-	media     *http.Client
-	backoff   func(failures int) time.Duration // how long to wait before connecting again
-	codes     codes
-	turns     *turns
+	version *version
+	media   *http.Client
+	backoff func(failures int) time.Duration // how long to wait before connecting again
+	codes   codes
+	turns   *turns
 }
 
 var _ host.Devices = (*Devices)(nil)
@@ -87,27 +82,33 @@ func New(c Config) *Devices {
 		c.Flush = func() error { return nil }
 	}
 	return &Devices{
-		Config:    c,
-		projector: chat.NewProjector(c.Chats, c.Now),
-		version:   newVersion(media, c.Now, c.Logger),
-		media:     media,
-		backoff:   backoff,
-		codes:     codes{first: 60 * time.Second, other: 20 * time.Second},
-		turns:     newTurns(fewestTurns, mostTurns),
+		Config:  c,
+		version: newVersion(media, c.Now, c.Logger),
+		media:   media,
+		backoff: backoff,
+		codes:   codes{first: 60 * time.Second, other: 20 * time.Second},
+		turns:   newTurns(fewestTurns, mostTurns),
 	}
 }
 
 // Open implements host.Devices.
-func (ds *Devices) Open(_ context.Context, account string) (host.Device, error) {
-	return &device{Devices: ds, account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket()}, nil
+func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
+	stores := ds.Stores(o)
+	return &device{
+		Devices: ds, Stores: stores, projector: chat.NewProjector(stores.Chats, ds.Now), owner: o,
+		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(),
+	}, nil
 }
 
 // device is the linked device of one account. Its keys are read when it runs.
 type device struct {
 	*Devices
-	account string
-	log     *slog.Logger
-	ticket  int // for its first turn to connect
+	host.Stores // under the owner's lease
+	projector   *chat.Projector
+	owner       chat.Ownership
+	account     string
+	log         *slog.Logger
+	ticket      int // for its first turn to connect
 
 	refusals refusals
 
@@ -138,14 +139,14 @@ func (d *device) load(ctx context.Context) (*store.Device, error) {
 		return nil, fmt.Errorf("load device: %w", err)
 	}
 	if a.Device == "" {
-		return d.Keys.NewDevice(d.account), nil
+		return d.Keys.NewDevice(d.account, d.owner), nil
 	}
 	keys, err := d.stored(ctx, a)
 	if chat.CodeOf(err) == chat.DeviceNotFound {
 		if err := d.forget(ctx, nil); err != nil {
 			return nil, fmt.Errorf("load device: %w", err)
 		}
-		return d.Keys.NewDevice(d.account), nil
+		return d.Keys.NewDevice(d.account, d.owner), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load device: %w", err)
@@ -162,7 +163,7 @@ func (d *device) stored(ctx context.Context, a chat.Account) (*store.Device, err
 	if err != nil || jid.User == "" {
 		return nil, &chat.Error{Code: chat.DeviceNotFound}
 	}
-	return d.Keys.Device(ctx, d.account, jid)
+	return d.Keys.Device(ctx, d.account, d.owner, jid)
 }
 
 // linked writes whose device it is.

@@ -218,8 +218,7 @@ func (w *world) open() {
 		w.logger = testLogger()
 	}
 	w.devices = New(Config{
-		Keys: SQLKeys(w.keysDB), Accounts: w.store, Chats: w.store, Backlog: w.store, Commands: w.store, Reports: w.store,
-		HTTP: client, Now: time.Now, Logger: w.logger, Flush: w.power.flush(keysDB),
+		Keys: SQLKeys(w.keysDB), Stores: w.stores, HTTP: client, Now: time.Now, Logger: w.logger, Flush: w.power.flush(keysDB),
 		Failing: func(_ string, failing bool) {
 			w.failing.Store(failing)
 			w.store.tell()
@@ -264,7 +263,7 @@ func (w *world) run() {
 	w.t.Helper()
 	if w.device == nil {
 		var err error
-		w.device, err = w.devices.Open(w.soon(), account)
+		w.device, err = w.devices.Open(w.soon(), account, lease{})
 		w.ok(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -429,3 +428,13 @@ func (w *world) says1(jid chat.JID, pieces ...string) {
 }
 
 func field(name string, value any) string { return fmt.Sprintf(`%q:%v`, name, value) }
+
+func (w *world) stores(chat.Ownership) host.Stores {
+	return host.Stores{Accounts: w.store, Chats: w.store, Commands: w.store, Reports: w.store, Backlog: w.store}
+}
+
+// lease is the ownership of a process that nobody follows.
+type lease struct{}
+
+func (lease) Token() int64 { return 1 }
+func (lease) Check() error { return nil }

@@ -12,20 +12,6 @@ import (
 	"pesan/internal/chat"
 )
 
-// CommandDeleter deletes what is stored of an account's commands.
-type CommandDeleter interface {
-	// DeleteCommands deletes all command records of the account.
-	DeleteCommands(ctx context.Context, account string) error
-}
-
-// ReportClearer empties an account's API log, and begins it anew.
-type ReportClearer interface {
-	// AddReport stores an entry.
-	AddReport(ctx context.Context, r chat.Report) error
-	// ClearReports deletes the account's entries, with all also the pending ones.
-	ClearReports(ctx context.Context, account string, all bool, now time.Time) error
-}
-
 // OtherNumber is the account's reason while what came from the number before is deleted.
 const OtherNumber = "OTHER_NUMBER"
 

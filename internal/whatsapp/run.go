@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pesan/internal/chat"
-	"pesan/internal/host"
 	"pesan/internal/whatsapp/translate"
 )
 
@@ -265,7 +264,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 			r.fail(err)
 			return err
 		}
-		return host.Held(r.ctx)
+		return r.owner.Check()
 	})
 	r.status = newStatus(r.ctx, d, r.spawn)
 	r.history = newErrand(r.spawn, r.workHistory)

@@ -51,18 +51,24 @@ func (s *Store) table(c kv.Collection) (string, error) {
 
 // The attributes of an item, beside its fields.
 const (
-	attrPartition = "pk"  // S, partition key
-	attrSort      = "sk"  // S, sort key
-	attrData      = "d"   // B
-	attrVersion   = "v"   // B
-	attrToken     = "e"   // N, an epoch
-	attrExpires   = "ttl" // N, seconds since 1970; the table's time to live is on it
+	attrPartition = "pk"         // S, partition key
+	attrSort      = "sk"         // S, sort key
+	attrData      = "d"          // B
+	attrVersion   = "v"          // B
+	attrToken     = "e"          // N, an epoch
+	attrExpires   = TTLAttribute // N, seconds since 1970
 )
 
-// Definitions are the definitions of all tables, for tests; the template says the same, and protects them.
+// TTLAttribute names the attribute that the tables' time to live is on.
+const TTLAttribute = "ttl"
+
+// Definitions are the tables' definitions, for tests; the template says the same, and protects them.
 func (t Tables) Definitions() []*dynamodb.CreateTableInput {
 	var definitions []*dynamodb.CreateTableInput
 	for _, c := range kv.Collections() {
+		if t[c] == "" {
+			continue
+		}
 		definitions = append(definitions, &dynamodb.CreateTableInput{
 			TableName:   aws.String(t[c]),
 			BillingMode: types.BillingModePayPerRequest,

@@ -1,0 +1,23 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+)
+
+// Under is a store that writes only while check returns nil, and ErrFenced with its error otherwise. Tokens refuse a former
+// owner what a later one relies on; check, which knows the owner's lease and clocks, keeps a process that was paused from going on
+// with all the rest.
+func Under(s Store, check func() error) Store { return under{s, check} }
+
+type under struct {
+	Store
+	check func() error
+}
+
+func (u under) Write(ctx context.Context, steps ...Step) error {
+	if err := u.check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	}
+	return u.Store.Write(ctx, steps...)
+}
