@@ -52,6 +52,7 @@ type API struct {
 	guesses  *guesses
 	secret   secret
 	buffers  buffers
+	room     *room
 	gzips    gzips
 }
 
@@ -70,7 +71,7 @@ func New(c Config) *API {
 		c.Random = rand.Reader
 	}
 	return &API{
-		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(),
+		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(),
 		secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()},
 	}
 }

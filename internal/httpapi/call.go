@@ -42,6 +42,7 @@ type call struct {
 	target   string        // as the report names it
 	reported bool          // the report is somebody else's business
 	retry    time.Duration // for Retry-After
+	stay     *stay         // the room that the answer takes
 	replayed bool          // an earlier call under the same id is answered again
 }
 
@@ -57,7 +58,11 @@ func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *re
 	c.report(ctx, status, err)
 	a.Logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("request", r.id), slog.String("endpoint", e.Name),
 		slog.String("account", c.account), slog.Int("status", status), slog.Duration("took", a.Now().Sub(c.now)))
-	return c.encode(status)
+	response := c.encode(status)
+	c.stay.keep(int64(len(response.body)))
+	free := response.free
+	response.free = func() { free(); c.stay.keep(0) }
+	return response
 }
 
 // run makes the answer; a panic is an error like others.
@@ -164,6 +169,13 @@ func (c *call) openByKey(ctx context.Context, refused error) (int, error) {
 		}
 		if err := c.owned(a); err != nil {
 			return 0, err
+		}
+		if c.Near && c.endpoint.large {
+			if c.stay, err = c.room.enter(ctx, a.ID); err != nil {
+				c.retry = time.Second
+				c.reported = !c.limiter.report(given, c.now)
+				return 0, err
+			}
 		}
 		then, err := c.begin(ctx)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 // GetChats lists the chats, newest activity first.
 func GetChats(d Deps) Endpoint {
 	return Endpoint{
-		Name: "getChats", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChats(d.Chats),
+		Name: "getChats", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChats(d.Chats), large: true,
 		Params: []string{"type", "unread", "archived", "muted", "pinned", "limit", "cursor"},
 	}
 }

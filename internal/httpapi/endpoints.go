@@ -82,6 +82,7 @@ type Endpoint struct {
 	Example []string // parameters of a call that succeeds: {phone} is a person with a chat, {id} another device
 
 	silent bool // success leaves no report
+	large  bool // the answer may be
 	begin  begin
 }
 

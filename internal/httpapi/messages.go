@@ -10,7 +10,7 @@ import (
 // FetchMessageByID shows the newest messages of a chat, oldest first; the cursor leads to older ones.
 func FetchMessageByID(d Deps) Endpoint {
 	return Endpoint{
-		Name: "fetchMessageById", Group: OfChats, Methods: reading, Needs: []Port{Messages}, begin: fetchMessageByID(d.Messages),
+		Name: "fetchMessageById", Group: OfChats, Methods: reading, Needs: []Port{Messages}, begin: fetchMessageByID(d.Messages), large: true,
 		Params: []string{"phone", "limit", "cursor"}, Example: []string{"phone={phone}", "limit=100"},
 	}
 }

@@ -37,7 +37,7 @@ type reportEntry struct {
 // GetReportAPI shows the API log, newest first.
 func GetReportAPI(d Deps) Endpoint {
 	return Endpoint{
-		Name: "getReportApi", Group: OfLog, Methods: reading, Needs: []Port{Reports}, begin: getReportAPI(d.Reports),
+		Name: "getReportApi", Group: OfLog, Methods: reading, Needs: []Port{Reports}, begin: getReportAPI(d.Reports), large: true,
 		Params: []string{"limit", "cursor"},
 	}
 }
