@@ -95,7 +95,9 @@ func (k *deviceKeys) DeleteAppStateVersion(ctx context.Context, name string) err
 var errNoVersion = errors.New("key store: mutation MACs of a collection without a version")
 
 // PutAppStateMutationMACs needs a version of the collection to be stored.
-func (k *deviceKeys) PutAppStateMutationMACs(ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC) error {
+func (k *deviceKeys) PutAppStateMutationMACs(
+	ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC,
+) error {
 	c, err := k.collection(ctx, name)
 	if err != nil {
 		return err

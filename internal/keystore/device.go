@@ -60,7 +60,8 @@ func (r *deviceRecord) device() (*store.Device, error) {
 	d := &store.Device{
 		ID: &jid, RegistrationID: r.Registration, AdvSecretKey: r.AdvSecretKey,
 		Account: &waAdv.ADVSignedDeviceIdentity{
-			Details: r.Details, AccountSignature: r.AccountSignature, AccountSignatureKey: r.AccountSignatureKey, DeviceSignature: r.DeviceSignature,
+			Details: r.Details, AccountSignature: r.AccountSignature, AccountSignatureKey: r.AccountSignatureKey,
+			DeviceSignature: r.DeviceSignature,
 		},
 		Platform: r.Platform, BusinessName: r.BusinessName, PushName: r.PushName,
 		LIDMigrationTimestamp: r.LIDMigration, CompanionMetaNonce: r.CompanionMetaNonce,

@@ -105,7 +105,9 @@ func outgoingSort(chat types.JID, id types.MessageID) string {
 	return outgoingPrefix + chat.String() + "#" + id
 }
 
-func (k *deviceKeys) AddOutgoingEvent(ctx context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte) error {
+func (k *deviceKeys) AddOutgoingEvent(
+	ctx context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte,
+) error {
 	value := append(append([]byte{byte(len(format))}, format...), plaintext...)
 	return k.change(ctx, outgoingSort(chat, id), func([]byte) ([]byte, error) { return value, nil })
 }

@@ -35,7 +35,9 @@ func (c contact) info() types.ContactInfo {
 func contactSort(jid types.JID) string { return contactPrefix + jid.String() }
 
 // changeName sets one of a contact's names and tells whether it was another, and which. No name makes no contact.
-func (k *deviceKeys) changeName(ctx context.Context, user types.JID, name string, of func(*contact) *string) (bool, string, error) {
+func (k *deviceKeys) changeName(
+	ctx context.Context, user types.JID, name string, of func(*contact) *string,
+) (bool, string, error) {
 	var previous string
 	err := k.change(ctx, contactSort(user), jsonEdit(func(c *contact, found bool) bool {
 		previous, *of(c) = *of(c), name
