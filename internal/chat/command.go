@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ type Command struct {
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
 	Passkey     JSON        `json:"passkey,omitempty"` // passkey: a credential as PublicKeyCredential.toJSON gives it
+	Through     *Through    `json:"through,omitempty"` // clear: what is cleared; nil: to be fixed at the first receipt
 	Report      string      `json:"report,omitempty"`  // id of its report entry
 	Name        string      `json:"name,omitempty"`    // add: of the device
 	Device      string      `json:"device,omitempty"`  // add: id of the device
@@ -60,6 +62,27 @@ const (
 	KeepStarred   Starred = "keep"
 	DeleteStarred Starred = "delete"
 )
+
+// Through is the end of a conversation as it was at some moment: the second of the last thing in it, and the last message
+// if that is of this second. What comes after is of the same second and behind it in the order of SortMessages, or later.
+type Through struct {
+	Time  int64  `json:"time"` // seconds since 1970
+	Order int64  `json:"order,omitempty"`
+	ID    string `json:"id,omitempty"`
+}
+
+// Through is the end of the chat's conversation.
+func (v View) Through() Through {
+	if v.Last.Time < v.Activity {
+		return Through{Time: v.Activity}
+	}
+	return Through{Time: v.Last.Time, Order: v.Last.Order, ID: v.Last.ID}
+}
+
+// Covers tells whether a message was there at the moment.
+func (t Through) Covers(m MessageView) bool {
+	return cmp.Or(cmp.Compare(m.Time, t.Time), cmp.Compare(m.Order, t.Order), cmp.Compare(m.ID, t.ID)) <= 0
+}
 
 // CommandVersion is the version of the public JSON form of Command.
 const CommandVersion = 1
@@ -104,6 +127,9 @@ func (c Command) Validate() error {
 	}
 	if c.Starred != "" && c.Starred != KeepStarred && c.Starred != DeleteStarred {
 		return &Error{Code: InvalidParameter, Message: "starred"}
+	}
+	if c.Through != nil && (c.Kind != ClearCommand || c.Through.Time <= 0) {
+		return &Error{Code: InvalidParameter, Message: "through"}
 	}
 	if c.Seconds < 0 || c.Seconds > MaxMuteSeconds {
 		return &Error{Code: InvalidSecond}

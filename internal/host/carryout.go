@@ -78,7 +78,7 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 		case chat.UnmuteCommand:
 			return d.Unmute(ctx, c.Chat)
 		case chat.ClearCommand:
-			return d.Clear(ctx, c.Chat, c.Starred)
+			return d.Clear(ctx, c.Chat, c.Starred, c.Through)
 		}
 		return unknownKind(c.Kind)
 	})

@@ -17,14 +17,9 @@ import (
 // attemptTime bounds one attempt at a command.
 const attemptTime = 45 * time.Second
 
-const (
-	// maxClearAge is the age from which on a clear isn't begun any more: it empties the chat as it is at the moment, so a
-	// late one would take what came since.
-	maxClearAge = time.Hour
-	// lastMinutes of a command's time are for an attempt that was begun before, and for clocks that differ: when others
-	// take the command for lost, nobody works on it.
-	lastMinutes = 10 * time.Minute
-)
+// lastMinutes of a command's time are for an attempt that was begun before, and for clocks that differ: when others take
+// the command for lost, nobody works on it.
+const lastMinutes = 10 * time.Minute
 
 // handle returns nil when the command is to leave the queue: its outcome is recorded, or nobody is left to record it for.
 // With an error it goes back, and after too many attempts to the dead letters.
@@ -80,7 +75,7 @@ func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Ac
 	switch now := s.Now(); {
 	case invalid != nil:
 		err = invalid
-	case r.Lost(now.Add(lastMinutes)), r.Kind == chat.ClearCommand && now.Sub(r.RequestedAt) > maxClearAge:
+	case r.Lost(now.Add(lastMinutes)):
 		err = &chat.Error{Code: chat.Unavailable, Message: "too late"}
 	default:
 		err = s.attempt(ctx, l, a, r)
@@ -135,8 +130,25 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 			return r, err
 		}
 	}
+	if c.Kind == chat.ClearCommand && c.Through == nil {
+		if err := s.fix(ctx, &c); err != nil {
+			return r, err
+		}
+	}
 	r, _, err = s.stores.Commands.PutCommand(ctx, c)
 	return r, err
+}
+
+// fix says what a clear is about that wasn't sent by the API: what is there now, at every attempt.
+func (s *shard) fix(ctx context.Context, c *chat.Command) error {
+	v, err := s.stores.Chats.Chat(ctx, c.Account, c.Chat)
+	if chat.CodeOf(err) == chat.ChatNotFound {
+		return nil // nothing shows that could be cleared
+	}
+	if through := v.Through(); err == nil && through.Time > 0 {
+		c.Through = &through
+	}
+	return err
 }
 
 // end records the outcome. If another one was recorded before, that one counts.

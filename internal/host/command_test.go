@@ -285,16 +285,55 @@ func TestLateCommands(t *testing.T) {
 		pass(2 * time.Hour)
 		defer w.start(w.config("a"))()
 		w.send(clear, mute)
-		w.ended(clear, chat.Unavailable, 1)
+		w.ended(clear, "", 1)
 		w.ended(mute, "", 1)
 		pass(chat.CommandAge - 2*time.Hour)
 		w.send(late, gone)
 		w.ended(late, chat.Unavailable, 1)
-		if said := w.device(a).said(); len(said) != 1 || !strings.HasPrefix(said[0], "mute") {
+		if said := w.device(a).said(); len(said) != 2 || !strings.HasPrefix(said[0], "clear") || !strings.HasPrefix(said[1], "mute") {
 			t.Errorf("the device was told %q", said)
 		}
 		if _, err := w.store.Account(w.t.Context(), deleted); chat.CodeOf(err) != chat.DeviceNotFound {
 			t.Errorf("a late deletion leaves the account: %v", err)
+		}
+	})
+}
+
+// TestClearFromOutsideTheAPI is about what was there when the command came first, at every attempt.
+func TestClearFromOutsideTheAPI(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.account()
+		defer w.start(w.config("a"))()
+		came := func(id string, at int64) {
+			m := chat.Message{ID: id, Content: chat.Content{Sender: "6281234567890@s.whatsapp.net", Time: at, Order: at, Message: `{}`}}
+			err := chat.NewProjector(w.store, time.Now).Apply(w.t.Context(), a, chat.Change{
+				Chat: "6281234567890@s.whatsapp.net", Messages: []chat.Message{m},
+			})
+			w.ok(err)
+		}
+		came("first", 100)
+		attempts := 0
+		w.device(a).answer = func(context.Context, string) error {
+			if attempts++; attempts < 3 {
+				came(fmt.Sprint("later", attempts), 100)
+				return &chat.Error{Code: chat.Unavailable}
+			}
+			return nil
+		}
+		clear := w.outside(a, chat.ClearCommand)
+		w.send(clear)
+		pass(5 * time.Minute)
+		w.ended(clear, "", 3)
+		for _, said := range w.device(a).said() {
+			if said != "clear 6281234567890@s.whatsapp.net through 100 first" {
+				t.Errorf("the device was told %q", said)
+			}
+		}
+		given := w.outside(a, chat.ClearCommand, func(c *chat.Command) { c.Through = &chat.Through{Time: 7, ID: "given"} })
+		w.send(given)
+		w.ended(given, "", 1)
+		if said := w.device(a).said(); said[len(said)-1] != "clear 6281234567890@s.whatsapp.net through 7 given" {
+			t.Errorf("the device was told %q", said)
 		}
 	})
 }

@@ -26,8 +26,9 @@ type Device interface {
 	// Mute mutes a chat until an absolute time, in ms since 1970, or chat.MutedForEver.
 	Mute(ctx context.Context, jid chat.JID, end int64) error
 	Unmute(ctx context.Context, jid chat.JID) error
-	// Clear deletes what the chat's conversation holds at the moment; starred messages only if starred says so.
-	Clear(ctx context.Context, jid chat.JID, starred chat.Starred) error
+	// Clear deletes what the chat's conversation holds through a message, or, with nil, at the moment; starred messages only
+	// if starred says so.
+	Clear(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) error
 	// PairingCode makes a code for the phone with this number to link the device, and stores it on the account.
 	PairingCode(ctx context.Context, phone string) error
 	// Passkey answers WhatsApp's request for a passkey with a credential as PublicKeyCredential.toJSON makes it. PasskeyNotAsked

@@ -274,7 +274,10 @@ func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
 func (d *device) Unmute(ctx context.Context, jid chat.JID) error {
 	return d.note(ctx, "unmute %s", jid)
 }
-func (d *device) Clear(ctx context.Context, jid chat.JID, _ chat.Starred) error {
+func (d *device) Clear(ctx context.Context, jid chat.JID, _ chat.Starred, through *chat.Through) error {
+	if through != nil {
+		return d.note(ctx, "clear %s through %d %s", jid, through.Time, through.ID)
+	}
 	return d.note(ctx, "clear %s", jid)
 }
 func (d *device) PairingCode(ctx context.Context, phone string) error {

@@ -89,6 +89,9 @@ func onChat(chats chat.ChatReader, o commander, kind chat.CommandKind, results f
 		if cmd.Seconds > 0 && view.JID.Kind() == chat.Newsletter {
 			return nil, &chat.Error{Code: chat.InvalidSecond} // a channel's mute has no end
 		}
+		if through := view.Through(); kind == chat.ClearCommand && through.Time > 0 {
+			cmd.Through = &through
+		}
 		answer.Query.To = c.target
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			if err := connected(a); err != nil && !o.earlier(ctx, a.ID, cmd.ID) {

@@ -456,7 +456,7 @@ func TestChannels(t *testing.T) {
 	if err := w.device.Mute(w.soon(), in, time.Now().Add(time.Hour).UnixMilli()); chat.CodeOf(err) != chat.InvalidSecond {
 		t.Errorf("a mute with an end: %v", err)
 	}
-	if err := w.device.Clear(w.soon(), in, chat.DeleteStarred); chat.CodeOf(err) != chat.WhatsAppRejected {
+	if err := w.device.Clear(w.soon(), in, chat.DeleteStarred, nil); chat.CodeOf(err) != chat.WhatsAppRejected {
 		t.Errorf("a clear: %v", err)
 	}
 	n.Leave()

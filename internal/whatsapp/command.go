@@ -85,7 +85,7 @@ func (d *device) connected() (*run, error) {
 const clearVersion = 6
 
 // Clear implements host.Device.
-func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred) error {
+func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) error {
 	r, err := d.connected()
 	if err != nil {
 		return err
@@ -93,11 +93,14 @@ func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred) 
 	if jid.Kind() == chat.Newsletter {
 		return &chat.Error{Code: chat.WhatsAppRejected, Message: "a channel can't be cleared"}
 	}
+	if done, err := r.cleared(ctx, jid, starred, through); done || err != nil {
+		return err
+	}
 	index, err := r.index(ctx, jid)
 	if err != nil {
 		return fmt.Errorf("clear: %w", err)
 	}
-	span, err := r.span(ctx, jid, index)
+	span, err := r.span(ctx, jid, index, through)
 	if err != nil {
 		return fmt.Errorf("clear: %w", err)
 	}
@@ -119,24 +122,53 @@ func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred) 
 	return nil
 }
 
+var errLooked = errors.New("nothing to change")
+
+// cleared tells whether what is to be cleared has been: by an attempt before whose outcome wasn't recorded, as a rule. Its
+// keys are gone by then, and a range without them would take what came since in the same second.
+func (r *run) cleared(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) (done bool, err error) {
+	if through == nil || through.ID == "" {
+		return false, nil
+	}
+	err = r.Chats.Update(ctx, r.account, jid, nil, func(t *chat.Thread) error {
+		done = t.Chat.Cleared.Covers(through.Time, through.ID) ||
+			starred != chat.DeleteStarred && t.Chat.ClearedUnstarred.Covers(through.Time, through.ID)
+		return errLooked
+	})
+	if err != nil && !errors.Is(err, errLooked) {
+		return false, fmt.Errorf("clear: %w", err)
+	}
+	return done, nil
+}
+
 // spanPage is how many messages are read at a time to find those of the last second.
 const spanPage = 100
 
-// span is the range of all messages that the chat shows: the time of the last, and all keys at that second.
-func (r *run) span(ctx context.Context, jid chat.JID, index types.JID) (*waSyncAction.SyncActionMessageRange, error) {
-	span := &waSyncAction.SyncActionMessageRange{}
-	last, cursor := int64(0), ""
-	for older := false; !older; {
+// span is the range of the messages through one, or of all that the chat shows: the time of the last, and all keys at that
+// second.
+func (r *run) span(ctx context.Context, jid chat.JID, index types.JID, through *chat.Through) (*waSyncAction.SyncActionMessageRange, error) {
+	if through == nil {
+		view, err := r.Chats.Chat(ctx, r.account, jid)
+		if err != nil {
+			return nil, err
+		}
+		now := view.Through()
+		through = &now
+	}
+	span := &waSyncAction.SyncActionMessageRange{LastMessageTimestamp: proto.Int64(max(through.Time, 1))}
+	beside := through.ID != "" // something of the last second may not be cleared
+	for cursor, older := "", false; !older; {
 		page, err := r.Chats.Messages(ctx, r.account, jid, chat.Page{Limit: spanPage, Cursor: cursor}, r.Now())
 		if err != nil {
 			return nil, err
 		}
 		for _, v := range slices.Backward(page.Messages) {
-			if last == 0 {
-				last = v.Time
-			}
-			if older = v.Time != last; older {
+			if older = v.Time < through.Time; older {
 				break
+			}
+			if !through.Covers(v) {
+				beside = beside || v.Time == through.Time
+				continue
 			}
 			k, err := keyOf(v, index)
 			if err != nil {
@@ -147,14 +179,9 @@ func (r *run) span(ctx context.Context, jid chat.JID, index types.JID) (*waSyncA
 		cursor = page.Next
 		older = older || cursor == ""
 	}
-	if last == 0 { // nothing shows here, but the phone may have more
-		view, err := r.Chats.Chat(ctx, r.account, jid)
-		if err != nil {
-			return nil, err
-		}
-		last = max(view.Activity, 1)
+	if len(span.Messages) == 0 && beside { // without keys the range would be all of the second
+		*span.LastMessageTimestamp = max(through.Time-1, 1)
 	}
-	span.LastMessageTimestamp = &last
 	return span, nil
 }
 

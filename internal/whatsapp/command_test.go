@@ -66,7 +66,7 @@ func TestClear(t *testing.T) {
 	second := w.from(budi, sim.Text("dua"), sim.SendOptions{Time: same})
 	third := w.written(budi.PN(), sim.Text("tiga"))
 	_ = third
-	w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred))
+	w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred, nil))
 	if n := len(w.messages(jid(budi))); n != 0 {
 		t.Errorf("%d messages after the clear", n)
 	}
@@ -89,7 +89,7 @@ func TestClear(t *testing.T) {
 	_ = second
 	w.from(budi, sim.Text("baru"), sim.SendOptions{Time: time.Unix(span.GetLastMessageTimestamp(), 0)})
 	w.says1(jid(budi), `"body":"baru"`)
-	wantCode(t, w.device.Clear(w.soon(), "6281999999999@s.whatsapp.net", chat.DeleteStarred), chat.ChatNotFound)
+	wantCode(t, w.device.Clear(w.soon(), "6281999999999@s.whatsapp.net", chat.DeleteStarred, nil), chat.ChatNotFound)
 }
 
 // TestClearKeepsStarred: without a word starred messages stay, here as on the phone.
@@ -102,15 +102,49 @@ func TestClearKeepsStarred(t *testing.T) {
 		return strings.Contains(w.messages(jid(budi))[0], `"starred":true`)
 	}, appstate.Star(appstate.Message{Chat: budi.PN(), ID: kept}, true))
 	for _, starred := range []chat.Starred{"", chat.KeepStarred} {
-		w.ok(w.device.Clear(w.soon(), jid(budi), starred))
+		w.ok(w.device.Clear(w.soon(), jid(budi), starred, nil))
 		w.says1(jid(budi), `"body":"penting"`)
 		if _, ok := w.phone.AppState().Lookup("clearChat", budi.PN().String(), "0", "0"); !ok {
 			t.Fatal("the app state has no such clear")
 		}
 	}
-	w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred))
+	w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred, nil))
 	if n := len(w.messages(jid(budi))); n != 0 {
 		t.Errorf("%d messages", n)
+	}
+}
+
+// TestClearThrough: what comes after the call stays, however late it is carried out, also in the same second.
+func TestClearThrough(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	now := time.Now().Truncate(time.Second)
+	w.from(budi, sim.Text("satu"), sim.SendOptions{Time: now.Add(-time.Minute)})
+	w.from(budi, sim.Text("dua"), sim.SendOptions{Time: now})
+	w.from(budi, sim.Text("tiga"), sim.SendOptions{Time: now})
+	view, ok := w.shown(jid(budi))
+	if !ok {
+		t.Fatal("no chat")
+	}
+	through := view.Through()
+	w.from(budi, sim.Text("empat"), sim.SendOptions{Time: now})
+	for n := range 2 * spanPage {
+		_, err := budi.Send(w.soon(), w.phone, sim.Text("baru"), sim.SendOptions{Time: now.Add(time.Duration(1+n/10) * time.Second)})
+		w.ok(err)
+	}
+	w.ok(w.linked.WaitDrained(w.soon()))
+	for range 2 { // each attempt is about the same
+		w.ok(w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred, &through))
+	}
+	all := w.messages(jid(budi))
+	if len(all) != 1+2*spanPage || !strings.Contains(all[0], `"body":"empat"`) {
+		t.Errorf("%d messages are left, the first %s", len(all), all[0])
+	}
+	view, _ = w.shown(jid(budi))
+	says(t, string(view.Document), field("unreadCount", 1+2*spanPage))
+	cleared, ok := w.phone.AppState().Lookup("clearChat", budi.PN().String(), "1", "0")
+	if span := cleared.GetClearChatAction().GetMessageRange(); !ok || span.GetLastMessageTimestamp() != now.Unix() || len(span.GetMessages()) != 2 {
+		t.Errorf("range %v", span)
 	}
 }
 
@@ -122,7 +156,7 @@ func TestClearGroup(t *testing.T) {
 	id, err := budi.SendGroup(w.soon(), g, sim.Text("halo"), sim.SendOptions{})
 	w.ok(err)
 	w.acked(id)
-	w.ok(w.device.Clear(w.soon(), jidOf(g.JID()), chat.DeleteStarred))
+	w.ok(w.device.Clear(w.soon(), jidOf(g.JID()), chat.DeleteStarred, nil))
 	cleared, _ := w.phone.AppState().Lookup("clearChat", g.JID().String(), "1", "0")
 	keys := cleared.GetClearChatAction().GetMessageRange().GetMessages()
 	if len(keys) != 1 || keys[0].GetKey().GetParticipant() != budi.PN().String() || keys[0].GetKey().GetID() != id {
@@ -163,7 +197,7 @@ func TestCommandsThatFail(t *testing.T) {
 		w.ok(w.halt())
 		wantCode(t, w.device.Mute(w.soon(), jid(budi), 0), chat.DeviceNotConnected)
 		wantCode(t, w.device.Unmute(w.soon(), jid(budi)), chat.DeviceNotConnected)
-		wantCode(t, w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred), chat.DeviceNotConnected)
+		wantCode(t, w.device.Clear(w.soon(), jid(budi), chat.DeleteStarred, nil), chat.DeviceNotConnected)
 		wantCode(t, w.device.PairingCode(w.soon(), ownNumber), chat.DeviceNotConnected)
 	})
 }
