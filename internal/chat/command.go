@@ -45,6 +45,7 @@ type Command struct {
 	Starred     Starred     `json:"starred,omitempty"` // clear: whether starred messages go too
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
+	Request     string      `json:"request,omitempty"` // id of the API's call, for the logs
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
 	Passkey     JSON        `json:"passkey,omitempty"` // passkey: a credential as PublicKeyCredential.toJSON gives it
 	Through     *Through    `json:"through,omitempty"` // clear: what is cleared; nil: to be fixed at the first receipt

@@ -29,6 +29,9 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return fmt.Errorf("read command: %w", err)
 	}
 	log := s.Logger.With("account", clip(c.Account), "command", clip(c.ID), "kind", clip(string(c.Kind)))
+	if c.Request != "" {
+		log = log.With("request", clip(c.Request))
+	}
 	invalid := c.Validate()
 	a, err := s.stores.Accounts.Account(ctx, c.Account)
 	switch {

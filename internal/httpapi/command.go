@@ -88,6 +88,7 @@ func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 		return chat.CommandRecord{}, err
 	}
 	cmd.Version, cmd.Account, cmd.Number, cmd.RequestedAt = chat.CommandVersion, a.ID, a.Number(), c.now
+	cmd.Request = c.request.id
 	if err := cmd.Validate(); err != nil {
 		return chat.CommandRecord{}, err
 	}
