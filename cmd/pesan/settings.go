@@ -29,8 +29,9 @@ const usage = `Pesan serves the chats of a linked WhatsApp account over HTTP.
 
   pesan demo   an inbox of 200 chats on a simulated WhatsApp; nothing is kept
   pesan run    links a phone by QR code and serves its chats
+  pesan version
 
-Flags, of both:
+Flags, of demo and run:
 `
 
 const environment = `
@@ -90,6 +91,9 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 	switch args[0] {
 	case "demo", "run":
 		s.demo = args[0] == "demo"
+	case "version":
+		fmt.Fprintln(out, version())
+		return s, flag.ErrHelp
 	case "-h", "--help", "-help", "help":
 		help()
 		return s, flag.ErrHelp

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -338,6 +339,7 @@ func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.
 // handler is the whole HTTP API.
 func (p *program) handler(commands chat.Commands) http.Handler {
 	api := httpapi.New(httpapi.Config{
+		Proxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Accounts: p.accounts, Near: true, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
 	mux := http.NewServeMux()
