@@ -27,7 +27,7 @@ func (c *Chat) lasting() Chat {
 	kept.Mute, kept.Pin = Register[int64]{}, Register[int64]{}
 	kept.Archived, kept.ArchivedTo, kept.Unarchive = Register[bool]{}, Register[Reach]{}, Register[bool]{}
 	kept.MarkedUnread = Register[bool]{}
-	kept.Unread, kept.Read = Unread{}, Range{}
+	kept.Unread = Unread{} // what was read stays read
 	return kept
 }
 

@@ -87,7 +87,7 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 	written := info
 	written.MessageSource, written.Timestamp = wrote(id, in, who)
 	kind := rapid.SampledFrom([]string{
-		"text", "edit", "revoke", "reaction", "receipt", "setting", "group", "undecryptable", "history",
+		"text", "edit", "revoke", "reaction", "receipt", "setting", "group", "list", "undecryptable", "history",
 	}).Draw(t, "kind")
 	message := func(m *waE2E.Message) []chat.Change {
 		evt := &events.Message{Info: info, RawMessage: m}
@@ -120,6 +120,9 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 			Type: rapid.SampledFrom([]types.ReceiptType{types.ReceiptTypeDelivered, types.ReceiptTypeRead, types.ReceiptTypeReadSelf}).Draw(t, "receipt")})
 	case "setting":
 		changes = settingAt(b, t, in, id, at)
+	case "list":
+		info := types.GroupInfo{JID: theGroup, GroupName: types.GroupName{Name: "Arisan"}, Participants: []types.GroupParticipant{{JID: who, IsAdmin: true}, {JID: ownPN}}}
+		changes = b.JoinedGroup(&events.JoinedGroup{GroupInfo: info}, at.UnixMicro())
 	case "group":
 		changes = b.GroupChange(&events.GroupInfo{JID: theGroup, Timestamp: at, Join: []types.JID{who}, Promote: []types.JID{people[0][0]}}, at.UnixMicro())
 	case "history":
@@ -129,6 +132,10 @@ var eventGen = rapid.Custom(func(t *rapid.T) told {
 		changes = b.Conversation(&waHistorySync.Conversation{
 			ID: proto.String(in.String()), UnreadCount: proto.Uint32(1), Messages: []*waHistorySync.HistorySyncMsg{{Message: w}},
 		}, rapid.Bool().Draw(t, "bootstrap"), 1)
+	}
+	epoch := rapid.Int64Range(1, 2).Draw(t, "link")
+	for i := range changes {
+		changes[i].Epoch = epoch
 	}
 	return told{fmt.Sprintf("%s of %s at %d in %s", kind, id, at.Unix(), in), changes}
 })
