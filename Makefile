@@ -56,8 +56,8 @@ deploy: ## to AWS; ENV=prod for production
 	@scripts/deploy $(or $(ENV),dev)
 
 .PHONY: local
-local: ## the functions and the host here, with LocalStack in Docker
-	@scripts/local
+local: ## functions and host in containers, with the suite; LOCAL=--serve stays for a real phone
+	@scripts/local $(LOCAL)
 
 .PHONY: test
 test: ## all tests, with the race detector
