@@ -201,9 +201,9 @@ func (c *Chat) lifted() int64 {
 	return c.AddOns[0].Time
 }
 
-// additions are what may be a line of what was added to a message that shows.
-func (c *Chat) additions(m *Message) []Beside {
-	if v := c.Place(m); !v.Listed || c.revokes(m) || c.Hides(v.Time, v.ID, v.Starred) {
+// additions are what may be a line of what was added to a message that shows at a moment.
+func (c *Chat) additions(m *Message, now time.Time) []Beside {
+	if c.revokes(m) || !c.Lists(c.Place(m), now) {
 		return nil
 	}
 	var all []Beside
@@ -239,7 +239,7 @@ func (t *Thread) findLast(now time.Time) error {
 		if v := c.Place(m); v.Heads && c.Lists(v, now) {
 			lines = append(lines, Line{ID: m.ID, Time: v.Time, Order: v.Order, Expires: v.Expires, message: m})
 		}
-		c.AddOns = append(c.AddOns, c.additions(m)...)
+		c.AddOns = append(c.AddOns, c.additions(m, now)...)
 	}
 	slices.SortFunc(c.AddOns, func(a, b Beside) int { return b.compare(&a.Line) })
 	if c.AddOns = c.AddOns[:min(len(c.AddOns), maxBeside)]; len(c.AddOns) == 0 {
