@@ -58,7 +58,8 @@ var (
 
 var errCorrupt = errors.New("a stored record is broken")
 
-// encode makes a record of texts: its first byte, and compressed how many there are, their lengths, and they themselves.
+// encode makes a record of texts: its first byte, and compressed how many there are, their lengths, and they themselves,
+// folded.
 func (c Compression) encode(texts ...string) []byte {
 	size := binary.MaxVarintLen32
 	for _, text := range texts {
@@ -69,7 +70,7 @@ func (c Compression) encode(texts ...string) []byte {
 		content = binary.AppendUvarint(content, uint64(len(text)))
 	}
 	for _, text := range texts {
-		content = append(content, text...)
+		content = fold(content, text)
 	}
 	switch c {
 	case S2:
@@ -83,7 +84,7 @@ func (c Compression) encode(texts ...string) []byte {
 }
 
 // decoder takes records apart; one that is used again reuses its memory.
-type decoder struct{ buffer []byte }
+type decoder struct{ folded, buffer []byte }
 
 // decode returns the first of a record's texts, which hold until the next call. They stand side by side.
 func (d *decoder) decode(record []byte, texts ...*[]byte) (err error) {
@@ -92,25 +93,33 @@ func (d *decoder) decode(record []byte, texts ...*[]byte) (err error) {
 	}
 	switch Compression(record[0]) {
 	case S2:
-		d.buffer, err = s2Dictionary().Decode(d.buffer[:0], record[1:])
+		d.folded, err = s2Dictionary().Decode(d.folded[:0], record[1:])
 	case Zstd:
-		d.buffer, err = zstdDecoder().DecodeAll(record[1:], d.buffer[:0])
+		d.folded, err = zstdDecoder().DecodeAll(record[1:], d.folded[:0])
 	default:
 		err = fmt.Errorf("unknown compression %d", record[0])
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errCorrupt, err)
 	}
-	count, lengths, ok := cutUvarint(d.buffer)
+	count, lengths, ok := cutUvarint(d.folded)
 	if !ok || count < uint64(len(texts)) || count > uint64(len(lengths)) {
 		return errCorrupt
 	}
-	rest := lengths
-	for range count {
-		if _, rest, ok = cutUvarint(rest); !ok {
+	rest, wanted := lengths, uint64(0)
+	for i := range count {
+		var size uint64
+		if size, rest, ok = cutUvarint(rest); !ok || size > maxRecord {
 			return errCorrupt
 		}
+		if i < uint64(len(texts)) {
+			wanted += size
+		}
 	}
+	if d.buffer, err = unfold(d.buffer, rest, int(wanted)); err != nil {
+		return err
+	}
+	rest = d.buffer
 	for _, text := range texts {
 		var size uint64
 		if size, lengths, _ = cutUvarint(lengths); size > uint64(len(rest)) {

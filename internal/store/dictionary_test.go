@@ -11,6 +11,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/render"
+	"pesan/internal/store"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the dictionary anew; only before anything is stored with it")
@@ -26,9 +27,9 @@ func samples(t *testing.T, seed uint64, chats int) (ofChats, ofMessages [][]byte
 			t.Fatal(err)
 		}
 		v := render.View(&th.Chat)
-		ofChats = append(ofChats, []byte(string(v.Document)+string(v.Last.Document)+v.Last.ID+encoded(t, th.Chat)))
+		ofChats = append(ofChats, store.Fold(nil, string(v.Document)+string(v.Last.Document)+v.Last.ID+encoded(t, th.Chat)))
 		for _, m := range th.Messages {
-			ofMessages = append(ofMessages, []byte(string(render.MessageView(&th.Chat, m).Document)+encoded(t, m)))
+			ofMessages = append(ofMessages, store.Fold(nil, string(render.MessageView(&th.Chat, m).Document)+encoded(t, m)))
 		}
 	}
 	return ofChats, ofMessages

@@ -1,0 +1,4 @@
+package store
+
+// Fold is for the test that makes the dictionary.
+var Fold = fold

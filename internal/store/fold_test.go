@@ -1,0 +1,32 @@
+package store
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// TestFold folds lists of bytes, and what only looks like them: as much of them as is asked for comes back as it was.
+func TestFold(t *testing.T) {
+	piece := rapid.SampledFrom([]string{
+		listStart, listEnd, "0", "7", "255", "256", "00", "01", "+1", "-1", " ", "", "a", ",", "]", "{", "\xff", "\x00", "é",
+		`{"data":[1,2,255],"type":"Buffer"}`, `{"data":[],"type":"Buffer"}`, `{"data":[` + strings.Repeat("9,", 300) + `0],"type":"Buffer"}`,
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(piece, 0, 12).Draw(t, "pieces"), "")
+		enough := rapid.IntRange(0, len(text)).Draw(t, "enough")
+		back, err := unfold([]byte("before"), fold(nil, text), enough)
+		if err != nil || !strings.HasPrefix(text, string(back)) || len(back) < enough {
+			t.Fatalf("%q becomes %q, %v", text, back, err)
+		}
+	})
+	if folded := fold(nil, `a{"data":[1,20,255],"type":"Buffer"}b`); string(folded) != "a\xff\x03\x01\x14\xffb" {
+		t.Errorf("folded to %q", folded)
+	}
+	for _, broken := range []string{"\xff", "a\xff\x02b", "\xff\x80", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+		if text, err := unfold(nil, []byte(broken), 100); err == nil {
+			t.Errorf("%q is unfolded to %q", broken, text)
+		}
+	}
+}
