@@ -178,6 +178,21 @@ func TestLast(t *testing.T) {
 	}
 }
 
+// TestAdditionsExpire reacts to a message that has disappeared: no line comes of it, nor does the chat rise.
+func TestAdditionsExpire(t *testing.T) {
+	m := say("a", 10)
+	m.Content.Expires = noon.Unix() - 1
+	th := thread(alice, nil, nil)
+	th.Messages["a"] = &m
+	reaction := Reaction{AddOn: AddOn{ID: "r", FromMe: true, Time: 20}, Text: "x"}
+	mustApply(t, th, Change{Chat: alice, Messages: []Message{
+		{ID: "a", Reactions: map[JID]Register[Reaction]{own: {Value: reaction, At: 1}}},
+	}})
+	if th.Chat.Last.ID != "" || th.Chat.AddOns != nil || th.Chat.lifted() != 0 {
+		t.Errorf("the last is %+v, additions %+v", th.Chat.Last, th.Chat.AddOns)
+	}
+}
+
 // TestDisputes has members revoke what others said.
 func TestDisputes(t *testing.T) {
 	revoke := func(id string, who JID) Change {
