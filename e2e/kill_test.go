@@ -182,7 +182,7 @@ func checkCommands(ctx context.Context, t *testing.T, s *System, answers []Answe
 		chat, err := s.Chat(ctx, friend.PN().User)
 		must(t, err)
 		if i%3 == 2 {
-			_, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "1", "0")
+			_, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "0", "0")
 			messages, err := s.Messages(ctx, friend.PN().User)
 			must(t, err)
 			if !ok || len(messages) != 0 {

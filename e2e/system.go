@@ -138,6 +138,13 @@ func doors(ctx context.Context, t T, s *System) {
 				t.Errorf("%s with the %s %q answers %d %s", e.Name, credential, given, answer.Status, answer.Body)
 			}
 		}
+		if e.Auth == httpapi.BySecret { // who goes on guessing is held back, unless the right one comes
+			answer, err := s.Call(ctx, "listDevice", "secret", s.Secret)
+			must(t, err)
+			if answer.Status != http.StatusOK {
+				t.Errorf("listDevice answers %d %s", answer.Status, answer.Body)
+			}
+		}
 	}
 	answer, err := stranger.Call(ctx, "noSuchEndpoint")
 	must(t, err)
@@ -246,7 +253,7 @@ func clearChat(ctx context.Context, t T, s *System) {
 	if len(messages) != 0 {
 		t.Errorf("%d messages after a clear", len(messages))
 	}
-	if _, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "1", "0"); !ok {
+	if _, ok := s.Phone.AppState().Lookup("clearChat", friend.PN().String(), "0", "0"); !ok {
 		t.Errorf("the phone knows of no clear")
 	}
 	id, err := friend.Send(ctx, s.Phone, sim.Text("lagi"), sim.SendOptions{Time: time.Now().Add(5 * time.Second)})
