@@ -87,6 +87,8 @@ var failures = map[chat.Code]failure{
 		"The command was not found."},
 	chat.DeviceNotConnected: {409, "Perangkat tidak terhubung ke WhatsApp; lihat getState.",
 		"The device is not connected to WhatsApp; see getState."},
+	chat.PasskeyNotAsked: {409, "WhatsApp saat ini tidak meminta passkey, atau jawaban ini bukan untuk permintaan yang sekarang; lihat getPasskey.",
+		"WhatsApp asks for no passkey now, or this answer isn't for the present request; see getPasskey."},
 	chat.IdempotencyConflict: {409, "Idempotency-Key ini sudah dipakai untuk perintah lain.",
 		"This Idempotency-Key was used for a different command."},
 	chat.WhatsAppRejected: {502, "WhatsApp menolak perintah ini: {}.",
