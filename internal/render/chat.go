@@ -74,9 +74,9 @@ func participants(c *chat.Chat) chat.JSON {
 			b = append(b, ',')
 		}
 		b = append(b, `{"rank":`...)
-		b = append(b, quote(string(rank))...)
+		b = appendQuoted(b, string(rank))
 		b = append(b, `,"userJid":`...)
-		b = append(b, quote(string(jid))...)
+		b = appendQuoted(b, string(jid))
 		b = append(b, '}')
 	}
 	return chat.JSON(append(b, ']'))

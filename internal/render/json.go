@@ -53,7 +53,9 @@ func list(jids []chat.JID) chat.JSON {
 func number(v int64) chat.JSON { return chat.JSON(strconv.FormatInt(v, 10)) }
 
 // quote writes a string as JavaScript does, without escapes for HTML.
-func quote(s string) chat.JSON {
+func quote(s string) chat.JSON { return chat.JSON(appendQuoted(make([]byte, 0, len(s)+2), s)) }
+
+func appendQuoted(dst []byte, s string) []byte {
 	plain := true
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x80 {
@@ -62,11 +64,11 @@ func quote(s string) chat.JSON {
 		}
 	}
 	if plain {
-		return chat.JSON(`"` + s + `"`)
+		return append(append(append(dst, '"'), s...), '"')
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(s) // a string always encodes
-	return chat.JSON(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 }

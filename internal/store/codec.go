@@ -76,7 +76,7 @@ func (c Compression) encode(texts ...string) []byte {
 	case S2:
 		record := make([]byte, 1+s2.MaxEncodedLen(len(content)))
 		record[0] = byte(S2)
-		return slices.Clone(record[:1+len(s2Dictionary().EncodeBetter(record[1:], content))])
+		return slices.Clone(record[:1+len(s2Dictionary().Encode(record[1:], content))])
 	case Zstd:
 		return zstdEncoder().EncodeAll(content, []byte{byte(Zstd)})
 	}

@@ -156,10 +156,10 @@ func BenchmarkList(b *testing.B) {
 		s := storetest.Open(b, filepath.Join(b.TempDir(), "pesan.db"), storetest.Now)
 		account := newAccount(b, s)
 		fill(b, s, account, n)
-		none := chat.Filter{Unread: new(true), Pinned: new(true), Archived: new(true), Muted: new(true)}
+		muted, later := chat.Filter{Muted: new(true)}, noon.AddDate(1, 0, 0) // when no mute holds any more
 		var out []byte
 		list := func(f chat.Filter, limit int) []chat.View {
-			views, _, err := s.Chats(b.Context(), account, f, chat.Page{Limit: limit}, noon)
+			views, _, err := s.Chats(b.Context(), account, f, chat.Page{Limit: limit}, later)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -190,7 +190,7 @@ func BenchmarkList(b *testing.B) {
 		run("all", func() { print(list(chat.Filter{}, n)) })
 		run("first 1000", func() { print(list(chat.Filter{}, 1000)) })
 		run("no hit", func() {
-			if len(list(none, 1000)) > 0 {
+			if len(list(muted, 1000)) > 0 {
 				b.Fatal("a hit")
 			}
 		})
