@@ -101,7 +101,7 @@ func (c *call) awaitCode(ctx context.Context, a chat.Account, pairing bool, most
 	// What the key's check has read may be older than what a command has just done.
 	for stale := pairing; ; stale = false {
 		ready := a.Linked() || !a.On || a.State == chat.ServiceOff && a.Reason != "" ||
-			c.valid(a) && (a.PairingCode != "" || !pairing && a.QR != "")
+			c.asked(a) == nil || c.valid(a) && (a.PairingCode != "" || !pairing && a.QR != "")
 		if ready && !stale {
 			return a, nil
 		}
@@ -134,6 +134,9 @@ func (c *call) showCode(a chat.Account) (int, error) {
 		return 0, &chat.Error{Code: chat.DeviceNotConnected}
 	case a.Linked():
 		show.Message = "The device is linked and is connecting to WhatsApp."
+	case c.asked(a) == nil:
+		show.ExpiresAt = moment(a.Passkey.Expires)
+		show.Message = "The code was scanned; WhatsApp asks for the account's passkey: see getPasskey."
 	case !c.valid(a) || a.QR == "" && a.PairingCode == "":
 		answer.Code = http.StatusAccepted
 		show.Message = "The code is being made; please ask again in a few seconds."

@@ -112,6 +112,7 @@ func getState(context.Context, *call) (finish, error) {
 			Number   string     `json:"number,omitempty"` // own
 			PushName string     `json:"pushName,omitempty"`
 			Sync     *chat.Sync `json:"sync,omitempty"`      // history sync under way
+			Expires  *string    `json:"expiresAt,omitempty"` // of what is waited for: a scan, a passkey, the end of a ban
 			Emptied  *string    `json:"emptiedAt,omitempty"` // when what came from another number was deleted
 		}
 		c.json(struct {
@@ -120,7 +121,7 @@ func getState(context.Context, *call) (finish, error) {
 			AsOf    *string    `json:"asOf"`
 			State   chat.State `json:"state"`
 		}{http.StatusOK, results{
-			a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync, moment(a.EmptiedAt),
+			a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync, moment(a.CodeExpires), moment(a.EmptiedAt),
 		}, moment(a.AsOf), a.State})
 		return http.StatusOK, nil
 	}, nil
