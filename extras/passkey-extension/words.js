@@ -1,0 +1,41 @@
+// What a person reads, in the browser's language.
+const words = {
+  en: {
+    about: "WhatsApp asks for your passkey before it links Pesan. Your passkey answers on web.whatsapp.com; only its answer is sent to Pesan.",
+    address: "Address of Pesan",
+    key: "API key",
+    begin: "Begin",
+    opened: "Go on in the tab of WhatsApp Web.",
+    ask: "Pesan wants to be linked to your WhatsApp. Use your passkey to allow it.",
+    use: "Use passkey",
+    cancel: "Cancel",
+    cancelled: "Nothing was sent.",
+    refused: "The passkey gave no answer: {}",
+    sent: "Done. WhatsApp links the device now.",
+    compare: "Does your phone show this code? {}",
+    same: "Yes, it is the same",
+    differs: "No",
+    failed: "Pesan answered: {}",
+    unreached: "Pesan can't be reached at this address.",
+  },
+  id: {
+    about: "WhatsApp meminta passkey Anda sebelum menautkan Pesan. Passkey menjawab di web.whatsapp.com; hanya jawabannya yang dikirim ke Pesan.",
+    address: "Alamat Pesan",
+    key: "Kunci API",
+    begin: "Mulai",
+    opened: "Lanjutkan di tab WhatsApp Web.",
+    ask: "Pesan ingin ditautkan ke WhatsApp Anda. Gunakan passkey untuk mengizinkannya.",
+    use: "Gunakan passkey",
+    cancel: "Batal",
+    cancelled: "Tidak ada yang dikirim.",
+    refused: "Passkey tidak menjawab: {}",
+    sent: "Selesai. WhatsApp sedang menautkan perangkat.",
+    compare: "Apakah ponsel Anda menampilkan kode ini? {}",
+    same: "Ya, sama",
+    differs: "Tidak",
+    failed: "Pesan menjawab: {}",
+    unreached: "Pesan tidak terjangkau di alamat ini.",
+  },
+};
+
+export const text = words[navigator.language.startsWith("id") ? "id" : "en"];
