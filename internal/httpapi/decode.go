@@ -29,7 +29,7 @@ type params []param
 type param struct {
 	name, value string
 	whole       string // of a JSON number that is whole: its digits, however it is written
-	nested      bool   // an array or object of JSON, which no parameter takes
+	nested      bool   // value is an array or object of JSON, which few parameters take
 }
 
 // get is the first value that isn't empty, without space around it: an empty parameter counts as absent.
@@ -47,6 +47,16 @@ func (p params) number(name string) string {
 	return v
 }
 
+// object is the JSON of a parameter that is an object, in a body of JSON or as a text.
+func (p params) object(name string) string {
+	for _, param := range p {
+		if param.name == name && param.nested {
+			return param.value
+		}
+	}
+	return p.get(name)
+}
+
 func (p params) find(name string) (value string, i int) {
 	for i, param := range p {
 		if param.name == name && !param.nested {
@@ -57,6 +67,9 @@ func (p params) find(name string) (value string, i int) {
 	}
 	return "", -1
 }
+
+// objects are the parameters that may be objects of JSON.
+var objects = []string{"credential"}
 
 // decode reads the parameters from the body, whose form is told by how it begins rather than by its Content-Type, and from
 // the query. Unknown ones are passed over. With an error it returns what could be read.
@@ -78,7 +91,7 @@ func decode(query string, body []byte, contentType string, known []string) (para
 			return all, &refusal{chat.InvalidParameter,
 				"Parameter " + name + " dikirim dua kali dengan nilai yang berbeda: kirim satu kali.",
 				"The parameter " + name + " is given twice with different values: give it once."}
-		case slices.ContainsFunc(all, func(p param) bool { return p.name == name && p.nested }):
+		case !slices.Contains(objects, name) && slices.ContainsFunc(all, func(p param) bool { return p.name == name && p.nested }):
 			return all, &refusal{chat.InvalidParameter,
 				"Parameter " + name + " harus berupa teks, angka, true atau false, bukan daftar atau objek.",
 				"The parameter " + name + " must be a text, a number, true or false, not a list or an object."}
@@ -208,7 +221,7 @@ func jsonParam(name string, value json.RawMessage) param {
 	case '"':
 		_ = json.Unmarshal(value, &p.value)
 	case '{', '[':
-		p.nested = true
+		p.nested, p.value = true, string(value)
 	case 'n':
 	case 't', 'f':
 		p.value = string(value)

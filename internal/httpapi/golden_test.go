@@ -57,6 +57,13 @@ var goldens = []struct {
 	{name: "getQR.off", before: turnedOff, ask: ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}, status: 409},
 	{name: "getState", before: syncing, ask: ask{method: "GET", endpoint: "getState", header: map[string]string{"Authorization": "Bearer KEY"}}},
 	{name: "getState.loggedout", before: loggedOut, ask: ask{method: "GET", endpoint: "getState", header: map[string]string{"Authorization": "Bearer KEY"}}},
+	{name: "getPasskey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getPasskey", body: "apiKey=KEY"}},
+	{name: "getPasskey.compare", before: comparing, ask: ask{endpoint: "getPasskey", body: "apiKey=KEY"}},
+	{name: "getPasskey.late", before: askedLate, ask: ask{endpoint: "getPasskey", body: "apiKey=KEY", header: map[string]string{"Accept-Language": "en"}}, status: 409},
+	{name: "getQR.passkey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}},
+	{name: "getState.passkey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getState", body: "apiKey=KEY"}},
+	{name: "sendPasskey", before: askedForPasskey, ask: ask{endpoint: "sendPasskey", body: `{"apiKey":"KEY","credential":{"id":"x"}}`}},
+	{name: "confirmPasskey", before: comparing, ask: ask{endpoint: "confirmPasskey", body: "apiKey=KEY"}},
 	{name: "addDevice", ask: ask{endpoint: "addDevice", body: "name=Cabang+Timur&secret=" + secret}},
 	{name: "editDevice", ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&name=Pusat&secret=" + secret}},
 	{name: "listDevice", ask: ask{method: "GET", endpoint: "listDevice", body: "secret=" + secret}},
@@ -96,6 +103,26 @@ func pairing(w *world) {
 		})
 		return w.end(ctx, c, nil)
 	})
+}
+
+func askedForPasskey(w *world) {
+	scanning(w)
+	w.change(func(a *chat.Account) {
+		a.Reason, a.QR, a.CodeExpires = "PASSKEY_REQUIRED", "", noon.Add(10*time.Minute)
+		a.Passkey = &chat.Passkey{
+			Options: `{"challenge":"AAAA","timeout":600000,"rpId":"whatsapp.com","userVerification":"required"}`, Expires: a.CodeExpires,
+		}
+	})
+}
+
+func comparing(w *world) {
+	askedForPasskey(w)
+	w.change(func(a *chat.Account) { a.Reason, a.Passkey.Code = "PASSKEY_COMPARE", "ABCD-EFGH" })
+}
+
+func askedLate(w *world) {
+	askedForPasskey(w)
+	w.pass(10 * time.Minute)
 }
 
 func syncing(w *world) {

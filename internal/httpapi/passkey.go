@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"pesan/internal/chat"
@@ -69,10 +68,11 @@ func SendPasskey(d Deps) Endpoint {
 
 func sendPasskey(o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
-		credential := c.params.get("credential")
+		credential := c.params.object("credential")
 		if credential == "" || len(credential) > chat.MaxPasskey || !isObject(credential) {
-			return nil, &chat.Error{Code: chat.InvalidParameter, Message: fmt.Sprintf(
-				"credential: the JSON object that PublicKeyCredential.toJSON() gives, at most %d bytes", chat.MaxPasskey)}
+			return nil, &refusal{chat.InvalidParameter,
+				"Parameter credential harus berisi objek JSON dari PublicKeyCredential.toJSON(), paling besar 16 KB.",
+				"The parameter credential must be the JSON object that PublicKeyCredential.toJSON() gives, 16 KB at most."}
 		}
 		cmd := chat.Command{Kind: chat.PasskeyCommand, Passkey: chat.JSON(credential)}
 		return o.passkey(c, cmd, "The passkey was accepted; the device is being linked. See getState, and getPasskey for a code to compare.")

@@ -27,7 +27,7 @@ func TestMethods(t *testing.T) {
 		"unmuteChat": "POST", "clearReportApi": "POST", "serviceStart": "GET", "serviceDestroy": "GET", "getQR": "GET",
 		"listDevice": "GET", "addDevice": "POST", "editDevice": "POST",
 	}
-	reads := []string{"getChats", "getChatById", "fetchMessageById", "getReportApi", "getState", "listDevice"}
+	reads := []string{"getChats", "getChatById", "fetchMessageById", "getReportApi", "getState", "getPasskey", "listDevice"}
 	onAll(t, func(w *world, call func(ask) answer) {
 		for _, e := range w.endpoints() {
 			want := []string{"POST"}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 
 	"rsc.io/qr"
@@ -18,7 +19,8 @@ type screen struct {
 	words
 	out   io.Writer
 	tty   bool
-	above int // lines of a QR code that stands last on the terminal
+	above int    // lines of a QR code that stands last on the terminal
+	base  string // where Pesan answers
 	known map[string]chat.Account
 }
 
@@ -40,6 +42,8 @@ func (s *screen) show(a chat.Account) {
 	switch {
 	case a.State == chat.ServiceScan && (a.QR != old.QR || a.PairingCode != old.PairingCode) && a.QR+a.PairingCode != "":
 		s.code(a)
+	case a.Passkey != nil:
+		s.askPasskey(a, old)
 	case a.State != old.State || a.Reason != old.Reason && a.State == chat.ServiceOff:
 		s.state(a)
 	}
@@ -48,6 +52,16 @@ func (s *screen) show(a chat.Account) {
 		s.say(s.syncing, a.Sync.Percent, a.Sync.Chats, a.Sync.Messages)
 	case a.Sync == nil && old.Sync != nil && a.State == chat.Connected:
 		s.say("%s", s.synced)
+	}
+}
+
+// askPasskey says what a person has to do who has the account's passkey.
+func (s *screen) askPasskey(a, old chat.Account) {
+	switch {
+	case a.Passkey.Code != "":
+		s.say(s.compare, a.Name, a.Passkey.Code)
+	case old.Passkey == nil:
+		s.say(s.passkey, a.Name, a.Passkey.Expires.Local().Format(time.TimeOnly), s.base)
 	}
 }
 

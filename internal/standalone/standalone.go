@@ -137,6 +137,7 @@ func (p *program) open(ctx context.Context) (err error) {
 	if p.listener, err = net.Listen("tcp", p.Listen); err != nil {
 		return fmt.Errorf(p.addressBad, p.Listen, reason(err))
 	}
+	p.base = p.url()
 	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
 		return err
 	}

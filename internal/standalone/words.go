@@ -20,6 +20,8 @@ type words struct {
 	scan        string
 	refreshes   string
 	pairingCode string // {code}
+	passkey     string // {device, time, URL}
+	compare     string // {device, code}
 	connecting  string // {device}
 	connected   string // {device} {number}
 	syncing     string // {percent} {chats} {messages}
@@ -69,23 +71,27 @@ var english = words{
 	scan:        "Scan this with the phone: WhatsApp > Linked devices > Link a device",
 	refreshes:   "The code changes by itself.",
 	pairingCode: "Or enter this code on the phone: %s",
-	connecting:  "%s: connecting",
-	connected:   "%s: connected (%s)",
-	syncing:     "  history: %d %%, %d chats, %d messages",
-	synced:      "  history: complete",
-	unreached:   "%s: WhatsApp can't be reached yet; it is tried again and again",
-	failing:     "%s: the data folder can't be written, so nothing is taken from WhatsApp; look at the disk. It goes on by itself",
-	off:         "%s: off: %s",
+	passkey: `%s: WhatsApp asks for your passkey, until %s. Only a browser can give it:
+  1. load the folder extras/passkey-extension into Chromium, Chrome, Edge or Brave (chrome://extensions, Load unpacked)
+  2. click it, enter %s and the device's API key, and go on in the tab that opens
+docs/passkey.md says how to do it by hand, and what the extension can see.`,
+	compare:    "%s: does the phone show this code? %s  If so, call confirmPasskey.",
+	connecting: "%s: connecting",
+	connected:  "%s: connected (%s)",
+	syncing:    "  history: %d %%, %d chats, %d messages",
+	synced:     "  history: complete",
+	unreached:  "%s: WhatsApp can't be reached yet; it is tried again and again",
+	failing:    "%s: the data folder can't be written, so nothing is taken from WhatsApp; look at the disk. It goes on by itself",
+	off:        "%s: off: %s",
 	reasons: map[string]string{
-		whatsapp.LoggedOut:       "the link was ended; serviceStart begins a new one",
-		whatsapp.Locked:          "WhatsApp has locked the account",
-		whatsapp.Banned:          "WhatsApp has banned the account",
-		whatsapp.Replaced:        "another program uses the same device keys; serviceStart connects again",
-		whatsapp.ClientOutdated:  "WhatsApp wants a newer version of this program",
-		whatsapp.QRTimeout:       "nobody scanned the code; serviceStart shows new ones",
-		whatsapp.PairingFailed:   "the phone's answer was wrong; serviceStart tries again",
-		whatsapp.PasskeyRequired: "the phone asks for a passkey, which this program has none of",
-		whatsapp.ConnectRefused:  "WhatsApp refuses the connection",
+		whatsapp.LoggedOut:      "the link was ended; serviceStart begins a new one",
+		whatsapp.Locked:         "WhatsApp has locked the account",
+		whatsapp.Banned:         "WhatsApp has banned the account",
+		whatsapp.Replaced:       "another program uses the same device keys; serviceStart connects again",
+		whatsapp.ClientOutdated: "WhatsApp wants a newer version of this program",
+		whatsapp.QRTimeout:      "nobody scanned the code; serviceStart shows new ones",
+		whatsapp.PairingFailed:  "the phone's answer was wrong; serviceStart tries again",
+		whatsapp.ConnectRefused: "WhatsApp refuses the connection",
 	},
 	tryIt:      "Once it is connected, try it in another terminal:",
 	allCalls:   "Every endpoint once; paste any line into another terminal:",
@@ -115,23 +121,27 @@ var indonesian = words{
 	scan:        "Pindai dengan ponsel: WhatsApp > Perangkat tertaut > Tautkan perangkat",
 	refreshes:   "Kode berganti sendiri.",
 	pairingCode: "Atau masukkan kode ini di ponsel: %s",
-	connecting:  "%s: menghubungkan",
-	connected:   "%s: terhubung (%s)",
-	syncing:     "  riwayat: %d %%, %d chat, %d pesan",
-	synced:      "  riwayat: lengkap",
-	unreached:   "%s: WhatsApp belum terjangkau; akan terus dicoba",
-	failing:     "%s: folder data tidak dapat ditulis, jadi tidak ada yang diambil dari WhatsApp; periksa disk. Akan berlanjut sendiri",
-	off:         "%s: mati: %s",
+	passkey: `%s: WhatsApp meminta passkey Anda, sampai %s. Hanya peramban yang dapat memberikannya:
+  1. muat folder extras/passkey-extension ke Chromium, Chrome, Edge, atau Brave (chrome://extensions, Load unpacked)
+  2. klik ekstensi itu, isi %s dan kunci API perangkat, lalu lanjutkan di tab yang terbuka
+docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi itu.`,
+	compare:    "%s: apakah ponsel menampilkan kode ini? %s  Jika ya, panggil confirmPasskey.",
+	connecting: "%s: menghubungkan",
+	connected:  "%s: terhubung (%s)",
+	syncing:    "  riwayat: %d %%, %d chat, %d pesan",
+	synced:     "  riwayat: lengkap",
+	unreached:  "%s: WhatsApp belum terjangkau; akan terus dicoba",
+	failing:    "%s: folder data tidak dapat ditulis, jadi tidak ada yang diambil dari WhatsApp; periksa disk. Akan berlanjut sendiri",
+	off:        "%s: mati: %s",
 	reasons: map[string]string{
-		whatsapp.LoggedOut:       "tautan telah diakhiri; serviceStart memulai yang baru",
-		whatsapp.Locked:          "WhatsApp mengunci akun ini",
-		whatsapp.Banned:          "WhatsApp memblokir akun ini",
-		whatsapp.Replaced:        "program lain memakai kunci perangkat yang sama; serviceStart menghubungkan lagi",
-		whatsapp.ClientOutdated:  "WhatsApp menuntut versi program yang lebih baru",
-		whatsapp.QRTimeout:       "kode tidak dipindai; serviceStart menampilkan yang baru",
-		whatsapp.PairingFailed:   "jawaban ponsel salah; serviceStart mencoba lagi",
-		whatsapp.PasskeyRequired: "ponsel meminta passkey, yang tidak dimiliki program ini",
-		whatsapp.ConnectRefused:  "WhatsApp menolak koneksi",
+		whatsapp.LoggedOut:      "tautan telah diakhiri; serviceStart memulai yang baru",
+		whatsapp.Locked:         "WhatsApp mengunci akun ini",
+		whatsapp.Banned:         "WhatsApp memblokir akun ini",
+		whatsapp.Replaced:       "program lain memakai kunci perangkat yang sama; serviceStart menghubungkan lagi",
+		whatsapp.ClientOutdated: "WhatsApp menuntut versi program yang lebih baru",
+		whatsapp.QRTimeout:      "kode tidak dipindai; serviceStart menampilkan yang baru",
+		whatsapp.PairingFailed:  "jawaban ponsel salah; serviceStart mencoba lagi",
+		whatsapp.ConnectRefused: "WhatsApp menolak koneksi",
 	},
 	tryIt:      "Setelah terhubung, cobalah di terminal lain:",
 	allCalls:   "Setiap endpoint sekali; tempelkan salah satu baris ke terminal lain:",
