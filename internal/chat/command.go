@@ -15,6 +15,15 @@ const (
 	MuteCommand       CommandKind = "mute"
 	UnmuteCommand     CommandKind = "unmute"
 	ClearCommand      CommandKind = "clear"
+	PinCommand        CommandKind = "pin"
+	UnpinCommand      CommandKind = "unpin"
+	ArchiveCommand    CommandKind = "archive"
+	UnarchiveCommand  CommandKind = "unarchive"
+	ReadCommand       CommandKind = "read"
+	UnreadCommand     CommandKind = "unread"
+	DeleteChatCommand CommandKind = "deleteChat"
+	StarCommand       CommandKind = "star"
+	UnstarCommand     CommandKind = "unstar"
 	ConnectCommand    CommandKind = "connect"    // with Phone: link by pairing code
 	DisconnectCommand CommandKind = "disconnect" // keeps the link
 	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
@@ -41,14 +50,16 @@ type Command struct {
 	ID          string      `json:"id"`      // chosen by the client, or a ULID
 	Account     string      `json:"account"`
 	Kind        CommandKind `json:"kind"`
-	Chat        JID         `json:"chat,omitempty"`    // mute, unmute, clear
+	Chat        JID         `json:"chat,omitempty"`    // of the kinds that have a row in the table of ChatCommand
+	Message     string      `json:"message,omitempty"` // star, unstar: the message's id
+	Quiet       bool        `json:"quiet,omitempty"`   // read: without receipts
 	Starred     Starred     `json:"starred,omitempty"` // clear: whether starred messages go too
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Request     string      `json:"request,omitempty"` // id of the API's call, for the logs
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
 	Passkey     JSON        `json:"passkey,omitempty"` // passkey: a credential as PublicKeyCredential.toJSON gives it
-	Through     *Through    `json:"through,omitempty"` // clear: what is cleared; nil: to be fixed at the first receipt
+	Through     *Through    `json:"through,omitempty"` // what a command of a range is about; nil: to be fixed at the first receipt
 	Report      string      `json:"report,omitempty"`  // id of its report entry
 	Name        string      `json:"name,omitempty"`    // add: of the device
 	Device      string      `json:"device,omitempty"`  // add: id of the device
@@ -99,7 +110,7 @@ const maxCommandID = 128
 // Validate returns INVALID_PARAMETER, INVALID_PHONE or INVALID_SECOND when the command can't be carried out. What comes
 // from the queue is checked too, since others may write there.
 func (c Command) Validate() error {
-	chats := []CommandKind{MuteCommand, UnmuteCommand, ClearCommand}
+	row, chats := ChatCommandOf(c.Kind)
 	links := []CommandKind{ConnectCommand, DisconnectCommand, LogoutCommand, DeleteCommand, ConfirmPasskeyCommand}
 	switch {
 	case c.Version != CommandVersion:
@@ -110,7 +121,9 @@ func (c Command) Validate() error {
 		return &Error{Code: InvalidParameter, Message: "account"}
 	case c.RequestedAt.IsZero():
 		return &Error{Code: InvalidParameter, Message: "requestedAt"}
-	case slices.Contains(chats, c.Kind):
+	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" && slices.Contains(row.Takes, TakesID):
+		return &Error{Code: InvalidParameter, Message: "message"}
+	case chats:
 		if jid, err := ParseJID(string(c.Chat)); err != nil || jid != c.Chat {
 			return &Error{Code: InvalidPhone}
 		}
@@ -129,7 +142,7 @@ func (c Command) Validate() error {
 	if c.Starred != "" && c.Starred != KeepStarred && c.Starred != DeleteStarred {
 		return &Error{Code: InvalidParameter, Message: "starred"}
 	}
-	if c.Through != nil && (c.Kind != ClearCommand || c.Through.Time <= 0) {
+	if c.Through != nil && (!row.Ranged || c.Through.Time <= 0) {
 		return &Error{Code: InvalidParameter, Message: "through"}
 	}
 	if c.Seconds < 0 || c.Seconds > MaxMuteSeconds {
@@ -148,7 +161,6 @@ func ValidCommandID(id string) bool {
 // link of another isn't carried out on it.
 func (c Command) Meant(a Account) bool {
 	switch c.Kind {
-	case MuteCommand, UnmuteCommand, ClearCommand, LogoutCommand:
 	case ConnectCommand, DisconnectCommand, DeleteCommand: // the account's own, whoever is linked
 		return true
 	}
@@ -165,7 +177,7 @@ func (c Command) Same(o Command) bool {
 	}
 	starred := (c.Starred == DeleteStarred) == (o.Starred == DeleteStarred)
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&
-		c.Passkey == o.Passkey && c.Name == o.Name && starred
+		c.Passkey == o.Passkey && c.Name == o.Name && starred && c.Message == o.Message && c.Quiet == o.Quiet
 }
 
 // MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.

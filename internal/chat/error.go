@@ -21,11 +21,13 @@ const (
 	UnknownEndpoint     Code = "UNKNOWN_ENDPOINT"
 	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
 	ChatNotFound        Code = "CHAT_NOT_FOUND"
+	MessageNotFound     Code = "MESSAGE_NOT_FOUND"
 	DeviceNotFound      Code = "DEVICE_NOT_FOUND"
 	CommandNotFound     Code = "COMMAND_NOT_FOUND"
 	DeviceNotConnected  Code = "DEVICE_NOT_CONNECTED"
 	PasskeyNotAsked     Code = "PASSKEY_NOT_ASKED"    // WhatsApp asks for no passkey now, or not for this answer
 	IdempotencyConflict Code = "IDEMPOTENCY_CONFLICT" // the id belongs to a different command
+	PinLimit            Code = "PIN_LIMIT"            // as many chats are pinned as WhatsApp allows
 	WhatsAppRejected    Code = "WHATSAPP_REJECTED"    // Message is WhatsApp's reason
 	RateLimited         Code = "RATE_LIMITED"
 	Unavailable         Code = "UNAVAILABLE" // for now; trying again may help

@@ -32,7 +32,8 @@ func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Co
 		return s.delete(ctx, l)
 	case chat.PasskeyCommand, chat.ConfirmPasskeyCommand:
 		return answerPasskey(ctx, l, c)
-	case chat.MuteCommand, chat.UnmuteCommand, chat.ClearCommand:
+	}
+	if _, ok := chat.ChatCommandOf(c.Kind); ok {
 		return s.changeChat(ctx, l, a, c)
 	}
 	return unknownKind(c.Kind)
@@ -54,7 +55,7 @@ func unknownKind(kind chat.CommandKind) error {
 	return &chat.Error{Code: chat.InvalidParameter, Message: fmt.Sprintf("unknown kind of command %q", clip(string(kind)))}
 }
 
-// changeChat carries out mute, unmute and clear.
+// changeChat carries out what changes one chat.
 func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
 	if !a.On || !a.Linked() {
 		return &chat.Error{Code: chat.DeviceNotConnected}
@@ -72,15 +73,7 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 		if !c.Meant(now) {
 			return errOtherNumber
 		}
-		switch c.Kind {
-		case chat.MuteCommand:
-			return d.Mute(ctx, c.Chat, c.MuteEnd())
-		case chat.UnmuteCommand:
-			return d.Unmute(ctx, c.Chat)
-		case chat.ClearCommand:
-			return d.Clear(ctx, c.Chat, c.Starred, c.Through)
-		}
-		return unknownKind(c.Kind)
+		return d.Change(ctx, c)
 	})
 }
 

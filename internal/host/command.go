@@ -133,7 +133,7 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 			return r, err
 		}
 	}
-	if c.Kind == chat.ClearCommand && c.Through == nil {
+	if row, _ := chat.ChatCommandOf(c.Kind); row.Ranged && c.Through == nil {
 		if err := s.fix(ctx, &c); err != nil {
 			return r, err
 		}
@@ -142,11 +142,11 @@ func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord,
 	return r, err
 }
 
-// fix says what a clear is about that wasn't sent by the API: what is there now, at every attempt.
+// fix says what a command of a range is about that wasn't sent by the API: what is there now, at every attempt.
 func (s *shard) fix(ctx context.Context, c *chat.Command) error {
 	v, err := s.stores.Chats.Chat(ctx, c.Account, c.Chat)
 	if chat.CodeOf(err) == chat.ChatNotFound {
-		return nil // nothing shows that could be cleared
+		return nil // nothing shows that it could be about
 	}
 	if through := v.Through(); err == nil && through.Time > 0 {
 		c.Through = &through

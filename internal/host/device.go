@@ -23,12 +23,8 @@ type Device interface {
 	// and acknowledged or left to be delivered again. It returns early when the link is over or WhatsApp forbids to
 	// connect again; the account's state and reason say why, and it must not be run again by itself.
 	Run(ctx context.Context) error
-	// Mute mutes a chat until an absolute time, in ms since 1970, or chat.MutedForEver.
-	Mute(ctx context.Context, jid chat.JID, end int64) error
-	Unmute(ctx context.Context, jid chat.JID) error
-	// Clear deletes what the chat's conversation holds through a message, or, with nil, at the moment; starred messages only
-	// if starred says so.
-	Clear(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) error
+	// Change changes a chat as a command of a kind in the table of chat.ChatCommand asks; InvalidParameter for another kind.
+	Change(ctx context.Context, c chat.Command) error
 	// PairingCode makes a code for the phone with this number to link the device, and stores it on the account.
 	PairingCode(ctx context.Context, phone string) error
 	// Passkey answers WhatsApp's request for a passkey with a credential as PublicKeyCredential.toJSON makes it. PasskeyNotAsked

@@ -141,8 +141,11 @@ func (w *world) command(account string, kind chat.CommandKind, change ...func(*c
 // outside makes a command that has no record.
 func (w *world) outside(account string, kind chat.CommandKind, change ...func(*chat.Command)) chat.Command {
 	c := chat.Command{Version: chat.CommandVersion, ID: ulid.Make().String(), Account: account, Kind: kind, RequestedAt: time.Now()}
-	if slices.Contains([]chat.CommandKind{chat.MuteCommand, chat.UnmuteCommand, chat.ClearCommand}, kind) {
+	if row, ok := chat.ChatCommandOf(kind); ok {
 		c.Chat = "6281234567890@s.whatsapp.net"
+		if slices.Contains(row.Takes, chat.TakesID) {
+			c.Message = "3EB0"
+		}
 	}
 	for _, ch := range change {
 		ch(&c)
@@ -268,17 +271,14 @@ func (d *device) note(ctx context.Context, format string, args ...any) error {
 	return nil
 }
 
-func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
-	return d.note(ctx, "mute %s %d", jid, end)
-}
-func (d *device) Unmute(ctx context.Context, jid chat.JID) error {
-	return d.note(ctx, "unmute %s", jid)
-}
-func (d *device) Clear(ctx context.Context, jid chat.JID, _ chat.Starred, through *chat.Through) error {
-	if through != nil {
-		return d.note(ctx, "clear %s through %d %s", jid, through.Time, through.ID)
+func (d *device) Change(ctx context.Context, c chat.Command) error {
+	if c.Kind == chat.MuteCommand {
+		return d.note(ctx, "mute %s %d", c.Chat, c.MuteEnd())
 	}
-	return d.note(ctx, "clear %s", jid)
+	if c.Through != nil {
+		return d.note(ctx, "%s %s through %d %s", c.Kind, c.Chat, c.Through.Time, c.Through.ID)
+	}
+	return d.note(ctx, "%s %s", c.Kind, c.Chat)
 }
 func (d *device) PairingCode(ctx context.Context, phone string) error {
 	return d.note(ctx, "pair %s", phone)

@@ -237,6 +237,21 @@ func TestIdempotency(t *testing.T) {
 	})
 }
 
+// TestRepeatedDeletion holds that the outcome is told again although the chat isn't there any more.
+func TestRepeatedDeletion(t *testing.T) {
+	onAll(t, func(w *world, call func(ask) answer) {
+		deletion := func(id string) answer {
+			return call(ask{endpoint: "deleteChat", body: "apiKey=KEY&phone=081234567890", header: map[string]string{"Idempotency-Key": id}})
+		}
+		w.want(deletion("gone-1"), 200, "")
+		w.want(deletion("gone-1"), 200, "")
+		w.want(deletion("gone-2"), 404, chat.ChatNotFound)
+		if sent := w.commandsSent(); len(sent) != 1 || sent[0].Through == nil {
+			w.Errorf("sent %+v", sent)
+		}
+	})
+}
+
 // TestRepeatedWish holds that a repeated call doesn't undo what was wished since.
 func TestRepeatedWish(t *testing.T) {
 	onAll(t, func(w *world, call func(ask) answer) {

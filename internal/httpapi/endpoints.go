@@ -79,7 +79,7 @@ type Endpoint struct {
 	Methods []string // besides OPTIONS
 	Params  []string // besides the credential
 	Needs   []Port
-	Example []string // parameters of a call that succeeds: {phone} is a person with a chat, {id} another device
+	Example []string // parameters of a call that succeeds: {phone} is a person with a chat, {message} a message there, {pinned} a pinned chat, {id} another device
 
 	silent bool // success leaves no report
 	large  bool // the answer may be
@@ -117,7 +117,16 @@ func Endpoints(d Deps) []Endpoint {
 		FetchMessageByID(d),
 		MuteChat(d),
 		UnmuteChat(d),
+		PinChat(d),
+		UnpinChat(d),
+		ArchiveChat(d),
+		UnarchiveChat(d),
+		UnreadChat(d),
+		ReadChat(d),
+		StarMessage(d),
+		UnstarMessage(d),
 		ClearMessageByID(d),
+		DeleteChat(d),
 		GetReportAPI(d),
 		ClearReportAPI(d),
 		GetState(d),

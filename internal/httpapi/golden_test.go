@@ -44,6 +44,19 @@ var goldens = []struct {
 		header: map[string]string{"Accept-Language": "en"}}, status: 502},
 	{name: "muteChat.off", before: turnedOff, ask: ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890"}, status: 409},
 	{name: "unmuteChat", ask: ask{endpoint: "unmuteChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "pinChat", ask: ask{endpoint: "pinChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "unpinChat", ask: ask{endpoint: "unpinChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "archiveChat", ask: ask{endpoint: "archiveChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "unarchiveChat", ask: ask{endpoint: "unarchiveChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "readChat", ask: ask{endpoint: "readChat", body: "apiKey=KEY&phone=081234567890&receipts=false"}},
+	{name: "unreadChat", ask: ask{endpoint: "unreadChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "starMessage", ask: ask{endpoint: "starMessage", body: "apiKey=KEY&phone=081234567890&id=3EB0A1B2C3D4E5F60718"}},
+	{name: "unstarMessage", ask: ask{endpoint: "unstarMessage", body: "apiKey=KEY&phone=081234567890&id=3EB0A1B2C3D4E5F60718"}},
+	{name: "deleteChat", ask: ask{endpoint: "deleteChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "pinChat.full", before: full, ask: ask{endpoint: "pinChat", body: "apiKey=KEY&phone=081234567890"}, status: 409},
+	{name: "starMessage.none", before: without, ask: ask{endpoint: "starMessage", body: "apiKey=KEY&phone=081234567890&id=3EB0"}, status: 404},
+	{name: "starMessage.bad", ask: ask{endpoint: "starMessage", body: "apiKey=KEY&phone=081234567890&id="}, status: 400},
+	{name: "readChat.bad", ask: ask{endpoint: "readChat", body: "apiKey=KEY&phone=081234567890&receipts=maybe"}, status: 400},
 	{name: "clearMessageById.pending", before: silentQueue, ask: ask{endpoint: "clearMessageById", body: "apiKey=KEY&phone=081234567890",
 		header: map[string]string{"Idempotency-Key": "order-8"}}, status: 202},
 	{name: "getReportApi", before: withReports, ask: ask{method: "GET", endpoint: "getReportApi", header: map[string]string{"X-Api-Key": "KEY"}}},
@@ -139,6 +152,14 @@ func refusing(w *world) {
 	w.onSend(func(ctx context.Context, c chat.Command) error {
 		return w.end(ctx, c, &chat.Error{Code: chat.WhatsAppRejected, Message: "409 conflict"})
 	})
+}
+
+// full has a host that finds as many chats pinned as may be, without one that finds no message.
+func full(w *world)    { failing(w, chat.PinLimit) }
+func without(w *world) { failing(w, chat.MessageNotFound) }
+
+func failing(w *world, code chat.Code) {
+	w.onSend(func(ctx context.Context, c chat.Command) error { return w.end(ctx, c, &chat.Error{Code: code}) })
 }
 
 func withReports(w *world) {

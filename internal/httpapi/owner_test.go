@@ -16,7 +16,8 @@ const otherNumber = chat.JID("6281200000099@s.whatsapp.net")
 
 // example makes a call of an endpoint that a key opens.
 func (w *world) example(e httpapi.Endpoint) ask {
-	params := strings.ReplaceAll(strings.Join(append([]string{"apiKey=" + w.tokoKey}, e.Example...), "&"), "{phone}", budi.User())
+	params := strings.Join(append([]string{"apiKey=" + w.tokoKey}, e.Example...), "&")
+	params = strings.NewReplacer("{phone}", budi.User(), "{pinned}", budi.User(), "{message}", "3EB0").Replace(params)
 	return ask{endpoint: e.Name, body: params, header: map[string]string{"Idempotency-Key": "kunci"}}
 }
 

@@ -134,4 +134,16 @@ func (c *call) id() (string, error) {
 	return id, nil
 }
 
+// message reads the parameter id, of a message.
+func (c *call) message() (string, error) {
+	id := c.params.get("id")
+	if id == "" {
+		return "", missing(chat.InvalidParameter, "id", "id pesan, seperti di fetchMessageById", "the id of a message, as fetchMessageById shows it")
+	}
+	if !chat.ValidCommandID(id) {
+		return "", wrong(chat.InvalidParameter, "id", "id pesan, seperti di fetchMessageById", "the id of a message, as fetchMessageById shows it")
+	}
+	return id, nil
+}
+
 const maxID = 64 // bytes

@@ -153,6 +153,8 @@ func (w *world) carryOut(ctx context.Context, c chat.Command) error {
 		state.Mute = chat.Register[int64]{At: at.UnixMilli()}
 	case chat.ClearCommand:
 		state.Cleared = chat.RangeOf(at.Unix())
+	case chat.DeleteChatCommand:
+		state.Deleted = chat.RangeOf(at.Unix())
 	case chat.DeleteCommand:
 		if err := w.db.DeleteCommands(ctx, c.Account); err != nil {
 			return err

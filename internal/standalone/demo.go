@@ -137,7 +137,7 @@ func (s *show) fill(ctx context.Context) error {
 }
 
 func (s *show) explain(ctx context.Context) error {
-	number, err := s.example(ctx)
+	example, err := s.example(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (s *show) explain(ctx context.Context) error {
 	s.say("\n"+s.demoKey, s.key)
 	s.say(s.demoSecret, s.secret)
 	s.say("\n%s\n", s.allCalls)
-	for _, line := range s.calls(number) {
+	for _, line := range s.calls(example) {
 		s.say("%s", line)
 	}
 	s.say("\n%s", s.demoLive)
@@ -157,27 +157,37 @@ func (s *show) explain(ctx context.Context) error {
 	return nil
 }
 
-// example is the number of somebody whose chat is there to be muted and cleared.
-func (s *show) example(ctx context.Context) (string, error) {
-	no := false
-	f := chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no}
-	views, _, err := s.store.Chats(ctx, s.device.ID, f, chat.Page{Limit: 100}, time.Now())
+// example finds what the calls are about: somebody whose chat is there to be changed, a message there, and a pinned chat.
+func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
+	no, yes, now := false, true, time.Now()
+	views, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no}, chat.Page{Limit: 100}, now)
 	if err != nil {
-		return "", fmt.Errorf("find an example: %w", err)
+		return nil, fmt.Errorf("find an example: %w", err)
+	}
+	pinned, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Pinned: &yes}, chat.Page{Limit: 1}, now)
+	if err != nil {
+		return nil, fmt.Errorf("find a pinned chat: %w", err)
 	}
 	for _, v := range views {
-		if v.JID.IsPN() {
-			return v.JID.Echo(), nil
+		if !v.JID.IsPN() || len(pinned) == 0 {
+			continue
+		}
+		page, err := s.store.Messages(ctx, s.device.ID, v.JID, chat.Page{Limit: 1}, now)
+		if err != nil {
+			return nil, fmt.Errorf("find a message: %w", err)
+		}
+		if len(page.Messages) > 0 {
+			return strings.NewReplacer("{phone}", v.JID.Echo(), "{message}", page.Messages[0].ID, "{pinned}", pinned[0].JID.Echo(),
+				"{id}", s.spare.ID), nil
 		}
 	}
-	return "", errors.New("the demo has no private chat")
+	return nil, errors.New("the demo has no private chat with messages, or no pinned one")
 }
 
 // calls has a line for every endpoint, and empty lines between their groups. They are in an order in which all succeed.
-func (s *show) calls(number string) []string {
+func (s *show) calls(values *strings.Replacer) []string {
 	var lines []string
 	var last httpapi.Group
-	values := strings.NewReplacer("{phone}", number, "{id}", s.spare.ID)
 	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
 		if last != "" && last != e.Group {
 			lines = append(lines, "")

@@ -27,51 +27,6 @@ const (
 	sendTimeout = 20 * time.Second
 )
 
-// Mute implements host.Device.
-func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
-	return d.mute(ctx, jid, true, end)
-}
-
-// Unmute implements host.Device.
-func (d *device) Unmute(ctx context.Context, jid chat.JID) error { return d.mute(ctx, jid, false, 0) }
-
-func (d *device) mute(ctx context.Context, jid chat.JID, mute bool, end int64) error {
-	r, err := d.connected()
-	if err != nil {
-		return err
-	}
-	if jid.Kind() == chat.Newsletter {
-		return r.muteChannel(ctx, jid, mute, end)
-	}
-	var ends *int64
-	if mute {
-		ends = &end
-	}
-	index, err := r.index(ctx, jid)
-	if err != nil {
-		return fmt.Errorf("mute: %w", err)
-	}
-	if err := r.set(ctx, appstate.BuildMuteAbs(index, mute, ends)); err != nil {
-		return fmt.Errorf("mute: %w", err)
-	}
-	return nil
-}
-
-// muteChannel mutes a channel by a call of its own: it isn't in the app state, and has no end.
-func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool, end int64) error {
-	if mute && end != chat.MutedForEver {
-		return &chat.Error{Code: chat.InvalidSecond, Message: "a channel can only be muted for ever"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	if err := r.wa.NewsletterToggleMute(ctx, translate.WireJID(jid), mute); err != nil {
-		return fmt.Errorf("mute channel: %w", refusal(err))
-	}
-	at := time.UnixMilli(following(&r.stamp, r.Now().UnixMilli()))
-	change := chat.Change{Chat: jid, State: chat.Chat{Mute: translate.ChannelMute(mute, at)}}
-	return r.project(r.bookFor(ctx), []chat.Change{change})
-}
-
 // connected is the run under way, if WhatsApp takes something from it. DEVICE_NOT_CONNECTED otherwise.
 func (d *device) connected() (*run, error) {
 	r, err := d.current()
@@ -81,68 +36,11 @@ func (d *device) connected() (*run, error) {
 	return r, err
 }
 
-// clearVersion is the version of the clear action that clients send.
-const clearVersion = 6
-
-// Clear implements host.Device.
-func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) error {
-	r, err := d.connected()
-	if err != nil {
-		return err
-	}
-	if jid.Kind() == chat.Newsletter {
-		return &chat.Error{Code: chat.WhatsAppRejected, Message: "a channel can't be cleared"}
-	}
-	if done, err := r.cleared(ctx, jid, starred, through); done || err != nil {
-		return err
-	}
-	index, err := r.index(ctx, jid)
-	if err != nil {
-		return fmt.Errorf("clear: %w", err)
-	}
-	span, err := r.span(ctx, jid, index, through)
-	if err != nil {
-		return fmt.Errorf("clear: %w", err)
-	}
-	deletes := "0"
-	if starred == chat.DeleteStarred {
-		deletes = "1"
-	}
-	err = r.set(ctx, appstate.PatchInfo{
-		Type: appstate.WAPatchRegularHigh,
-		Mutations: []appstate.MutationInfo{{
-			Index:   []string{appstate.IndexClearChat, index.String(), deletes, "0"}, // files stay
-			Version: clearVersion,
-			Value:   &waSyncAction.SyncActionValue{ClearChatAction: &waSyncAction.ClearChatAction{MessageRange: span}},
-		}},
-	})
-	if err != nil {
-		return fmt.Errorf("clear: %w", err)
-	}
-	return nil
-}
-
-var errLooked = errors.New("nothing to change")
-
-// cleared tells whether what is to be cleared has been: by an attempt before whose outcome wasn't recorded, as a rule. Its
-// keys are gone by then, and a range without them would take what came since in the same second.
-func (r *run) cleared(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) (done bool, err error) {
-	if through == nil || through.ID == "" {
-		return false, nil
-	}
-	err = r.Chats.Update(ctx, r.account, jid, nil, func(t *chat.Thread) error {
-		done = t.Chat.Cleared.Covers(through.Time, through.ID) ||
-			starred != chat.DeleteStarred && t.Chat.ClearedUnstarred.Covers(through.Time, through.ID)
-		return errLooked
-	})
-	if err != nil && !errors.Is(err, errLooked) {
-		return false, fmt.Errorf("clear: %w", err)
-	}
-	return done, nil
-}
-
-// spanPage is how many messages are read at a time to find those of the last second.
-const spanPage = 100
+// spanPage is how many messages are read at a time to find those of the last second; maxSpan is how many a range may name.
+const (
+	spanPage = 100
+	maxSpan  = 1000
+)
 
 // span is the range of the messages through one, or of all that the chat shows: the time of the last, and all keys at that
 // second.
@@ -163,7 +61,7 @@ func (r *run) span(ctx context.Context, jid chat.JID, index types.JID, through *
 			return nil, err
 		}
 		for _, v := range slices.Backward(page.Messages) {
-			if older = v.Time < through.Time; older {
+			if older = v.Time < through.Time || len(span.Messages) == maxSpan; older {
 				break
 			}
 			if !through.Covers(v) {
@@ -173,6 +71,10 @@ func (r *run) span(ctx context.Context, jid chat.JID, index types.JID, through *
 			k, err := keyOf(v, index)
 			if err != nil {
 				return nil, err
+			}
+			if index.Server == types.GroupServer && !k.GetFromMe() && k.GetParticipant() == "" {
+				beside = false
+				continue // a notice; a range that named it would be malformed
 			}
 			span.Messages = append(span.Messages, &waSyncAction.SyncActionMessage{Key: k, Timestamp: proto.Int64(v.Time)})
 		}

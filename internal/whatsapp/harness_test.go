@@ -159,7 +159,7 @@ type world struct {
 	keysDB  *sql.DB
 	keys    *sqlstore.Container
 	devices *Devices
-	device  host.Device
+	device  testDevice
 	logger  *slog.Logger
 	failing atomic.Bool // a store fails
 
@@ -258,13 +258,42 @@ func (w *world) soon() context.Context {
 	return ctx
 }
 
+// testDevice is a device with short forms of commands.
+type testDevice interface {
+	host.Device
+	Mute(ctx context.Context, jid chat.JID, end int64) error
+	Unmute(ctx context.Context, jid chat.JID) error
+	Clear(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) error
+	Do(ctx context.Context, kind chat.CommandKind, jid chat.JID) error
+}
+
+func (d *device) Mute(ctx context.Context, jid chat.JID, end int64) error {
+	c := chat.Command{Kind: chat.MuteCommand, Chat: jid}
+	if end != chat.MutedForEver {
+		c.Seconds, c.RequestedAt = 1, time.UnixMilli(end-1000)
+	}
+	return d.Change(ctx, c)
+}
+
+func (d *device) Unmute(ctx context.Context, jid chat.JID) error {
+	return d.Do(ctx, chat.UnmuteCommand, jid)
+}
+
+func (d *device) Clear(ctx context.Context, jid chat.JID, starred chat.Starred, through *chat.Through) error {
+	return d.Change(ctx, chat.Command{Kind: chat.ClearCommand, Chat: jid, Starred: starred, Through: through})
+}
+
+func (d *device) Do(ctx context.Context, kind chat.CommandKind, jid chat.JID) error {
+	return d.Change(ctx, chat.Command{Kind: kind, Chat: jid})
+}
+
 // run runs the device until the test ends or halt is called.
 func (w *world) run() {
 	w.t.Helper()
 	if w.device == nil {
-		var err error
-		w.device, err = w.devices.Open(w.soon(), account, lease{})
+		device, err := w.devices.Open(w.soon(), account, lease{})
 		w.ok(err)
+		w.device = device.(testDevice)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -21,6 +21,7 @@ var (
 	ErrSnapshotMAC = errors.New("snapshot MAC doesn't match: the hash is wrong")
 	ErrPatchMAC    = errors.New("patch MAC doesn't match")
 	ErrVersion     = errors.New("wrong base version")
+	ErrTwice       = errors.New("two mutations of one index with one operation")
 	ErrAction      = errors.New("no such action")
 	ErrInjected    = errors.New("refused by the test")
 )
@@ -71,6 +72,9 @@ func (s *State) verify(c *collection, raw []byte) (*patch, error) {
 		}
 		p.decoded = append(p.decoded, d)
 	}
+	if err := once(p.decoded); err != nil {
+		return nil, err
+	}
 	var err error
 	if p.hash, err = c.after(p.mutations); err != nil {
 		return nil, err
@@ -84,6 +88,19 @@ func (s *State) verify(c *collection, raw []byte) (*patch, error) {
 	in.Version = &waServerSync.SyncdVersion{Version: proto.Uint64(p.version)}
 	p.wire = &in
 	return p, nil
+}
+
+// once checks that no index is set, or removed, twice: to a client such a patch is fatal. Set and removed is a change of key.
+func once(mutations []Mutation) error {
+	seen := make(map[string]bool, len(mutations))
+	for _, m := range mutations {
+		id := fmt.Sprintf("%v %q", m.Operation, m.Index)
+		if seen[id] {
+			return fmt.Errorf("%w: %s", ErrTwice, m.Index[0])
+		}
+		seen[id] = true
+	}
+	return nil
 }
 
 // decode opens one mutation with the key that it names.

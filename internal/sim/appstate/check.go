@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // action is what this package knows of one kind of mutation.
@@ -110,6 +111,29 @@ func ranged[A interface {
 		case last <= 0 || last > 1e11:
 			return "has no range that ends at a time in seconds"
 		}
-		return ""
+		return malformed(a.GetMessageRange())
 	}
+}
+
+// maxNamed is how many messages a range may name.
+const maxNamed = 1000
+
+// malformed says why a client would refuse a range, or "".
+func malformed(r *Range) string {
+	if system := r.GetLastSystemMessageTimestamp(); system != 0 && system < r.GetLastMessageTimestamp() {
+		return "has a range whose last notice is before its last message"
+	}
+	if len(r.GetMessages()) > maxNamed {
+		return "has a range of too many messages"
+	}
+	for _, m := range r.GetMessages() {
+		chat, err := types.ParseJID(m.GetKey().GetRemoteJID())
+		switch {
+		case err != nil || chat.User == "" || m.GetKey().FromMe == nil || m.GetKey().GetID() == "":
+			return "has a range with a key without chat, direction or id"
+		case chat.Server == types.GroupServer && !m.GetKey().GetFromMe() && m.GetKey().GetParticipant() == "":
+			return "has a range with a message of nobody in a group"
+		}
+	}
+	return ""
 }

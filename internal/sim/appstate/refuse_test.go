@@ -3,6 +3,7 @@ package appstate
 import (
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,8 +11,10 @@ import (
 
 	wa "go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // Each forgery is refused for its own reason and changes nothing.
@@ -29,7 +32,7 @@ func TestForgedPatches(t *testing.T) {
 		"index MAC":              {ErrIndexMAC, func(_ *State, p *waServerSync.SyncdPatch) { record(p).Index.Blob[0] ^= 1 }},
 		"snapshot MAC":           {ErrSnapshotMAC, func(_ *State, p *waServerSync.SyncdPatch) { p.SnapshotMAC[0] ^= 1 }},
 		"another mutation":       {ErrSnapshotMAC, func(s *State, p *waServerSync.SyncdPatch) { reseal(s, p, []byte(`["nux"]`)) }},
-		"a mutation twice":       {ErrPatchMAC, func(_ *State, p *waServerSync.SyncdPatch) { p.Mutations = append(p.Mutations, p.Mutations[0]) }},
+		"a mutation twice":       {ErrTwice, func(_ *State, p *waServerSync.SyncdPatch) { p.Mutations = append(p.Mutations, p.Mutations[0]) }},
 		"patch MAC":              {ErrPatchMAC, func(_ *State, p *waServerSync.SyncdPatch) { p.PatchMAC[0] ^= 1 }},
 		"order": {ErrPatchMAC, func(_ *State, p *waServerSync.SyncdPatch) {
 			p.Mutations[0], p.Mutations[1] = p.Mutations[1], p.Mutations[0]
@@ -60,7 +63,7 @@ func TestForgedPatches(t *testing.T) {
 			if len(a.Refused) != 1 || !errors.Is(a.Refused[0], c.want) {
 				t.Fatalf("refused for %v, not for %v", a.Refused, c.want)
 			}
-			for _, o := range []error{ErrMalformed, ErrUnknownKey, ErrValueMAC, ErrIndexMAC, ErrSnapshotMAC, ErrPatchMAC, ErrVersion, ErrAction} {
+			for _, o := range []error{ErrMalformed, ErrUnknownKey, ErrValueMAC, ErrIndexMAC, ErrSnapshotMAC, ErrPatchMAC, ErrVersion, ErrAction, ErrTwice} {
 				if o != c.want && errors.Is(a.Refused[0], o) {
 					t.Errorf("refused for %v too", o)
 				}
@@ -85,19 +88,35 @@ func TestBadActions(t *testing.T) {
 	muted := func(end int64) *value {
 		return &value{MuteAction: &waSyncAction.MuteAction{Muted: proto.Bool(true), MuteEndTimestamp: &end}}
 	}
+	key := func(chat, id, participant string) *waCommon.MessageKey {
+		return &waCommon.MessageKey{RemoteJID: &chat, FromMe: proto.Bool(false), ID: &id, Participant: &participant}
+	}
+	undirected := key(budi.String(), "3EB0", "")
+	undirected.FromMe = nil
+	archived := func(change func(*Range)) info {
+		r := UpTo(now, key(budi.String(), "3EB0", ""), key(warga.String(), "3EB1", budi.String()))
+		change(r)
+		return info{Index: []string{"archive", "x"}, Version: 3, Value: &value{ArchiveChatAction: &waSyncAction.ArchiveChatAction{MessageRange: r}}}
+	}
 	cleared := &value{ClearChatAction: &waSyncAction.ClearChatAction{MessageRange: UpTo(now)}}
 	for want, c := range map[string]struct {
 		name Name
 		info info
 	}{
-		"belongs to":          {RegularLow, info{Index: []string{"mute", "x"}, Version: 2, Value: muted(-1)}},
-		"has version":         {RegularHigh, info{Index: []string{"mute", "x"}, Version: 1, Value: muted(-1)}},
-		"parts":               {RegularHigh, info{Index: []string{"clearChat", "x"}, Version: 6, Value: cleared}},
-		"flags other than":    {RegularHigh, info{Index: []string{"clearChat", "x", "true", "0"}, Version: 6, Value: cleared}},
-		"has no value":        {RegularHigh, info{Index: []string{"mute", "x"}, Version: 2, Value: &value{}}},
-		"ends neither":        {RegularHigh, info{Index: []string{"mute", "x"}, Version: 2, Value: muted(now.Unix())}},
-		"has no range":        {RegularHigh, info{Index: []string{"deleteChat", "x", "1"}, Version: 6, Value: &value{DeleteChatAction: &waSyncAction.DeleteChatAction{}}}},
-		"at a time in second": {RegularLow, info{Index: []string{"archive", "x"}, Version: 3, Value: &value{ArchiveChatAction: &waSyncAction.ArchiveChatAction{MessageRange: &Range{LastMessageTimestamp: proto.Int64(now.UnixMilli())}}}}},
+		"belongs to":            {RegularLow, info{Index: []string{"mute", "x"}, Version: 2, Value: muted(-1)}},
+		"has version":           {RegularHigh, info{Index: []string{"mute", "x"}, Version: 1, Value: muted(-1)}},
+		"parts":                 {RegularHigh, info{Index: []string{"clearChat", "x"}, Version: 6, Value: cleared}},
+		"flags other than":      {RegularHigh, info{Index: []string{"clearChat", "x", "true", "0"}, Version: 6, Value: cleared}},
+		"has no value":          {RegularHigh, info{Index: []string{"mute", "x"}, Version: 2, Value: &value{}}},
+		"ends neither":          {RegularHigh, info{Index: []string{"mute", "x"}, Version: 2, Value: muted(now.Unix())}},
+		"has no range":          {RegularHigh, info{Index: []string{"deleteChat", "x", "1"}, Version: 6, Value: &value{DeleteChatAction: &waSyncAction.DeleteChatAction{}}}},
+		"at a time in second":   {RegularLow, info{Index: []string{"archive", "x"}, Version: 3, Value: &value{ArchiveChatAction: &waSyncAction.ArchiveChatAction{MessageRange: &Range{LastMessageTimestamp: proto.Int64(now.UnixMilli())}}}}},
+		"key without":           {RegularLow, archived(func(r *Range) { r.Messages[0].Key = key(budi.String(), "", "") })},
+		"without chat":          {RegularLow, archived(func(r *Range) { r.Messages[0].Key = key("", "3EB0", "") })},
+		"direction":             {RegularLow, archived(func(r *Range) { r.Messages[0].Key = undirected })},
+		"of nobody":             {RegularLow, archived(func(r *Range) { r.Messages[1].Key = key(warga.String(), "3EB1", "") })},
+		"last notice is before": {RegularLow, archived(func(r *Range) { r.LastSystemMessageTimestamp = proto.Int64(now.Unix() - 1) })},
+		"too many":              {RegularLow, archived(func(r *Range) { r.Messages = slices.Repeat(r.Messages, 501) })},
 	} {
 		s := newState(t, Options{})
 		p := newPeer(s, "device")
@@ -107,10 +126,32 @@ func TestBadActions(t *testing.T) {
 			t.Errorf("%s: refused %v, %v", want, a.Refused, err)
 		}
 	}
+	if err := newPeer(newState(t, Options{}), "device").push(wa.PatchInfo{Type: wa.WAPatchRegularLow, Mutations: []info{archived(func(*Range) {})}}); err != nil {
+		t.Errorf("a good range: %v", err)
+	}
 	// A kind that this package doesn't know passes.
 	s := newState(t, Options{})
 	if err := newPeer(s, "device").push(wa.PatchInfo{Type: wa.WAPatchRegular, Mutations: []info{{Index: []string{"quick_reply", "1"}, Value: &value{}}}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTwiceInAPatch: two values of one index in a patch are refused, of two they are not.
+func TestTwiceInAPatch(t *testing.T) {
+	archive := func(chats ...types.JID) (p wa.PatchInfo) {
+		for i, jid := range chats {
+			one := wa.BuildArchive(jid, i%2 == 0, now, nil)
+			p.Type, p.Mutations = one.Type, append(p.Mutations, one.Mutations[0])
+		}
+		return p
+	}
+	for want, p := range map[error]wa.PatchInfo{nil: archive(budi, warga), ErrTwice: archive(budi, warga, budi)} {
+		s := newState(t, Options{})
+		d := newPeer(s, "device")
+		_, a, err := d.send(RegularLow, 0, must(d.encode(p)))
+		if err != nil || (want == nil) != (len(a.Refused) == 0) || want != nil && !errors.Is(a.Refused[0], want) {
+			t.Errorf("refused %v, %v; want %v", a.Refused, err, want)
+		}
 	}
 }
 
