@@ -9,6 +9,7 @@ import (
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/socket"
 )
 
 // How long app state takes to settle.
@@ -128,7 +129,8 @@ func (s *syncer) fetch() {
 		err := s.fetchOne(name, all || full[name])
 		switch {
 		case err == nil:
-		case s.run.ctx.Err() != nil, errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected):
+		case s.run.ctx.Err() != nil, errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected),
+			errors.Is(err, socket.ErrSocketClosed):
 			s.mu.Lock()
 			s.failed = s.failed || all
 			s.mu.Unlock()
