@@ -71,7 +71,9 @@ func (p *ports) RenewLease(context.Context, chat.Lease, time.Time, time.Duration
 }
 func (p *ports) ReleaseLease(context.Context, chat.Lease) error     { return p.err }
 func (p *ports) Hosts(context.Context, time.Time) ([]string, error) { return nil, p.err }
-func (p *ports) Open(context.Context, string, chat.Ownership) (host.Device, error)  { return runner{nil, p}, p.err }
+func (p *ports) Open(context.Context, string, chat.Ownership) (host.Device, error) {
+	return runner{nil, p}, p.err
+}
 func (p *ports) EndCommand(context.Context, string, string, chat.Outcome) (chat.CommandRecord, error) {
 	return p.ended, p.err
 }
@@ -93,7 +95,9 @@ type endsBy struct {
 	ctx context.Context
 }
 
-func (e endsBy) Open(context.Context, string, chat.Ownership) (host.Device, error) { return brief{nil, e}, nil }
+func (e endsBy) Open(context.Context, string, chat.Ownership) (host.Device, error) {
+	return brief{nil, e}, nil
+}
 
 type brief struct {
 	host.Device
