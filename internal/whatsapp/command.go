@@ -23,7 +23,7 @@ import (
 
 // maxSends is how often a change of the app state is tried while others change it too; sendTimeout bounds one try.
 const (
-	maxSends    = 8
+	maxSends    = 6 // a client gives up after five conflicts
 	sendTimeout = 20 * time.Second
 )
 

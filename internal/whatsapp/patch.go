@@ -1,0 +1,136 @@
+package whatsapp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
+)
+
+// How much one patch holds inside of itself; clients send more as a file beside it.
+const (
+	maxMutations = 100
+	maxPatch     = 10 << 10 // bytes
+)
+
+// What a mutation takes in a patch beside its plain text, at most: initialization vector, padding, two MACs, the id of its key,
+// its time, and the lengths of all that; and what a patch takes beside its mutations.
+const (
+	mutationFrame = 16 + 16 + 32 + 32 + 48
+	patchFrame    = 2*32 + 32
+)
+
+// setAll sends changes of the app state, as many as fit in a patch of their collection together, and projects what WhatsApp takes
+// of them; it returns an error for each, nil where it was taken. Changes of one index keep their order. A change that is refused
+// fails alone.
+func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo) []error {
+	errs := make([]error, len(changes))
+	pending := make([]int, 0, len(changes))
+	for i, c := range changes {
+		if errs[i] = wellFormed(c); errs[i] == nil {
+			pending = append(pending, i)
+		}
+	}
+	for len(pending) > 0 {
+		together, rest := pack(changes, pending)
+		r.setTogether(ctx, changes, together, errs)
+		pending = rest
+	}
+	return errs
+}
+
+// setTogether sends changes in one patch, and where it is refused in halves of it, down to the one that is.
+func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, which []int, errs []error) {
+	patch := appstate.PatchInfo{Type: changes[which[0]].Type}
+	for _, i := range which {
+		patch.Mutations = append(patch.Mutations, changes[i].Mutations...)
+	}
+	err := r.set(ctx, patch)
+	if err != nil && chat.CodeOf(err) == chat.WhatsAppRejected && len(which) > 1 {
+		half := len(which) / 2
+		r.setTogether(ctx, changes, which[:half], errs)
+		r.setTogether(ctx, changes, which[half:], errs)
+		return
+	}
+	for _, i := range which {
+		errs[i] = err
+	}
+}
+
+// pack takes the changes that go into the next patch: those of the first one's collection, as long as they fit and none sets what
+// another of them or one that has to wait sets.
+func pack(changes []appstate.PatchInfo, pending []int) (together, rest []int) {
+	name := changes[pending[0]].Type
+	set := make(map[string]bool)
+	count, size := 0, patchFrame
+	for _, i := range pending {
+		c := changes[i]
+		if c.Type != name {
+			rest = append(rest, i)
+			continue
+		}
+		twice, more := false, 0
+		for _, m := range c.Mutations {
+			twice = twice || set[indexOf(m)]
+			more += sizeOf(m)
+		}
+		for _, m := range c.Mutations {
+			set[indexOf(m)] = true
+		}
+		if len(together) > 0 && (twice || count+len(c.Mutations) > maxMutations || size+more > maxPatch) {
+			rest = append(rest, i)
+			continue
+		}
+		together, count, size = append(together, i), count+len(c.Mutations), size+more
+	}
+	return together, rest
+}
+
+func indexOf(m appstate.MutationInfo) string {
+	b, _ := json.Marshal(m.Index) // strings always marshal
+	return string(b)
+}
+
+func sizeOf(m appstate.MutationInfo) int {
+	return proto.Size(m.Value) + len(indexOf(m)) + mutationFrame
+}
+
+// wellFormed refuses what a client that receives it would take for broken, and log itself out: an index that is set twice in one
+// patch, or a malformed range.
+func wellFormed(p appstate.PatchInfo) error {
+	set := make(map[string]bool, len(p.Mutations))
+	for _, m := range p.Mutations {
+		index := indexOf(m)
+		if set[index] {
+			return fmt.Errorf("app state patch sets %s twice", m.Index[0])
+		}
+		set[index] = true
+		if v := m.Value; v.GetArchiveChatAction() != nil && !wholeRange(v.GetArchiveChatAction().GetMessageRange()) ||
+			v.GetMarkChatAsReadAction() != nil && !wholeRange(v.GetMarkChatAsReadAction().GetMessageRange()) ||
+			v.GetClearChatAction() != nil && !wholeRange(v.GetClearChatAction().GetMessageRange()) ||
+			v.GetDeleteChatAction() != nil && !wholeRange(v.GetDeleteChatAction().GetMessageRange()) {
+			return fmt.Errorf("app state patch has a malformed range of %s", m.Index[0])
+		}
+	}
+	return nil
+}
+
+func wholeRange(r *waSyncAction.SyncActionMessageRange) bool {
+	last, system := r.GetLastMessageTimestamp(), r.GetLastSystemMessageTimestamp()
+	if last <= 0 || system != 0 && system < last || len(r.GetMessages()) > maxSpan {
+		return false
+	}
+	return !slices.ContainsFunc(r.GetMessages(), func(m *waSyncAction.SyncActionMessage) bool {
+		k := m.GetKey()
+		jid, err := types.ParseJID(k.GetRemoteJID())
+		return err != nil || jid.User == "" || k.FromMe == nil || k.GetID() == "" ||
+			jid.Server == types.GroupServer && !k.GetFromMe() && k.GetParticipant() == ""
+	})
+}
