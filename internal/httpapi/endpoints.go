@@ -80,6 +80,8 @@ type Endpoint struct {
 	Params  []string // besides the credential
 	Needs   []Port
 	Example []string // parameters of a call that succeeds: {phone} is a person with a chat, {message} a message there, {pinned} a pinned chat, {id} another device
+	// Idle is what the example is answered while nothing is to be done, such as where WhatsApp asks for no passkey; "": it succeeds.
+	Idle chat.Code
 
 	silent bool // success leaves no report
 	large  bool // the answer may be

@@ -25,7 +25,7 @@ type passkeyResults struct {
 
 // GetPasskey shows the passkey that WhatsApp asks for before it links the account's device.
 func GetPasskey(Deps) Endpoint {
-	return Endpoint{Name: "getPasskey", Group: OfDevice, Methods: reading, begin: getPasskey}
+	return Endpoint{Name: "getPasskey", Group: OfDevice, Methods: reading, begin: getPasskey, Idle: chat.PasskeyNotAsked}
 }
 
 func getPasskey(context.Context, *call) (finish, error) {
@@ -62,7 +62,7 @@ func (c *call) asked(a chat.Account) error {
 func SendPasskey(d Deps) Endpoint {
 	return Endpoint{
 		Name: "sendPasskey", Group: OfDevice, Methods: changing, Needs: []Port{Commands}, begin: sendPasskey(d.commander()),
-		Params: []string{"credential"},
+		Params: []string{"credential"}, Example: []string{"credential={}"}, Idle: chat.PasskeyNotAsked,
 	}
 }
 
@@ -88,6 +88,7 @@ func isObject(text string) bool {
 func ConfirmPasskey(d Deps) Endpoint {
 	return Endpoint{
 		Name: "confirmPasskey", Group: OfDevice, Methods: changing, Needs: []Port{Commands}, begin: confirmPasskey(d.commander()),
+		Idle: chat.PasskeyNotAsked,
 	}
 }
 

@@ -184,11 +184,15 @@ func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
 	return nil, errors.New("the demo has no private chat with messages, or no pinned one")
 }
 
-// calls has a line for every endpoint, and empty lines between their groups. They are in an order in which all succeed.
+// calls has a line for every endpoint that has something to do here, and empty lines between their groups. They are in an order in
+// which all succeed.
 func (s *show) calls(values *strings.Replacer) []string {
 	var lines []string
 	var last httpapi.Group
 	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
+		if e.Idle != "" {
+			continue
+		}
 		if last != "" && last != e.Group {
 			lines = append(lines, "")
 		}
