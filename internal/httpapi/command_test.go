@@ -318,7 +318,7 @@ func TestTogether(t *testing.T) {
 	w := newWorld(t)
 	w.seed()
 	var group sync.WaitGroup
-	handler := httpapi.New(w.config).Handler(w.endpoints()...)
+	handler := conforming(w, httpapi.New(w.config).Handler(w.endpoints()...))
 	for range 20 {
 		group.Go(func() {
 			if status := serveHTTP(handler, w.fill(muteBudi("order-1"))); status != 200 {

@@ -82,7 +82,7 @@ func TestWrongKeyCostsOneRead(t *testing.T) {
 			return func(ctx context.Context, id string) (chat.Account, error) { n.Add(1); return w.db.Account(ctx, id) }
 		}
 		w.config.Accounts, w.config.Latest, w.config.Near = count(&accounts), count(&latest), near
-		handler := httpapi.New(w.config).Handler(w.endpoints()...)
+		handler := conforming(w, httpapi.New(w.config).Handler(w.endpoints()...))
 		wrong := strings.Replace(w.lainKey, w.lain.ID, w.toko.ID, 1)
 		for range 50 {
 			if status := serveHTTP(handler, ask{endpoint: "getChats", body: "apiKey=" + wrong}); status != 401 {
@@ -107,7 +107,7 @@ func TestWrongKeyCostsOneRead(t *testing.T) {
 // has to.
 func TestGuesses(t *testing.T) {
 	w := newWorld(t)
-	handler := httpapi.New(w.config).Handler(w.endpoints()...)
+	handler := conforming(w, httpapi.New(w.config).Handler(w.endpoints()...))
 	call := func(from, given string) (status int, after string) {
 		r := httptest.NewRequest("POST", "/api/listDevice", strings.NewReader("secret="+given))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -173,7 +173,7 @@ func TestSource(t *testing.T) {
 		if test.said != "" {
 			r.Header.Set("X-Forwarded-For", test.said)
 		}
-		httpapi.New(w.config).Handler(w.endpoints()...).ServeHTTP(httptest.NewRecorder(), r)
+		conforming(w, httpapi.New(w.config).Handler(w.endpoints()...)).ServeHTTP(httptest.NewRecorder(), r)
 		if !strings.Contains(w.logs.String(), `"source":"`+test.want+`"`) {
 			t.Errorf("%+v: %s", test, w.logs.String())
 		}

@@ -21,7 +21,7 @@ func TestRateLimit(t *testing.T) {
 		w := newWorld(t)
 		w.config.Rate, w.config.Burst = 2, 3
 		api := httpapi.New(w.config)
-		handler := api.Handler(w.endpoints()...)
+		handler := conforming(t, api.Handler(w.endpoints()...))
 		function := api.Lambda(endpoint("getState", httpapi.Deps{}))
 		call := func(key string) (status int, header string) {
 			if name == "http" {
@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 				var body string
 				if transport == "http" {
 					recorder := httptest.NewRecorder()
-					api.Handler(endpoint).ServeHTTP(recorder, httptest.NewRequest("GET", "/api/getChatById?phone=081234567890&apiKey="+w.tokoKey, nil))
+					conforming(t, api.Handler(endpoint)).ServeHTTP(recorder, httptest.NewRequest("GET", "/api/getChatById?phone=081234567890&apiKey="+w.tokoKey, nil))
 					status, body = recorder.Code, recorder.Body.String()
 				} else {
 					b, err := api.Lambda(endpoint).Invoke(t.Context(), []byte(`{"rawQueryString":"phone=081234567890&apiKey=`+w.tokoKey+`","requestContext":{"http":{"method":"GET"}}}`))
@@ -164,7 +164,7 @@ func TestWrongKeyEndsReading(t *testing.T) {
 	endpoint := endpoint("getChatById", httpapi.Deps{Chats: faultyChats{fault: deadline}})
 	recorder := httptest.NewRecorder()
 	key := strings.Replace(w.lainKey, w.lain.ID, w.toko.ID, 1)
-	httpapi.New(w.config).Handler(endpoint).ServeHTTP(recorder, httptest.NewRequest("GET", "/api/getChatById?phone=081234567890&apiKey="+key, nil))
+	conforming(t, httpapi.New(w.config).Handler(endpoint)).ServeHTTP(recorder, httptest.NewRequest("GET", "/api/getChatById?phone=081234567890&apiKey="+key, nil))
 	if recorder.Code != 401 {
 		t.Errorf("%d %s", recorder.Code, recorder.Body)
 	}
@@ -191,7 +191,7 @@ func TestReportFails(t *testing.T) {
 func TestServer(t *testing.T) {
 	w := newWorld(t)
 	w.seedMany(100, 50)
-	server := httptest.NewServer(httpapi.New(w.config).Handler(w.endpoints()...))
+	server := httptest.NewServer(conforming(w, httpapi.New(w.config).Handler(w.endpoints()...)))
 	defer server.Close()
 	post := func(body string, chunked bool) *http.Response {
 		r, err := http.NewRequest("POST", server.URL+"/api/getChats", strings.NewReader(body))

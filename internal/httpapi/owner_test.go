@@ -94,11 +94,11 @@ func TestReadFromBeforeTheNumberChanged(t *testing.T) {
 		w.change(func(a *chat.Account) { a.JID, a.Owner, a.EmptiedAt = otherNumber, otherNumber, w.now })
 	}}
 	reads := 0
-	handler := httpapi.New(w.config).Handler(httpapi.GetChatByID(httpapi.Deps{Chats: afterChat{w.db, func() {
+	handler := conforming(w, httpapi.New(w.config).Handler(httpapi.GetChatByID(httpapi.Deps{Chats: afterChat{w.db, func() {
 		if reads++; reads == 1 {
 			close(read)
 		}
-	}}}))
+	}}})))
 	if status := serveHTTP(handler, ask{endpoint: "getChatById", query: "apiKey=" + w.tokoKey + "&phone=" + budi.User()}); status != http.StatusNotFound {
 		t.Errorf("status %d", status)
 	}

@@ -85,7 +85,7 @@ func timed(t *testing.T, store *commands, watched bool, during func(chat.Command
 			port = httpapi.WatchCommands(store)
 		}
 		api := httpapi.New(httpapi.Config{Accounts: s, Reports: s, Logger: quiet()})
-		handler := api.Handler(endpoint("muteChat", httpapi.Deps{Chats: s, Commands: port, Sender: s, Reports: s}))
+		handler := conforming(t, api.Handler(endpoint("muteChat", httpapi.Deps{Chats: s, Commands: port, Sender: s, Reports: s})))
 		start := time.Now()
 		go during(port, store)
 		status = serveHTTP(handler, ask{endpoint: "muteChat", body: "phone=081234567890&apiKey=" + key})
@@ -209,7 +209,8 @@ func TestNobodyWaitsInVain(t *testing.T) {
 				}
 				s := stubs{chat.Account{ID: "01JNGKX0T0AAAAAAAAAAAAAAAA", KeyHash: hash, On: true, State: chat.Connected, JID: me}}
 				api := httpapi.New(httpapi.Config{Accounts: s, Reports: s, Logger: quiet()})
-				handler := api.Handler(endpoint("muteChat", httpapi.Deps{Chats: s, Commands: new(commands), Sender: s, Reports: s, Hosts: test.hosts}))
+				deps := httpapi.Deps{Chats: s, Commands: new(commands), Sender: s, Reports: s, Hosts: test.hosts}
+				handler := conforming(t, api.Handler(endpoint("muteChat", deps)))
 				began := time.Now()
 				request := httptest.NewRequest("POST", "/api/muteChat", strings.NewReader("phone=081234567890&apiKey="+key))
 				request.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -288,7 +288,7 @@ func overHTTP(w *world, a ask) answer {
 		r.Header.Set(name, value)
 	}
 	recorder := httptest.NewRecorder()
-	httpapi.New(w.config).Handler(w.endpoints()...).ServeHTTP(recorder, r)
+	conforming(w, httpapi.New(w.config).Handler(w.endpoints()...)).ServeHTTP(recorder, r)
 	return answer{recorder.Code, recorder.Header(), recorder.Body.Bytes()}
 }
 
@@ -326,6 +326,10 @@ func invoke(w *world, a ask, fill func(*events.APIGatewayV2HTTPRequest, map[stri
 	if r.IsBase64Encoded {
 		out.body, err = base64.StdEncoding.DecodeString(r.Body)
 		w.must("decode body", err)
+	}
+	call := httptest.NewRequestWithContext(w.Context(), cmp.Or(a.method, http.MethodPost), event.RawPath, nil)
+	if err := conforms(call, out); err != nil {
+		w.Errorf("%s answers %d %.2000s, which openapi.yaml does not describe: %v", a.endpoint, out.status, out.body, err)
 	}
 	return out
 }
