@@ -116,11 +116,6 @@ func (o commander) passkey(c *call, cmd chat.Command, message string) (finish, e
 		if err != nil {
 			return 0, err
 		}
-		answer := serviceAnswer{http.StatusOK, done{message}}
-		if r.State == chat.CommandPending {
-			answer = serviceAnswer{http.StatusAccepted, c.pending(r)}
-		}
-		c.json(answer)
-		return answer.Code, nil
+		return c.serviceDone(r, message), nil
 	}, nil
 }

@@ -86,12 +86,17 @@ func (o commander) turn(ctx context.Context, c *call, a chat.Account, accounts A
 	if err != nil {
 		return 0, err
 	}
+	return c.serviceDone(r, message), nil
+}
+
+// serviceDone answers with how a command about the link stands.
+func (c *call) serviceDone(r chat.CommandRecord, message string) (status int) {
 	answer := serviceAnswer{http.StatusOK, done{message}}
 	if r.State == chat.CommandPending {
 		answer = serviceAnswer{http.StatusAccepted, c.pending(r)}
 	}
 	c.json(answer)
-	return answer.Code, nil
+	return answer.Code
 }
 
 // GetState tells where the link to WhatsApp stands.
