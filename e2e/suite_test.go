@@ -24,7 +24,7 @@ func TestRunFails(t *testing.T) {
 	w.URL = "http://127.0.0.1:1"
 	var out strings.Builder
 	err := Run(t.Context(), w.System, &out)
-	if err == nil || !strings.Contains(err.Error(), "Link: ") || !strings.Contains(out.String(), "FAIL Link") {
+	if err == nil || !strings.Contains(err.Error(), "Doors: ") || !strings.Contains(out.String(), "FAIL Doors") {
 		t.Errorf("says %v, prints %q", err, &out)
 	}
 }
