@@ -344,6 +344,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		Accounts: p.accounts, Near: true, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
 	mux := http.NewServeMux()
+	describe(mux)
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { healthAnswer(w, nil) })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		_, err := p.store.Account(r.Context(), chat.SystemAccount) // nobody's: it is enough that the store answers
