@@ -22,7 +22,7 @@ run: build ## link a real phone by QR code and serve its chats
 	@bin/pesan run
 
 .PHONY: build
-build: ## bin/pesan
+build: go ## bin/pesan
 	@$(BUILD) -o bin/pesan ./cmd/pesan
 
 # Of the functions and the session host; AWS's own processors by default.
@@ -60,9 +60,12 @@ local: ## functions and host in containers, with the suite; LOCAL=--serve stays 
 	@scripts/local $(LOCAL)
 
 .PHONY: test
-test: ## all tests, with the race detector
-	@! command -v mvn >/dev/null || { scripts/dynamodb-local && scripts/elasticmq; } >/dev/null
-	$(GO) test -race $(TESTFLAGS) ./...
+test: go ## all tests, with the race detector; without what they need, those that need none of it
+	@scripts/test $(TESTFLAGS)
+
+.PHONY: go
+go:
+	@$(GO) list -m >/dev/null || { echo "Pesan needs Go $$(sed -n 's/^go //p' go.mod) or later, from https://go.dev/dl; here is $$($(GO) version || echo none)" >&2; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## every fuzz test beyond its seeds; FUZZTIME=1m for longer

@@ -23,6 +23,7 @@ const demoSeed = 1
 func Demo(ctx context.Context, c Config, globals whatsapp.Globals) (err error) {
 	started := time.Now()
 	c.Sync = false // nothing is kept
+	c.anyPort = true
 	if c.Folder, err = os.MkdirTemp("", "pesan-demo-"); err != nil {
 		return fmt.Errorf("make demo folder: %w", err)
 	}

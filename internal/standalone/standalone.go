@@ -47,6 +47,7 @@ type Config struct {
 	Terminal    bool         // Out is one
 	Locale      string       // such as id_ID.UTF-8
 	Logger      *slog.Logger
+	anyPort     bool // where Listen's is taken
 }
 
 // Run serves until ctx ends. It adds a first device when there is none.
@@ -134,7 +135,17 @@ func (p *program) open(ctx context.Context) (err error) {
 		}
 		return fmt.Errorf(p.folderBad, p.Folder, err)
 	}
-	if p.listener, err = net.Listen("tcp", p.Listen); err != nil {
+	p.listener, err = net.Listen("tcp", p.Listen)
+	if err != nil && p.anyPort {
+		if address, e := net.ResolveTCPAddr("tcp", p.Listen); e == nil {
+			address.Port = 0
+			if other, e := net.ListenTCP("tcp", address); e == nil {
+				p.say(p.otherPort, p.Listen, reason(err), other.Addr())
+				p.listener, err = other, nil
+			}
+		}
+	}
+	if err != nil {
 		return fmt.Errorf(p.addressBad, p.Listen, reason(err))
 	}
 	p.base = p.url()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,34 @@ func TestDemoLeavesNothing(t *testing.T) {
 	left, err := os.ReadDir(os.Getenv("TMPDIR"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestDemoTakesAnotherPort: a demo whose port is taken says so, and is found at the port that it names. A run does not move.
+func TestDemoTakesAnotherPort(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, demo := range []bool{true, false} {
+		out := &watchedBuffer{until: "\x00", found: func() {}}
+		c := Config{Listen: taken.Addr().String(), Folder: t.TempDir(), Out: out, Logger: slog.New(slog.DiscardHandler), anyPort: demo}
+		p, err := open(t.Context(), c)
+		if !demo {
+			if err == nil || !strings.Contains(err.Error(), c.Listen) {
+				t.Errorf("run: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := p.listener.Addr().String()
+		if said := out.String(); other == c.Listen || !strings.Contains(said, c.Listen) || !strings.Contains(said, other) {
+			t.Errorf("it listens on %s and says %q", other, said)
+		}
+		p.close()
 	}
 }
 

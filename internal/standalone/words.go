@@ -42,6 +42,7 @@ type words struct {
 	demoLive    string
 	inUse       string // {process} {path}
 	addressBad  string // {address} {error}
+	otherPort   string // {address} {error} {other address}
 	folderBad   string // {path} {error}
 }
 
@@ -105,6 +106,7 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	demoLive:   "All of it is made up, and gone when it stops.",
 	inUse:      "another process (%d) uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
 	addressBad: "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
+	otherPort:  "Can't listen on %s: %v. The demo takes %s instead.",
 	folderBad:  "can't use the data folder %s: %v. Choose another by -data or PESAN_DATA",
 }
 
@@ -155,5 +157,6 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
 	inUse:      "proses lain (%d) memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
 	addressBad: "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
+	otherPort:  "Tidak dapat mendengarkan di %s: %v. Demo memakai %s.",
 	folderBad:  "folder data %s tidak dapat dipakai: %v. Pilih yang lain dengan -data atau PESAN_DATA",
 }
