@@ -65,9 +65,11 @@ type Devices struct {
 	Config
 	version *version
 	media   *http.Client
-	backoff func(failures int) time.Duration // how long to wait before connecting again
 	codes   codes
 	turns   *turns
+
+	backoff    func(failures int) time.Duration // how long to wait before connecting again
+	retryAfter func(failures int) time.Duration // the same after WhatsApp has refused something
 }
 
 var _ host.Devices = (*Devices)(nil)
@@ -82,12 +84,13 @@ func New(c Config) *Devices {
 		c.Flush = func() error { return nil }
 	}
 	return &Devices{
-		Config:  c,
-		version: newVersion(media, c.Now, c.Logger),
-		media:   media,
-		backoff: backoff,
-		codes:   codes{first: 60 * time.Second, other: 20 * time.Second},
-		turns:   newTurns(fewestTurns, mostTurns),
+		Config:     c,
+		version:    newVersion(media, c.Now, c.Logger),
+		media:      media,
+		backoff:    backoff,
+		retryAfter: retryAfter,
+		codes:      codes{first: 60 * time.Second, other: 20 * time.Second},
+		turns:      newTurns(fewestTurns, mostTurns),
 	}
 }
 

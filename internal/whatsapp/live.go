@@ -21,15 +21,17 @@ const (
 	outdated  cause = "outdated"
 	unscanned cause = "not scanned"
 	crashed   cause = "a store failed"
+	banned    cause = "banned for a while"
+	refused   cause = "refused"
 	over      cause = "link is over"
 )
 
 // ending is the end of a connection.
 type ending struct {
 	cause    cause
-	reason   string // of over
-	unlinked bool   // of over: the keys are worth nothing any more
-	expires  time.Time
+	reason   string    // of over, banned and refused
+	unlinked bool      // of over: the keys are worth nothing any more
+	expires  time.Time // of banned; zero: WhatsApp doesn't tell
 	err      error
 }
 
@@ -275,10 +277,17 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 	case *events.KeepAliveTimeout:
 		return ending{cause: dropped, err: context.DeadlineExceeded}, s.ErrorCount >= deadAfter
 	case *events.ConnectFailure:
+		err := fmt.Errorf("connect failure %d", int(s.Reason))
 		if s.Reason >= events.ConnectFailureInternalServerError { // its own fault, not ours
-			return ending{cause: dropped, err: fmt.Errorf("connect failure %d", int(s.Reason))}, true
+			return ending{cause: dropped, err: err}, true
 		}
-		return c.ends(s)
+		return ending{cause: refused, reason: ConnectRefused, err: err}, true // what is final is a LoggedOut
+	case *events.TemporaryBan:
+		e = ending{cause: banned, reason: Banned}
+		if s.Expire > 0 {
+			e.expires = c.Now().Add(s.Expire)
+		}
+		return e, true
 	case *events.StreamError:
 		return ending{cause: dropped, err: fmt.Errorf("stream error %q", s.Code)}, true
 	case *events.ClientOutdated:
@@ -290,43 +299,32 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 }
 
 // ends makes the end of the link of an event, if it is one.
-func (c *connection) ends(s any) (e ending, ended bool) {
+func (r *run) ends(s any) (e ending, ended bool) {
 	e.cause = over
-	e.reason, e.unlinked, e.expires = c.verdict(s)
+	e.reason, e.unlinked = r.verdict(s)
 	return e, e.reason != ""
 }
 
 // verdict says what ends the link; reason is empty for anything else.
-func (c *connection) verdict(s any) (reason string, unlinked bool, expires time.Time) {
+func (r *run) verdict(s any) (reason string, unlinked bool) {
 	switch s := s.(type) {
 	case unlinkedByUs:
-		return LoggedOut, true, expires
+		return LoggedOut, true
 	case *events.LoggedOut:
 		switch s.Reason {
 		case events.ConnectFailureMainDeviceGone:
-			return Locked, true, expires
+			return Locked, true
 		case events.ConnectFailureUnknownLogout:
-			return Banned, true, expires
+			return Banned, true
 		}
-		return LoggedOut, true, expires
-	case *events.TemporaryBan:
-		if s.Expire > 0 {
-			expires = c.Now().Add(s.Expire)
-		}
-		return Banned, false, expires
+		return LoggedOut, true
 	case *events.StreamReplaced:
-		return Replaced, false, expires
-	case *events.ConnectFailure:
-		if s.Reason >= events.ConnectFailureInternalServerError {
-			return "", false, expires
-		}
-		c.log.Warn("WhatsApp refuses the connection", "code", int(s.Reason))
-		return ConnectRefused, false, expires
+		return Replaced, false
 	case *events.PairError:
-		c.log.Warn("link the device", failure(s.Error))
-		return PairingFailed, true, expires
+		r.log.Warn("link the device", failure(s.Error))
+		return PairingFailed, true
 	}
-	return "", false, expires
+	return "", false
 }
 
 // connected is called when WhatsApp starts to deliver.

@@ -171,10 +171,6 @@ func TestEndOfLink(t *testing.T) {
 	}{
 		{"unlinked on the phone", func(w *world) { w.linked.Unlink() }, LoggedOut, 0},
 		{"replaced", func(w *world) { w.linked.Replace() }, Replaced, 1},
-		{"banned", func(w *world) {
-			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 402, Expire: time.Hour})
-			w.linked.Drop()
-		}, Banned, 1},
 		{"banned for good", func(w *world) {
 			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 406})
 			w.linked.Drop()
@@ -183,14 +179,6 @@ func TestEndOfLink(t *testing.T) {
 			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 403})
 			w.linked.Drop()
 		}, Locked, 0},
-		{"refused", func(w *world) {
-			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 409})
-			w.linked.Drop()
-		}, ConnectRefused, 1},
-		{"outdated", func(w *world) {
-			w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 405})
-			w.linked.Drop()
-		}, ClientOutdated, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -203,9 +191,6 @@ func TestEndOfLink(t *testing.T) {
 			if a.Reason != test.reason || a.Linked() != (test.keys > 0) {
 				t.Errorf("reason %s, linked %t", a.Reason, a.Linked())
 			}
-			if test.name == "banned" && time.Until(a.CodeExpires) < 50*time.Minute {
-				t.Errorf("ban ends at %v", a.CodeExpires)
-			}
 			logins := w.linked.Logins()
 			w.ok(w.stop()) // it ended by itself
 			all, err := w.keys.GetAllDevices(w.soon())
@@ -217,6 +202,81 @@ func TestEndOfLink(t *testing.T) {
 				t.Errorf("%d logins after the end", n-logins)
 			}
 		})
+	}
+}
+
+// TestRefusedLogin: what WhatsApp doesn't call final is shown, and tried again.
+func TestRefusedLogin(t *testing.T) {
+	for code, reason := range map[int]string{
+		400: ConnectRefused, 405: ClientOutdated, 408: ConnectRefused, 409: ConnectRefused, 415: ConnectRefused,
+		418: ConnectRefused, 429: ConnectRefused, 499: ConnectRefused, 500: Reconnecting, 501: Reconnecting, 503: Reconnecting,
+	} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			w := linkedWorld(t)
+			var pauses atomic.Int32
+			ctx, goOn := context.WithCancel(w.soon())
+			t.Cleanup(goOn)
+			w.devices.retryAfter = func(n int) time.Duration {
+				if pauses.Store(int32(n)); n == 3 {
+					w.store.tell()
+					<-ctx.Done()
+				}
+				return 10 * time.Millisecond
+			}
+			logins := w.linked.Logins()
+			fault := w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: code})
+			w.linked.Drop()
+			w.until("a reason", func(a chat.Account) bool { return a.State == chat.Pairing && a.Reason == reason && fault.Hits() > 2 })
+			fault.Remove()
+			goOn()
+			w.ok(w.linked.WaitLogins(w.soon(), logins+1))
+			w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Reason == "" })
+			if reason != Reconnecting && pauses.Load() < 2 {
+				t.Errorf("the pauses don't grow: %d", pauses.Load())
+			}
+		})
+	}
+}
+
+// TestTemporaryBan: the device waits for the end of a ban, also over a restart, shows it, and connects again by itself.
+func TestTemporaryBan(t *testing.T) {
+	w := linkedWorld(t)
+	ban := w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 402, Expire: time.Hour, Times: 1})
+	w.linked.Drop()
+	banned := func(a chat.Account) bool { return a.State == chat.Pairing && a.Reason == Banned }
+	a := w.until("the ban", banned)
+	if left := time.Until(a.CodeExpires); left < 59*time.Minute || left > time.Hour {
+		t.Errorf("the ban ends in %v", left)
+	}
+	w.ok(w.halt())
+	logins := w.linked.Logins()
+	now := time.Now
+	w.open()
+	w.devices.Now = func() time.Time { return now().Add(time.Hour - time.Second) }
+	w.run()
+	if a := w.until("the ban", banned); a.CodeExpires.IsZero() || w.linked.Logins() != logins {
+		t.Errorf("%d logins during the ban, until %v", w.linked.Logins()-logins, a.CodeExpires)
+	}
+	a = w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
+	if !a.CodeExpires.IsZero() || a.Reason != "" || ban.Hits() != 1 {
+		t.Errorf("after %d refused logins %s until %v", ban.Hits(), a.Reason, a.CodeExpires)
+	}
+
+	w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 402, Times: 3}) // without an end
+	w.linked.Drop()
+	w.until("the ban", banned)
+	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
+
+	w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: 402, Expire: time.Hour})
+	w.linked.Drop()
+	w.until("the ban", banned)
+	started := time.Now()
+	w.ok(w.device.Logout(w.soon()))
+	if took := time.Since(started); took > 20*time.Second {
+		t.Errorf("logging out took %v", took)
+	}
+	if a := w.until("the end", func(a chat.Account) bool { return a.State == chat.ServiceOff }); a.Reason != LoggedOut {
+		t.Errorf("logged out: %s", a.Reason)
 	}
 }
 

@@ -23,14 +23,14 @@ import (
 const (
 	LoggedOut       = "LOGGED_OUT"       // the user removed the device on the phone, or by the API
 	Locked          = "LOCKED"           // WhatsApp locked the account, or the phone moved to another number
-	Banned          = "BANNED"           // for good, or until the account's CodeExpires
+	Banned          = "BANNED"           // for good; with PAIRING until the account's CodeExpires, where WhatsApp tells it
 	Replaced        = "REPLACED"         // somebody else uses the device's keys
-	ClientOutdated  = "CLIENT_OUTDATED"  // WhatsApp refuses this version, also the current one
+	ClientOutdated  = "CLIENT_OUTDATED"  // with PAIRING: WhatsApp refuses this version, also the current one; it is tried again
 	QRTimeout       = "QR_TIMEOUT"       // nobody scanned
 	PairingFailed   = "PAIRING_FAILED"   // the phone's answer was wrong, or couldn't be stored
 	PasskeyRequired = "PASSKEY_REQUIRED" // with SERVICE_SCAN: WhatsApp waits for the account's passkey
 	PasskeyCompare  = "PASSKEY_COMPARE"  // with SERVICE_SCAN: the codes here and on the phone are to be compared
-	ConnectRefused  = "CONNECT_REFUSED"  // WhatsApp refuses for another reason
+	ConnectRefused  = "CONNECT_REFUSED"  // with PAIRING: WhatsApp refuses for another reason; it is tried again
 	Reconnecting    = "RECONNECTING"     // the connection was lost; with PAIRING
 	StorageFailing  = "STORAGE_FAILING"  // a store can't be read or written: nothing is acknowledged; with PAIRING
 )
@@ -42,6 +42,7 @@ const (
 	flushTimeout    = time.Second      // the last write of the account
 	dialLimit       = 10 * time.Second // reaching WhatsApp, the handshake included
 	stableAfter     = time.Minute      // a connection that lasted so long was a good one
+	banLimit        = 24 * time.Hour   // until WhatsApp is asked again about a ban, in case that the clock was wrong
 )
 
 // backoff waits 0, 1, 2, 4 … 60 seconds, give or take a fifth, so that many devices don't come at once.
@@ -50,6 +51,12 @@ func backoff(failures int) time.Duration {
 		return 0
 	}
 	wait := min(time.Second<<min(failures-1, 6), time.Minute)
+	return wait + time.Duration(rand.Int64N(int64(wait)*2/5)) - wait/5
+}
+
+// retryAfter waits 1, 2, 4 … seconds up to an hour, for what WhatsApp has answered, but with a refusal.
+func retryAfter(failures int) time.Duration {
+	wait := min(time.Second<<min(max(failures-1, 0), 12), time.Hour)
 	return wait + time.Duration(rand.Int64N(int64(wait)*2/5)) - wait/5
 }
 
@@ -333,13 +340,16 @@ func (r *run) newClient() *whatsmeow.Client {
 
 // connect stays connected until ctx ends or the link is over.
 func (r *run) connect(ctx context.Context) error {
+	if e, ended := r.rest(ctx, r.ban(ctx)); ended {
+		return r.end(ctx, e, e.reason)
+	}
 	r.status.set(state(chat.Pairing, ""))
 	r.version.ensure(ctx)
 	if r.claimed(ctx) != nil {
 		return nil
 	}
 	r.sync.begin()
-	renewed, scans, failures := false, 0, 0
+	renewed, scans, failures, refusals := false, 0, 0, 0
 	for {
 		if r.claimed(ctx) != nil {
 			return nil
@@ -359,7 +369,7 @@ func (r *run) connect(ctx context.Context) error {
 			r.version.renew(ctx)
 			continue
 		case e.cause == outdated:
-			return r.end(ctx, e, ClientOutdated)
+			e.cause, e.reason = refused, ClientOutdated // there may be a newer one later
 		case e.cause == unscanned:
 			if scans++; scans >= maxScans {
 				return r.end(ctx, e, QRTimeout)
@@ -377,14 +387,54 @@ func (r *run) connect(ctx context.Context) error {
 		}
 		renewed = false
 		if time.Since(started) > stableAfter {
-			failures = 0
+			failures, refusals = 0, 0
 		}
-		wait := r.backoff(failures)
-		failures++
+		var wait time.Duration
+		if e.cause == dropped {
+			wait = r.backoff(failures)
+			failures++
+			e.reason = Reconnecting
+		} else {
+			refusals++
+			wait = r.retryAfter(refusals)
+		}
+		if !e.expires.IsZero() {
+			wait = max(min(e.expires.Sub(r.Now()), banLimit), wait)
+		}
 		r.log.Info("connection ended", "cause", string(e.cause), failure(e.err), "again", wait)
-		r.status.set(state(chat.Pairing, Reconnecting))
-		if pause(ctx, wait) != nil {
-			return nil
+		r.status.set(func(a *chat.Account) {
+			state(chat.Pairing, e.reason)(a)
+			a.CodeExpires = e.expires
+		})
+		if e, ended := r.rest(ctx, wait); ended {
+			return r.end(ctx, e, e.reason)
+		}
+	}
+}
+
+// ban is how long a ban still lasts that the account tells of.
+func (r *run) ban(ctx context.Context) time.Duration {
+	a, err := r.Accounts.Account(ctx, r.account)
+	if err != nil || a.State != chat.Pairing || a.Reason != Banned {
+		return 0 // WhatsApp tells it again
+	}
+	return min(a.CodeExpires.Sub(r.Now()), banLimit)
+}
+
+// rest waits before the next connection, unless the link ends or the device is stopped meanwhile.
+func (r *run) rest(ctx context.Context, wait time.Duration) (e ending, ended bool) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ending{cause: stopped}, true
+		case s := <-r.signals:
+			if e, ended = r.ends(s); ended {
+				return e, true
+			}
+		case <-timer.C:
+			return e, false
 		}
 	}
 }
@@ -405,11 +455,11 @@ func (r *run) claimed(ctx context.Context) error {
 
 // end stores why the link is over. Keys that are worth nothing any more are deleted.
 func (r *run) end(ctx context.Context, e ending, reason string) error {
-	r.log.Warn("link is over", "reason", reason)
-	say := func(a *chat.Account) {
-		state(chat.ServiceOff, reason)(a)
-		a.CodeExpires = e.expires
+	if e.cause == stopped {
+		return nil
 	}
+	r.log.Warn("link is over", "reason", reason)
+	say := state(chat.ServiceOff, reason)
 	for n := 1; ; n++ {
 		err := r.sayEnd(ctx, e.unlinked, say)
 		if err == nil || ctx.Err() != nil || chat.CodeOf(err) == chat.DeviceNotFound {
