@@ -23,6 +23,8 @@ const (
 	LoseRequest FaultKind = "lose request"
 	// Slow answers an IQ or a message after Delay.
 	Slow FaultKind = "slow"
+	// RefuseQuery answers an IQ with error Code and does nothing.
+	RefuseQuery FaultKind = "refuse query"
 	// RefuseMessage answers a message with error Code and delivers it to nobody.
 	RefuseMessage FaultKind = "refuse message"
 )
@@ -33,7 +35,7 @@ type Fault struct {
 	Kind FaultKind
 	// Times is how often it happens; 0: until removed.
 	Times int
-	// For limits LoseReply, LoseRequest and Slow to IQs of this xmlns, or to messages if it is "message".
+	// For limits LoseReply, LoseRequest, RefuseQuery and Slow to IQs of this xmlns, or to messages if it is "message".
 	For string
 	// Code is the error or failure code.
 	Code int

@@ -28,6 +28,10 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 	if _, on := c.fault(LoseRequest, ns); on {
 		return
 	}
+	if f, on := c.fault(RefuseQuery, ns); on {
+		c.refuse(iq, f.Code, queryErrors[f.Code])
+		return
+	}
 	var what waBinary.Node
 	if all := iq.GetChildren(); len(all) > 0 {
 		what = all[0]
@@ -71,6 +75,11 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 	default:
 		c.unknown(iq, "no such request")
 	}
+}
+
+// queryErrors are WhatsApp's words for the codes that pass.
+var queryErrors = map[int]string{
+	429: "rate-overlimit", 500: "internal-server-error", 503: "service-unavailable", 530: "partial-server-error",
 }
 
 func privacySettings() waBinary.Node {

@@ -1,11 +1,15 @@
 package whatsapp
 
 import (
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/types"
 
+	"pesan/internal/chat"
 	"pesan/internal/sim"
 )
 
@@ -83,4 +87,55 @@ func TestUnknownGroup(t *testing.T) {
 		v, ok := w.shown(jidOf(g.JID()))
 		return ok && strings.Contains(string(v.Document), `"name":"Alumni"`)
 	})
+}
+
+// TestGroupAskedAgain: a question that WhatsApp doesn't answer now is asked again with growing pauses, also after a restart,
+// and doesn't hold up those for other groups.
+func TestGroupAskedAgain(t *testing.T) {
+	for _, code := range []int{408, 429, 500, 503, 530} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			w := linkedWorld(t)
+			var most atomic.Int32
+			var long atomic.Bool
+			w.devices.retryAfter = func(n int) time.Duration {
+				if long.Load() {
+					return time.Hour
+				}
+				most.Store(max(most.Load(), int32(n)))
+				return 5 * time.Millisecond
+			}
+			budi := w.contact("6281200000002", "Budi")
+			write := func(name string) chat.JID {
+				g, err := w.server.NewGroup(name, budi, sim.GroupOptions{Silent: true}, w.phone.Contact)
+				w.ok(err)
+				id, err := budi.SendGroup(w.soon(), g, sim.Text("apa kabar"), sim.SendOptions{})
+				w.ok(err)
+				w.acked(id)
+				return jidOf(g.JID())
+			}
+			named := func(group chat.JID, name string) {
+				w.eventually(name, func() bool {
+					v, ok := w.shown(group)
+					return ok && strings.Contains(string(v.Document), field("name", `"`+name+`"`))
+				})
+			}
+			w.linked.Inject(sim.Fault{Kind: sim.RefuseQuery, For: "w:g2", Code: code, Times: 3})
+			named(write("Alumni"), "Alumni")
+			if most.Load() != 3 {
+				t.Errorf("%d failures, want 3", most.Load())
+			}
+
+			long.Store(true)
+			refused := w.linked.Inject(sim.Fault{Kind: sim.RefuseQuery, For: "w:g2", Code: code, Times: 1})
+			waits := write("Arisan")
+			w.eventually("the refusal", func() bool { return refused.Hits() == 1 })
+			if code != 429 {
+				named(write("Keluarga"), "Keluarga")
+			}
+			w.ok(w.halt())
+			w.open()
+			w.run()
+			named(waits, "Arisan")
+		})
+	}
 }

@@ -349,6 +349,7 @@ func (r *run) connect(ctx context.Context) error {
 		return nil
 	}
 	r.sync.begin()
+	r.groups.begin()
 	renewed, scans, failures, refusals := false, 0, 0, 0
 	for {
 		if r.claimed(ctx) != nil {
