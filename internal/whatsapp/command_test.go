@@ -241,7 +241,7 @@ func TestMuteWhileAllIsFetched(t *testing.T) {
 	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	r, err := w.device.(*device).current()
 	w.ok(err)
-	for n := range maxRepairs {
+	for n := range 5 {
 		r.sync.broken("regular_high")
 		for end := range int64(10) {
 			w.ok(w.device.Mute(w.soon(), jid(budi), time.Now().Add(time.Hour).UnixMilli()+int64(n)*10+end))

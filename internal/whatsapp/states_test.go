@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -105,4 +106,59 @@ func TestKeepChatsArchived(t *testing.T) {
 	w.open()
 	w.run()
 	w.change("no more", b, out, appstate.UnarchiveChats(true))
+}
+
+// TestBrokenStateIsFetchedWithPauses: pauses between the fetches of a collection whose hash is wrong grow, also over new
+// connections; changes of others pass, and when it is right again nothing is missing.
+func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
+	w := linkedWorld(t)
+	var mu sync.Mutex
+	var failures []int
+	long := false
+	w.devices.retryAfter = func(n int) time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		failures = append(failures, n)
+		w.store.tell()
+		if long {
+			return 300 * time.Millisecond
+		}
+		return 5 * time.Millisecond
+	}
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(failures)
+	}
+	budi := w.contact("6281200000002", "Budi")
+	b := jid(budi)
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
+	w.fetched()
+	w.phone.AppState().Inject(appstate.Fault{Kind: appstate.Corrupt, Name: "regular_high", Times: -1})
+	w.ok(w.phone.Change(w.soon(), appstate.Mute(budi.PN(), appstate.Forever)))
+	w.eventually("failures", func() bool { return count() >= 8 })
+	mu.Lock()
+	long = true
+	mu.Unlock()
+	before := count()
+	for range 3 {
+		logins := w.linked.Logins()
+		w.linked.Drop()
+		w.ok(w.linked.WaitLogins(w.soon(), logins+1))
+		w.ok(w.linked.WaitOnline(w.soon()))
+	}
+	w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, nil))
+	mu.Lock()
+	for i, n := range failures {
+		if n != i+1 {
+			t.Errorf("pauses after %v failures", failures)
+			break
+		}
+	}
+	mu.Unlock()
+	if n := count() - before; n > 20 {
+		t.Errorf("%d more fetches", n)
+	}
+	w.phone.AppState().Heal()
+	w.eventually("the mute", func() bool { v, _ := w.shown(b); return v.MuteEnd == chat.MutedForEver })
 }

@@ -3,7 +3,6 @@ package whatsapp
 import (
 	"context"
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -14,9 +13,8 @@ import (
 
 // How long app state takes to settle.
 const (
-	quiet      = 10 * time.Second // without a change: all events of the last have come
-	keysWait   = 20 * time.Second // a new device gets its keys by then, and whatsmeow fetches by itself
-	maxRepairs = 5                // full fetches of a broken collection until the next connection
+	quiet    = 10 * time.Second // without a change: all events of the last have come
+	keysWait = 20 * time.Second // a new device gets its keys by then, and whatsmeow fetches by itself
 )
 
 // appStateMark is the backlog's item that says that app state may not be projected yet.
@@ -32,15 +30,21 @@ type syncer struct {
 
 	mu      sync.Mutex // held during the writes of the mark, so that they keep their order
 	marked  bool
-	failed  bool      // an event couldn't be stored: only a full fetch helps
-	changed time.Time // last version stored or event projected
-	repairs map[appstate.WAPatchName]int
-	broke   map[appstate.WAPatchName]bool // to be fetched in full
-	keys    chan struct{}                 // closed when the keys have come; nil unless the device is new
+	failed  bool                              // an event couldn't be stored: only a full fetch helps
+	changed time.Time                         // last version stored or event projected
+	repairs map[appstate.WAPatchName]*refetch // collections that couldn't be fetched
+	keys    chan struct{}                     // closed when the keys have come; nil unless the device is new
+}
+
+// refetch is when and how a collection is fetched again.
+type refetch struct {
+	times   int
+	full    bool // its hash is wrong, or an event couldn't be stored
+	waiting bool // it isn't due yet
 }
 
 func newSyncer(r *run) *syncer {
-	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]int), broke: make(map[appstate.WAPatchName]bool)}
+	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]*refetch)}
 	s.fetcher = newErrand(r.spawn, s.fetch)
 	s.settler = newErrand(r.spawn, s.settle)
 	return s
@@ -81,25 +85,62 @@ func (s *syncer) keysCame() {
 
 // connected fetches what changed meanwhile: whatsmeow acknowledges the news of a change before it fetches it.
 func (s *syncer) connected() {
-	s.mu.Lock()
-	clear(s.repairs)
-	s.mu.Unlock()
 	s.states.wanted(appstate.AllPatchNames[:]...)
 }
 
 // broken is called when a collection's hash is wrong.
 func (s *syncer) broken(name appstate.WAPatchName) {
+	s.log.Warn("app state is broken", "collection", string(name))
+	s.again(name, true)
+}
+
+// again has a collection that couldn't be fetched be fetched later: at once the first time, then with growing pauses, which
+// a new connection doesn't shorten.
+func (s *syncer) again(name appstate.WAPatchName, full bool) {
 	s.mu.Lock()
-	s.repairs[name]++
-	n := s.repairs[name]
-	s.mu.Unlock()
-	s.log.Warn("app state is broken", "collection", string(name), "times", n)
-	if n <= maxRepairs {
+	defer s.mu.Unlock()
+	r := s.repairs[name]
+	if r == nil {
+		r = &refetch{}
+		s.repairs[name] = r
+	}
+	r.full = r.full || full
+	if r.waiting {
+		return
+	}
+	wait := time.Duration(0)
+	if r.times > 0 {
+		wait = s.retryAfter(r.times)
+	}
+	r.times++
+	r.waiting = s.spawn(func() {
+		if pause(s.run.ctx, wait) != nil {
+			return
+		}
 		s.mu.Lock()
-		s.broke[name] = true
+		r.waiting = false
 		s.mu.Unlock()
 		s.states.wanted(name)
+	})
+}
+
+// due tells whether a collection may be fetched now, and whether in full.
+func (s *syncer) due(name appstate.WAPatchName, all bool) (full, now bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.repairs[name]
+	if r == nil {
+		return all, true
 	}
+	r.full = r.full || all
+	return r.full, !r.waiting
+}
+
+// whole is called when a collection was fetched.
+func (s *syncer) whole(name appstate.WAPatchName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.repairs, name)
 }
 
 // applied is called after every event.
@@ -118,28 +159,34 @@ func (s *syncer) fetch() {
 	s.mu.Lock()
 	all := s.failed
 	s.failed = false
-	full := maps.Clone(s.broke)
-	clear(s.broke)
 	s.mu.Unlock()
 	names := s.states.take()
 	if all {
 		names = appstate.AllPatchNames[:]
 	}
 	for _, name := range names {
-		err := s.fetchOne(name, all || full[name])
+		full, now := s.due(name, all)
+		if !now {
+			continue
+		}
+		err := s.fetchOne(name, full)
 		switch {
 		case err == nil:
+			s.whole(name)
 		case s.run.ctx.Err() != nil, errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected),
 			errors.Is(err, socket.ErrSocketClosed):
 			s.mu.Lock()
 			s.failed = s.failed || all
 			s.mu.Unlock()
 			return
-		default:
+		case errors.Is(err, appstate.ErrKeyNotFound): // the phone is asked for it, and when it has come all is fetched
 			s.log.Warn("fetch app state", "collection", string(name), failure(err))
 			s.mu.Lock()
 			s.failed = s.failed || all
 			s.mu.Unlock()
+		default:
+			s.log.Warn("fetch app state", "collection", string(name), failure(err))
+			s.again(name, full)
 		}
 	}
 	if all {
