@@ -59,6 +59,10 @@ deploy: ## to AWS; ENV=prod for production
 local: ## functions and host in containers, with the suite; LOCAL=--serve stays for a real phone
 	@scripts/local $(LOCAL)
 
+.PHONY: release
+release: ## dist/release, all that a version consists of; VERSION=v1.2.3, a tag of this commit
+	@scripts/release "$(VERSION)"
+
 .PHONY: test
 test: go ## all tests, with the race detector; without what they need, those that need none of it
 	@scripts/test $(TESTFLAGS)
