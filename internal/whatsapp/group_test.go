@@ -94,7 +94,7 @@ func TestUnknownGroup(t *testing.T) {
 func TestGroupAskedAgain(t *testing.T) {
 	for _, code := range []int{408, 429, 500, 503, 530} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
-			w := linkedWorld(t)
+			w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 			var most atomic.Int32
 			var long atomic.Bool
 			w.devices.retryAfter = func(n int) time.Duration {
@@ -104,6 +104,8 @@ func TestGroupAskedAgain(t *testing.T) {
 				most.Store(max(most.Load(), int32(n)))
 				return 5 * time.Millisecond
 			}
+			w.link()
+			most.Store(0)
 			budi := w.contact("6281200000002", "Budi")
 			write := func(name string) chat.JID {
 				g, err := w.server.NewGroup(name, budi, sim.GroupOptions{Silent: true}, w.phone.Contact)

@@ -212,7 +212,7 @@ func TestRefusedLogin(t *testing.T) {
 		418: ConnectRefused, 429: ConnectRefused, 499: ConnectRefused, 500: Reconnecting, 501: Reconnecting, 503: Reconnecting,
 	} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
-			w := linkedWorld(t)
+			w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 			var pauses atomic.Int32
 			ctx, goOn := context.WithCancel(w.soon())
 			t.Cleanup(goOn)
@@ -223,6 +223,7 @@ func TestRefusedLogin(t *testing.T) {
 				}
 				return 10 * time.Millisecond
 			}
+			w.link()
 			logins := w.linked.Logins()
 			fault := w.linked.Inject(sim.Fault{Kind: sim.FailLogin, Code: code})
 			w.linked.Drop()

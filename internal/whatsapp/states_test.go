@@ -111,7 +111,7 @@ func TestKeepChatsArchived(t *testing.T) {
 // TestBrokenStateIsFetchedWithPauses: pauses between the fetches of a collection whose hash is wrong grow, also over new
 // connections; changes of others pass, and when it is right again nothing is missing.
 func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
-	w := linkedWorld(t)
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	var mu sync.Mutex
 	var failures []int
 	long := false
@@ -130,10 +130,14 @@ func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
 		defer mu.Unlock()
 		return len(failures)
 	}
+	w.link()
 	budi := w.contact("6281200000002", "Budi")
 	b := jid(budi)
 	w.from(budi, sim.Text("halo"), sim.SendOptions{})
 	w.fetched()
+	mu.Lock()
+	failures = nil // from the link
+	mu.Unlock()
 	w.phone.AppState().Inject(appstate.Fault{Kind: appstate.Corrupt, Name: "regular_high", Times: -1})
 	w.ok(w.phone.Change(w.soon(), appstate.Mute(budi.PN(), appstate.Forever)))
 	w.eventually("failures", func() bool { return count() >= 8 })

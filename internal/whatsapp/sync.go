@@ -173,7 +173,7 @@ func (s *syncer) fetch() {
 		switch {
 		case err == nil:
 			s.whole(name)
-		case s.run.ctx.Err() != nil, errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected),
+		case s.run.ctx.Err() != nil, !s.online.Load(), errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected),
 			errors.Is(err, socket.ErrSocketClosed):
 			s.mu.Lock()
 			s.failed = s.failed || all
