@@ -61,6 +61,7 @@ type guard struct {
 	broken func() bool     // after failed
 	mark   func(ctx context.Context) error
 	wanted func(...appstate.WAPatchName)
+	order  sync.Mutex // of calls and the deletion of the device
 }
 
 var (
@@ -85,6 +86,14 @@ func (g *guard) install(d *store.Device) {
 	d.LIDs = g
 }
 
+// device has the stores alone. What works beside whatsmeow takes them from here: whatsmeow takes those of its own device away when
+// the link ends.
+func (g *guard) device() *store.Device {
+	d := &store.Device{LIDs: g}
+	d.SetAllStores(g)
+	return d
+}
+
 // look tells of an error.
 func (g *guard) look(err error) error {
 	if err == nil || errors.Is(err, store.ErrDeviceDeleted) {
@@ -96,7 +105,14 @@ func (g *guard) look(err error) error {
 
 // whole is a context in which a store finishes what it has begun though the connection ends, or a caller gives up: half of
 // an app state patch is as bad as a failed write, and whatsmeow's own store takes for stored what it has begun to store.
-func (g *guard) whole(ctx context.Context) context.Context { return wholeContext{g.ctx, ctx} }
+//
+// Every call begins with it. whatsmeow deletes a device by taking the stores from it, while goroutines of its own may have just
+// called one: the lock puts their look at the device before its deletion.
+func (g *guard) whole(ctx context.Context) context.Context {
+	g.order.Lock()
+	defer g.order.Unlock()
+	return wholeContext{g.ctx, ctx}
+}
 
 // wholeContext ends with one context and has the values of another, such as a transaction.
 type wholeContext struct {

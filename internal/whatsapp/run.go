@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waWa6"
 	"go.mau.fi/whatsmeow/store"
 	"golang.org/x/sync/semaphore"
@@ -277,13 +278,17 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	r.history = newErrand(r.spawn, r.workHistory)
 	r.opener = newErrand(r.spawn, r.openLater)
 	r.early = newErrand(r.spawn, r.missEarlier)
+	r.guard = &guard{
+		ctx: r.ctx, failed: r.fail, broken: func() bool { return r.crash.cause() != nil },
+		mark:   func(ctx context.Context) error { return r.sync.mark(ctx) },
+		wanted: func(names ...appstate.WAPatchName) { r.states.wanted(names...) },
+	}
+	r.guard.install(keys)
 	r.states = newStates(r)
 	r.sync = newSyncer(r)
 	r.groups = newGroups(r)
 	r.persons = newPersons(r)
 	r.progress.shown = true // from a run that was killed
-	r.guard = &guard{ctx: r.ctx, failed: r.fail, broken: func() bool { return r.crash.cause() != nil }, mark: r.sync.mark, wanted: r.states.wanted}
-	r.guard.install(keys)
 	r.identify()
 	r.migrated.Store(keys.LIDMigrationTimestamp > 0)
 	r.wa = r.newClient()

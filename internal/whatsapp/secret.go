@@ -165,7 +165,7 @@ func (r *run) unseal(b *translate.Book, evt *events.Message, s *sealed) (plain [
 func (r *run) secret(in, by types.JID, id string) ([]byte, types.JID, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, sendTimeout)
 	defer cancel()
-	return r.wa.Store.MsgSecrets.GetMessageSecret(ctx, in, by, id)
+	return r.guard.GetMessageSecret(ctx, in, by, id)
 }
 
 // author is who wrote the message that a key names, as the sender of evt sees it.

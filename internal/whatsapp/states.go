@@ -28,7 +28,7 @@ type states struct {
 }
 
 func newStates(r *run) *states {
-	processor := appstate.NewProcessor(r.keys, newLogger(r.log, r.stopping.Load))
+	processor := appstate.NewProcessor(r.guard.device(), newLogger(r.log, r.stopping.Load))
 	return &states{run: r, processor: processor, want: make(map[appstate.WAPatchName]bool)}
 }
 
@@ -67,7 +67,7 @@ func (s *states) take() (names []appstate.WAPatchName) {
 func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool) error {
 	ctx = own(ctx)
 	if all {
-		if err := s.keys.AppState.DeleteAppStateVersion(ctx, string(name)); err != nil {
+		if err := s.guard.DeleteAppStateVersion(ctx, string(name)); err != nil {
 			return fmt.Errorf("forget app state: %w", err)
 		}
 	}
@@ -124,7 +124,7 @@ func (s *states) forgetContacts(ctx context.Context, named map[chat.JID]bool, or
 }
 
 func (s *states) state(ctx context.Context, name appstate.WAPatchName) (appstate.HashState, error) {
-	version, hash, err := s.keys.AppState.GetAppStateVersion(ctx, string(name))
+	version, hash, err := s.guard.GetAppStateVersion(ctx, string(name))
 	if err != nil {
 		return appstate.HashState{}, fmt.Errorf("get app state version: %w", err)
 	}

@@ -16,7 +16,7 @@ func TestAsOfFollowsAClockThatIsSetRight(t *testing.T) {
 			right := time.Now()
 			now := right
 			w.device = nil
-			d := &device{Devices: w.devices, account: account, log: testLogger()}
+			d := &device{Devices: w.devices, Stores: w.stores(lease{}), account: account, log: testLogger()}
 			d.Devices.Now = func() time.Time { return now }
 			asOf := func(s *status) time.Time {
 				t.Helper()
