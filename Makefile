@@ -87,7 +87,7 @@ lint: ## gofmt, vet, staticcheck, actionlint, and what may link what
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
-	$(GO) tool actionlint .github/workflows/*.yml docs/examples/deploy.yml
+	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml docs/examples/deploy.yml
 	@.ci/links
 
 .PHONY: bench
