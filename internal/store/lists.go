@@ -33,6 +33,7 @@ type list struct {
 	// Under the lists' lock:
 	views   []chat.View // in the order of Chats; readers have them too, so that they are replaced and never changed
 	read    bool        // views are there
+	behind  bool        // somebody has taken what changed, and views don't show it yet
 	changed map[chat.JID]bool
 	size    int
 	used    int64
@@ -92,7 +93,7 @@ func (k *lists) find(account string) (l *list, fresh []chat.View) {
 	}
 	k.reads++
 	l.used = k.reads
-	if l.read && len(l.changed) == 0 {
+	if l.read && !l.behind && len(l.changed) == 0 {
 		fresh = l.views
 	}
 	return l, fresh
@@ -103,6 +104,7 @@ func (k *lists) begin(l *list) (views []chat.View, read bool, changed map[chat.J
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	changed, l.changed = l.changed, make(map[chat.JID]bool)
+	l.behind = true
 	return l.views, l.read, changed
 }
 
@@ -110,10 +112,10 @@ func (k *lists) begin(l *list) (views []chat.View, read bool, changed map[chat.J
 func (k *lists) end(account string, l *list, views []chat.View, grown int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.all[account] != l { // dropped meanwhile
+	l.views, l.read, l.behind = views, true, false // also for those who wait for a list that was dropped
+	if k.all[account] != l {
 		return
 	}
-	l.views, l.read = views, true
 	l.size, k.size = l.size+grown, k.size+grown
 	for k.size > k.limit {
 		oldest := account
@@ -126,10 +128,11 @@ func (k *lists) end(account string, l *list, views []chat.View, grown int) {
 	}
 }
 
-// abandon drops a list that couldn't be brought up to date.
+// abandon drops a list that couldn't be brought up to date. Those who wait for it read everything.
 func (k *lists) abandon(account string, l *list) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	l.views, l.read, l.behind = nil, false, false
 	if k.all[account] == l {
 		k.dropLocked(account)
 	}
