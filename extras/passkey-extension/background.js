@@ -106,8 +106,8 @@ async function compareCode(pesan) {
   return "";
 }
 
+// What the tab of WhatsApp Web may ask for.
 const acts = {
-  begin: ({ address, key }) => begin({ address, key }).catch((e) => e.message ?? e),
   async send({ credential }, pesan) {
     await call(pesan, "sendPasskey", { credential });
     return { compare: await compareCode(pesan) };
@@ -120,9 +120,11 @@ const acts = {
 
 chrome.runtime.onMessage.addListener((message, sender, answer) => {
   (async () => {
-    if (message.do === "begin" && sender.url === chrome.runtime.getURL("popup.html")) return answer(await acts.begin(message));
+    if (message.do === "begin" && sender.url === chrome.runtime.getURL("popup.html")) {
+      return answer(await begin({ address: message.address, key: message.key }).catch((e) => e.message ?? e));
+    }
     const { pesan, tab } = await chrome.storage.session.get(["pesan", "tab"]);
-    if (!pesan || sender.tab?.id !== tab || !(message.do in acts) || message.do === "begin") return answer({ failed: text.cancelled });
+    if (!pesan || sender.tab?.id !== tab || !Object.hasOwn(acts, message.do)) return answer({ failed: text.cancelled });
     try {
       const said = await acts[message.do](message, pesan);
       if (!said.compare) await chrome.storage.session.clear();
