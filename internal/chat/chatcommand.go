@@ -26,11 +26,13 @@ const (
 	StarSetting    Setting = "star" // of a message
 	ClearSetting   Setting = "clear"
 	DeleteSetting  Setting = "delete"
+	TimerSetting   Setting = "timer" // after which messages disappear
 )
 
 // The parameters that commands about a chat take beside the chat.
 const (
 	TakesSecond   = "second"   // Command.Seconds
+	TakesSeconds  = "seconds"  // Command.Seconds, one of DisappearAfter
 	TakesStarred  = "starred"  // Command.Starred
 	TakesReceipts = "receipts" // Command.Quiet is its opposite
 	TakesID       = "id"       // Command.Message
@@ -47,6 +49,7 @@ var chatCommands = []ChatCommand{
 	{Kind: ReadCommand, Endpoint: "readChat", Act: "read", Setting: ReadSetting, On: true, Takes: []string{TakesReceipts}, Ranged: true},
 	{Kind: StarCommand, Endpoint: "starMessage", Act: "star", Setting: StarSetting, On: true, Takes: []string{TakesID}},
 	{Kind: UnstarCommand, Endpoint: "unstarMessage", Act: "unstar", Setting: StarSetting, Takes: []string{TakesID}},
+	{Kind: DisappearCommand, Endpoint: "setDisappearing", Act: "set disappearing", Setting: TimerSetting, On: true, Takes: []string{TakesSeconds}},
 	{Kind: ClearCommand, Endpoint: "clearMessageById", Setting: ClearSetting, On: true, Takes: []string{TakesStarred}, Ranged: true},
 	{Kind: DeleteChatCommand, Endpoint: "deleteChat", Act: "delete", Setting: DeleteSetting, On: true, Ranged: true},
 }

@@ -24,6 +24,7 @@ const (
 	DeleteChatCommand CommandKind = "deleteChat"
 	StarCommand       CommandKind = "star"
 	UnstarCommand     CommandKind = "unstar"
+	DisappearCommand  CommandKind = "disappear"
 	ConnectCommand    CommandKind = "connect"    // with Phone: link by pairing code
 	DisconnectCommand CommandKind = "disconnect" // keeps the link
 	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
@@ -54,7 +55,7 @@ type Command struct {
 	Message     string      `json:"message,omitempty"` // star, unstar: the message's id
 	Quiet       bool        `json:"quiet,omitempty"`   // read: without receipts
 	Starred     Starred     `json:"starred,omitempty"` // clear: whether starred messages go too
-	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever
+	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever; disappear: one of DisappearAfter
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Request     string      `json:"request,omitempty"` // id of the API's call, for the logs
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
@@ -102,6 +103,9 @@ const CommandVersion = 1
 // MaxMuteSeconds bounds a mute: ten years.
 const MaxMuteSeconds = 10 * 365 * 24 * 60 * 60
 
+// DisappearAfter are the times in seconds after which WhatsApp lets messages disappear: never, a day, a week, 90 days.
+func DisappearAfter() []int64 { return []int64{0, 86400, 604800, 7776000} }
+
 // MaxPasskey bounds the credential that answers a request for a passkey, in bytes; usual ones have some 1,000.
 const MaxPasskey = 16 << 10
 
@@ -144,6 +148,9 @@ func (c Command) Validate() error {
 	}
 	if c.Through != nil && (!row.Ranged || c.Through.Time <= 0) {
 		return &Error{Code: InvalidParameter, Message: "through"}
+	}
+	if c.Kind == DisappearCommand && !slices.Contains(DisappearAfter(), c.Seconds) {
+		return &Error{Code: InvalidParameter, Message: "seconds"}
 	}
 	if c.Seconds < 0 || c.Seconds > MaxMuteSeconds {
 		return &Error{Code: InvalidSecond}

@@ -42,6 +42,9 @@ func StarMessage(d Deps) Endpoint { return chatCommand(d, chat.StarCommand, "id=
 // UnstarMessage takes the star off a message.
 func UnstarMessage(d Deps) Endpoint { return chatCommand(d, chat.UnstarCommand, "id={message}") }
 
+// SetDisappearing sets after which time the messages of a chat disappear.
+func SetDisappearing(d Deps) Endpoint { return chatCommand(d, chat.DisappearCommand, "seconds=604800") }
+
 // ClearMessageByID deletes a chat's messages, on all the account's devices.
 func ClearMessageByID(d Deps) Endpoint { return chatCommand(d, chat.ClearCommand, "starred=keep") }
 
@@ -71,7 +74,7 @@ type chatAnswer struct {
 	Code  int `json:"code"`
 	Query struct {
 		ID      string  `json:"id,omitempty"`      // of a message
-		Seconds *string `json:"seconds,omitempty"` // of a mute; empty: until it is unmuted
+		Seconds *string `json:"seconds,omitempty"` // of a mute, empty until it is unmuted; of disappearing messages, 0 never
 		To      string  `json:"to"`
 	} `json:"query"`
 	Results any `json:"results"`
@@ -94,8 +97,12 @@ func onChat(chats chat.ChatReader, o commander, row chat.ChatCommand) begin {
 				return nil, err
 			}
 		}
-		if answer.Query.ID = cmd.Message; row.Kind == chat.MuteCommand {
+		answer.Query.ID = cmd.Message
+		switch row.Kind {
+		case chat.MuteCommand:
 			answer.Query.Seconds = secondsEcho(cmd.Seconds)
+		case chat.DisappearCommand:
+			answer.Query.Seconds = new(strconv.FormatInt(cmd.Seconds, 10))
 		}
 		view, err := lookup(address, func(jid chat.JID) (chat.View, error) { return chats.Chat(ctx, c.claimed, jid) })
 		if chat.CodeOf(err) == chat.ChatNotFound { // the command may have been the chat's end
@@ -107,7 +114,7 @@ func onChat(chats chat.ChatReader, o commander, row chat.ChatCommand) begin {
 			return nil, err
 		}
 		cmd.Chat, c.target = view.JID, view.JID.Echo()
-		if cmd.Seconds > 0 && view.JID.Kind() == chat.Newsletter {
+		if row.Kind == chat.MuteCommand && cmd.Seconds > 0 && view.JID.Kind() == chat.Newsletter {
 			return nil, &chat.Error{Code: chat.InvalidSecond} // a channel's mute has no end
 		}
 		if through := view.Through(); row.Ranged && through.Time > 0 {
@@ -140,6 +147,8 @@ func (c *call) take(name string, cmd *chat.Command) (err error) {
 	switch name {
 	case chat.TakesSecond:
 		cmd.Seconds, err = c.seconds()
+	case chat.TakesSeconds:
+		cmd.Seconds, err = c.disappearAfter()
 	case chat.TakesStarred:
 		cmd.Starred, err = c.starred()
 	case chat.TakesReceipts:

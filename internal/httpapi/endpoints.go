@@ -127,6 +127,7 @@ func Endpoints(d Deps) []Endpoint {
 		ReadChat(d),
 		StarMessage(d),
 		UnstarMessage(d),
+		SetDisappearing(d),
 		ClearMessageByID(d),
 		DeleteChat(d),
 		GetReportAPI(d),

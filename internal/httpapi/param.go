@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -67,6 +68,19 @@ func (c *call) seconds() (int64, error) {
 		return 0, &chat.Error{Code: chat.InvalidSecond}
 	}
 	return n, nil
+}
+
+// disappearAfter reads the parameter seconds, one of WhatsApp's own choices.
+func (c *call) disappearAfter() (int64, error) {
+	text := c.params.number("seconds")
+	if n, ok := whole(text); ok && text != "" && slices.Contains(chat.DisappearAfter(), n) {
+		return n, nil
+	}
+	const id, en = "0 (mati), 86400 (24 jam), 604800 (7 hari) atau 7776000 (90 hari)", "0 (off), 86400 (24 hours), 604800 (7 days) or 7776000 (90 days)"
+	if text == "" {
+		return 0, missing(chat.InvalidParameter, "seconds", id, en)
+	}
+	return 0, wrong(chat.InvalidParameter, "seconds", id, en)
 }
 
 // starred reads what a clear does to starred messages: it keeps them, unless it is told otherwise.

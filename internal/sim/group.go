@@ -28,6 +28,7 @@ type Group struct {
 	topic     string
 	topicID   string
 	ephemeral uint32 // seconds
+	locked    bool   // only admins may change it
 	members   []*member
 }
 
@@ -168,6 +169,31 @@ func (g *Group) SetEphemeral(_ context.Context, by *Contact, seconds uint32) err
 	})
 }
 
+// SetLocked lets only admins change the group, or everybody.
+func (g *Group) SetLocked(_ context.Context, by *Contact, locked bool) error {
+	return g.update(by, func() waBinary.Node {
+		g.locked = locked
+		if locked {
+			return waBinary.Node{Tag: "locked"}
+		}
+		return waBinary.Node{Tag: "unlocked"}
+	})
+}
+
+// Ephemeral is the time in seconds after which messages disappear.
+func (g *Group) Ephemeral() uint32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.ephemeral
+}
+
+// mayChange tells whether a member may change the group's settings.
+func (g *Group) mayChange(c *Contact) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.locked || slices.ContainsFunc(g.members, func(m *member) bool { return m.Contact == c && m.admin != "" })
+}
+
 // Add adds members and notifies all.
 func (g *Group) Add(_ context.Context, by *Contact, who ...*Contact) error {
 	return g.update(by, func() waBinary.Node {
@@ -304,6 +330,9 @@ func (g *Group) node() waBinary.Node {
 	if g.ephemeral > 0 {
 		parts = append(parts, waBinary.Node{Tag: "ephemeral", Attrs: waBinary.Attrs{"expiration": g.ephemeral}})
 	}
+	if g.locked {
+		parts = append(parts, waBinary.Node{Tag: "locked"})
+	}
 	return waBinary.Node{Tag: "group", Attrs: waBinary.Attrs{
 		"id": g.jid.User, "subject": g.subject, "creation": g.created.Unix(), "s_t": g.subjectAt.Unix(),
 		"s_o": g.subjectBy.address(g.byLID), "creator": g.creator.address(g.byLID), "size": len(g.members),
@@ -321,6 +350,31 @@ func (c *conn) groupQuery(iq *waBinary.Node) {
 		c.refuse(iq, 403, "forbidden")
 	default:
 		c.reply(iq, g.node())
+	}
+}
+
+// setEphemeral lets a device set after which time a group's messages disappear, one of WhatsApp's choices.
+func (c *conn) setEphemeral(iq *waBinary.Node, what waBinary.Node) {
+	g, by := c.s.group(iq.AttrGetter().OptionalJIDOrEmpty("to")), c.device.phone.Contact
+	seconds := 0
+	if what.Tag == "ephemeral" {
+		seconds = what.AttrGetter().OptionalInt("expiration")
+	}
+	switch {
+	case g == nil:
+		c.refuse(iq, 404, "item-not-found")
+	case !g.has(by):
+		c.refuse(iq, 403, "forbidden")
+	case !g.mayChange(by):
+		c.refuse(iq, 401, "not-authorized")
+	case !timers[uint32(seconds)] || (seconds == 0) != (what.Tag == "not_ephemeral"):
+		c.s.violate(c.device, BadStanza, "timer of %d s", seconds)
+		c.refuse(iq, 400, "bad-request")
+	default:
+		c.reply(iq)
+		if err := g.SetEphemeral(c.s.ctx, by, uint32(seconds)); err != nil {
+			c.s.log.Error("set timer", "error", err) // the device was in the group a moment ago
+		}
 	}
 }
 

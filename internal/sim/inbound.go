@@ -214,11 +214,20 @@ func (in *inbound) open(who *Contact, chat types.JID, enc *waBinary.Node, own bo
 		if !own {
 			return errors.New("deviceSentMessage to somebody else")
 		}
+		if sent.GetDestinationJID() != chat.String() {
+			return errors.New("deviceSentMessage for another chat")
+		}
+		if err := checkTimer(sent.GetMessage(), in.time); err != nil {
+			return err
+		}
 		who.record(in.message(chat, sent.GetMessage(), own))
 		return nil
 	}
 	if own && chat.Server != types.GroupServer && chat.User != who.pn.User && chat.User != who.lid.User {
 		return errors.New("message to the own phone without deviceSentMessage")
+	}
+	if err := checkTimer(&m, in.time); err != nil {
+		return err
 	}
 	who.record(in.message(chat, &m, own))
 	return nil

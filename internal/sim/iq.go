@@ -62,6 +62,8 @@ func (c *conn) handleIQ(iq *waBinary.Node) {
 		c.reply(iq, c.s.media.Conn())
 	case "w:g2/get/query":
 		c.groupQuery(iq)
+	case "w:g2/set/ephemeral", "w:g2/set/not_ephemeral":
+		c.setEphemeral(iq, what)
 	case "w:g2/get/participating":
 		c.joinedGroups(iq)
 	case "md/set/remove-companion-device":

@@ -49,6 +49,9 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 	if err != nil {
 		return err
 	}
+	if row.Setting == chat.TimerSetting {
+		return r.setTimer(ctx, c, index)
+	}
 	if row.Setting == chat.ReadSetting && row.On && !c.Quiet {
 		if err := r.giveReceipts(ctx, c.Chat, index); err != nil {
 			return err

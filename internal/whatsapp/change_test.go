@@ -205,6 +205,100 @@ func TestStars(t *testing.T) {
 	}
 }
 
+// TestTimers: the timer that a command sets the next read shows, the phone has and the other side or the group too, however quickly
+// one follows another; who may not set one is told why.
+func TestTimers(t *testing.T) {
+	w := linkedWorld(t)
+	budi, citra := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra")
+	w.from(budi, sim.Text("satu"), sim.SendOptions{})
+	w.from(citra, sim.Text("satu"), sim.SendOptions{ByLID: true})
+	groups := map[bool]*sim.Group{}
+	for _, byLID := range []bool{false, true} {
+		g, err := w.server.NewGroup("Arisan", budi, sim.GroupOptions{ByLID: byLID}, w.phone.Contact, citra)
+		w.ok(err)
+		id, err := citra.SendGroup(w.soon(), g, sim.Text("halo"), sim.SendOptions{})
+		w.ok(err)
+		w.acked(id)
+		groups[byLID] = g
+	}
+	n := 0
+	set := func(in chat.JID, seconds int64) error {
+		n++
+		return w.device.Change(w.soon(), chat.Command{Kind: chat.DisappearCommand, Chat: in, Seconds: seconds, ID: fmt.Sprint(n)})
+	}
+	timers := []int64{86400, 0, 604800, 7776000, 86400, 0}
+	for in, has := range map[chat.JID]func() uint32{
+		jid(budi):                  func() uint32 { return w.phone.TimerOf(budi) },
+		lid(citra):                 func() uint32 { return w.phone.TimerOf(citra) },
+		jidOf(groups[false].JID()): groups[false].Ephemeral,
+		jidOf(groups[true].JID()):  groups[true].Ephemeral,
+	} {
+		for _, seconds := range timers {
+			w.ok(set(in, seconds))
+			v, _ := w.shown(in)
+			says(t, string(v.Document), field("ephemeralExpiration", seconds))
+			if has() != uint32(seconds) {
+				t.Errorf("%s: the phone has %d, not %d", in, has(), seconds)
+			}
+		}
+	}
+	if got := budi.TimerOf(w.phone.Contact); got != 0 {
+		t.Errorf("Budi has %d", got)
+	}
+	w.ok(set(jid(budi), 604800))
+	if got := budi.TimerOf(w.phone.Contact); got != 604800 {
+		t.Errorf("Budi has %d", got)
+	}
+	w.ok(w.device.Change(w.soon(), chat.Command{Kind: chat.DisappearCommand, Chat: jid(budi), Seconds: 604800, ID: fmt.Sprint(n)}))
+	sent := 0
+	for _, m := range budi.Received() {
+		if m.Message.GetProtocolMessage().GetEphemeralExpiration() == 604800 {
+			sent++
+		}
+	}
+	if sent != 2 { // of one command each
+		t.Errorf("Budi got %d messages", sent)
+	}
+
+	g := groups[false]
+	in := jidOf(g.JID())
+	expires := func(seconds int) func() bool {
+		return func() bool {
+			v, _ := w.shown(in)
+			return strings.Contains(string(v.Document), field("ephemeralExpiration", seconds))
+		}
+	}
+	w.ok(g.SetEphemeral(w.soon(), budi, 604800)) // later than all above
+	w.eventually("Budi's timer", expires(604800))
+	w.ok(g.SetLocked(w.soon(), budi, true))
+	err := set(in, 86400)
+	wantCode(t, err, chat.WhatsAppRejected)
+	says(t, err.Error(), "only an admin")
+	w.ok(g.Promote(w.soon(), budi, w.phone.Contact))
+	w.ok(set(in, 86400))
+	w.ok(g.Remove(w.soon(), budi, w.phone.Contact))
+	err = set(in, 0)
+	wantCode(t, err, chat.WhatsAppRejected)
+	says(t, err.Error(), "isn't in this group")
+	if got := g.Ephemeral(); got != 86400 {
+		t.Errorf("the group has %d", got)
+	}
+	if !expires(86400)() {
+		t.Error("a refused timer shows")
+	}
+	for _, in := range []chat.JID{"120363000000000077@newsletter", "status@broadcast"} {
+		wantCode(t, set(in, 86400), chat.WhatsAppRejected)
+	}
+	for code, want := range map[int]chat.Code{400: chat.WhatsAppRejected, 429: chat.Unavailable, 503: chat.Unavailable} {
+		w.linked.Inject(sim.Fault{Kind: sim.RefuseQuery, For: "w:g2", Code: code, Times: 1})
+		wantCode(t, set(jidOf(groups[true].JID()), 86400), want)
+	}
+	w.linked.Inject(sim.Fault{Kind: sim.RefuseMessage, Code: 479, Times: 1})
+	wantCode(t, set(jid(budi), 86400), chat.WhatsAppRejected)
+	v, _ := w.shown(jid(budi))
+	says(t, string(v.Document), field("ephemeralExpiration", 604800))
+}
+
 // TestEveryKindIsCarriedOut: a row of the table that nothing carries out would show here.
 func TestEveryKindIsCarriedOut(t *testing.T) {
 	w := linkedWorld(t)

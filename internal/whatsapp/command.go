@@ -218,7 +218,9 @@ func refusal(err error) error {
 		return &chat.Error{Code: chat.InvalidPhone}
 	case errors.Is(err, whatsmeow.ErrNotConnected):
 		return &chat.Error{Code: chat.DeviceNotConnected}
-	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, whatsmeow.ErrServerReturnedError):
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: err.Error()}
+	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, whatsmeow.ErrMessageTimedOut), errors.Is(err, context.DeadlineExceeded):
 		return &chat.Error{Code: chat.Unavailable, Message: "WhatsApp doesn't answer"}
 	case errors.As(err, &refused):
 		if refused.code == conflict {

@@ -63,7 +63,7 @@ func drawCommand(t *rapid.T) chat.Command {
 		Chat: rapid.SampledFrom([]chat.JID{"6281234567890@s.whatsapp.net", "123456789012345@lid", "120363041234567890@g.us", "6281234567890-1600000000@g.us",
 			"120363041234567890@newsletter", "status@broadcast", "", "081234567890@s.whatsapp.net", "6281234567890@c.us", "6281234567890:1@s.whatsapp.net",
 			"6281234567890", "@g.us", "6281234567890@S.WHATSAPP.NET"}).Draw(t, "chat"),
-		Seconds:     rapid.SampledFrom([]int64{0, 1, 3600, chat.MaxMuteSeconds, -1, chat.MaxMuteSeconds + 1}).Draw(t, "seconds"),
+		Seconds:     rapid.SampledFrom([]int64{0, 1, 3600, 86400, chat.MaxMuteSeconds, -1, chat.MaxMuteSeconds + 1}).Draw(t, "seconds"),
 		Phone:       rapid.SampledFrom([]string{"", "6281234567890", "123", "+6281234567890"}).Draw(t, "phone"),
 		RequestedAt: time.Unix(1772366400, rapid.SampledFrom([]int64{0, 1, 999999999}).Draw(t, "nanoseconds")).UTC(),
 	}
