@@ -371,10 +371,11 @@ func (c *conn) setEphemeral(iq *waBinary.Node, what waBinary.Node) {
 		c.s.violate(c.device, BadStanza, "timer of %d s", seconds)
 		c.refuse(iq, 400, "bad-request")
 	default:
-		c.reply(iq)
 		if err := g.SetEphemeral(c.s.ctx, by, uint32(seconds)); err != nil {
-			c.s.log.Error("set timer", "error", err) // the device was in the group a moment ago
+			c.refuse(iq, 403, "forbidden") // it has left just now
+			return
 		}
+		c.reply(iq)
 	}
 }
 

@@ -28,6 +28,8 @@ type groups struct {
 	full  int       // answers in a row that say that too much is asked
 	after time.Time // until then nothing is asked
 
+	echoes map[chat.JID]echo // of timers that are being set
+
 	last atomic.Int64 // place in WhatsApp's order of what it told last, µs since 1970
 }
 

@@ -109,7 +109,10 @@ func (r *run) handleContent(evt any) error {
 	case *events.Receipt:
 		return r.project(b, b.Receipt(evt))
 	case *events.GroupInfo:
-		return r.project(b, b.GroupChange(evt, r.groups.order(evt.ParticipantVersionID, evt.Timestamp)))
+		if err := r.project(b, b.GroupChange(evt, r.groups.order(evt.ParticipantVersionID, evt.Timestamp))); err != nil {
+			return err
+		}
+		r.groups.told(evt)
 	case *events.JoinedGroup:
 		return r.project(b, b.JoinedGroup(evt, r.groups.order(evt.ParticipantVersionID, evt.GroupCreated)))
 	case *events.PushName:

@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -39,7 +40,7 @@ func (r *run) setPersonTimer(ctx context.Context, c chat.Command, index types.JI
 	if err != nil {
 		return fmt.Errorf("send timer: %w", refusal(err))
 	}
-	before, err := r.timerSet(ctx, c.Chat)
+	_, at, err := r.timer(ctx, c.Chat)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (r *run) setPersonTimer(ctx context.Context, c chat.Command, index types.JI
 		},
 		RawMessage: m, Message: m,
 	}, r.nextOrder(), translate.Opened{})
-	return r.project(b, after(before, changes))
+	return r.project(b, after(at, changes))
 }
 
 // messageID is the same at every attempt, so that a message whose acknowledgement was lost isn't sent twice.
@@ -60,13 +61,54 @@ func messageID(c chat.Command) types.MessageID {
 	return whatsmeow.WebMessageIDPrefix + fmt.Sprintf("%X", sum[:9])
 }
 
-// setGroupTimer takes the change for the next one after what is known: WhatsApp tells it to this device too, in its own order.
+// echoWait is how long WhatsApp's own word of a change is waited for.
+const echoWait = 5 * time.Second
+
+// echo waits for WhatsApp to tell of a timer that this device has set.
+type echo struct {
+	seconds uint32
+	came    chan struct{}
+}
+
+// expect waits for the echo of a timer until forget is called.
+func (g *groups) expect(jid chat.JID, seconds uint32) (came <-chan struct{}, forget func()) {
+	e := echo{seconds, make(chan struct{})}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.echoes == nil {
+		g.echoes = make(map[chat.JID]echo)
+	}
+	g.echoes[jid] = e
+	return e.came, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.echoes, jid)
+	}
+}
+
+// told is called when what WhatsApp told of a group is stored.
+func (g *groups) told(evt *events.GroupInfo) {
+	jid, ok := translate.Address(evt.JID)
+	if evt.Ephemeral == nil || !ok {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if e, ok := g.echoes[jid]; ok && e.seconds == evt.Ephemeral.DisappearingTimer {
+		close(e.came)
+		delete(g.echoes, jid)
+	}
+}
+
+// setGroupTimer waits for WhatsApp to tell this device of the change too, which puts it in the order of all that happens in the
+// group. Of what changes nothing it may not tell.
 func (r *run) setGroupTimer(ctx context.Context, c chat.Command, index types.JID) error {
-	before, err := r.timerSet(ctx, c.Chat)
+	before, _, err := r.timer(ctx, c.Chat)
 	if err != nil {
 		return err
 	}
-	order := following(&r.groups.last, before+1)
+	came, forget := r.groups.expect(c.Chat, uint32(c.Seconds))
+	defer forget()
 	err = r.wa.SetDisappearingTimer(ctx, index, time.Duration(c.Seconds)*time.Second, r.Now())
 	switch {
 	case errors.Is(err, whatsmeow.ErrIQNotAuthorized):
@@ -76,25 +118,47 @@ func (r *run) setGroupTimer(ctx context.Context, c chat.Command, index types.JID
 	case err != nil:
 		return fmt.Errorf("set timer: %w", refusal(err))
 	}
+	if before != uint32(c.Seconds) {
+		patience := time.NewTimer(echoWait)
+		defer patience.Stop()
+		select {
+		case <-came:
+			return nil
+		case <-patience.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	_, at, err := r.timer(ctx, c.Chat)
+	if err != nil {
+		return err
+	}
 	b := r.bookFor(ctx)
 	return r.project(b, b.GroupChange(&events.GroupInfo{
 		JID: index, Ephemeral: &types.GroupEphemeral{IsEphemeral: c.Seconds > 0, DisappearingTimer: uint32(c.Seconds)},
-	}, order))
+	}, following(&r.groups.last, at+1)))
 }
 
 // timerField is the field of a chat that holds its timer.
 const timerField = "ephemeralExpiration"
 
-// timerSet is the time of the chat's timer.
-func (r *run) timerSet(ctx context.Context, jid chat.JID) (at int64, err error) {
+// timer is the chat's timer, and the time from which it has it.
+func (r *run) timer(ctx context.Context, jid chat.JID) (seconds uint32, at int64, err error) {
 	err = r.Chats.Update(ctx, r.account, jid, nil, func(t *chat.Thread) error {
-		at = t.Chat.Fields[timerField].At
+		f := t.Chat.Fields[timerField]
+		at = f.At
+		if f.Value == "" {
+			return errLooked
+		}
+		if err := json.Unmarshal([]byte(f.Value), &seconds); err != nil {
+			return fmt.Errorf("read timer: %w", err)
+		}
 		return errLooked
 	})
 	if err != nil && !errors.Is(err, errLooked) {
-		return 0, err
+		return 0, 0, err
 	}
-	return at, nil
+	return seconds, at, nil
 }
 
 // after puts the fields of changes after what was set before: WhatsApp's times have seconds only.
