@@ -111,9 +111,6 @@ func TestEnvironment(t *testing.T) {
 
 // needed are the variables of an endpoint's ports.
 func needed(e httpapi.Endpoint) (all []string) {
-	if e.Name == "addDevice" {
-		all = append(all, "SHARDS")
-	}
 	for _, port := range e.Needs {
 		switch port {
 		case httpapi.Chats:
@@ -174,7 +171,7 @@ func parse(t *testing.T, file string) *ast.File {
 	return f
 }
 
-var variable = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$|^SHARDS$`)
+var variable = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 
 // variables are the names of environment variables that a file has as texts.
 func variables(t *testing.T, file string) []string {

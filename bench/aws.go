@@ -117,7 +117,7 @@ func (c *cloud) serve(ctx context.Context) error {
 	})
 	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices is called, and nothing else
 		Accounts: stored, Reports: stored, Commands: stored,
-		Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}), Wait: 8 * time.Second, Shards: 1,
+		Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}), Wait: 8 * time.Second,
 	})...)); err != nil {
 		return err
 	}

@@ -24,9 +24,11 @@ import (
 	"pesan/internal/sim"
 )
 
+const lostHeartbeat = "heartbeat lost, and all shards with it"
+
 const (
 	leaseTTL = 15 * time.Second
-	shards   = 4
+	shared   = 4 // queues that the hosts share
 	devices  = 6
 	friends  = 3
 )
@@ -35,11 +37,11 @@ const (
 func TestTwoHosts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	s := newStack(t, shards, nil)
+	s := newStack(t, shared, nil)
 	a := s.start(nil)
-	must(t, a.says(ctx, "shard taken", shards))
+	must(t, a.says(ctx, "shards taken", shared))
 	b := s.start(nil)
-	must(t, b.says(ctx, "shard taken", shards/2))
+	must(t, b.says(ctx, "shards taken", shared/2))
 	all := s.linked(ctx, devices)
 	talk, quiet := context.WithCancel(ctx)
 	defer quiet()
@@ -71,21 +73,21 @@ func TestTwoHosts(t *testing.T) {
 	gap("killed", leaseTTL+5*time.Second, s.on(a, all), func() { a.signal(syscall.SIGKILL) })
 	<-a.ended
 	c := s.start(nil)
-	must(t, c.says(ctx, "shard taken", shards/2))
+	must(t, c.says(ctx, "shards taken", shared/2))
 	must(t, connected(ctx, all))
 
 	gap("stopped", 2*time.Second, s.on(b, all), func() { b.signal(syscall.SIGTERM) })
 
 	recorder := s.record()
 	d := s.start(map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": recorder.url})
-	must(t, d.says(ctx, "shard taken", shards/2))
+	must(t, d.says(ctx, "shards taken", shared/2))
 	must(t, connected(ctx, all))
 	asleep := s.on(d, all)
 	gap("paused", leaseTTL+5*time.Second, asleep, func() { d.signal(syscall.SIGSTOP) })
 	recorder.begin()
 	d.signal(syscall.SIGCONT)
-	must(t, d.says(ctx, "shard lost", shards/2))
-	must(t, d.says(ctx, "shard taken", shards)) // it is a host again
+	must(t, d.says(ctx, lostHeartbeat, 1))
+	must(t, d.says(ctx, "shards taken", shared)) // it is a host again
 	if writes := recorder.get(); len(writes) > 0 {
 		t.Errorf("a host that was paused past its lease wrote %v", writes)
 	}
@@ -148,10 +150,13 @@ func (s *stack) on(p *process, all []*driven) (some []*driven) {
 	holds := map[int]bool{}
 	log, _ := p.log.get()
 	for _, line := range log {
-		for message, has := range map[string]bool{"shard taken": true, "shard released": false, "shard lost": false} {
+		for message, has := range map[string]bool{"shards taken": true, "shards released": false} {
 			for _, fields := range logged([]string{line}, message) {
-				holds[int(fields["shard"].(float64))] = has
+				holds[int(fields["queue"].(float64))] = has
 			}
+		}
+		if len(logged([]string{line}, lostHeartbeat)) > 0 {
+			clear(holds)
 		}
 	}
 	for _, d := range all {
@@ -373,7 +378,7 @@ func (r *recorder) note(target, body string, status int) {
 		return // that it is there, it may always say
 	}
 	if strings.Contains(body, `"`+r.work+`"`) {
-		r.leased = operation == "PutItem" && strings.Contains(body, `"pk":{"S":"shard/`)
+		r.leased = operation == "TransactWriteItems" && strings.Contains(body, `"pk":{"S":"leases"}`)
 		return
 	}
 	r.writes = append(r.writes, operation+" "+body[:min(len(body), 200)])

@@ -67,6 +67,9 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 // poll is how often shards are looked for: what another host hands over is taken that soon. It costs a read unit each time.
 const poll = 500 * time.Millisecond
 
+// alone is how often another host is looked for while there is none.
+const alone = 5 * time.Second
+
 // run works until ctx ends, and then hands everything over. It returns when the last polls of the queues have ended. client reaches WhatsApp, nil the real one; metrics go to lines.
 func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logger, lines io.Writer) error {
 	listener, err := net.Listen("tcp", s.health)
@@ -85,17 +88,19 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 			Accounts: m.Accounts(owned), Chats: m.Chats(owned), Commands: m.Commands(owned), Reports: owned, Backlog: owned,
 		}
 	}
-	queue := sqsqueue.NewReceiver(sqs.NewFromConfig(s.aws, sqsqueue.Tuned), s.queues, chat.VisibilityTimeout)
+	sqsClient := sqs.NewFromConfig(s.aws, sqsqueue.Tuned)
+	queue := sqsqueue.NewReceiver(sqsClient, s.queues, chat.VisibilityTimeout)
 	defer queue.Close()
 	h := host.New(host.Config{
-		Name: s.name, Shards: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue,
+		Name: s.name, Queues: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue,
+		Sender: sqsqueue.NewSender(sqsClient, s.queues),
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys:   keystore.New(db, keystore.Options{Log: logger}),
 			Stores: stores, HTTP: client, Now: time.Now, Logger: logger,
 		})),
-		Now: time.Now, Logger: logger, Poll: poll,
+		Now: time.Now, Logger: logger, Poll: poll, Alone: alone,
 	})
-	logger.Info("host starts", "shards", len(s.queues), "health", listener.Addr().String())
+	logger.Info("host starts", "queues", len(s.queues), "health", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.Run(ctx) })
 	group.Go(func() error { return m.Run(ctx, lines) })

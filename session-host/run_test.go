@@ -161,7 +161,7 @@ func TestHealth(t *testing.T) {
 	p := s.start(map[string]string{"HEALTH_ADDRESS": address})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	must(t, p.says(ctx, "shard taken", 1))
+	must(t, p.says(ctx, "shards taken", 1))
 	must(t, ask())
 	p.signal(syscall.SIGTERM)
 	<-p.ended

@@ -23,7 +23,7 @@ func TestStopHidesNoCommand(t *testing.T) {
 	defer cancel()
 	s := newStack(t, 2, nil)
 	old := s.start(nil)
-	must(t, old.says(ctx, "shard taken", 2))
+	must(t, old.says(ctx, "shards taken", 2))
 	all := s.linked(ctx, 4)
 	for _, d := range all {
 		_, err := d.Friends[0].Send(ctx, d.Phone, sim.Text("ada"), sim.SendOptions{})
@@ -50,10 +50,10 @@ func TestStopHidesNoCommand(t *testing.T) {
 		}
 	}
 	mute(1)
-	must(t, old.says(ctx, "shard released", 2))
+	must(t, old.says(ctx, "shards released", 2))
 	mute(2)
 	begun := time.Now()
-	must(t, s.start(nil).says(ctx, "shard taken", 2))
+	must(t, s.start(nil).says(ctx, "shards taken", 2))
 	must(t, calls.Wait())
 	close(done)
 	for at := range done {

@@ -103,12 +103,12 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 	s.whatsApp, err = sim.New(sim.Options{Root: root, OnViolation: func(v sim.Violation) { t.Errorf("violation: %v", v) }})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.whatsApp.Close()) })
-	s.serve(shards)
+	s.serve()
 	return s
 }
 
 // serve serves the API, as the functions do, from this process.
-func (s *stack) serve(shards int) {
+func (s *stack) serve() {
 	db := dynamolocal.Client(s.t, kvdynamodb.Tuned, func(o *dynamodb.Options) { o.BaseEndpoint = &s.dynamoDB })
 	queue := sqslocal.Client(s.t, sqsqueue.Tuned, func(o *sqs.Options) { o.BaseEndpoint = &s.sqs })
 	stored := store.New(kvdynamodb.New(db, s.tables, time.Now), store.Options{Compression: store.Zstd})
@@ -118,7 +118,7 @@ func (s *stack) serve(shards int) {
 	})
 	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
-		Wait: 20 * time.Second, Shards: shards,
+		Wait: 20 * time.Second,
 	})...))
 	s.t.Cleanup(server.Close)
 	s.url, s.accounts = server.URL, stored

@@ -113,19 +113,19 @@ type Commands interface {
 	DeleteCommands(ctx context.Context, account string) error
 }
 
-// CommandSender puts commands on the queue of a shard.
+// CommandSender puts commands on a shard's queue.
 type CommandSender interface {
 	// Send returns when the queue holds the command durably. Commands of one account keep their order. Sending the same
 	// id again within minutes adds nothing.
 	Send(ctx context.Context, shard int, c Command) error
 }
 
-// CommandQueue hands out the commands of a shard. It may hand out one twice.
+// CommandQueue hands out the commands of a queue. It may hand out one twice.
 type CommandQueue interface {
 	// Receive waits until a command is there or ctx ends, and returns up to limit of them. An account's next command isn't
 	// handed out before the one before is done or released. A received command that is neither done nor extended within
 	// the visibility timeout comes again.
-	Receive(ctx context.Context, shard, limit int) ([]Delivery, error)
+	Receive(ctx context.Context, queue, limit int) ([]Delivery, error)
 }
 
 // Delivery is a command handed out.
@@ -158,13 +158,31 @@ type Reports interface {
 	ClearReports(ctx context.Context, account string, all bool, now time.Time) error
 }
 
-// Lease is a host's right to a shard.
-type Lease struct {
-	Shard   int
-	Host    string
-	Epoch   int64 // grows with every change of owner
+// Shards is how many there are: mere numbers, which accounts keep while queues and hosts change. The commands of a shard come by
+// the queue that is the shard modulo the number of queues, so the shards of one queue are worked on together.
+const Shards = 64
+
+// ShardsOf are the shards whose commands come by one of so many queues.
+func ShardsOf(queue, queues int) (shards []int) {
+	for shard := queue; shard < Shards; shard += queues {
+		shards = append(shards, shard)
+	}
+	return shards
+}
+
+// Heartbeat is a host's sign of life. Its leases last as long as that does.
+type Heartbeat struct {
+	Host    string // like no other's, and used for one life only
+	Leaving bool   // the host hands over what it holds, and takes nothing any more
 	Expires time.Time
 	Version [8]byte // of what is stored of it; only the store sets and reads it
+}
+
+// Lease is a host's right to some shards, together.
+type Lease struct {
+	Shards []int
+	Host   string
+	Epoch  int64 // greater than that of every lease before, of any shard
 }
 
 // Ownership is a lease as its holder sees it: what belongs to an account he writes under it.
@@ -175,20 +193,20 @@ type Ownership interface {
 	Check() error
 }
 
-// Leases shares out the shards. A host trusts a lease only until its own clock says that it expires.
+// Leases shares out the shards. A host trusts its heartbeat only until its own clock says that it expires.
 type Leases interface {
-	// AcquireLease takes a shard that nobody holds at the moment; LEASE_HELD otherwise. The epoch is greater than any
-	// before.
-	AcquireLease(ctx context.Context, shard int, host string, now time.Time, ttl time.Duration) (Lease, error)
-	// RenewLease extends a lease that is still the newest, even if it has expired; LEASE_HELD when somebody else has
-	// taken the shard.
-	RenewLease(ctx context.Context, l Lease, now time.Time, ttl time.Duration) (Lease, error)
-	// ReleaseLease lets others take the shard at once. A lease that is no more the newest is no error.
-	ReleaseLease(ctx context.Context, l Lease) error
-	// AnnounceHost makes the host one of those that share the shards until ttl ends; a ttl of 0 takes it out.
-	AnnounceHost(ctx context.Context, host string, now time.Time, ttl time.Duration) error
-	// Hosts returns the hosts that are announced at the moment, sorted.
+	// Beat stores that the host lives until ttl ends. A heartbeat without a version is a life's first. LEASE_HELD when another
+	// host has found it expired and taken it away: what the host held is over then, and it begins a new life.
+	Beat(ctx context.Context, b Heartbeat, now time.Time, ttl time.Duration) (Heartbeat, error)
+	// Leave takes the host's heartbeat away; what it still holds is free at once.
+	Leave(ctx context.Context, host string) error
+	// Hosts returns the hosts that live at the moment and aren't leaving, sorted.
 	Hosts(ctx context.Context, now time.Time) ([]string, error)
+	// AcquireLease takes shards that no living host holds, all or none; LEASE_HELD otherwise. The epoch is greater than any
+	// before.
+	AcquireLease(ctx context.Context, shards []int, host string, now time.Time) (Lease, error)
+	// ReleaseLease lets others take the shards at once. A lease that is no more the newest is no error.
+	ReleaseLease(ctx context.Context, l Lease) error
 }
 
 // Backlog keeps what WhatsApp handed over to be worked on later, such as a history sync notification, until it is done.

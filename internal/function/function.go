@@ -102,7 +102,6 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 		case httpapi.Accounts:
 			w.use(kv.Accounts)
 			w.Deps.Accounts = w.store
-			w.Deps.Shards = w.Int("SHARDS", 1, 1, 1000)
 		case httpapi.Chats:
 			w.use(kv.Chats)
 			w.Deps.Chats = w.store

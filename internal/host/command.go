@@ -42,8 +42,8 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("find account: %w", err)
-	case a.Shard != s.number:
-		return fmt.Errorf("command of shard %d on the queue of shard %d", a.Shard, s.number)
+	case !s.owns(a):
+		return s.forward(ctx, log, a, c)
 	}
 	l := s.link(c.Account)
 	if err := l.turn.Acquire(ctx, 1); err != nil {
@@ -51,6 +51,15 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 	}
 	defer l.turn.Release(1)
 	return s.settle(ctx, log, l, a, c, invalid, d.Attempt())
+}
+
+// forward sends a command on that was sent while there were other queues, or while its account belonged to another shard.
+func (s *shard) forward(ctx context.Context, log *slog.Logger, a chat.Account, c chat.Command) error {
+	log.Info("command goes to its account's queue", "shard", a.Shard)
+	if err := s.Sender.Send(ctx, a.Shard, c); err != nil {
+		return fmt.Errorf("send command on: %w", err)
+	}
+	return nil
 }
 
 // settle brings a command to its outcome; the link is locked, lest two deliveries of one command both carry it out.

@@ -368,7 +368,7 @@ func TestCommandsFromOutsideTheAPI(t *testing.T) {
 
 func TestInvalidCommands(t *testing.T) {
 	inWorld(t, func(w *world) {
-		a, foreign := w.account(), w.account(inShard(1))
+		a := w.account()
 		defer w.start(w.config("a"))()
 		bad := map[chat.Code]chat.Command{
 			chat.InvalidPhone:     w.outside(a, chat.MuteCommand, func(c *chat.Command) { c.Chat = "nobody" }),
@@ -393,17 +393,38 @@ func TestInvalidCommands(t *testing.T) {
 		w.ended(done, "", 1)
 		w.send(other)
 		w.ended(done, "", 1)
-		w.send(w.outside("nobody", chat.MuteCommand), w.outside(w.account()[:25]+"Z", chat.MuteCommand), w.outside(foreign, chat.MuteCommand))
+		w.send(w.outside("nobody", chat.MuteCommand), w.outside(w.account()[:25]+"Z", chat.MuteCommand))
 		pass(time.Hour)
 		if got := w.device(a).said(); len(got) != 1 {
 			t.Errorf("device was told %q", got)
 		}
-		if got := w.reports(foreign); len(got) != 0 {
-			t.Errorf("an account of another shard has reports %+v", got)
-		}
 		last := w.command(a, chat.UnmuteCommand)
 		w.send(last)
 		w.ended(last, "", 1)
+	})
+}
+
+// TestCommandsByAnotherQueue: they were sent while there were fewer queues, or by who believed the account in another shard.
+func TestCommandsByAnotherQueue(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.account(inShard(1))
+		for _, name := range []string{"a", "b"} {
+			c := w.config(name)
+			c.Queues = 2
+			defer w.start(c)()
+		}
+		pass(10 * time.Second) // each has a queue
+		var commands []chat.Command
+		for _, kind := range []chat.CommandKind{chat.MuteCommand, chat.UnmuteCommand, chat.ArchiveCommand} {
+			commands = append(commands, w.command(a, kind))
+		}
+		w.send(commands...)
+		for _, c := range commands {
+			w.ended(c, "", 1)
+		}
+		if got := w.device(a).said(); len(got) != len(commands) || !strings.HasPrefix(got[0], "mute") {
+			t.Errorf("the device was told %q", got)
+		}
 	})
 }
 

@@ -24,7 +24,7 @@ func (s *shard) consume(held context.Context) {
 		if free == 0 {
 			break
 		}
-		deliveries, err := s.Queue.Receive(s.ctx, s.number, free)
+		deliveries, err := s.Queue.Receive(s.ctx, s.queue, free)
 		for _, d := range deliveries {
 			free--
 			wg.Go(func() {
@@ -40,7 +40,7 @@ func (s *shard) consume(held context.Context) {
 			continue
 		}
 		if s.ctx.Err() == nil {
-			s.Logger.Error("receive commands", "shard", s.number, "error", err)
+			s.Logger.Error("receive commands", "queue", s.queue, "error", err)
 		}
 		_ = pause(s.ctx, wait)
 		wait = longer(wait)

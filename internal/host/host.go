@@ -2,11 +2,11 @@
 //
 // # Promise
 //
-// A shard is worked on by one host at a time: by who holds its lease. A host gives a lease up before it ends when it
-// can't renew it, and from that moment its stores refuse every write, also when the process was paused meanwhile. A
-// command takes effect once: its record says when it has ended. What fails for now is tried again, what keeps failing is
-// recorded as failed and goes to the dead letters. When its context ends a host finishes what it has begun, disconnects
-// and hands its shards over at once.
+// A shard is worked on by one host at a time: by who holds its lease. A lease lasts as long as the host's heartbeat. A host
+// gives all up before that expires when it can't beat, and from that moment its stores refuse every write, also when the process
+// was paused meanwhile. A command takes effect once: its record says when it has ended. What fails for now is tried again, what
+// keeps failing is recorded as failed and goes to the dead letters. When its context ends a host finishes what it has begun,
+// disconnects and hands its shards over at once.
 package host
 
 import (
@@ -24,16 +24,18 @@ import (
 // Config is what a host works with. Fields after Logger have defaults.
 type Config struct {
 	Name     string // of this process, like no other host's
-	Shards   int    // how many there are, of all hosts together: 0 … Shards-1
+	Queues   int    // how many there are, of all hosts together: 0 … Queues-1; the shards of a queue are held together
 	Leases   chat.Leases
 	Stores   func(chat.Ownership) Stores
 	Queue    chat.CommandQueue
+	Sender   chat.CommandSender // for commands that came by a queue that isn't their account's any more
 	Devices  Devices
 	Now      func() time.Time // with a monotonic reading, as time.Now
 	Logger   *slog.Logger
-	TTL      time.Duration // of a lease; 15 s
-	Renew    time.Duration // how often it is renewed; TTL/3
+	TTL      time.Duration // of a heartbeat; 15 s
+	Renew    time.Duration // how often the host beats; TTL/3
 	Poll     time.Duration // how often shards are looked for, four times as often while some are missing; 1 s
+	Alone    time.Duration // how often they are while nothing is missing and no other host is there; Poll
 	Patience time.Duration // how long a command waits for its device to be connected; 15 s
 	Drain    time.Duration // how long commands may go on when the host stops; 3 s
 	Parallel int           // commands of a shard at a time; 32
@@ -51,10 +53,9 @@ type Stores struct {
 // Host shares the shards with other hosts and works on its own. Make one with New.
 type Host struct {
 	Config
-	wg     sync.WaitGroup
-	ended  chan *shard    // shards whose work is over
-	owned  map[int]*shard // by Run's goroutine only, as what follows
-	spoken time.Time      // last announcement
+	wg    sync.WaitGroup
+	ended chan *shard    // whose work is over
+	owned map[int]*shard // by queue; by Run's goroutine only
 }
 
 // New makes a host; Run makes it work.
@@ -62,105 +63,151 @@ func New(c Config) *Host {
 	c.TTL = cmp.Or(c.TTL, 15*time.Second)
 	c.Renew = cmp.Or(c.Renew, c.TTL/3)
 	c.Poll = cmp.Or(c.Poll, time.Second)
+	c.Alone = cmp.Or(c.Alone, c.Poll)
 	c.Patience = cmp.Or(c.Patience, 15*time.Second)
 	c.Drain = cmp.Or(c.Drain, 3*time.Second)
 	c.Parallel = cmp.Or(c.Parallel, 32)
 	return &Host{Config: c, ended: make(chan *shard), owned: make(map[int]*shard)}
 }
 
-// Run works until ctx ends, then drains, hands its shards over, and returns when all has ended.
+// Run works until ctx ends, then drains, hands its shards over, and returns when all has ended. When its heartbeat couldn't be
+// kept, the host begins a new life under another name.
 func (h *Host) Run(ctx context.Context) error {
-	for {
-		wait := h.Poll
-		if !h.balance(ctx) {
-			wait /= 4 // a shard is about to be let go, or its lease about to end
+	for n := 1; ctx.Err() == nil; n++ {
+		name := h.Name
+		if n > 1 {
+			name = fmt.Sprintf("%s.%d", h.Name, n)
 		}
-		tick := time.NewTimer(wait)
+		h.live(ctx, name)
+	}
+	return nil
+}
+
+// live works until ctx ends or the heartbeat is lost.
+func (h *Host) live(ctx context.Context, name string) {
+	// What remains of a heartbeat after trust is for requests under way and for clocks that don't run alike.
+	how := beats{leases: h.Leases, trust: h.TTL - h.TTL/5, ttl: h.TTL, every: h.Renew}
+	l := &life{clock: h.Now, leave: make(chan struct{})}
+	first, err := h.begin(ctx, l, name, how)
+	if err != nil {
+		return
+	}
+	living, die := context.WithCancel(context.WithoutCancel(ctx))
+	var keeper sync.WaitGroup
+	keeper.Go(func() {
+		defer die()
+		if err := l.keep(living, first, how); err != nil {
+			h.Logger.Error("heartbeat lost, and all shards with it", "error", err)
+		}
+	})
+	h.share(ctx, living, l, name)
+	lost := living.Err() != nil
+	close(l.leave) // first, so that the others take what this one lets go
+	for _, s := range h.owned {
+		s.stop()
+	}
+	for len(h.owned) > 0 {
+		s := <-h.ended
+		delete(h.owned, s.queue)
+	}
+	h.wg.Wait()
+	die()
+	keeper.Wait() // a beat after Leave would be a host that nobody is
+	if lost {
+		return
+	}
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.Renew)
+	defer cancel()
+	if err := h.Leases.Leave(ask, name); err != nil {
+		h.Logger.Warn("leave hosts", "error", err)
+	}
+}
+
+// begin makes the first heartbeat.
+func (h *Host) begin(ctx context.Context, l *life, name string, how beats) (chat.Heartbeat, error) {
+	for wait := h.Poll; ; wait = longer(wait) {
+		b, err := l.beat(ctx, chat.Heartbeat{Host: name}, how)
+		if err == nil {
+			return b, nil
+		}
+		if ctx.Err() == nil {
+			h.Logger.Warn("announce host", "error", err)
+		}
+		if err := pause(ctx, wait); err != nil {
+			return b, err
+		}
+	}
+}
+
+// share takes and lets go shards until ctx or living ends.
+func (h *Host) share(ctx, living context.Context, l *life, name string) {
+	for {
+		tick := time.NewTimer(h.balance(ctx, living, l, name))
 		select {
 		case <-ctx.Done():
-			return h.drain(context.WithoutCancel(ctx))
+			tick.Stop()
+			return
+		case <-living.Done():
+			tick.Stop()
+			return
 		case s := <-h.ended:
-			delete(h.owned, s.number)
+			delete(h.owned, s.queue)
 		case <-tick.C:
 		}
 		tick.Stop()
 	}
 }
 
-// drain first leaves the hosts that share the shards, so that the others take what this one lets go.
-func (h *Host) drain(ctx context.Context) error {
-	h.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, h.Renew)
-		defer cancel()
-		if err := h.Leases.AnnounceHost(ctx, h.Name, h.Now(), 0); err != nil {
-			h.Logger.Warn("leave hosts", "error", err)
-		}
-	})
-	for _, s := range h.owned {
-		s.stop()
+// balance takes free shards up to this host's share, and lets go what is over it. It tells when to look again.
+func (h *Host) balance(ctx, living context.Context, l *life, name string) time.Duration {
+	if ctx.Err() != nil || living.Err() != nil {
+		return h.Poll
 	}
-	for len(h.owned) > 0 {
-		s := <-h.ended
-		delete(h.owned, s.number)
-	}
-	h.wg.Wait()
-	return nil
-}
-
-// balance takes free shards up to this host's share, and lets go what is over it. It tells whether nothing is missing.
-func (h *Host) balance(ctx context.Context) bool {
-	if ctx.Err() != nil {
-		return true
-	}
-	first, share, err := h.share(ctx)
+	ask, cancel := context.WithTimeout(ctx, h.Renew)
+	hosts, err := h.Leases.Hosts(ask, h.Now())
+	cancel()
 	if err != nil {
 		if ctx.Err() == nil {
 			h.Logger.Warn("find hosts", "error", err)
 		}
-		return true
+		return h.Poll
 	}
+	first, share := h.shareAmong(hosts, name)
 	for _, s := range h.surplus(share) {
-		h.Logger.Info("shard goes to another host", "shard", s.number)
+		h.Logger.Info("shards go to another host", "queue", s.queue)
 		s.stop()
 	}
-	for i := 0; i < h.Shards && len(h.owned) < share && ctx.Err() == nil; i++ {
-		if number := (first + i) % h.Shards; h.owned[number] == nil {
-			h.acquire(ctx, number)
+	for i := 0; i < h.Queues && len(h.owned) < share && ctx.Err() == nil; i++ {
+		if queue := (first + i) % h.Queues; h.owned[queue] == nil {
+			h.acquire(ctx, living, l, name, queue)
 		}
 	}
-	return len(h.owned) >= share
+	switch {
+	case len(h.owned) < share:
+		return h.Poll / 4 // a shard is about to be let go, or the heartbeat of its host about to expire
+	case len(hosts) > 1:
+		return h.Poll
+	}
+	return h.Alone
 }
 
-// share tells how many shards this host should have, and where to look for them first, so that hosts don't get in each
-// other's way.
-func (h *Host) share(ctx context.Context) (first, share int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, h.Renew)
-	defer cancel()
-	now := h.Now()
-	if now.Sub(h.spoken) >= h.Renew {
-		if err := h.Leases.AnnounceHost(ctx, h.Name, now, h.TTL); err != nil {
-			return 0, 0, fmt.Errorf("announce host: %w", err)
-		}
-		h.spoken = now
-	}
-	hosts, err := h.Leases.Hosts(ctx, now)
-	if err != nil {
-		return 0, 0, fmt.Errorf("list hosts: %w", err)
-	}
-	place, found := slices.BinarySearch(hosts, h.Name)
+// shareAmong tells of how many queues this host should have the shards, and where to look for them first, so that hosts don't get in
+// each other's way.
+func (h *Host) shareAmong(hosts []string, name string) (first, share int) {
+	place, found := slices.BinarySearch(hosts, name)
 	count := len(hosts)
 	if !found {
 		count++
 	}
-	share, extra := h.Shards/count, h.Shards%count
+	share, extra := h.Queues/count, h.Queues%count
 	first = place*share + min(place, extra)
 	if place < extra {
 		share++
 	}
-	return first % h.Shards, share, nil
+	return first % h.Queues, share
 }
 
-// surplus picks the shards to let go: those with the highest numbers. Those that are stopping already count as gone.
+// surplus picks what to let go: the highest queues. What is stopping already counts as gone.
 func (h *Host) surplus(share int) []*shard {
 	var working []*shard
 	for _, s := range h.owned {
@@ -168,30 +215,25 @@ func (h *Host) surplus(share int) []*shard {
 			working = append(working, s)
 		}
 	}
-	slices.SortFunc(working, func(a, b *shard) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(working, func(a, b *shard) int { return cmp.Compare(a.queue, b.queue) })
 	return working[min(share, len(working)):]
 }
 
-func (h *Host) acquire(ctx context.Context, number int) {
+func (h *Host) acquire(ctx, living context.Context, l *life, name string, queue int) {
 	ask, cancel := context.WithTimeout(ctx, h.Renew)
 	defer cancel()
-	start := h.Now()
-	l, err := h.Leases.AcquireLease(ask, number, h.Name, start, h.TTL)
+	lease, err := h.Leases.AcquireLease(ask, chat.ShardsOf(queue, h.Queues), name, h.Now())
 	if err != nil {
 		if chat.CodeOf(err) != chat.LeaseHeld && ctx.Err() == nil {
-			h.Logger.Warn("take shard", "shard", number, "error", err)
+			h.Logger.Warn("take shards", "queue", queue, "error", err)
 		}
 		return
 	}
-	h.Logger.Info("shard taken", "shard", number, "epoch", l.Epoch)
-	s := newShard(ctx, h, number, newHold(l, start.Add(h.trust()), h.Now))
-	h.owned[number] = s
+	h.Logger.Info("shards taken", "queue", queue, "epoch", lease.Epoch)
+	s := newShard(ctx, h, queue, &hold{life: l, lease: lease})
+	h.owned[queue] = s
 	h.wg.Go(func() {
-		s.run()
+		s.run(living)
 		h.ended <- s
 	})
 }
-
-// trust is how long a lease is relied on from the moment it was asked for. What remains of it is for requests under way
-// and for clocks that don't run alike.
-func (h *Host) trust() time.Duration { return h.TTL - h.TTL/5 }

@@ -16,7 +16,13 @@ import (
 func TestRunsTheDevicesThatAreOn(t *testing.T) {
 	inWorld(t, func(w *world) {
 		on, other, down, foreign := w.account(), w.account(), w.account(off), w.account(inShard(1))
-		stop := w.start(w.config("a"))
+		c := w.config("a")
+		c.Queues = 2
+		taken, err := w.store.Beat(w.t.Context(), chat.Heartbeat{Host: "z"}, time.Now(), time.Hour)
+		w.ok(err)
+		_, err = w.store.AcquireLease(w.t.Context(), chat.ShardsOf(1, 2), taken.Host, time.Now())
+		w.ok(err)
+		stop := w.start(c)
 		for a, want := range map[string]int{on: 1, other: 1, down: 0, foreign: 0} {
 			if runs, live := w.device(a).state(); runs != want || live != want {
 				t.Errorf("run %d times, %d running, want %d", runs, live, want)
@@ -30,10 +36,10 @@ func TestRunsTheDevicesThatAreOn(t *testing.T) {
 		}
 		hosts, err := w.store.Hosts(w.t.Context(), time.Now())
 		w.ok(err)
-		if len(hosts) != 0 {
-			t.Errorf("announced after the end: %v", hosts)
+		if len(hosts) != 1 {
+			t.Errorf("alive after the end: %v", hosts)
 		}
-		if _, err := w.store.AcquireLease(w.t.Context(), 0, "b", time.Now(), time.Minute); err != nil {
+		if _, err := w.store.AcquireLease(w.t.Context(), chat.ShardsOf(0, 2), taken.Host, time.Now()); err != nil {
 			t.Errorf("the shard isn't free at once: %v", err)
 		}
 	})
@@ -151,9 +157,9 @@ func TestDrainWhenEverySlotIsTaken(t *testing.T) {
 }
 
 func TestHostsShareTheShards(t *testing.T) {
-	const shards = 8
+	const queues = 8
 	inWorld(t, func(w *world) {
-		accounts := make([]string, shards)
+		accounts := make([]string, queues)
 		for i := range accounts {
 			accounts[i] = w.account(inShard(i))
 		}
@@ -168,14 +174,14 @@ func TestHostsShareTheShards(t *testing.T) {
 		config := func(name string) (host.Config, *flakyLeases) {
 			c := w.config(name)
 			leases := &flakyLeases{Leases: w.store}
-			c.Shards, c.Leases = shards, leases
+			c.Queues, c.Leases = queues, leases
 			return c, leases
 		}
 		spread := func(when string, want ...int) {
 			t.Helper()
 			got := make(map[string]int)
-			for shard := range shards {
-				_, err := w.store.AcquireLease(w.t.Context(), shard, "test", time.Now(), time.Minute)
+			for shard := range chat.Shards {
+				_, err := w.store.AcquireLease(w.t.Context(), []int{shard}, "test", time.Now())
 				if chat.CodeOf(err) != chat.LeaseHeld {
 					t.Errorf("%s shard %d isn't held: %v", when, shard, err)
 				}
@@ -368,18 +374,18 @@ type flakyLeases struct {
 
 var errPlanted = errors.New("planted")
 
-func (f *flakyLeases) AcquireLease(ctx context.Context, shard int, host string, now time.Time, ttl time.Duration) (chat.Lease, error) {
+func (f *flakyLeases) AcquireLease(ctx context.Context, shards []int, host string, now time.Time) (chat.Lease, error) {
 	if f.dead.Load() {
 		return chat.Lease{}, errPlanted
 	}
-	return f.Leases.AcquireLease(ctx, shard, host, now, ttl)
+	return f.Leases.AcquireLease(ctx, shards, host, now)
 }
 
-func (f *flakyLeases) RenewLease(ctx context.Context, l chat.Lease, now time.Time, ttl time.Duration) (chat.Lease, error) {
+func (f *flakyLeases) Beat(ctx context.Context, b chat.Heartbeat, now time.Time, ttl time.Duration) (chat.Heartbeat, error) {
 	if f.dead.Load() {
-		return chat.Lease{}, errPlanted
+		return chat.Heartbeat{}, errPlanted
 	}
-	return f.Leases.RenewLease(ctx, l, now, ttl)
+	return f.Leases.Beat(ctx, b, now, ttl)
 }
 
 func (f *flakyLeases) ReleaseLease(ctx context.Context, l chat.Lease) error {
@@ -389,11 +395,11 @@ func (f *flakyLeases) ReleaseLease(ctx context.Context, l chat.Lease) error {
 	return f.Leases.ReleaseLease(ctx, l)
 }
 
-func (f *flakyLeases) AnnounceHost(ctx context.Context, host string, now time.Time, ttl time.Duration) error {
+func (f *flakyLeases) Leave(ctx context.Context, host string) error {
 	if f.dead.Load() {
 		return errPlanted
 	}
-	return f.Leases.AnnounceHost(ctx, host, now, ttl)
+	return f.Leases.Leave(ctx, host)
 }
 
 func (f *flakyLeases) Hosts(ctx context.Context, now time.Time) ([]string, error) {

@@ -11,13 +11,13 @@ import (
 	"pesan/internal/chat"
 )
 
-// shard is the work on one shard under one lease.
+// shard is the work on the shards of one queue, under one lease.
 type shard struct {
 	*Host
-	number int
-	hold   *hold
-	ctx    context.Context // ends when the shard is to be drained
-	stop   context.CancelFunc
+	queue int
+	hold  *hold
+	ctx   context.Context // ends when the shards are to be drained
+	stop  context.CancelFunc
 
 	stores Stores // under the lease
 
@@ -28,29 +28,18 @@ type shard struct {
 	links map[string]*link // by account
 }
 
-func newShard(ctx context.Context, h *Host, number int, held *hold) *shard {
-	s := &shard{Host: h, number: number, hold: held, stores: h.Stores(held), links: make(map[string]*link)}
+func newShard(ctx context.Context, h *Host, queue int, held *hold) *shard {
+	s := &shard{Host: h, queue: queue, hold: held, stores: h.Stores(held), links: make(map[string]*link)}
 	s.ctx, s.stop = context.WithCancel(ctx)
 	return s
 }
 
-// run works until the shard is to be drained or its lease is lost, and releases the lease in the end.
-func (s *shard) run() {
+// run works until the shards are to be drained or living, the host's life, ends, and releases the lease in the end.
+func (s *shard) run(living context.Context) {
 	defer s.stop()
-	held, lose := context.WithCancel(context.WithoutCancel(s.ctx))
-	defer lose()
-	var keeper sync.WaitGroup
-	keeper.Go(func() {
-		if err := s.hold.keep(held, s.Leases, s.trust(), s.TTL, s.Renew); err != nil {
-			s.Logger.Error("shard lost", "shard", s.number, "error", err)
-			s.stop()
-			lose()
-		}
-	})
-	s.work(held)
-	lose()
-	keeper.Wait() // a renewal after the release would take the shard back
-	s.release(context.WithoutCancel(held))
+	defer context.AfterFunc(living, s.stop)()
+	s.work(living)
+	s.release(living)
 }
 
 // work connects the devices and consumes the queue. When it returns, nothing of the shard runs any more.
@@ -66,20 +55,25 @@ func (s *shard) work(held context.Context) {
 	s.running.Wait()
 }
 
-func (s *shard) release(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, s.TTL/5)
-	defer cancel()
-	l, _ := s.hold.now()
-	err := s.hold.Check()
+// release lets others take the shards. While the host lives they wait for it, so it is tried until it succeeds.
+func (s *shard) release(living context.Context) {
 	s.hold.end()
-	if err != nil {
-		return // somebody else may have it
+	for wait := firstWait; living.Err() == nil; wait = longer(wait) {
+		ask, cancel := context.WithTimeout(living, s.TTL/5)
+		err := s.Leases.ReleaseLease(ask, s.hold.lease)
+		cancel()
+		if err == nil {
+			s.Logger.Info("shards released", "queue", s.queue)
+			return
+		}
+		s.Logger.Warn("release shards", "queue", s.queue, "error", err)
+		select {
+		case <-s.hold.leave: // the host is about to leave, with all that it holds
+			return
+		default:
+			_ = pause(living, wait)
+		}
 	}
-	if err := s.Leases.ReleaseLease(ctx, l); err != nil {
-		s.Logger.Warn("release shard", "shard", s.number, "error", err)
-		return
-	}
-	s.Logger.Info("shard released", "shard", s.number)
 }
 
 // connect runs the devices of the accounts that are on, those first that were active last: devices take their turns to connect
@@ -92,7 +86,7 @@ func (s *shard) connect() {
 	slices.SortStableFunc(accounts, func(a, b chat.Account) int { return b.AsOf.Compare(a.AsOf) })
 	var wg sync.WaitGroup
 	for _, a := range accounts {
-		if a.Shard != s.number || !a.On {
+		if !s.owns(a) || !a.On {
 			continue
 		}
 		if err := s.startListed(a.ID); err != nil {
@@ -101,6 +95,9 @@ func (s *shard) connect() {
 	}
 	wg.Wait()
 }
+
+// owns tells whether the account belongs to the shards.
+func (s *shard) owns(a chat.Account) bool { return a.Shard%s.Queues == s.queue }
 
 func (s *shard) list() ([]chat.Account, error) {
 	for wait := firstWait; ; wait = longer(wait) {

@@ -42,7 +42,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &world{t: t, queue: local.New(db, 0), devices: make(map[string]*device)}
+		w := &world{t: t, queue: local.New(db, 8, 0), devices: make(map[string]*device)}
 		w.store = store.New(db, store.Options{Compression: store.S2, SoleWriter: true})
 		w.logs = slog.NewTextHandler(t.Output(), nil)
 		test(w)
@@ -97,7 +97,7 @@ func (w *world) Open(_ context.Context, account string, o chat.Ownership) (host.
 // config is of a host with this name; tests change it before they start it.
 func (w *world) config(name string) host.Config {
 	return host.Config{
-		Name: name, Shards: 1, Leases: w.store, Stores: w.stores, Queue: w.queue, Devices: w, Now: time.Now,
+		Name: name, Queues: 1, Leases: w.store, Stores: w.stores, Queue: w.queue, Sender: w.queue, Devices: w, Now: time.Now,
 		Logger: slog.New(w.logs).With("host", name),
 	}
 }

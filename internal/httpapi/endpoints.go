@@ -20,7 +20,6 @@ type Deps struct {
 	Sender   chat.CommandSender
 	Wait     time.Duration // for a command's outcome; 8 s
 	Hosts    Hosts         // no outcome is waited for while there is none; nil: there is one
-	Shards   int           // that new accounts are spread over; 1
 }
 
 func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait, d.Hosts} }

@@ -60,12 +60,12 @@ type AccountLister interface {
 func AddDevice(d Deps) Endpoint {
 	return Endpoint{
 		Name: "addDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Requests},
-		begin:  addDevice(d.Accounts, d.Commands, d.Shards),
+		begin:  addDevice(d.Accounts, d.Commands),
 		Params: []string{"name"}, Example: []string{"name=Toko"},
 	}
 }
 
-func addDevice(accounts AccountCreator, requests chat.Commands, shards int) begin {
+func addDevice(accounts AccountCreator, requests chat.Commands) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		name, err := c.name()
 		if err != nil {
@@ -91,7 +91,7 @@ func addDevice(accounts AccountCreator, requests chat.Commands, shards int) begi
 				return 0, err
 			}
 			a := chat.Account{
-				ID: r.Device, Name: name, KeyHash: hash, Shard: shardOf(r.Device, shards), CreatedAt: r.RequestedAt, State: chat.ServiceOff,
+				ID: r.Device, Name: name, KeyHash: hash, Shard: shardOf(r.Device), CreatedAt: r.RequestedAt, State: chat.ServiceOff,
 			}
 			if r.State == chat.CommandPending {
 				err = accounts.CreateAccount(ctx, a)
@@ -162,10 +162,10 @@ func shownKey(a chat.Account, key string) string {
 }
 
 // shardOf spreads accounts over the shards.
-func shardOf(id string, shards int) int {
+func shardOf(id string) int {
 	h := fnv.New32a()
 	h.Write([]byte(id))
-	return int(h.Sum32() % uint32(max(shards, 1)))
+	return int(h.Sum32() % chat.Shards)
 }
 
 // EditDevice renames an account.

@@ -69,7 +69,7 @@ func newWorld(t testing.TB) *world {
 		Logger: slog.New(slog.NewJSONHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	w.deps = httpapi.Deps{
-		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second, Shards: 1,
+		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second,
 	}
 	w.toko, w.tokoKey = w.addAccount("01JNGKX0T0AAAAAAAAAAAAAAAA", "Toko", random)
 	w.lain, w.lainKey = w.addAccount("01JNGKX0T0BBBBBBBBBBBBBBBB", "Lain", random)

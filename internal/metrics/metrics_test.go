@@ -63,11 +63,11 @@ type ports struct {
 	running chan struct{}
 }
 
-func (p *ports) AcquireLease(context.Context, int, string, time.Time, time.Duration) (chat.Lease, error) {
+func (p *ports) AcquireLease(context.Context, []int, string, time.Time) (chat.Lease, error) {
 	return chat.Lease{}, p.err
 }
-func (p *ports) RenewLease(context.Context, chat.Lease, time.Time, time.Duration) (chat.Lease, error) {
-	return chat.Lease{}, p.err
+func (p *ports) Beat(_ context.Context, b chat.Heartbeat, _ time.Time, _ time.Duration) (chat.Heartbeat, error) {
+	return b, p.err
 }
 func (p *ports) ReleaseLease(context.Context, chat.Lease) error     { return p.err }
 func (p *ports) Hosts(context.Context, time.Time) ([]string, error) { return nil, p.err }
@@ -161,8 +161,8 @@ func TestMetrics(t *testing.T) {
 		become("elsewhere", chat.Connected) // doesn't run here
 
 		leases := m.Leases(p)
-		_, _ = leases.AcquireLease(ctx, 0, "", time.Now(), 0)
-		_, _ = leases.RenewLease(ctx, chat.Lease{}, time.Now(), 0) // no change
+		_, _ = leases.AcquireLease(ctx, nil, "", time.Now())
+		_, _ = leases.Beat(ctx, chat.Heartbeat{}, time.Now(), 0) // no change
 		_ = leases.ReleaseLease(ctx, chat.Lease{})
 		_, _ = leases.Hosts(ctx, time.Now())
 		if !m.Beat().Equal(time.Now()) {
@@ -181,9 +181,9 @@ func TestMetrics(t *testing.T) {
 		_, _ = m.Commands(p).EndCommand(ctx, "a", "c", chat.Outcome{})
 
 		p.err = &chat.Error{Code: chat.LeaseHeld} // what fails isn't measured, but a lost lease is
-		_, _ = leases.AcquireLease(ctx, 0, "", time.Now(), 0)
+		_, _ = leases.AcquireLease(ctx, nil, "", time.Now())
 		_ = leases.ReleaseLease(ctx, chat.Lease{})
-		_, _ = leases.RenewLease(ctx, chat.Lease{}, time.Now(), 0)
+		_, _ = leases.Beat(ctx, chat.Heartbeat{}, time.Now(), 0)
 		update(time.Second)
 		become("a", chat.Pairing)
 		_, _ = m.Commands(p).EndCommand(ctx, "a", "c", chat.Outcome{})

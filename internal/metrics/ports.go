@@ -23,20 +23,20 @@ func (l leases) Hosts(ctx context.Context, now time.Time) ([]string, error) {
 	return l.Leases.Hosts(ctx, now)
 }
 
-func (l leases) AcquireLease(ctx context.Context, shard int, host string, now time.Time, ttl time.Duration) (chat.Lease, error) {
-	held, err := l.Leases.AcquireLease(ctx, shard, host, now, ttl)
+func (l leases) AcquireLease(ctx context.Context, shards []int, host string, now time.Time) (chat.Lease, error) {
+	held, err := l.Leases.AcquireLease(ctx, shards, host, now)
 	if err == nil {
 		l.m.changed()
 	}
 	return held, err
 }
 
-func (l leases) RenewLease(ctx context.Context, held chat.Lease, now time.Time, ttl time.Duration) (chat.Lease, error) {
-	renewed, err := l.Leases.RenewLease(ctx, held, now, ttl)
+func (l leases) Beat(ctx context.Context, b chat.Heartbeat, now time.Time, ttl time.Duration) (chat.Heartbeat, error) {
+	beaten, err := l.Leases.Beat(ctx, b, now, ttl)
 	if chat.CodeOf(err) == chat.LeaseHeld {
 		l.m.changed()
 	}
-	return renewed, err
+	return beaten, err
 }
 
 func (l leases) ReleaseLease(ctx context.Context, held chat.Lease) error {

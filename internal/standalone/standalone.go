@@ -152,9 +152,9 @@ func (p *program) open(ctx context.Context) (err error) {
 	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
 		return err
 	}
-	p.queue = local.New(p.db, 0)
+	p.queue = local.New(p.db, 1, 0)
 	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true}) // as the folder is locked
-	if err := p.store.TakeOver(ctx, shards); err != nil {                             // who held anything was killed
+	if err := p.store.TakeOver(ctx); err != nil {                                     // who held anything was killed
 		return err
 	}
 	if p.keys, err = devicedb.Open(ctx, p.folder.Devices()); err != nil {
@@ -199,9 +199,6 @@ func (p *program) close() {
 // url is where the program answers.
 func (p *program) url() string { return "http://" + p.listener.Addr().String() }
 
-// shards is how many a program has: it is one host.
-const shards = 1
-
 // shutdown bounds how long calls may take to end once the host has ended, which ends the commands that they wait for.
 const shutdown = time.Second
 
@@ -216,8 +213,8 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 		return err
 	}
 	h := host.New(host.Config{
-		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Shards: shards,
-		Leases: p.store, Stores: stores, Queue: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
+		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Queues: 1,
+		Leases: p.store, Stores: stores, Queue: p.queue, Sender: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
 	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
@@ -366,7 +363,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	})
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
-		Wait: p.CommandWait, Shards: shards,
+		Wait: p.CommandWait,
 	})...))
 	return mux
 }

@@ -182,12 +182,14 @@ func TestBudgets(t *testing.T) {
 	must(err)
 	budget(t, &meter, "mute: record, report, chat, and the record's end", 3, 4, 7)
 
-	lease, err := s.AcquireLease(ctx, 1, "host", noon, time.Minute)
+	beat, err := s.Beat(ctx, chat.Heartbeat{Host: "host"}, noon, time.Minute)
+	must(err)
+	_, err = s.AcquireLease(ctx, chat.ShardsOf(1, 4), "host", noon)
 	must(err)
 	meter.Take()
-	_, err = s.RenewLease(ctx, lease, noon, time.Minute)
+	_, err = s.Beat(ctx, beat, noon, time.Minute)
 	must(err)
-	budget(t, &meter, "a lease's renewal", 0, 1, 1)
+	budget(t, &meter, "a heartbeat, with all leases", 0, 1, 1)
 }
 
 func cpuTime() time.Duration {

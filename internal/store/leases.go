@@ -12,52 +12,104 @@ import (
 )
 
 const (
-	leaseSort = "lease"
-	hosts     = "hosts" // the partition of those that share the shards, among the commands, where senders of commands look
-	untilMS   = "until" // ms since 1970 when a lease or a host's announcement ends
+	leases       = "leases"  // the partition of what is held; an item is written only when a shard's holder changes
+	hosts        = "hosts"   // the partition of heartbeats, among the commands, where senders of commands look
+	untilMS      = "until"   // ms since 1970 when a heartbeat expires
+	fieldLeaving = "leaving" // a host hands over what it holds
 )
 
 func leaseKey(shard int) kv.Key {
-	return kv.Key{Collection: kv.Work, Partition: fmt.Sprintf("shard/%d", shard), Sort: leaseSort}
+	return kv.Key{Collection: kv.Work, Partition: leases, Sort: fmt.Sprintf("%06d", shard)}
+}
+
+func heartbeatKey(host string) kv.Key {
+	return kv.Key{Collection: kv.Commands, Partition: hosts, Sort: host}
 }
 
 // storedLease is what stands under a shard's key. It stays after a release, for its epoch.
 type storedLease struct {
-	Host  string    `json:"host"`
-	Epoch int64     `json:"epoch"`
-	Until time.Time `json:"until"` // the zero time after a release
+	Host  string `json:"host,omitempty"` // "": nobody
+	Epoch int64  `json:"epoch"`
 }
 
-// lease reads the newest lease; it is nil where there was none.
-func (s *Store) lease(ctx context.Context, shard int) (l storedLease, it *kv.Item, err error) {
-	if it, err = s.get(ctx, leaseKey(shard)); it != nil && err == nil {
-		err = json.Unmarshal(it.Data, &l)
+// Beat implements chat.Leases.
+func (s *Store) Beat(ctx context.Context, b chat.Heartbeat, now time.Time, ttl time.Duration) (chat.Heartbeat, error) {
+	b.Expires = now.Add(ttl)
+	it := kv.Item{
+		Key:    heartbeatKey(b.Host),
+		Fields: fieldsOf(map[string]int64{untilMS: b.Expires.UnixMilli(), fieldLeaving: bit(b.Leaving)}),
+		// Whether a host lives is told by the field and the reader's clock; that the item expires only tidies up.
+		Expires: b.Expires.Add(time.Hour).Unix(),
 	}
-	return l, it, err
+	first := b.Version == [8]byte{}
+	err := retryOnConflict(ctx, func() error {
+		condition := kv.Always()
+		if !first {
+			condition = kv.Unchanged(b.Version)
+		}
+		put := kv.Put(it, condition)
+		err := s.kv.Write(ctx, kv.Each(put))
+		if !errors.Is(err, kv.ErrConflict) {
+			b.Version = put.Item.Version
+			return err
+		}
+		stored, err := s.get(ctx, it.Key)
+		switch {
+		case err != nil:
+			return err
+		case stored == nil:
+			return &chat.Error{Code: chat.LeaseHeld, Message: "another host has found this one dead"}
+		}
+		b.Version = stored.Version // of a call whose answer got lost: nobody else writes it
+		return kv.ErrConflict
+	})
+	return b, failed("beat", err)
 }
 
-func (s *Store) putLease(ctx context.Context, l chat.Lease, c kv.Condition) (chat.Lease, error) {
-	data, err := marshal(storedLease{l.Host, l.Epoch, l.Expires})
-	if err != nil {
-		return l, err
+// Leave implements chat.Leases.
+func (s *Store) Leave(ctx context.Context, host string) error {
+	return failed("leave hosts", s.kv.Write(ctx, kv.Each(kv.Delete(heartbeatKey(host), kv.Always(), 0))))
+}
+
+// Hosts implements chat.Leases.
+func (s *Store) Hosts(ctx context.Context, now time.Time) ([]string, error) {
+	var living []string // in the order of the sort key
+	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}) {
+		if err != nil {
+			return nil, failed("list hosts", err)
+		}
+		if it.Fields[untilMS] > now.UnixMilli() && it.Fields[fieldLeaving] == 0 {
+			living = append(living, it.Sort)
+		}
 	}
-	put := kv.Put(kv.Item{Key: leaseKey(l.Shard), Data: data, Fields: map[string]int64{"epoch": l.Epoch}}, c)
-	l.Version = put.Item.Version
-	return l, s.kv.Write(ctx, kv.Each(put))
+	return living, nil
 }
 
 // AcquireLease implements chat.Leases.
-func (s *Store) AcquireLease(ctx context.Context, shard int, host string, now time.Time, ttl time.Duration) (l chat.Lease, err error) {
+func (s *Store) AcquireLease(ctx context.Context, shards []int, host string, now time.Time) (l chat.Lease, err error) {
 	err = retryOnConflict(ctx, func() error {
-		newest, it, err := s.lease(ctx, shard)
+		held, epoch, err := s.leases(ctx)
 		if err != nil {
 			return err
 		}
-		if newest.Until.After(now) {
-			return &chat.Error{Code: chat.LeaseHeld}
+		l = chat.Lease{Shards: shards, Host: host, Epoch: epoch + 1}
+		data, err := marshal(storedLease{Host: host, Epoch: l.Epoch})
+		if err != nil {
+			return err
 		}
-		l, err = s.putLease(ctx, chat.Lease{Shard: shard, Host: host, Epoch: newest.Epoch + 1, Expires: now.Add(ttl)}, kv.As(it))
-		return err
+		free := map[string]bool{"": true, host: true} // by holder; what a host asks for it doesn't use
+		ops := make([]kv.Op, 0, len(shards))
+		for _, shard := range shards {
+			have := held[leaseKey(shard).Sort]
+			if !free[have.Host] {
+				if err := s.bury(ctx, have.Host, now); err != nil {
+					return err
+				}
+				free[have.Host] = true
+			}
+			ops = append(ops, kv.Put(kv.Item{Key: leaseKey(shard), Data: data}, kv.As(have.item)))
+		}
+		return s.kv.Write(ctx, kv.Together(ops...))
 	})
 	if err != nil {
 		return chat.Lease{}, failed("acquire lease", err)
@@ -65,82 +117,68 @@ func (s *Store) AcquireLease(ctx context.Context, shard int, host string, now ti
 	return l, nil
 }
 
-// RenewLease implements chat.Leases. A lease as it was returned last needs no read.
-func (s *Store) RenewLease(ctx context.Context, l chat.Lease, now time.Time, ttl time.Duration) (chat.Lease, error) {
-	l.Expires = now.Add(ttl)
-	renewed, err := s.replaceLease(ctx, l)
-	if err != nil {
-		return chat.Lease{}, failed("renew lease", err)
+// bury takes away the heartbeat of a host that has died, so that it can't beat again; LEASE_HELD when it lives.
+func (s *Store) bury(ctx context.Context, host string, now time.Time) error {
+	it, err := s.get(ctx, heartbeatKey(host))
+	switch {
+	case err != nil || it == nil:
+		return err
+	case it.Fields[untilMS] > now.UnixMilli():
+		return &chat.Error{Code: chat.LeaseHeld}
 	}
-	return renewed, nil
+	return s.kv.Write(ctx, kv.Each(kv.Delete(it.Key, kv.Unchanged(it.Version), 0)))
+}
+
+// heldLease is what is stored of a shard; its item is nil where there is none.
+type heldLease struct {
+	storedLease
+	item *kv.Item
+}
+
+// leases reads what is held, by sort key, and the greatest epoch.
+func (s *Store) leases(ctx context.Context) (held map[string]heldLease, epoch int64, err error) {
+	held = make(map[string]heldLease)
+	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Work, Partition: leases}) {
+		if err != nil {
+			return nil, 0, err
+		}
+		h := heldLease{item: &it}
+		if err := json.Unmarshal(it.Data, &h.storedLease); err != nil {
+			return nil, 0, fmt.Errorf("decode lease: %w", err)
+		}
+		held[it.Sort] = h
+		epoch = max(epoch, h.Epoch)
+	}
+	return held, epoch, nil
 }
 
 // ReleaseLease implements chat.Leases.
 func (s *Store) ReleaseLease(ctx context.Context, l chat.Lease) error {
-	l.Expires = time.Time{}
-	_, err := s.replaceLease(ctx, l)
-	if chat.CodeOf(err) == chat.LeaseHeld {
-		return nil
+	data, err := marshal(storedLease{Epoch: l.Epoch})
+	if err != nil {
+		return err
 	}
+	err = retryOnConflict(ctx, func() error {
+		held, _, err := s.leases(ctx)
+		if err != nil {
+			return err
+		}
+		var ops []kv.Op
+		for _, shard := range l.Shards {
+			if have := held[leaseKey(shard).Sort]; have.Host == l.Host && have.Epoch == l.Epoch {
+				ops = append(ops, kv.Put(kv.Item{Key: leaseKey(shard), Data: data}, kv.As(have.item)))
+			}
+		}
+		if len(ops) == 0 {
+			return nil
+		}
+		return s.kv.Write(ctx, kv.Each(ops...))
+	})
 	return failed("release lease", err)
 }
 
-// replaceLease stores a lease if it is the newest; LEASE_HELD otherwise.
-func (s *Store) replaceLease(ctx context.Context, l chat.Lease) (replaced chat.Lease, err error) {
-	err = retryOnConflict(ctx, func() error {
-		if replaced, err = s.putLease(ctx, l, kv.Unchanged(l.Version)); !errors.Is(err, kv.ErrConflict) {
-			return err
-		}
-		newest, it, err := s.lease(ctx, l.Shard)
-		if err == nil && (it == nil || newest.Host != l.Host || newest.Epoch != l.Epoch) {
-			err = &chat.Error{Code: chat.LeaseHeld}
-		}
-		if err != nil {
-			return err
-		}
-		l.Version = it.Version // renewed by a call whose answer got lost
-		return kv.ErrConflict
-	})
-	return replaced, err
-}
-
-// AnnounceHost implements chat.Leases.
-func (s *Store) AnnounceHost(ctx context.Context, host string, now time.Time, ttl time.Duration) error {
-	k := kv.Key{Collection: kv.Commands, Partition: hosts, Sort: host}
-	if ttl <= 0 {
-		return failed("withdraw host", s.kv.Write(ctx, kv.Each(kv.Delete(k, kv.Always(), 0))))
-	}
-	expires := now.Add(ttl)
-	// Who reads goes by his own clock; that the item expires only tidies up.
-	it := kv.Item{Key: k, Fields: map[string]int64{untilMS: expires.UnixMilli()}, Expires: expires.Add(time.Hour).Unix()}
-	return failed("announce host", s.kv.Write(ctx, kv.Each(kv.Put(it, kv.Always()))))
-}
-
-// Hosts implements chat.Leases.
-func (s *Store) Hosts(ctx context.Context, now time.Time) ([]string, error) {
-	var announced []string // in the order of the sort key
-	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}) {
-		if err != nil {
-			return nil, failed("list hosts", err)
-		}
-		if it.Fields[untilMS] > now.UnixMilli() {
-			announced = append(announced, it.Sort)
-		}
-	}
-	return announced, nil
-}
-
-// TakeOver frees what a former process held when it was killed: the leases of so many shards, and its announcement. Only who
-// knows that no other process uses the database may call it, before he uses it himself.
-func (s *Store) TakeOver(ctx context.Context, shards int) error {
-	for shard := range shards {
-		l, it, err := s.lease(ctx, shard)
-		if err == nil && it != nil {
-			err = s.ReleaseLease(ctx, chat.Lease{Shard: shard, Host: l.Host, Epoch: l.Epoch, Version: it.Version})
-		}
-		if err != nil {
-			return failed("take over", err)
-		}
-	}
+// TakeOver frees what a former process held when it was killed. Only who knows that no other process uses the database may call
+// it, before he uses it himself.
+func (s *Store) TakeOver(ctx context.Context) error {
 	return failed("take over", s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}, 0, nil))
 }

@@ -19,9 +19,10 @@ import (
 // sendAgain is for how long sending a command again adds nothing; as SQS has it.
 const sendAgain = 5 * time.Minute
 
-// Queue is the queue of all shards.
+// Queue is all queues.
 type Queue struct {
 	store      kv.Store
+	queues     int
 	visibility time.Duration
 
 	mu     sync.Mutex
@@ -33,19 +34,19 @@ var (
 	_ chat.CommandQueue  = (*Queue)(nil)
 )
 
-// New makes a queue of what the store holds; visibility 0 is chat.VisibilityTimeout.
-func New(store kv.Store, visibility time.Duration) *Queue {
+// New makes so many queues of what the store holds; visibility 0 is chat.VisibilityTimeout.
+func New(store kv.Store, queues int, visibility time.Duration) *Queue {
 	if visibility == 0 {
 		visibility = chat.VisibilityTimeout
 	}
-	return &Queue{store: store, visibility: visibility, shards: make(map[int]*shard)}
+	return &Queue{store: store, queues: queues, visibility: visibility, shards: make(map[int]*shard)}
 }
 
 // Send implements chat.CommandSender.
 func (q *Queue) Send(ctx context.Context, shard int, c chat.Command) error {
 	body, err := json.Marshal(c)
 	if err == nil {
-		err = q.enqueue(ctx, shard, c.Account, c.ID, body)
+		err = q.enqueue(ctx, shard%q.queues, c.Account, c.ID, body)
 	}
 	if err != nil {
 		return fmt.Errorf("send command: %w", err)

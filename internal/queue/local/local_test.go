@@ -50,7 +50,7 @@ func dead(ctx context.Context, store kv.Store, number int) (n int, err error) {
 func TestQueue(t *testing.T) {
 	queuetest.Queue(t, true, func(t *testing.T) queuetest.QueueFixture {
 		store := open(t)
-		q := New(store, testVisibility)
+		q := New(store, 3, testVisibility)
 		return queuetest.QueueFixture{
 			CommandSender: q, CommandQueue: q, Shards: [2]int{1, 2}, Visibility: testVisibility,
 			Put: func(ctx context.Context, shard int, account, id, body string) error {
@@ -96,7 +96,7 @@ func ids(t *testing.T, got []chat.Delivery) string {
 func TestOpenedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := open(t)
-		q := New(store, testVisibility)
+		q := New(store, 3, testVisibility)
 		for i := range 3 {
 			for _, account := range []string{"a", "b/c"} {
 				if err := q.Send(t.Context(), 1, command(account, i)); err != nil {
@@ -108,7 +108,7 @@ func TestOpenedAgain(t *testing.T) {
 			t.Fatalf("received %s", ids(t, got))
 		}
 		for attempt := 2; attempt <= chat.MaxAttempts; attempt++ {
-			q = New(store, testVisibility)
+			q = New(store, 3, testVisibility)
 			if err := q.Send(t.Context(), 1, command("a", 0)); err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestOpenedAgain(t *testing.T) {
 				t.Fatalf("received %s, want %s", ids(t, got), want)
 			}
 		}
-		q = New(store, testVisibility)
+		q = New(store, 3, testVisibility)
 		if got := receive(t, q); ids(t, got) != "b/c1:5 " {
 			t.Errorf("received %s", ids(t, got))
 		}
@@ -130,7 +130,7 @@ func TestOpenedAgain(t *testing.T) {
 		if err := q.Send(t.Context(), 1, command("d", 0)); err != nil {
 			t.Fatal(err)
 		}
-		if got := receive(t, New(store, testVisibility)); ids(t, got) != "a1:2 d0:1 " {
+		if got := receive(t, New(store, 3, testVisibility)); ids(t, got) != "a1:2 d0:1 " {
 			t.Errorf("received %s", ids(t, got))
 		}
 	})
@@ -141,7 +141,7 @@ func TestDeadLettersStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := open(t)
 		for i := range 3 {
-			q := New(store, testVisibility)
+			q := New(store, 3, testVisibility)
 			if err := q.Send(t.Context(), 1, command("a", i)); err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +163,7 @@ func TestDeadLettersStay(t *testing.T) {
 // TestStaleDelivery uses a delivery after the command was handed out again: only Done has an effect.
 func TestStaleDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(open(t), testVisibility)
+		q := New(open(t), 3, testVisibility)
 		if err := q.Send(t.Context(), 1, command("a", 1)); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestStaleDelivery(t *testing.T) {
 // TestSentAgainLater sends a command again when nobody remembers that it was sent.
 func TestSentAgainLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New(open(t), testVisibility)
+		q := New(open(t), 3, testVisibility)
 		for i, want := range []string{"a1:1 ", "", "a1:1 "} {
 			if err := q.Send(t.Context(), 1, command("a", 1)); err != nil {
 				t.Fatal(err)
@@ -215,7 +215,7 @@ func TestFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := open(t)
 		faulty := kvtest.NewFaulty(store, 0.3, 7)
-		q := New(faulty, testVisibility)
+		q := New(faulty, 3, testVisibility)
 		const n = 40
 		retry := func(call func() error) {
 			t.Helper()
@@ -233,7 +233,7 @@ func TestFaults(t *testing.T) {
 		for i := range n {
 			retry(func() error { return q.Send(t.Context(), 1, command("a", i)) })
 			if i == n/2 {
-				q = New(faulty, testVisibility)
+				q = New(faulty, 3, testVisibility)
 			}
 		}
 		for i := range n {
@@ -247,7 +247,7 @@ func TestFaults(t *testing.T) {
 			}
 			retry(func() error { return got[0].Done(t.Context()) })
 		}
-		if got := receive(t, New(store, testVisibility)); len(got) != 0 || faulty.Failed() == 0 {
+		if got := receive(t, New(store, 3, testVisibility)); len(got) != 0 || faulty.Failed() == 0 {
 			t.Errorf("left over: %s, after %d faults", ids(t, got), faulty.Failed())
 		}
 	})

@@ -48,8 +48,8 @@ func (r *Receiver) Close() { r.polls.Wait() }
 // A poll can't be taken back: SQS hands a command to one whose caller has hung up, and hides it for the visibility timeout,
 // with the account's group behind it. So when ctx ends, Receive returns, but its poll goes on, and the command that it still
 // brings is released at once.
-func (r *Receiver) Receive(ctx context.Context, shard, _ int) ([]chat.Delivery, error) {
-	url, err := r.queues.url(shard)
+func (r *Receiver) Receive(ctx context.Context, queue, _ int) ([]chat.Delivery, error) {
+	url, err := r.queues.url(queue)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,5 @@
-// Package sqs carries commands over SQS: one FIFO queue for each shard, its groups the accounts.
+// Package sqs carries commands over SQS: FIFO queues, each for the shards that are equal modulo their number, whose groups are the
+// accounts.
 //
 // Its promises: a command is on the queue when Send returns, once, however often its answer gets lost; an account's
 // commands are handed out in their order, one at a time; what isn't done comes again, and after chat.MaxAttempts goes to
@@ -26,7 +27,7 @@ import (
 	"pesan/internal/chat"
 )
 
-// Queues are the URLs of the shards' queues, in the order of the shards.
+// Queues are the URLs of the queues. The commands of a shard go by the one whose number is the shard modulo their count.
 type Queues []string
 
 // ParseQueues reads the URLs from one with the queues' numbers in braces, such as https://sqs.example/1/pesan-{0,1,2,3}.fifo.
@@ -46,11 +47,19 @@ func ParseQueues(pattern string) (Queues, error) {
 	return all, nil
 }
 
-func (q Queues) url(shard int) (*string, error) {
-	if shard < 0 || shard >= len(q) {
-		return nil, fmt.Errorf("no queue for shard %d of %d", shard, len(q))
+func (q Queues) url(number int) (*string, error) {
+	if number < 0 || number >= len(q) {
+		return nil, fmt.Errorf("no queue %d of %d", number, len(q))
 	}
-	return &q[shard], nil
+	return &q[number], nil
+}
+
+// of is the queue of a shard.
+func (q Queues) of(shard int) (*string, error) {
+	if shard < 0 || len(q) == 0 {
+		return nil, fmt.Errorf("no queue for shard %d", shard)
+	}
+	return q.url(shard % len(q))
 }
 
 // Sender implements chat.CommandSender.
@@ -66,7 +75,7 @@ func NewSender(client *sqs.Client, queues Queues) *Sender { return &Sender{clien
 
 // Send implements chat.CommandSender.
 func (s *Sender) Send(ctx context.Context, shard int, c chat.Command) error {
-	url, err := s.queues.url(shard)
+	url, err := s.queues.of(shard)
 	if err != nil {
 		return err
 	}
