@@ -43,6 +43,8 @@ type Chat struct {
 	Unarchive    Register[bool]  `json:"una,omitzero"` // the account's setting: news take a chat out of the archive
 	MarkedUnread Register[bool]  `json:"mku,omitzero"`
 
+	Labels map[string]Register[bool] `json:"lab,omitempty"` // by their ids; false: taken off
+
 	Unread           Unread `json:"unr,omitzero"`
 	Read             Range  `json:"rd,omitzero"`  // read on any device of the account
 	Cleared          Range  `json:"cl,omitzero"`  // hidden for good
@@ -102,6 +104,7 @@ func (c *Chat) Join(o Chat) {
 	c.ArchivedTo.Join(o.ArchivedTo)
 	c.Unarchive.Join(o.Unarchive)
 	c.MarkedUnread.Join(o.MarkedUnread)
+	joinRegisters(&c.Labels, o.Labels)
 	c.Read.Join(o.Read)
 	c.Cleared.Join(o.Cleared)
 	c.ClearedUnstarred.Join(o.ClearedUnstarred)

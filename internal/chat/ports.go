@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -34,13 +35,22 @@ type Accounts interface {
 type Filter struct {
 	Kind                            Kind // "": all
 	Unread, Archived, Muted, Pinned *bool
+	Name                            string // folded: the chat's name contains it; "": any
+	Label                           string // id of a label that the chat has; "": any
 }
 
 // Accepts tells whether the filter lets a chat through at a moment.
 func (f Filter) Accepts(v *View, now time.Time) bool {
 	is := func(want *bool, have bool) bool { return want == nil || *want == have }
 	return is(f.Unread, v.Unread) && is(f.Archived, v.Archived) && is(f.Pinned, v.Pinned) &&
-		is(f.Muted, MutedAt(v.MuteEnd, now)) && (f.Kind == "" || f.Kind == v.JID.Kind())
+		is(f.Muted, MutedAt(v.MuteEnd, now)) && (f.Kind == "" || f.Kind == v.JID.Kind()) &&
+		(f.Name == "" || strings.Contains(v.Name, f.Name)) && (f.Label == "" || v.Labels.Has(f.Label))
+}
+
+// Head is the part of the filter that needs neither the name nor the labels of a chat.
+func (f Filter) Head() Filter {
+	f.Name, f.Label = "", ""
+	return f
 }
 
 // Page asks for part of a long answer. Cursor is what the answer before gave as next, "" at first; a made-up one is
@@ -77,6 +87,7 @@ type MessageReader interface {
 type ChatStore interface {
 	ChatReader
 	MessageReader
+	LabelStore
 	// Update loads the chat, a Chat with only its JID where there is none, and the messages with these ids that are
 	// stored, lets change work on them, stores the chat, the messages in Changed and their views, and deletes what Prune
 	// covers but for stubs, whose time isn't known. jid may be an alias. change may be called again, on a newer state, which

@@ -59,6 +59,10 @@ func (p *Projector) apply(ctx context.Context, account string, c Change) error {
 	if c.empty() {
 		return nil
 	}
+	c, err := p.withoutDeleted(ctx, account, c)
+	if err != nil {
+		return fmt.Errorf("look up labels: %w", err)
+	}
 	moves.RLock()
 	defer moves.RUnlock()
 	return p.update(ctx, account, jid, c)

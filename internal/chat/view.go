@@ -13,6 +13,8 @@ type View struct {
 	Pinned   bool
 	Archived bool
 	Unread   bool
+	Name     string // folded, for filters
+	Labels   LabelIDs
 	Last     Line // the newest line; its document has those too that show when it has expired
 	Document JSON // an object: what doesn't depend on the moment of reading
 }
@@ -29,6 +31,8 @@ func (c *Chat) Outline() View {
 		Pinned:   c.Pin.Value != 0,
 		Archived: c.InArchive(),
 		Unread:   unread > 0 || c.MarkedUnread.Value,
+		Name:     Fold(c.Name()),
+		Labels:   c.LabelIDs(),
 	}
 }
 

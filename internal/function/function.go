@@ -104,7 +104,7 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.Deps.Accounts = w.store
 		case httpapi.Chats:
 			w.use(kv.Chats)
-			w.Deps.Chats = w.store
+			w.Deps.Chats, w.Deps.Labels = w.store, w.store
 		case httpapi.Messages:
 			w.use(kv.Chats, kv.Messages)
 			w.Deps.Messages = w.store

@@ -13,7 +13,7 @@ import (
 func GetChats(d Deps) Endpoint {
 	return Endpoint{
 		Name: "getChats", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChats(d.Chats), large: true,
-		Params: []string{"type", "unread", "archived", "muted", "pinned", "limit", "cursor"},
+		Params: []string{"type", "unread", "archived", "muted", "pinned", "name", "label", "limit", "cursor"},
 	}
 }
 
@@ -108,7 +108,11 @@ func (c *call) filter() (f chat.Filter, err error) {
 			return f, err
 		}
 	}
-	return f, nil
+	if f.Name, err = c.named(); err != nil {
+		return f, err
+	}
+	f.Label, err = c.label()
+	return f, err
 }
 
 // listStep is how many chats are asked for at once.

@@ -14,6 +14,7 @@ import (
 type Deps struct {
 	Accounts chat.Accounts
 	Chats    chat.ChatReader
+	Labels   chat.LabelReader // comes with Chats
 	Messages chat.MessageReader
 	Reports  chat.Reports
 	Commands chat.Commands // may be a Watcher, which saves polling
@@ -116,6 +117,7 @@ func Endpoints(d Deps) []Endpoint {
 		GetChats(d),
 		GetChatByID(d),
 		FetchMessageByID(d),
+		GetLabels(d),
 		MuteChat(d),
 		UnmuteChat(d),
 		PinChat(d),

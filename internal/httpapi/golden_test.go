@@ -35,6 +35,9 @@ var goldens = []struct {
 	{name: "getChatById.unknown", ask: ask{endpoint: "getChatById", body: "apiKey=KEY&phone=0811111111"}, status: 404},
 	{name: "fetchMessageById", ask: ask{endpoint: "fetchMessageById", body: `"apiKey='KEY'&limit='100'&phone='6281234567890'"`}},
 	{name: "fetchMessageById.group", ask: ask{endpoint: "fetchMessageById", body: `{"apiKey":"KEY","limit":2,"phone":"` + string(family) + `"}`}},
+	{name: "getChats.named", ask: ask{endpoint: "getChats", body: "apiKey=KEY&name=SANTÓSO"}},
+	{name: "getChats.labelled", before: labelled, ask: ask{endpoint: "getChats", body: "apiKey=KEY&label=7"}},
+	{name: "getLabels", before: labelled, ask: ask{method: "GET", endpoint: "getLabels", query: "apiKey=KEY"}},
 	{name: "clearMessageById", ask: ask{endpoint: "clearMessageById", body: "apiKey=KEY&phone=0812-3456-7890"}},
 	{name: "muteChat", ask: ask{endpoint: "muteChat", body: `"apiKey='KEY'&phone='0812-3456-7890'&second='50'"`}},
 	{name: "muteChat.forever", ask: ask{endpoint: "muteChat", body: "apiKey=KEY&second=&phone=" + string(family)}},
@@ -91,6 +94,15 @@ var goldens = []struct {
 	{name: "changeApiKey", ask: ask{endpoint: "changeApiKey", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&secret=" + secret}},
 	{name: "error.indonesian", ask: ask{endpoint: "getChats", body: "apiKey=pk_x"}, status: 401},
 	{name: "error.english", ask: ask{endpoint: "getChats", body: "apiKey=KEY&unread=maybe", header: map[string]string{"Accept-Language": "en-US,en;q=0.9"}}, status: 400},
+}
+
+// labelled puts one of two labels on Budi's chat; a third was deleted.
+func labelled(w *world) {
+	projector := chat.NewProjector(w.db, w.clock)
+	w.must("label", projector.Label(w.Context(), w.toko.ID, chat.Labels{All: map[string]chat.Register[chat.Label]{
+		"7": set(chat.Label{Name: "Lunas", Color: 3}), "10": set(chat.Label{Name: "Pelanggan baru"}), "2": set(chat.Label{Name: "Lama", Deleted: true}),
+	}}))
+	w.project(w.toko.ID, chat.Change{Chat: budi, State: chat.Chat{Labels: map[string]chat.Register[bool]{"7": set(true)}}})
 }
 
 func turnedOff(w *world) { w.change(func(a *chat.Account) { a.On, a.State = false, chat.ServiceOff }) }

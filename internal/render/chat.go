@@ -54,6 +54,9 @@ func document(c *chat.Chat) chat.JSON {
 	if c.MarkedUnread.Set() {
 		fields["markedAsUnread"] = boolean(c.Marked())
 	}
+	if labels := c.LabelIDs().List(); len(labels) > 0 {
+		fields["labels"] = list(labels)
+	}
 	if c.Pin.Value != 0 {
 		fields["pinned"] = number(c.Pin.Value)
 	}

@@ -42,11 +42,11 @@ func object(fields map[string]chat.JSON) chat.JSON {
 	return chat.JSON(append(b, '}'))
 }
 
-func list(jids []chat.JID) chat.JSON {
-	if len(jids) == 0 {
+func list[T ~string](texts []T) chat.JSON {
+	if len(texts) == 0 {
 		return "[]"
 	}
-	b, _ := json.Marshal(jids) // strings always marshal
+	b, _ := json.Marshal(texts) // strings always marshal
 	return chat.JSON(b)
 }
 

@@ -25,9 +25,13 @@ func (s *Store) Chats(ctx context.Context, account string, f chat.Filter, p chat
 		views, next = pick(all, f, p.Limit, after, now)
 		return views, next, nil
 	}
+	head := f.Head()
 	found, err := s.listed(ctx, account, func(v *chat.View) bool {
-		return f.Accepts(v, now) && (after == "" || chatPosition(v) > after)
+		return head.Accepts(v, now) && (after == "" || chatPosition(v) > after)
 	})
+	if err == nil && f != head {
+		found, err = sift(found, f, now)
+	}
 	if err != nil {
 		return nil, "", failed("list chats", err)
 	}
@@ -62,6 +66,20 @@ func (s *Store) listed(ctx context.Context, account string, accept func(*chat.Vi
 	}
 	slices.SortFunc(found, func(a, b listedChat) int { return compareViews(&a.view, &b.view) })
 	return found, nil
+}
+
+// sift is those of the chats that the whole filter accepts, of which their records must be read.
+func sift(found []listedChat, f chat.Filter, now time.Time) (accepted []listedChat, err error) {
+	var d decoder
+	for _, c := range found {
+		if err := d.textsOfChat(c.record, &c.view); err != nil {
+			return nil, err
+		}
+		if f.Accepts(&c.view, now) {
+			accepted = append(accepted, c)
+		}
+	}
+	return accepted, nil
 }
 
 // texts decodes records.

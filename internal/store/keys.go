@@ -17,6 +17,7 @@ import (
 const (
 	shown  = "c/"
 	hidden = "h/"
+	labels = "l/labels" // of the account; with its chats, since they go together
 )
 
 // A message stands in the order of its conversation. Its claim tells by its id where that is, so that two writers never put

@@ -169,7 +169,7 @@ func (k *lists) dropLocked(account string) {
 
 // sizeOf is what a view takes: itself, its entry in the list's map, and the texts that it alone holds.
 func sizeOf(v *chat.View) int {
-	return int(unsafe.Sizeof(*v)) + 48 + len(v.JID) + len(v.Document) + len(v.Last.Document) + len(v.Last.ID)
+	return int(unsafe.Sizeof(*v)) + 48 + len(v.JID) + len(v.Document) + len(v.Last.Document) + len(v.Last.ID) + len(v.Name) + len(v.Labels)
 }
 
 // readAll is never nil without an error.

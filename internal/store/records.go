@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -60,7 +61,8 @@ type ranges struct {
 const maxDocument = 64 << 10
 
 // encodeChat makes fields and record of a chat. The record's texts are the document, the last message's document and its id,
-// which readers show; that message's place; the ranges, none where they are empty; and the chat.Chat.
+// which readers show; that message's place, with the chat's folded name and its labels; the ranges, none where they are empty;
+// and the chat.Chat.
 func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte, err error) {
 	v := render.View(c)
 	state, err := marshal(c)
@@ -78,6 +80,7 @@ func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte
 		last = "{}" // what no client of WhatsApp's sends; see encodeFitting
 	}
 	place := binary.AppendVarint(binary.AppendVarint(nil, v.Last.Time), v.Last.Order)
+	place = append(append(append(place, v.Name...), '\n'), v.Labels...)
 	fields = fieldsOf(map[string]int64{
 		fieldActivity: v.Activity, fieldLifted: v.Activity - v.Time, fieldMuted: v.MuteEnd, fieldPinned: bit(v.Pinned),
 		fieldArchived: bit(v.Archived), fieldUnread: bit(v.Unread), fieldExpires: v.Last.Expires, fieldHidden: bit(!v.Shows),
@@ -105,17 +108,32 @@ func (d *decoder) textsOfChat(record []byte, v *chat.View) error {
 	all := string(document[:len(document)+len(last)+len(id)]) // side by side, so one string is enough
 	v.Document, v.Last.Document = chat.JSON(all[:len(document)]), chat.JSON(all[len(document):len(document)+len(last)])
 	v.Last.ID = all[len(document)+len(last):]
-	return placeOf(place, &v.Last)
+	return placeOf(place, v)
 }
 
-func placeOf(place []byte, last *chat.Line) error {
+// placeOf reads the place of the last message, and what filters need. A record from before there were such has only the place:
+// its name is the document's.
+func placeOf(place []byte, v *chat.View) error {
 	var width int
-	if last.Time, width = binary.Varint(place); width <= 0 {
+	if v.Last.Time, width = binary.Varint(place); width <= 0 {
 		return errCorrupt
 	}
-	if last.Order, width = binary.Varint(place[width:]); width <= 0 {
+	place = place[width:]
+	if v.Last.Order, width = binary.Varint(place); width <= 0 {
 		return errCorrupt
 	}
+	name, labels, ok := strings.Cut(string(place[width:]), "\n")
+	if ok {
+		v.Name, v.Labels = name, chat.LabelIDs(labels)
+		return nil
+	}
+	var document struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal([]byte(v.Document), &document); err != nil {
+		return fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	v.Name = chat.Fold(document.Name)
 	return nil
 }
 

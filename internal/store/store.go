@@ -16,6 +16,7 @@
 //	                    "accounts"           <id>                      that there is such an account
 //	Chats               <account>            "c/<JID>"                 a chat, as a rule one that shows
 //	                                         "h/<JID>"                 one that doesn't, or an alias
+//	                                         "l/labels"                JSON of chat.Labels
 //	Messages            <account>/<JID>      "t/<time>/<order>/<id>"   a message
 //	                                         "i/<id>"                  its claim, which says where it is; or a placeholder
 //	Commands, Reports   <account>            <id>                      JSON

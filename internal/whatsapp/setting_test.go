@@ -49,6 +49,19 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 	w.change("name", b, func(v chat.View, _ bool) bool { return strings.Contains(string(v.Document), `"name":"Budi Santoso"`) },
 		appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi Santoso", First: "Budi", LID: budi.LID()}))
 
+	has := func(labels ...string) func(chat.View, bool) bool {
+		return func(v chat.View, _ bool) bool { return slices.Equal(v.Labels.List(), labels) }
+	}
+	w.change("labels", b, has("1", "2"), appstate.Label("1", "Baru", 2, false), appstate.Label("2", "Lunas", 3, false),
+		appstate.LabelChat("1", budi.PN(), true), appstate.LabelChat("2", budi.LID(), true))
+	w.change("label taken off", b, has("2"), appstate.LabelChat("1", budi.PN(), false))
+	w.change("label deleted", b, has(), appstate.Label("2", "Lunas", 3, true))
+	known, err := w.store.Labels(w.soon(), account)
+	w.ok(err)
+	if l := known.All["1"].Value; l != (chat.Label{Name: "Baru", Color: 2}) || !known.All["2"].Value.Deleted {
+		t.Errorf("labels %v", known)
+	}
+
 	starred := appstate.Message{Chat: budi.PN(), ID: first}
 	w.ok(w.phone.Change(w.soon(), appstate.Star(starred, true)))
 	w.eventually("star", func() bool { return strings.Contains(w.messages(b)[0], `"starred":true`) })

@@ -173,6 +173,11 @@ func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error 
 				return err
 			}
 		}
+		if all, ok := translate.Label(m); ok {
+			if err := s.projector.Label(ctx, s.account, chat.Labels{Epoch: s.epoch.Load(), All: all}); err != nil {
+				return fmt.Errorf("store label: %w", err)
+			}
+		}
 		if err := s.project(b, b.Mutation(m)); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ func ChatStore(t *testing.T, open func(*testing.T) chat.ChatStore) {
 	t.Run("Chats", func(t *testing.T) { runAll(t, open, chatsTests) })
 	t.Run("Messages", func(t *testing.T) { runAll(t, open, messagesTests) })
 	t.Run("Addresses", func(t *testing.T) { runAll(t, open, addressTests) })
+	t.Run("Labels", func(t *testing.T) { runAll(t, open, labelTests) })
 }
 
 const (

@@ -79,6 +79,9 @@ func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		}
 		ends := []int64{0, chat.MutedForEver, noon.UnixMilli() + 1, noon.UnixMilli(), noon.UnixMilli() - 1}
 		state.Mute = chat.Register[int64]{Value: ends[i%7%5], At: 1}
+		name := chat.Register[string]{Value: []string{"Élan Toko", "TOKO  maju", "Budi", ""}[i%11%4], At: 1}
+		state.Subject, state.Contact = name, name
+		state.Labels = map[string]chat.Register[bool]{"1": set(3), "12": set(4), "2": set(5)}
 		m := message("m", int64(i%50))
 		m.Content.FromMe, m.Content.Sender = i%3 > 0, me
 		put(t, ctx, store, account, jid, state, m)
@@ -103,6 +106,21 @@ func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		}
 		got := allChats(t, ctx, store, account, f, []int{3, 200}[i%2])
 		wantSame(t, fmt.Sprintf("the chats of filter %s", text(f)), chatJIDs(got), want)
+	}
+	for i := range 4 * 4 {
+		f := chat.Filter{
+			Name: []string{"", "toko m", "elan", "budi"}[i%4], Label: []string{"", "1", "12", "3"}[i/4%4], Archived: either[i%2],
+		}
+		want := []chat.JID{}
+		for _, v := range all {
+			if f.Accepts(&v, noon) {
+				want = append(want, v.JID)
+			}
+		}
+		if (len(want) == 0) != (f.Label == "3") {
+			t.Errorf("filter %s accepts %d chats", text(f), len(want))
+		}
+		wantSame(t, fmt.Sprintf("the chats of filter %s", text(f)), chatJIDs(allChats(t, ctx, store, account, f, []int{3, 200}[i%2])), want)
 	}
 	muted, _, err := store.Chats(ctx, account, chat.Filter{Muted: new(true)}, chat.Page{Limit: 200}, noon.Add(time.Second))
 	ok(t, "chats", err)

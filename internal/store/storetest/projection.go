@@ -273,6 +273,9 @@ var settings = []func(*rapid.T, *chat.Chat){
 	},
 	func(t *rapid.T, c *chat.Chat) { c.Archived = drawFlag(t) },
 	func(t *rapid.T, c *chat.Chat) { c.MarkedUnread = drawFlag(t) },
+	func(t *rapid.T, c *chat.Chat) {
+		c.Labels = map[string]chat.Register[bool]{rapid.SampledFrom([]string{"1", "2"}).Draw(t, "label"): drawFlag(t)}
+	},
 	func(t *rapid.T, c *chat.Chat) { c.Subject = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.Contact = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.PushName = drawName(t) },

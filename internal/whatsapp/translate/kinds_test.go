@@ -186,7 +186,7 @@ func outcome(all []chat.Message) string {
 var (
 	applied = strings.Fields(`starAction contactAction muteAction pinAction pushNameSetting archiveChatAction
 		deleteMessageForMeAction markChatAsReadAction clearChatAction deleteChatAction unarchiveChatsSetting pnForLidChatAction
-		callLogAction lidContactAction`)
+		callLogAction lidContactAction labelEditAction labelAssociationAction`)
 	ignored = map[string]string{
 		"no chat's state is shown of it": `quickReplyAction recentEmojiWeightsAction localeSetting keyExpiration primaryFeature
 			androidUnsupportedActions subscriptionAction timeFormatAction nuxAction primaryVersionAction stickerAction
@@ -199,13 +199,13 @@ var (
 			interactiveMessageAction settingsSyncAction nctSaltSyncAction customerDataAction subscriptionsSyncV2Action threadPinAction
 			bizAiSettingsNudgeAction coexV2VersionAction wasaRootSecretAction deviceCapabilitiesV2 ctwaMessageReceivedAction
 			sharedDeviceAllowlistAction contactManagerMetadataAction businessFolderActivationAction`,
-		"about stories":                           `userStatusMuteAction statusPrivacy statusPostOptInNotificationPreferencesAction`,
-		"of businesses: agents and campaigns":     `agentAction chatAssignment chatAssignmentOpenedStatus marketingMessageAction marketingMessageBroadcastAction businessBroadcastListAction businessBroadcastCampaignAction businessBroadcastInsightsAction autoOrganizeBusinessChatSetting`,
-		"labels, favourites: no field shows them": `labelEditAction labelAssociationAction labelReorderingAction labelSublistAction favoritesAction`,
-		"locked chats stay readable by the API":   `lockChatAction chatLockSettings bubbleLockMessageAction`,
-		"a call's line stays when its log goes":   `deleteIndividualCallLog`,
-		"contacts outside of the address book":    `outContactAction`,
-		"is the time of all":                      `timestamp`,
+		"about stories":                                            `userStatusMuteAction statusPrivacy statusPostOptInNotificationPreferencesAction`,
+		"of businesses: agents and campaigns":                      `agentAction chatAssignment chatAssignmentOpenedStatus marketingMessageAction marketingMessageBroadcastAction businessBroadcastListAction businessBroadcastCampaignAction businessBroadcastInsightsAction autoOrganizeBusinessChatSetting`,
+		"favourites, and the order of labels: no field shows them": `labelReorderingAction labelSublistAction favoritesAction`,
+		"locked chats stay readable by the API":                    `lockChatAction chatLockSettings bubbleLockMessageAction`,
+		"a call's line stays when its log goes":                    `deleteIndividualCallLog`,
+		"contacts outside of the address book":                     `outContactAction`,
+		"is the time of all":                                       `timestamp`,
 	}
 )
 

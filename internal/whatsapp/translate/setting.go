@@ -13,6 +13,9 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 	if len(index) < 2 || v == nil {
 		return nil
 	}
+	if index[0] == appstate.IndexLabelAssociationChat {
+		return b.labelled(index, v.GetLabelAssociationAction(), order)
+	}
 	jid := Parse(index[1])
 	if jid == "" {
 		return nil
