@@ -147,6 +147,7 @@ func (s *show) explain(ctx context.Context) error {
 		messages += len(c.GetMessages())
 	}
 	s.say(s.demoReady, time.Since(s.started).Seconds(), len(chats), messages)
+	s.say("\n"+s.demoPage, s.url()+"/#key="+s.key)
 	s.say("\n"+s.demoKey, s.key)
 	s.say(s.demoSecret, s.secret)
 	s.say("\n%s\n", s.allCalls)

@@ -28,6 +28,7 @@ import (
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
 	"pesan/internal/kv/sqlite"
+	"pesan/internal/page"
 	"pesan/internal/queue/local"
 	"pesan/internal/store"
 	"pesan/internal/whatsapp"
@@ -89,6 +90,7 @@ func (p *program) greet(ctx context.Context) error {
 		return err
 	}
 	p.say(p.firstDevice+"\n\n    %s\n\n%s", a.Name, key, p.keyOnce)
+	p.say(p.linkPage+"\n", p.url()+"/#key="+key)
 	p.say("%s\n\n    %s\n", p.tryIt, curl(p.url(), "getChats", "apiKey="+key))
 	return nil
 }
@@ -353,6 +355,9 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	})
 	mux := http.NewServeMux()
 	describe(mux)
+	front := page.New(page.Options{Docs: true})
+	mux.Handle("/{$}", front)
+	mux.Handle("/page/", front)
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { healthAnswer(w, nil) })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		_, err := p.store.Account(r.Context(), chat.SystemAccount) // nobody's: it is enough that the store answers

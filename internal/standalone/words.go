@@ -17,6 +17,7 @@ type words struct {
 	firstName   string
 	spareName   string
 	keyOnce     string
+	linkPage    string // {url}
 	scan        string
 	refreshes   string
 	pairingCode string // {code}
@@ -37,6 +38,7 @@ type words struct {
 	stopped     string
 	demoStart   string
 	demoReady   string // {seconds} {chats} {messages}
+	demoPage    string // {url}
 	demoKey     string
 	demoSecret  string
 	demoLive    string
@@ -69,6 +71,7 @@ var english = words{
 	firstName:   "Device 1",
 	spareName:   "Spare",
 	keyOnce:     "Keep it: it can be replaced (changeApiKey), but not shown again.",
+	linkPage:    "Or link the phone on the page:\n\n    %s",
 	scan:        "Scan this with the phone: WhatsApp > Linked devices > Link a device",
 	refreshes:   "The code changes by itself.",
 	pairingCode: "Or enter this code on the phone: %s",
@@ -101,6 +104,7 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	stopped:    "Stopped.",
 	demoStart:  "Starting a simulated WhatsApp, a phone with a full inbox, and Pesan linked to it …",
 	demoReady:  "Ready after %.1f s: %d chats, %d messages, and more keep coming in.",
+	demoPage:   "Open the inbox in a browser:\n\n  %s",
 	demoKey:    "API key         %s",
 	demoSecret: "system secret   %s",
 	demoLive:   "All of it is made up, and gone when it stops.",
@@ -120,6 +124,7 @@ var indonesian = words{
 	firstName:   "Perangkat 1",
 	spareName:   "Cadangan",
 	keyOnce:     "Simpanlah: kunci ini dapat diganti (changeApiKey), tetapi tidak ditampilkan lagi.",
+	linkPage:    "Atau tautkan ponsel di halaman ini:\n\n    %s",
 	scan:        "Pindai dengan ponsel: WhatsApp > Perangkat tertaut > Tautkan perangkat",
 	refreshes:   "Kode berganti sendiri.",
 	pairingCode: "Atau masukkan kode ini di ponsel: %s",
@@ -152,6 +157,7 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	stopped:    "Berhenti.",
 	demoStart:  "Memulai WhatsApp tiruan, ponsel dengan kotak masuk yang penuh, dan Pesan yang tertaut …",
 	demoReady:  "Siap setelah %.1f detik: %d chat, %d pesan, dan pesan baru terus masuk.",
+	demoPage:   "Buka kotak masuknya di peramban:\n\n  %s",
 	demoKey:    "kunci API        %s",
 	demoSecret: "rahasia sistem   %s",
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",

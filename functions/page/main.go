@@ -1,0 +1,10 @@
+// The Lambda of the web page: it hands out files that are in it, and has no rights.
+package main
+
+import (
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"pesan/internal/page"
+)
+
+func main() { lambda.Start(page.New(page.Options{})) }

@@ -1,0 +1,139 @@
+// The account's chats as they are known here, and what is new of them.
+import { call } from './api.js'
+import { preview } from './content.js'
+import { language } from './words.js'
+
+const seconds = value => (typeof value === 'object' && value ? value.low >>> 0 : Number(value ?? 0))
+const kinds = { 'g.us': 'group', newsletter: 'newsletter', broadcast: 'broadcast' }
+export const user = jid => String(jid ?? '').split('@')[0].split(':')[0]
+
+// A chat keeps of its document what the list shows.
+class Chat {
+  constructor(document) {
+    this.id = document.id
+    this.kind = kinds[document.id.split('@')[1]] ?? 'private'
+    this.lid = document.lidJid ?? ''
+    this.title = document.name ?? (document.id.endsWith('@s.whatsapp.net') ? '+' + user(document.id) : user(document.id))
+    this.time = seconds(document.conversationTimestamp) * 1000
+    this.unread = document.unreadCount
+    this.marked = document.markedAsUnread === true
+    this.muteEnd = document.muted ? document.muteEndTime : 0
+    this.pinned = document.pinned ?? 0
+    this.archived = document.archived
+    this.members = document.participant.length
+    this.last = document.messages[0]?.message
+    this.words = '' // that a search finds
+    this.line = { language: '', text: '' }
+  }
+
+  get muted() { return this.muteEnd === -1 || this.muteEnd > Date.now() }
+
+  // preview is made when it is first shown.
+  get preview() {
+    if (this.line.language !== language()) this.line = { language: language(), text: preview(this.last, model.name) }
+    return this.line.text
+  }
+
+  matches(wanted) {
+    this.words ||= `${this.title}\n${this.id}\n${this.lid}\n${this.preview}`.toLowerCase()
+    return this.words.includes(wanted)
+  }
+}
+
+class Model extends EventTarget {
+  chats = new Map() // by id
+  people = new Map() // names by address
+  state = {} // of the link
+  asOf = null
+  complete = false
+  #ended = new AbortController()
+
+  // name of a person or a group by its address.
+  name = jid => {
+    if (user(jid) === this.state.number) return this.state.pushName || '+' + this.state.number
+    return this.people.get(jid) ?? (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
+  }
+
+  mine = jid => user(jid) === this.state.number
+
+  // take learns chats from their documents.
+  take(documents) {
+    for (const document of documents) {
+      const chat = new Chat(document)
+      this.chats.set(chat.id, chat)
+      if (!document.name) continue
+      this.people.set(chat.id, chat.title)
+      if (chat.lid) this.people.set(chat.lid, chat.title)
+    }
+  }
+
+  // all chats as the list shows them: pinned ones first, then by their last activity.
+  sorted() {
+    return [...this.chats.values()].sort((a, b) => b.pinned - a.pinned || b.time - a.time || (a.id < b.id ? -1 : 1))
+  }
+
+  changed(ids) { this.dispatchEvent(new CustomEvent('chats', { detail: ids })) }
+
+  // start loads everything, the first of it at once, and then follows what is new until stop.
+  async start() {
+    this.stop()
+    this.#ended = new AbortController()
+    const signal = this.#ended.signal
+    this.chats.clear()
+    this.people.clear()
+    this.complete = false
+    await Promise.all([this.#load(signal), this.#link(signal)])
+    this.follow(signal)
+  }
+
+  stop() { this.#ended.abort() }
+
+  async #load(signal) {
+    let cursor
+    do {
+      const answer = await call('getChats', { limit: cursor ? 1000 : 60, cursor }, { signal })
+      this.take(answer.results)
+      this.asOf = answer.asOf
+      cursor = answer.nextCursor
+      this.complete = !cursor
+      this.changed()
+    } while (cursor)
+  }
+
+  async #link(signal) {
+    const answer = await call('getState', {}, { signal })
+    this.state = answer.results
+    this.asOf = answer.asOf
+    this.dispatchEvent(new Event('state'))
+  }
+
+  // refresh asks for the link's state, and for one chat if it is named.
+  async refresh(id) {
+    const signal = this.#ended.signal
+    if (id) {
+      try {
+        const answer = await call('getChatById', { phone: id }, { signal })
+        this.take([answer.results])
+      } catch (error) {
+        if (error.code !== 'CHAT_NOT_FOUND') throw error
+        this.chats.delete(id)
+      }
+      this.changed([id])
+    } else await this.#link(signal)
+  }
+
+  async follow(signal) {
+    while (!signal.aborted) {
+      await new Promise(done => setTimeout(done, 2000))
+      if (document.hidden || signal.aborted) continue
+      try {
+        const answer = await call('getChats', { limit: 50 }, { signal })
+        this.take(answer.results)
+        this.changed()
+        await this.#link(signal)
+      } catch { /* the next time */ }
+    }
+  }
+}
+
+export const model = new Model()

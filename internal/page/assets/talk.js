@@ -1,0 +1,144 @@
+// A conversation: its newest messages, older ones as one scrolls up, and what can be done with the chat.
+import { call } from './api.js'
+import { actions } from './acts.js'
+import { el, run, sign } from './dom.js'
+import { messageNode } from './message.js'
+import { model } from './model.js'
+import { day, moment, t } from './words.js'
+
+const page = 50
+
+export class Talk {
+  #messages = [] // oldest first
+  #nodes = new Map() // by id: what was drawn, of which document
+  #cursor
+  #busy = false
+  #again = false
+  #seen = ''
+  #ended = new AbortController()
+
+  constructor(id) {
+    this.id = id
+    this.older = el('p', { class: 'older', hidden: true })
+    this.list = el('div', { class: 'messages' })
+    this.scroller = el('div', { class: 'scroller', role: 'log', tabindex: '0', 'aria-label': t('conversation', { name: this.title }), onscroll: () => this.#scrolled() },
+      this.older, this.list)
+    this.head = el('header', { class: 'head' })
+    this.node = el('section', { class: 'talk', 'aria-label': t('conversation', { name: this.title }) }, this.head, this.scroller)
+    this.#header()
+  }
+
+  get chat() { return model.chats.get(this.id) }
+  get title() { return this.chat?.title ?? model.name(this.id) }
+
+  start() { this.#newest() }
+  stop() { this.#ended.abort() }
+
+  // changed looks whether the chat is among those that have.
+  changed(ids) {
+    if (ids && !ids.includes(this.id)) return
+    this.#header()
+    const seen = JSON.stringify(this.chat?.last ?? null)
+    if (ids || seen !== this.#seen) this.#newest()
+    this.#seen = seen
+  }
+
+  #header() {
+    const chat = this.chat
+    const facts = [
+      chat?.members > 0 && t('nMembers', { n: chat.members }),
+      chat?.muted && (chat.muteEnd === -1 ? t('mutedForever') : t('mutedUntil', { time: moment(chat.muteEnd) })),
+      chat?.archived && t('archived').toLowerCase(),
+    ].filter(Boolean).join(' · ')
+    const state = JSON.stringify([this.title, facts, chat?.muted, chat?.pinned, chat?.archived, chat?.unread, chat?.marked])
+    if (state === this.head.state) return
+    this.head.state = state
+    const focused = this.head.contains(document.activeElement) && document.activeElement.dataset.act
+    this.head.replaceChildren(
+      el('a', { href: '#/chats', class: 'back', 'aria-label': t('back') }, '‹'),
+      el('div', { class: 'who' }, el('h2', { tabindex: '-1' }, el('bdi', {}, this.title)), el('p', {}, facts)),
+      ...(chat ? actions(chat) : []))
+    if (focused) this.head.querySelector(`[data-act="${focused}"]`)?.focus()
+  }
+
+  async #fetch(cursor) {
+    const answer = await call('fetchMessageById', { phone: this.id, limit: page, cursor }, { signal: this.#ended.signal })
+    return { messages: answer.results, cursor: answer.nextCursor }
+  }
+
+  // newest fetches the newest messages and puts them behind the older ones that are here.
+  async #newest() {
+    if (this.#busy) {
+      this.#again = true
+      return
+    }
+    this.#busy = true
+    await run(async () => {
+      const { messages, cursor } = await this.#fetch()
+      const first = messages.length ? this.#messages.findIndex(m => m.id === messages[0].id) : -1
+      if (first < 0) this.#cursor = cursor // too many are new, or all is gone: begin anew
+      this.#messages = [...this.#messages.slice(0, Math.max(first, 0)), ...messages]
+      const bottom = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 80
+      const begins = this.#nodes.size === 0
+      this.#draw()
+      if (bottom || begins) this.scroller.scrollTop = this.scroller.scrollHeight
+    })
+    this.#done()
+  }
+
+  #done() {
+    this.#busy = false
+    if (this.#again && !this.#ended.signal.aborted) {
+      this.#again = false
+      this.#newest()
+    } else this.#scrolled()
+  }
+
+  async #scrolled() {
+    if (this.#busy || !this.#cursor || this.scroller.scrollTop > 600 || this.#ended.signal.aborted) return
+    this.#busy = true
+    await run(async () => {
+      const { messages, cursor } = await this.#fetch(this.#cursor)
+      this.#cursor = cursor
+      this.#messages = [...messages, ...this.#messages]
+      const { scrollHeight, scrollTop } = this.scroller
+      this.#draw()
+      this.scroller.scrollTop = scrollTop + this.scroller.scrollHeight - scrollHeight
+    })
+    this.#done()
+  }
+
+  // draw makes the nodes be those of the messages, and keeps what has not changed.
+  #draw() {
+    this.older.hidden = false
+    this.older.textContent = this.#messages.length === 0 ? t('noMessages') : this.#cursor ? t('loading') : t('beginning')
+    const nodes = new Map()
+    let last = ''
+    let at = this.list.firstChild
+    const place = node => {
+      if (node === at) at = at.nextSibling
+      else this.list.insertBefore(node, at)
+    }
+    for (const m of this.#messages) {
+      const date = day(Number(m.timestamp) * 1000)
+      if (date !== last) {
+        const name = 'day ' + date
+        const divider = this.#nodes.get(name) ?? { node: el('p', { class: 'day' }, date) }
+        nodes.set(name, divider)
+        place(divider.node)
+        last = date
+      }
+      const document = JSON.stringify(m)
+      let drawn = this.#nodes.get(m.id)
+      if (drawn?.document !== document) {
+        drawn?.node === at && (at = at.nextSibling)
+        drawn?.node.remove()
+        drawn = { document, node: messageNode(m, this.chat) }
+      }
+      nodes.set(m.id, drawn)
+      place(drawn.node)
+    }
+    for (const [name, { node }] of this.#nodes) if (nodes.get(name)?.node !== node) node.remove()
+    this.#nodes = nodes
+  }
+}
