@@ -71,6 +71,10 @@ test: go ## all tests, with the race detector; without what they need, those tha
 go:
 	@$(GO) list -m >/dev/null || { echo "Pesan needs Go $$(sed -n 's/^go //p' go.mod) or later, from https://go.dev/dl; here is $$($(GO) version || echo none)" >&2; exit 1; }
 
+.PHONY: openapi
+openapi: build ## openapi.yaml as tools take it: a linter, calls made from it to the demo, clients in Go and TypeScript
+	@scripts/openapi
+
 .PHONY: fuzz
 fuzz: ## every fuzz test beyond its seeds; FUZZTIME=1m for longer
 	@$(GO) list -f '{{$$d := .Dir}}{{$$p := .ImportPath}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}' ./... | \

@@ -133,6 +133,8 @@ func decodeBody(body []byte, contentType string) (params, bool) {
 		return nil, true
 	case body[0] == '{':
 		return decodeJSON(body)
+	case strings.HasSuffix(mediaType, "json") && !bytes.Contains(body, []byte{'='}):
+		return nil, false // neither an object nor a form
 	case body[0] == '"' && json.Unmarshal(body, &form) == nil:
 		return decodeForm(form)
 	case enclosed(body):
@@ -248,10 +250,32 @@ func boundaryOf(body []byte, said string) string {
 	return boundary
 }
 
+// cleanHeaders replaces control characters in the headers of parts, where browsers put the names of fields as they are: MIME has
+// no place for them, and an unknown name is passed over.
+func cleanHeaders(body []byte, boundary string) []byte {
+	clean := bytes.Clone(body)
+	header := false
+	for line := range bytes.Lines(clean) { // parts of clean
+		switch {
+		case bytes.HasPrefix(line, []byte("--"+boundary)):
+			header = true
+		case len(bytes.TrimRight(line, "\r\n")) == 0:
+			header = false
+		case header:
+			for i, c := range bytes.TrimRight(line, "\r\n") {
+				if c < ' ' && c != '\t' || c == 0x7f {
+					line[i] = '_'
+				}
+			}
+		}
+	}
+	return clean
+}
+
 // decodeMultipart reads the fields of multipart/form-data; files are passed over.
 func decodeMultipart(body []byte, boundary string) (params, bool) {
 	var p params
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	reader := multipart.NewReader(bytes.NewReader(cleanHeaders(body, boundary)), boundary)
 	for range maxParams + 1 {
 		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {

@@ -63,8 +63,12 @@ func TestOpenAPI(t *testing.T) {
 		if e.Auth == httpapi.BySecret {
 			credential = "secret"
 		}
-		want := slices.Sorted(slices.Values(append([]string{credential}, e.Params...)))
 		for method := range operations {
+			want := slices.Clone(e.Params)
+			if method == "post" { // else it is a security scheme
+				want = append(want, credential)
+			}
+			slices.Sort(want)
 			if !slices.Contains(e.Methods, strings.ToUpper(method)) {
 				t.Errorf("%s %s isn't served", method, path)
 			}
@@ -73,12 +77,16 @@ func TestOpenAPI(t *testing.T) {
 			var have []string
 			if method == "post" {
 				for content := range all.at(t, "paths", path, method, "requestBody")["content"].(node) {
-					body := all.at(t, "components", "requestBodies", strings.ToUpper(e.Name[:1])+e.Name[1:], "content", content)
-					schema := all.at(t, strings.Split(body["schema"].(node)["$ref"].(string)[2:], "/")...)
+					body := all.at(t, "components", "requestBodies", strings.ToUpper(e.Name[:1])+e.Name[1:]+"Body")
+					schema := all.at(t, strings.Split(body.at(t, "content", content)["schema"].(node)["$ref"].(string)[2:], "/")...)
 					have = slices.Sorted(maps.Keys(schema["properties"].(node)))
+					if schema["required"] != nil && body["required"] != true {
+						t.Errorf("%s %s needs no body, but what stands in it", method, path)
+					}
 				}
 			} else {
-				for _, p := range operations[method].(node)["parameters"].([]any) {
+				parameters, _ := operations[method].(node)["parameters"].([]any)
+				for _, p := range parameters {
 					parameter := all.at(t, strings.Split(p.(node)["$ref"].(string)[2:], "/")...)
 					if parameter["in"] == "query" {
 						have = append(have, parameter["name"].(string))
@@ -137,10 +145,13 @@ func codes(t *testing.T) (all []chat.Code) {
 	return all
 }
 
-// TestOpenAPIExamples holds that an endpoint's example has the keys that its golden answer has, down to the results.
+// TestOpenAPIExamples holds that an endpoint's example has the keys that its golden answer has, down to the results, and that a cursor
+// in it is one.
 func TestOpenAPIExamples(t *testing.T) {
 	all := openapi(t)
-	for _, e := range newWorld(t).endpoints() {
+	w := newWorld(t)
+	w.seed()
+	for _, e := range w.endpoints() {
 		file, err := os.ReadFile(filepath.Join("testdata", e.Name+".json"))
 		if err != nil {
 			t.Fatal(err)
@@ -158,6 +169,12 @@ func TestOpenAPIExamples(t *testing.T) {
 			}
 			if reflectKind(value) != reflectKind(example[key]) {
 				t.Errorf("%s: %s is %T, want %T", e.Name, key, example[key], value)
+			}
+		}
+		if cursor, ok := example["nextCursor"].(string); ok {
+			body := "apiKey=" + w.tokoKey + "&phone=081234567890&cursor=" + cursor
+			if code := w.code(overHTTP(w, ask{endpoint: e.Name, body: body})); code != "" {
+				t.Errorf("%s: the example's nextCursor is answered %s", e.Name, code)
 			}
 		}
 		for key := range example {
