@@ -118,7 +118,7 @@ func (s *stack) serve() {
 	})
 	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
-		Wait: 20 * time.Second,
+		Wait:   20 * time.Second,
 		Labels: stored,
 	})...))
 	s.t.Cleanup(server.Close)

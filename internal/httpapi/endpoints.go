@@ -46,8 +46,12 @@ const (
 	OfChats  Group = "chats"
 	OfLog    Group = "log"
 	OfDevice Group = "device"
+	OfKeys   Group = "keys"
 	OfSystem Group = "system"
 )
+
+// apart tells whether the group is about the account itself, and not about what the linked number has.
+func (g Group) apart() bool { return g == OfDevice || g == OfKeys }
 
 // Auth says what opens an endpoint.
 type Auth int
@@ -83,6 +87,7 @@ type Endpoint struct {
 	// Idle is what the example is answered while nothing is to be done, such as where WhatsApp asks for no passkey; "": it succeeds.
 	Idle chat.Code
 
+	admin  bool // takes a key of the scope admin
 	silent bool // success leaves no report
 	large  bool // the answer may be
 	begin  begin
@@ -97,6 +102,19 @@ var (
 
 // Reads tells whether the endpoint changes nothing.
 func (e *Endpoint) Reads() bool { return slices.Contains(e.Methods, http.MethodHead) }
+
+// Scope is what a key must have to call the endpoint; "" where no key opens it.
+func (e *Endpoint) Scope() chat.Scope {
+	switch {
+	case e.Auth != ByKey:
+		return ""
+	case e.admin || e.Group == OfDevice && !e.Reads():
+		return chat.AdminScope
+	case e.Reads():
+		return chat.ReadScope
+	}
+	return chat.CommandScope
+}
 
 // Folder is the name of the endpoint's function under functions/: verb and noun, such as get-chat-by-id.
 func (e *Endpoint) Folder() string {
@@ -140,6 +158,9 @@ func Endpoints(d Deps) []Endpoint {
 		ConfirmPasskey(d),
 		ServiceDestroy(d),
 		ServiceStart(d),
+		AddKey(d),
+		ListKeys(d),
+		RevokeKey(d),
 		ListDevice(d),
 		AddDevice(d),
 		EditDevice(d),

@@ -368,7 +368,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	})
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
-		Wait: p.CommandWait,
+		Wait:   p.CommandWait,
 		Labels: p.store,
 	})...))
 	return mux
