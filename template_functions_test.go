@@ -119,7 +119,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 			all = append(all, "CHATS_TABLE")
 		case httpapi.Messages:
 			all = append(all, "CHATS_TABLE", "MESSAGES_TABLE")
-		case httpapi.Reports, httpapi.Commands, httpapi.Requests:
+		case httpapi.Reports, httpapi.Commands, httpapi.Requests, httpapi.Batches:
 			all = append(all, "COMMANDS_TABLE")
 		}
 	}
@@ -129,7 +129,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 // optional variables have a default.
 func optional(name string) bool {
 	return slices.Contains([]string{
-		"COMMAND_WAIT", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
+		"BATCH_RATE", "COMMAND_WAIT", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
 	}, name)
 }
 

@@ -85,20 +85,20 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	stores := func(o chat.Ownership) host.Stores {
 		owned := all.Owned(o)
 		return host.Stores{
-			Accounts: m.Accounts(owned), Chats: m.Chats(owned), Commands: m.Commands(owned), Reports: owned, Backlog: owned,
+			Accounts: m.Accounts(owned), Chats: m.Chats(owned), Commands: m.Commands(owned), Reports: owned, Backlog: owned, Batches: owned,
 		}
 	}
 	sqsClient := sqs.NewFromConfig(s.aws, sqsqueue.Tuned)
 	queue := sqsqueue.NewReceiver(sqsClient, s.queues, chat.VisibilityTimeout)
 	defer queue.Close()
+	sender := sqsqueue.NewSender(sqsClient, s.queues)
 	h := host.New(host.Config{
-		Name: s.name, Queues: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue,
-		Sender: sqsqueue.NewSender(sqsClient, s.queues),
+		Name: s.name, Queues: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue, Sender: sender, Batches: sender,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys:   keystore.New(db, keystore.Options{Log: logger}),
 			Stores: stores, HTTP: client, Now: time.Now, Logger: logger,
 		})),
-		Now: time.Now, Logger: logger, Poll: poll, Alone: alone,
+		Now: time.Now, Logger: logger, Poll: poll, Alone: alone, MaxRate: s.rate,
 	})
 	logger.Info("host starts", "queues", len(s.queues), "health", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
+	"pesan/internal/chat"
 	"pesan/internal/env"
 	"pesan/internal/kv"
 	"pesan/internal/kv/dynamodb"
@@ -24,6 +25,7 @@ type settings struct {
 	queues sqsqueue.Queues
 	health string // host:port of the health check
 	level  slog.Level
+	rate   int // operations of a batch a second, at most
 
 	whatsAppAddress, whatsAppRootKey string
 }
@@ -35,6 +37,7 @@ Environment:
   QUEUE_URL          URL of the SQS queues, with their numbers in braces: https://sqs.example/1/pesan-{0,1,2,3}.fifo
   STACK_NAME         dimension of the metrics
   HEALTH_ADDRESS     host:port where -health asks the running host (127.0.0.1:8686)
+  BATCH_RATE         operations of a batch a second, at most (50)
   LOG_LEVEL          debug, info, warn or error (info)
   WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
   WHATSAPP_ROOT_KEY  the key that signs its certificates, 32 bytes in hex
@@ -58,6 +61,7 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 		queues:          queues(r),
 		health:          r.Address("HEALTH_ADDRESS", defaultHealth),
 		level:           env.Get(r, "LOG_LEVEL", slog.LevelInfo, parseLevel),
+		rate:            r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
 		whatsAppAddress: r.Address("WHATSAPP_ADDRESS", ""),
 	}
 	if key := r.Key("WHATSAPP_ROOT_KEY"); key != nil {

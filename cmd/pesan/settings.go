@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"pesan/internal/chat"
 	"pesan/internal/env"
 	"pesan/internal/program"
 	"pesan/internal/standalone"
@@ -42,6 +43,7 @@ Environment:
   COUNTRY_CODE       what a leading 0 in a phone number stands for (62)
   COMMAND_WAIT       how long a call waits for WhatsApp before it answers 202 (8s)
   RATE_LIMIT         calls a second of one API key; 0: no limit (50)
+  BATCH_RATE         operations of a batch a second, at most (50)
   WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
   WHATSAPP_ROOT_KEY  the key that signs its certificates, 32 bytes in hex
   LANG, LC_ALL       id…: messages in Indonesian, else in English
@@ -57,6 +59,7 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 			CountryCode: r.Digits("COUNTRY_CODE", "62", 3),
 			CommandWait: r.Duration("COMMAND_WAIT", 8*time.Second, 0, 25*time.Second),
 			Rate:        float64(r.Int("RATE_LIMIT", 50, 0, 1_000_000)),
+			BatchRate:   r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
 			Sync:        r.Int("PESAN_SYNC", 1, 0, 1) == 1,
 			Locale:      cmp.Or(r.String("LC_ALL", ""), r.String("LC_MESSAGES", ""), r.String("LANG", "")),
 		},

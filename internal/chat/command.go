@@ -39,8 +39,6 @@ const (
 const (
 	AddRequest CommandKind = "add" // of SystemAccount: a new account
 	KeyRequest CommandKind = "key" // a new API key
-
-	AddKeyRequest CommandKind = "addKey" // a further API key
 )
 
 // SystemAccount stands for the account of a record that belongs to none.
@@ -246,21 +244,24 @@ type Report struct {
 	Account   string       `json:"account"`
 	At        time.Time    `json:"at"`
 	Endpoint  string       `json:"endpoint"`
-	Key       string       `json:"key,omitempty"`    // name of the key that opened, but for an account's first
 	Number    JID          `json:"number,omitempty"` // the account's Owner then, whose business the target is
 	Target    string       `json:"target,omitempty"` // as answers echo it
 	Status    int          `json:"status,omitempty"` // what the call was answered; 0: there was no call
 	Error     Code         `json:"error,omitempty"`
 	CommandID string       `json:"commandId,omitempty"`
+	Batch     string       `json:"batch,omitempty"`   // id of the batch that it is about, instead of a command
 	Command   CommandState `json:"command,omitempty"` // stored as pending; how it has ended stands in its record
 	EndedAt   time.Time    `json:"endedAt,omitzero"`  // of the command
+	Going     bool         `json:"-"`                 // its batch is open: it takes as long as it takes
 }
 
 // Finished tells whether nothing is expected to happen to the entry any more.
 func (r Report) Finished() bool { return r.Command != CommandPending }
 
 // Lost tells whether the entry waits for the end of a command that was lost. It counts as finished then.
-func (r Report) Lost(now time.Time) bool { return !r.Finished() && now.Sub(r.At) > CommandAge }
+func (r Report) Lost(now time.Time) bool {
+	return !r.Finished() && !r.Going && now.Sub(r.At) > CommandAge
+}
 
 // ReportAge is how long a report and a command record are kept.
 const ReportAge = 30 * 24 * time.Hour

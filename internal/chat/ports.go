@@ -37,19 +37,14 @@ type Filter struct {
 	Unread, Archived, Muted, Pinned *bool
 	Name                            string // folded: the chat's name contains it; "": any
 	Label                           string // id of a label that the chat has; "": any
-	IdleDays                        int    // without activity for as many days; 0: all
 }
-
-// MaxIdleDays bounds Filter.IdleDays: no chat is older than WhatsApp.
-const MaxIdleDays = 10_000
 
 // Accepts tells whether the filter lets a chat through at a moment.
 func (f Filter) Accepts(v *View, now time.Time) bool {
 	is := func(want *bool, have bool) bool { return want == nil || *want == have }
 	return is(f.Unread, v.Unread) && is(f.Archived, v.Archived) && is(f.Pinned, v.Pinned) &&
 		is(f.Muted, MutedAt(v.MuteEnd, now)) && (f.Kind == "" || f.Kind == v.JID.Kind()) &&
-		(f.Name == "" || strings.Contains(v.Name, f.Name)) && (f.Label == "" || v.Labels.Has(f.Label)) &&
-		(f.IdleDays == 0 || v.Activity <= now.AddDate(0, 0, -f.IdleDays).Unix())
+		(f.Name == "" || strings.Contains(v.Name, f.Name)) && (f.Label == "" || v.Labels.Has(f.Label))
 }
 
 // Head is the part of the filter that needs neither the name nor the labels of a chat.
@@ -125,8 +120,47 @@ type Commands interface {
 	// EndCommand writes the outcome of a pending command, and returns the record as it is then. One that has ended stays
 	// as it is: the first outcome counts.
 	EndCommand(ctx context.Context, account, id string, o Outcome) (CommandRecord, error)
-	// DeleteCommands deletes all command records of the account.
+	// DeleteCommands deletes all command records and batches of the account.
 	DeleteCommands(ctx context.Context, account string) error
+}
+
+// BatchReader reads batches.
+type BatchReader interface {
+	// Batch sees every write that ended before. BATCH_NOT_FOUND when there is none.
+	Batch(ctx context.Context, account, id string) (Batch, error)
+	// ListBatches returns batches, newest first.
+	ListBatches(ctx context.Context, account string, p Page) (batches []Batch, next string, err error)
+	// Operations returns the operations of a batch's chunk, in their order, and how each ended, the zero Result where it hasn't.
+	// BATCH_NOT_FOUND when there is no such chunk.
+	Operations(ctx context.Context, account, id string, chunk int) ([]Operation, []Result, error)
+}
+
+// Batches keeps batches for ReportAge.
+type Batches interface {
+	BatchReader
+	// PutOperations stores the operations of a batch that is to be created, in chunks of BatchChunk. Without the batch they are
+	// nothing, and go after ReportAge.
+	PutOperations(ctx context.Context, account, id string, all []Operation) error
+	// BatchOf returns the account's batch of a key; BATCH_NOT_FOUND when there is none.
+	BatchOf(ctx context.Context, account, key string) (Batch, error)
+	// CreateBatch stores a batch whose operations are stored, unless the account has one with its key or its id, and returns
+	// what is stored. TOO_MANY_BATCHES when MaxOpenBatches are open.
+	CreateBatch(ctx context.Context, b Batch, now time.Time) (stored Batch, created bool, err error)
+	// UpdateBatch loads the batch, lets change work on it, and stores it, atomically. change may be called again. An error of
+	// change is returned as it is, and nothing is stored.
+	UpdateBatch(ctx context.Context, account, id string, change func(*Batch) error) error
+	// EndOperations records how operations of a chunk ended, by their place in it, and counts them, atomically. One that has
+	// ended stays as it is: the first result counts. It returns the batch as it is then.
+	EndOperations(ctx context.Context, account, id string, chunk int, results map[int]Result) (Batch, error)
+	// OpenBatches returns the account's batches that are open, oldest first.
+	OpenBatches(ctx context.Context, account string) ([]Batch, error)
+}
+
+// BatchSender puts batches on the queue of a shard.
+type BatchSender interface {
+	// SendBatch returns when the queue holds the messages durably, in their order, in the group of their account's batches. After
+	// an error it may hold some. Sending the same message again within minutes adds nothing.
+	SendBatch(ctx context.Context, shard int, messages ...BatchMessage) error
 }
 
 // CommandSender puts commands on a shard's queue.
@@ -148,6 +182,8 @@ type CommandQueue interface {
 type Delivery interface {
 	// Command returns INVALID_BODY when what was on the queue is no command.
 	Command() (Command, error)
+	// Batch returns the message of a batch; ok is false when it is none, and so may be a command.
+	Batch() (m BatchMessage, ok bool)
 	// Attempt counts the deliveries, from 1.
 	Attempt() int
 	// Extend gives the receiver another visibility timeout; it is called well before the present one ends.

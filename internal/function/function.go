@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go/logging"
 
+	"pesan/internal/chat"
 	"pesan/internal/env"
 	"pesan/internal/httpapi"
 	"pesan/internal/kv"
@@ -87,7 +88,8 @@ func wire(
 	switch err := w.Err(); {
 	case err != nil:
 		return nil, err
-	case slices.Contains(e.Needs, httpapi.Commands) && w.Deps.Sender == nil:
+	case slices.Contains(e.Needs, httpapi.Commands) && w.Deps.Sender == nil,
+		slices.Contains(e.Needs, httpapi.Sending) && w.Deps.BatchSender == nil:
 		return nil, fmt.Errorf("%s is made without what sends commands", e.Name)
 	case e.Auth == httpapi.BySecret && c.Secret == "":
 		return nil, fmt.Errorf("%s is made without the secret", e.Name)
@@ -118,6 +120,11 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.use(kv.Commands)
 			w.Deps.Commands, w.Deps.Hosts = w.store, w.store
 			w.Deps.Wait = w.Duration("COMMAND_WAIT", 8*time.Second, 0, 20*time.Second)
+		case httpapi.Batches:
+			w.use(kv.Commands)
+			w.Deps.Batches = w.store
+			w.Deps.BatchRate = w.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate)
+		case httpapi.Sending: // a part
 		default:
 			w.Reject(string(need), "is a port that functions don't have")
 		}

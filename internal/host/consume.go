@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,9 +28,15 @@ func (s *shard) consume(held context.Context) {
 		deliveries, err := s.Queue.Receive(s.ctx, s.queue, free)
 		for _, d := range deliveries {
 			free--
+			m, ok := d.Batch()
+			if ok {
+				<-slots // there is one of an account at most, and commands don't wait for batches
+				wg.Go(func() { s.deliver(working, d, func(ctx context.Context) error { return s.handleBatch(ctx, d, m) }) })
+				continue
+			}
 			wg.Go(func() {
 				defer func() { <-slots }()
-				s.deliver(working, d)
+				s.deliver(working, d, func(ctx context.Context) error { return s.handle(ctx, d) })
 			})
 		}
 		for range free {
@@ -68,10 +75,10 @@ func (s *shard) reserve(slots chan struct{}) int {
 	return receiving
 }
 
-// deliver works on a command and gives it back to the queue, or takes it off.
-func (s *shard) deliver(ctx context.Context, d chat.Delivery) {
+// deliver works on what the queue hands out and gives it back to the queue, or takes it off.
+func (s *shard) deliver(ctx context.Context, d chat.Delivery, handle func(context.Context) error) {
 	stop := s.extend(ctx, d)
-	err := caught(func() error { return s.handle(ctx, d) })
+	err := caught(func() error { return handle(ctx) })
 	stop()
 	if lost := s.hold.Check(); lost != nil {
 		return // the shard's next host gets the command when its visibility timeout ends
@@ -86,6 +93,10 @@ func (s *shard) deliver(ctx context.Context, d chat.Delivery) {
 	}
 	again := time.Second << min(d.Attempt()-1, 5)
 	switch {
+	case errors.Is(err, errDraining):
+		again = 0
+	case errors.Is(err, errNoBatch):
+		again *= 5
 	case ctx.Err() != nil || d.Attempt() >= chat.MaxAttempts:
 		again = 0
 	default:

@@ -23,8 +23,14 @@ type Device interface {
 	// and acknowledged or left to be delivered again. It returns early when the link is over or WhatsApp forbids to
 	// connect again; the account's state and reason say why, and it must not be run again by itself.
 	Run(ctx context.Context) error
+	// Connected tells whether WhatsApp takes commands from the device now.
+	Connected() bool
 	// Change changes a chat as a command of a kind in the table of chat.ChatCommand asks; InvalidParameter for another kind.
 	Change(ctx context.Context, c chat.Command) error
+	// Together changes chats as commands of one account's batch ask, as many of them as WhatsApp takes at once, in their order where
+	// two are about one chat. It returns how those ended, by their place; the others are as if they hadn't been asked for. What
+	// the chat is already isn't sent again. It returns an error, such as DeviceNotConnected, when none was tried.
+	Together(ctx context.Context, commands []chat.Command) (ended map[int]error, err error)
 	// PairingCode makes a code for the phone with this number to link the device, and stores it on the account.
 	PairingCode(ctx context.Context, phone string) error
 	// Passkey answers WhatsApp's request for a passkey with a credential as PublicKeyCredential.toJSON makes it. PasskeyNotAsked

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"pesan/internal/chat"
 )
 
@@ -32,13 +34,16 @@ type Config struct {
 	Devices  Devices
 	Now      func() time.Time // with a monotonic reading, as time.Now
 	Logger   *slog.Logger
-	TTL      time.Duration // of a heartbeat; 15 s
-	Renew    time.Duration // how often the host beats; TTL/3
-	Poll     time.Duration // how often shards are looked for, four times as often while some are missing; 1 s
-	Alone    time.Duration // how often they are while nothing is missing and no other host is there; Poll
-	Patience time.Duration // how long a command waits for its device to be connected; 15 s
-	Drain    time.Duration // how long commands may go on when the host stops; 3 s
-	Parallel int           // commands of a shard at a time; 32
+	Batches  chat.BatchSender // sends again what waited for its device
+	TTL      time.Duration    // of a heartbeat; 15 s
+	Renew    time.Duration    // how often the host beats; TTL/3
+	Poll     time.Duration    // how often shards are looked for, four times as often while some are missing; 1 s
+	Alone    time.Duration    // how often they are while nothing is missing and no other host is there; Poll
+	Patience time.Duration    // how long a command waits for its device to be connected; 15 s
+	Drain    time.Duration    // how long commands may go on when the host stops; 3 s
+	Parallel int              // commands of a shard at a time; 32
+	MaxRate  int              // operations of a batch a second; chat.BatchRateBound
+	Steps    int              // patches of batches that are made at a time, of all shards together; 8
 }
 
 // Stores hold what belongs to accounts, as their owner uses it: they write under his lease alone.
@@ -48,14 +53,16 @@ type Stores struct {
 	Commands chat.Commands
 	Reports  chat.Reports
 	Backlog  chat.Backlog
+	Batches  chat.Batches
 }
 
 // Host shares the shards with other hosts and works on its own. Make one with New.
 type Host struct {
 	Config
 	wg    sync.WaitGroup
-	ended chan *shard    // whose work is over
-	owned map[int]*shard // by queue; by Run's goroutine only
+	steps *semaphore.Weighted // of batches; who waits longest is next, so that each account gets its turn
+	ended chan *shard         // whose work is over
+	owned map[int]*shard      // by queue; by Run's goroutine only
 }
 
 // New makes a host; Run makes it work.
@@ -67,7 +74,11 @@ func New(c Config) *Host {
 	c.Patience = cmp.Or(c.Patience, 15*time.Second)
 	c.Drain = cmp.Or(c.Drain, 3*time.Second)
 	c.Parallel = cmp.Or(c.Parallel, 32)
-	return &Host{Config: c, ended: make(chan *shard), owned: make(map[int]*shard)}
+	c.MaxRate = cmp.Or(c.MaxRate, chat.BatchRateBound)
+	c.Steps = cmp.Or(c.Steps, 8)
+	return &Host{
+		Config: c, steps: semaphore.NewWeighted(int64(c.Steps)), ended: make(chan *shard), owned: make(map[int]*shard),
+	}
 }
 
 // Run works until ctx ends, then drains, hands its shards over, and returns when all has ended. When its heartbeat couldn't be

@@ -20,6 +20,9 @@ type link struct {
 
 	commanded bool // a command has started or stopped it
 
+	rested time.Time     // until then its batches rest; by the one chunk that is worked on
+	parked chan struct{} // has an element when a batch began to wait for the device
+
 	device Device // nil before the first start
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when Run has returned for good
@@ -59,6 +62,7 @@ func (l *link) start(ctx context.Context) error {
 		defer cancel()
 		l.run(run, device)
 	})
+	l.shard.running.Go(func() { l.resume(run, device) })
 	return nil
 }
 

@@ -145,7 +145,7 @@ func (s *shard) link(account string) *link {
 	defer s.mu.Unlock()
 	l := s.links[account]
 	if l == nil {
-		l = &link{shard: s, account: account, turn: semaphore.NewWeighted(1)}
+		l = &link{shard: s, account: account, turn: semaphore.NewWeighted(1), parked: make(chan struct{}, 1)}
 		s.links[account] = l
 	}
 	return l

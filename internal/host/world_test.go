@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,7 +98,7 @@ func (w *world) Open(_ context.Context, account string, o chat.Ownership) (host.
 // config is of a host with this name; tests change it before they start it.
 func (w *world) config(name string) host.Config {
 	return host.Config{
-		Name: name, Queues: 1, Leases: w.store, Stores: w.stores, Queue: w.queue, Sender: w.queue, Devices: w, Now: time.Now,
+		Name: name, Queues: 1, Leases: w.store, Stores: w.stores, Queue: w.queue, Sender: w.queue, Batches: w.queue, Devices: w, Now: time.Now,
 		Logger: slog.New(w.logs).With("host", name),
 	}
 }
@@ -105,7 +106,7 @@ func (w *world) config(name string) host.Config {
 // stores are those of an owner.
 func (w *world) stores(o chat.Ownership) host.Stores {
 	owned := w.store.Owned(o)
-	return host.Stores{Accounts: owned, Chats: owned, Commands: owned, Reports: owned, Backlog: owned}
+	return host.Stores{Accounts: owned, Chats: owned, Commands: owned, Reports: owned, Backlog: owned, Batches: owned}
 }
 
 // start runs a host and returns what ends it; that waits, and tells how long it took.
@@ -220,7 +221,9 @@ func (w *world) ended(c chat.Command, code chat.Code, attempts int) {
 type device struct {
 	run    func(ctx context.Context) error // nil: until ctx ends
 	answer func(ctx context.Context, call string) error
-	owner  chat.Ownership // by world's lock
+	taking func(ctx context.Context, commands []chat.Command) error // before operations of a batch are noted
+	away   atomic.Bool                                              // it isn't connected though it runs
+	owner  chat.Ownership                                           // by world's lock
 
 	mu    sync.Mutex
 	calls []string
@@ -280,6 +283,33 @@ func (d *device) Change(ctx context.Context, c chat.Command) error {
 	}
 	return d.note(ctx, "%s %s", c.Kind, c.Chat)
 }
+
+// Connected implements host.Device.
+func (d *device) Connected() bool {
+	_, live := d.state()
+	return live > 0 && !d.away.Load()
+}
+
+// patch is how many operations of a batch the device takes at a time.
+const patch = 3
+
+// Together implements host.Device.
+func (d *device) Together(ctx context.Context, commands []chat.Command) (map[int]error, error) {
+	if !d.Connected() {
+		return nil, &chat.Error{Code: chat.DeviceNotConnected}
+	}
+	if d.taking != nil {
+		if err := d.taking(ctx, commands[:min(patch, len(commands))]); err != nil {
+			return nil, err
+		}
+	}
+	ended := make(map[int]error)
+	for i, c := range commands[:min(patch, len(commands))] {
+		ended[i] = d.Change(ctx, c)
+	}
+	return ended, nil
+}
+
 func (d *device) PairingCode(ctx context.Context, phone string) error {
 	return d.note(ctx, "pair %s", phone)
 }

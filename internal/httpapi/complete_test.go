@@ -36,7 +36,7 @@ func TestEndpointsAreWhole(t *testing.T) {
 		}
 		main, err := os.ReadFile(filepath.Join("..", "..", "functions", e.Folder(), "main.go"))
 		lacks("its function functions/"+e.Folder()+"/main.go", err == nil)
-		if commands := slices.Contains(e.Needs, httpapi.Commands); commands != strings.Contains(string(main), "commander.Wire") {
+		if commands := slices.Contains(e.Needs, httpapi.Commands) || slices.Contains(e.Needs, httpapi.Sending); commands != strings.Contains(string(main), "commander.Wire") {
 			t.Errorf("functions/%s/main.go is wired to send commands: %v; %s sends some: %v", e.Folder(), !commands, e.Name, commands)
 		}
 		if system := e.Auth == httpapi.BySecret; system != strings.Contains(string(main), "secret.Wire") {

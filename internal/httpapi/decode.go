@@ -68,8 +68,8 @@ func (p params) find(name string) (value string, i int) {
 	return "", -1
 }
 
-// objects are the parameters that may be objects of JSON.
-var objects = []string{"credential"}
+// objects are the parameters that may be objects or lists of JSON.
+var objects = []string{"credential", "operations"}
 
 // decode reads the parameters from the body, whose form is told by how it begins rather than by its Content-Type, and from
 // the query. Unknown ones are passed over. With an error it returns what could be read.

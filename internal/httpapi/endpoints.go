@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,6 +22,10 @@ type Deps struct {
 	Sender   chat.CommandSender
 	Wait     time.Duration // for a command's outcome; 8 s
 	Hosts    Hosts         // no outcome is waited for while there is none; nil: there is one
+
+	Batches     chat.Batches
+	BatchSender chat.BatchSender
+	BatchRate   int // operations of a batch a second, at most; chat.BatchRateBound
 }
 
 func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait, d.Hosts} }
@@ -36,6 +41,8 @@ const (
 	Reports  Port = "Reports"  // to list or clear it
 	Commands Port = "Commands" // with Sender
 	Requests Port = "Requests" // Commands alone, for what is done once under an Idempotency-Key
+	Batches  Port = "Batches"
+	Sending  Port = "Sending" // BatchSender
 )
 
 // Group says what an endpoint is about. The documents are ordered by it.
@@ -43,15 +50,12 @@ type Group string
 
 // The groups.
 const (
-	OfChats  Group = "chats"
-	OfLog    Group = "log"
-	OfDevice Group = "device"
-	OfKeys   Group = "keys"
-	OfSystem Group = "system"
+	OfChats   Group = "chats"
+	OfBatches Group = "batches"
+	OfLog     Group = "log"
+	OfDevice  Group = "device"
+	OfSystem  Group = "system"
 )
-
-// apart tells whether the group is about the account itself, and not about what the linked number has.
-func (g Group) apart() bool { return g == OfDevice || g == OfKeys }
 
 // Auth says what opens an endpoint.
 type Auth int
@@ -87,9 +91,9 @@ type Endpoint struct {
 	// Idle is what the example is answered while nothing is to be done, such as where WhatsApp asks for no passkey; "": it succeeds.
 	Idle chat.Code
 
-	admin  bool // takes a key of the scope admin
 	silent bool // success leaves no report
 	large  bool // the answer may be
+	body   int  // bytes that the body may have; maxBody
 	begin  begin
 }
 
@@ -103,18 +107,8 @@ var (
 // Reads tells whether the endpoint changes nothing.
 func (e *Endpoint) Reads() bool { return slices.Contains(e.Methods, http.MethodHead) }
 
-// Scope is what a key must have to call the endpoint; "" where no key opens it.
-func (e *Endpoint) Scope() chat.Scope {
-	switch {
-	case e.Auth != ByKey:
-		return ""
-	case e.admin || e.Group == OfDevice && !e.Reads():
-		return chat.AdminScope
-	case e.Reads():
-		return chat.ReadScope
-	}
-	return chat.CommandScope
-}
+// Room is how many bytes the body may have.
+func (e *Endpoint) Room() int { return cmp.Or(e.body, maxBody) }
 
 // Folder is the name of the endpoint's function under functions/: verb and noun, such as get-chat-by-id.
 func (e *Endpoint) Folder() string {
@@ -149,6 +143,11 @@ func Endpoints(d Deps) []Endpoint {
 		SetDisappearing(d),
 		ClearMessageByID(d),
 		DeleteChat(d),
+		CreateBatch(d),
+		GetBatch(d),
+		ListBatches(d),
+		CancelBatch(d),
+		RetryBatch(d),
 		GetReportAPI(d),
 		ClearReportAPI(d),
 		GetState(d),
@@ -158,9 +157,6 @@ func Endpoints(d Deps) []Endpoint {
 		ConfirmPasskey(d),
 		ServiceDestroy(d),
 		ServiceStart(d),
-		AddKey(d),
-		ListKeys(d),
-		RevokeKey(d),
 		ListDevice(d),
 		AddDevice(d),
 		EditDevice(d),

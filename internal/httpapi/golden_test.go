@@ -61,6 +61,17 @@ var goldens = []struct {
 		header: map[string]string{"Accept-Language": "en"}}, status: 400},
 	{name: "setDisappearing.none", ask: ask{endpoint: "setDisappearing", body: "apiKey=KEY&phone=081234567890"}, status: 400},
 	{name: "deleteChat", ask: ask{endpoint: "deleteChat", body: "apiKey=KEY&phone=081234567890"}},
+	{name: "createBatch", ask: ask{endpoint: "createBatch", body: `{"apiKey":"KEY","operations":[{"op":"mute","phone":"0812-3456-7890","second":50},` +
+		`{"op":"archive","phone":"` + string(family) + `"}]}`}, status: 202},
+	{name: "createBatch.wrong", ask: ask{endpoint: "createBatch", header: map[string]string{"Accept-Language": "en"},
+		body: `{"apiKey":"KEY","operations":[{"op":"mute","phone":"0812-3456-7890"},{"op":"moot","phone":"x"},{"op":"clear"}]}`}, status: 400},
+	{name: "createBatch.off", before: turnedOff, ask: ask{endpoint: "createBatch", body: `{"apiKey":"KEY","operations":[{"op":"clear","phone":"081234567890"}]}`},
+		status: 409},
+	{name: "getBatch", before: withBatch, ask: ask{method: "GET", endpoint: "getBatch", query: "apiKey=KEY&limit=3"}},
+	{name: "getBatch.none", ask: ask{method: "GET", endpoint: "getBatch", query: "apiKey=KEY"}, status: 404},
+	{name: "listBatches", before: withBatch, ask: ask{endpoint: "listBatches", body: "apiKey=KEY"}},
+	{name: "cancelBatch", before: withBatch, ask: ask{endpoint: "cancelBatch", body: "apiKey=KEY&batchId=01JNGKX0T0DDDDDDDDDDDDDDDD"}},
+	{name: "retryBatch", before: withEndedBatch, ask: ask{endpoint: "retryBatch", body: "apiKey=KEY&batchId=01JNGKX0T0DDDDDDDDDDDDDDDD"}, status: 202},
 	{name: "pinChat.full", before: full, ask: ask{endpoint: "pinChat", body: "apiKey=KEY&phone=081234567890"}, status: 409},
 	{name: "starMessage.none", before: without, ask: ask{endpoint: "starMessage", body: "apiKey=KEY&phone=081234567890&id=3EB0"}, status: 404},
 	{name: "starMessage.bad", ask: ask{endpoint: "starMessage", body: "apiKey=KEY&phone=081234567890&id="}, status: 400},
@@ -85,9 +96,6 @@ var goldens = []struct {
 	{name: "getState.passkey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getState", body: "apiKey=KEY"}},
 	{name: "sendPasskey", before: askedForPasskey, ask: ask{endpoint: "sendPasskey", body: `{"apiKey":"KEY","credential":{"id":"x"}}`}},
 	{name: "confirmPasskey", before: comparing, ask: ask{endpoint: "confirmPasskey", body: "apiKey=KEY"}},
-	{name: "addKey", ask: ask{endpoint: "addKey", body: "apiKey=KEY&name=Laporan&scope=commands&until=2027-01-31"}},
-	{name: "listKeys", before: withKey, ask: ask{method: "GET", endpoint: "listKeys", query: "apiKey=KEY"}},
-	{name: "revokeKey", before: withKey, ask: ask{endpoint: "revokeKey", body: "apiKey=KEY&name=Laporan"}},
 	{name: "addDevice", ask: ask{endpoint: "addDevice", body: "name=Cabang+Timur&secret=" + secret}},
 	{name: "editDevice", ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&name=Pusat&secret=" + secret}},
 	{name: "listDevice", ask: ask{method: "GET", endpoint: "listDevice", body: "secret=" + secret}},
@@ -106,12 +114,6 @@ func labelled(w *world) {
 		"7": set(chat.Label{Name: "Lunas", Color: 3}), "10": set(chat.Label{Name: "Pelanggan baru"}), "2": set(chat.Label{Name: "Lama", Deleted: true}),
 	}}))
 	w.project(w.toko.ID, chat.Change{Chat: budi, State: chat.Chat{Labels: map[string]chat.Register[bool]{"7": set(true)}}})
-}
-
-func withKey(w *world) {
-	w.change(func(a *chat.Account) {
-		a.Keys = []chat.APIKey{{ID: "01JNGKX0T0DDDDDDDDDDDDDDDD", Name: "Laporan", Scope: chat.ReadScope, Hash: []byte("hash"), CreatedAt: noon}}
-	})
 }
 
 func turnedOff(w *world) { w.change(func(a *chat.Account) { a.On, a.State = false, chat.ServiceOff }) }
@@ -201,6 +203,35 @@ func withReports(w *world) {
 		r.ID, r.Account, r.At = "01JNGKX0T0CCCCCCCCCCCCCCC"+string(rune('0'+i)), w.toko.ID, at
 		w.must("add report", w.db.AddReport(w.Context(), r))
 	}
+}
+
+// withBatch has a batch that is running: of four operations one was done, one was refused, and one failed for now.
+func withBatch(w *world) {
+	b := chat.Batch{
+		ID: "01JNGKX0T0DDDDDDDDDDDDDDDD", Account: w.toko.ID, Rate: 10, Total: 4, Chunk: chat.BatchChunk,
+		State: chat.BatchQueued, RequestedAt: noon.Add(-time.Second),
+	}
+	var all []chat.Operation
+	for i, jid := range []chat.JID{family, budi, siti, budi} {
+		all = append(all, chat.Operation{Op: chat.MuteCommand, Chat: jid, Line: i + 1})
+	}
+	w.must("put operations", w.db.PutOperations(w.Context(), w.toko.ID, b.ID, all))
+	_, _, err := w.db.CreateBatch(w.Context(), b, noon)
+	w.must("create batch", err)
+	_, err = w.db.EndOperations(w.Context(), w.toko.ID, b.ID, 0, map[int]chat.Result{
+		0: {State: chat.OperationDone, At: noon},
+		1: {State: chat.OperationFailed, Failure: &chat.Error{Code: chat.WhatsAppRejected, Message: "406"}, At: noon},
+		2: {State: chat.OperationFailed, Failure: &chat.Error{Code: chat.Unavailable}, At: noon},
+	})
+	w.must("end operations", err)
+}
+
+func withEndedBatch(w *world) {
+	withBatch(w)
+	w.must("stop", w.db.UpdateBatch(w.Context(), w.toko.ID, "01JNGKX0T0DDDDDDDDDDDDDDDD", func(b *chat.Batch) error {
+		b.Stop(chat.BatchFailed, &chat.Error{Code: chat.DeviceNotConnected}, noon)
+		return nil
+	}))
 }
 
 func TestGolden(t *testing.T) {

@@ -38,7 +38,7 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 		}
 		response := a.serve(r.Context(), e, &request{
 			id: a.requestID(), source: a.source(r), method: r.Method, query: r.URL.RawQuery, header: r.Header.Get,
-			body:     func() ([]byte, error) { return readBody(w, r) },
+			body:     func() ([]byte, error) { return readBody(w, r, e.Room()) },
 			compress: !loopback(r.RemoteAddr),
 		}, limit)
 		defer response.free()
@@ -55,15 +55,15 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 	})
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
+func readBody(w http.ResponseWriter, r *http.Request, room int) ([]byte, error) {
+	if r.ContentLength > int64(room) {
 		w.Header().Set("Connection", "close") // rather than read it to its end
 		return nil, &chat.Error{Code: chat.BodyTooLarge}
 	}
 	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(room)))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -49,13 +49,14 @@ func numberOf(id string) uint64 {
 	return n
 }
 
-// named reads the parameter name of a filter; it comes folded. What a reader doesn't see filters nothing.
+// named reads the parameter name of a filter; it comes folded.
 func (c *call) named() (string, error) {
 	text := c.params.get("name")
-	if len([]rune(text)) > maxName {
+	folded := chat.Fold(text)
+	if text != "" && folded == "" || len([]rune(text)) > maxName {
 		return "", wrong(chat.InvalidParameter, "name", "1 sampai 100 karakter dari nama chat", "1 to 100 characters of a chat's name")
 	}
-	return chat.Fold(text), nil
+	return folded, nil
 }
 
 // label reads the parameter label of a filter.

@@ -66,7 +66,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			if broken != nil {
 				return nil, &chat.Error{Code: chat.InvalidBody}
 			}
-			return eventBody(event)
+			return eventBody(event, f.endpoint.Room())
 		},
 		compress: true,
 	}, f.limit)
@@ -91,10 +91,10 @@ func header(headers map[string]string, name string) string {
 }
 
 // eventBody is the body of an event. API Gateway hands forms over in base64, some stand-ins plain.
-func eventBody(event event) ([]byte, error) {
+func eventBody(event event, room int) ([]byte, error) {
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
-		if base64.StdEncoding.DecodedLen(len(body)) > maxBody+2 {
+		if base64.StdEncoding.DecodedLen(len(body)) > room+2 {
 			return nil, &chat.Error{Code: chat.BodyTooLarge}
 		}
 		n, err := base64.StdEncoding.Decode(body, body)
@@ -103,7 +103,7 @@ func eventBody(event event) ([]byte, error) {
 		}
 		body = body[:n]
 	}
-	if len(body) > maxBody {
+	if len(body) > room {
 		return nil, &chat.Error{Code: chat.BodyTooLarge}
 	}
 	return body, nil

@@ -57,6 +57,8 @@ type world struct {
 	now  time.Time
 	send func(context.Context, chat.Command) error // what the queue does with a command; nil: carryOut
 	sent []chat.Command
+
+	batches []chat.BatchMessage // sent
 }
 
 func newWorld(t testing.TB) *world {
@@ -70,7 +72,8 @@ func newWorld(t testing.TB) *world {
 	}
 	w.deps = httpapi.Deps{
 		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second,
-		Labels: w.db,
+		Labels:  w.db,
+		Batches: w.db, BatchSender: w,
 	}
 	w.toko, w.tokoKey = w.addAccount("01JNGKX0T0AAAAAAAAAAAAAAAA", "Toko", random)
 	w.lain, w.lainKey = w.addAccount("01JNGKX0T0BBBBBBBBBBBBBBBB", "Lain", random)
@@ -128,6 +131,14 @@ func (w *world) Send(ctx context.Context, _ int, c chat.Command) error {
 		return send(ctx, c)
 	}
 	return w.carryOut(ctx, c)
+}
+
+// SendBatch takes the messages of a batch in place of a queue; nobody works on them.
+func (w *world) SendBatch(_ context.Context, _ int, messages ...chat.BatchMessage) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.batches = append(w.batches, messages...)
+	return nil
 }
 
 // onSend sets what the queue does with commands.

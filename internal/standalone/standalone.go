@@ -42,6 +42,7 @@ type Config struct {
 	CountryCode string // what a leading 0 in a phone number stands for
 	CommandWait time.Duration
 	Rate        float64      // calls a second of one key; 0: no limit
+	BatchRate   int          // operations of a batch a second, at most; 0: chat.BatchRateBound
 	Sync        bool         // wait for the disk, so that a power cut loses nothing that was acknowledged
 	WhatsApp    *http.Client // nil: the real one
 	Out         io.Writer    // what people read
@@ -208,7 +209,9 @@ const shutdown = time.Second
 func (p *program) serve(ctx context.Context, beside func(context.Context) error) error {
 	commands := httpapi.WatchCommands(p.store)
 	stores := func(chat.Ownership) host.Stores { // the folder is locked: no account has another owner
-		return host.Stores{Accounts: p.accounts, Chats: p.store, Commands: commands, Reports: p.store, Backlog: p.store}
+		return host.Stores{
+			Accounts: p.accounts, Chats: p.store, Commands: commands, Reports: p.store, Backlog: p.store, Batches: p.store,
+		}
 	}
 	devices, err := p.devices(ctx, stores)
 	if err != nil {
@@ -216,7 +219,8 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 	}
 	h := host.New(host.Config{
 		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Queues: 1,
-		Leases: p.store, Stores: stores, Queue: p.queue, Sender: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
+		Leases: p.store, Stores: stores, Queue: p.queue, Sender: p.queue, Batches: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
+		MaxRate: p.BatchRate,
 	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
@@ -368,7 +372,8 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	})
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
-		Wait:   p.CommandWait,
+		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
+		Wait: p.CommandWait,
 		Labels: p.store,
 	})...))
 	return mux

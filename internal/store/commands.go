@@ -94,5 +94,9 @@ func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outco
 
 // DeleteCommands implements chat.Commands.
 func (s *Store) DeleteCommands(ctx context.Context, account string) error {
-	return failed("delete commands", s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: account}, 0, nil))
+	err := s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: "batches/" + account}, 0, nil)
+	if err == nil {
+		err = s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: account}, 0, nil)
+	}
+	return failed("delete commands", err)
 }

@@ -38,7 +38,11 @@ func (s *Store) reports(ctx context.Context, account string, items []kv.Item) ([
 			return nil, fmt.Errorf("decode report: %w", err)
 		}
 		if !r.Finished() {
-			pending, keys = append(pending, r), append(keys, commandKey(account, r.CommandID))
+			key := commandKey(account, r.CommandID)
+			if r.Batch != "" {
+				key = batchKey(account, batchRecord+r.Batch)
+			}
+			pending, keys = append(pending, r), append(keys, key)
 		}
 	}
 	if len(keys) == 0 {
@@ -52,16 +56,43 @@ func (s *Store) reports(ctx context.Context, account string, items []kv.Item) ([
 		if it == nil {
 			continue
 		}
+		r := pending[i]
+		if r.Batch != "" {
+			if err := s.ofBatch(r, it); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		c, err := commandOf(it)
 		if err != nil {
 			return nil, err
 		}
-		r := pending[i]
 		if r.Command, r.EndedAt = c.State, c.EndedAt; c.Failure != nil {
 			r.Error = c.Failure.Code
 		}
 	}
 	return reports, nil
+}
+
+// ofBatch completes the entry of a batch.
+func (s *Store) ofBatch(r *chat.Report, it *kv.Item) error {
+	b, err := batchOf(it)
+	if err != nil {
+		return err
+	}
+	b = b.At(s.now())
+	switch r.EndedAt = b.EndedAt; b.State {
+	case chat.BatchDone, chat.BatchCancelled:
+		r.Command = chat.CommandDone
+	case chat.BatchFailed:
+		r.Command = chat.CommandFailed
+		if b.Reason != nil {
+			r.Error = b.Reason.Code
+		}
+	default:
+		r.Going = true
+	}
+	return nil
 }
 
 // ListReports implements chat.Reports. The ids order the entries by time.

@@ -1,4 +1,4 @@
-// Package store keeps accounts, chats, messages, commands, reports, leases and the backlog of work: the ports of package
+// Package store keeps accounts, chats, messages, commands, batches, reports, leases and the backlog of work: the ports of package
 // chat, written once over the storage port of package kv.
 //
 // # Promise
@@ -20,6 +20,10 @@
 //	Messages            <account>/<JID>      "t/<time>/<order>/<id>"   a message
 //	                                         "i/<id>"                  its claim, which says where it is; or a placeholder
 //	Commands, Reports   <account>            <id>                      JSON
+//	Commands            "batches/<account>"  "b/<id>"                  JSON of chat.Batch
+//	                                         "k/<key>", "u/<slot>"     the id of the batch with this key, and of an open one
+//	                                         "o/<id>/<chunk>"          its operations
+//	                                         "r/<id>/<chunk>"          how they ended
 //	Commands            "hosts"              <host>                    that it shares the shards
 //	Work                "shard/<number>"     "lease"                   JSON
 //	                    "backlog/<account>"  "i/<id>"                  work that waits
@@ -73,6 +77,7 @@ var (
 	_ chat.ChatStore = (*Store)(nil)
 	_ chat.Commands  = (*Store)(nil)
 	_ chat.Reports   = (*Store)(nil)
+	_ chat.Batches   = (*Store)(nil)
 	_ chat.Leases    = (*Store)(nil)
 	_ chat.Backlog   = (*Store)(nil)
 )
@@ -201,6 +206,7 @@ const (
 	messageCursor = 'm'
 	reportCursor  = 'r'
 	exportCursor  = 'x'
+	batchCursor   = 'b'
 )
 
 func makeCursor(letter byte, position string) string {

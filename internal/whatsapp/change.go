@@ -61,7 +61,7 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 	if err != nil {
 		return err
 	}
-	return r.setAll(ctx, []appstate.PatchInfo{patch})[0]
+	return r.setAll(ctx, []appstate.PatchInfo{patch}, nil)[0]
 }
 
 // patchFor is the change of the app state that a command asks for, of a chat that has this address there.

@@ -134,15 +134,16 @@ func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 	return translate.WireJID(both[0]), nil
 }
 
-// set sends a change of the app state and projects it as WhatsApp took it, so that the next read shows it.
-func (r *run) set(ctx context.Context, patch appstate.PatchInfo) error {
+// set sends a change of the app state and projects it as WhatsApp took it, so that the next read shows it. renew makes the patch
+// anew when others have changed the state meanwhile; one without mutations isn't sent.
+func (r *run) set(ctx context.Context, patch appstate.PatchInfo, renew func(context.Context) (appstate.PatchInfo, error)) error {
 	patch.Timestamp = r.Now()
-	return r.send(ctx, patch)
+	return r.send(ctx, patch, renew)
 }
 
 // send sends a patch, one at a time: the state's hash goes on from one to the next. While the phone changes the same
 // collection it fails; fetching mends it.
-func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
+func (r *run) send(ctx context.Context, patch appstate.PatchInfo, renew func(context.Context) (appstate.PatchInfo, error)) error {
 	if err := r.sending.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -174,7 +175,13 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo) error {
 			if _, again := repair(err); !again {
 				return refusal(err)
 			}
+			continue
 		}
+		renewed, err := renew(ctx)
+		if err != nil || len(renewed.Mutations) == 0 {
+			return err
+		}
+		patch.Mutations = renewed.Mutations
 	}
 }
 
@@ -223,12 +230,18 @@ func refusal(err error) error {
 	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, whatsmeow.ErrMessageTimedOut), errors.Is(err, context.DeadlineExceeded):
 		return &chat.Error{Code: chat.Unavailable, Message: "WhatsApp doesn't answer"}
 	case errors.As(err, &refused):
-		if refused.code == conflict {
+		switch refused.code {
+		case conflict:
 			return &chat.Error{Code: chat.Unavailable, Message: "the app state keeps changing"}
+		case tooMany:
+			return &chat.Error{Code: chat.WhatsAppLimited}
 		}
 		return &chat.Error{Code: chat.WhatsAppRejected, Message: strconv.Itoa(refused.code)}
 	case errors.As(err, &iq):
-		if iq.Code == 429 || iq.Code >= 500 {
+		if iq.Code == tooMany {
+			return &chat.Error{Code: chat.WhatsAppLimited}
+		}
+		if iq.Code >= 500 {
 			return &chat.Error{Code: chat.Unavailable, Message: fmt.Sprintf("%d %s", iq.Code, iq.Text)}
 		}
 		return &chat.Error{Code: chat.WhatsAppRejected, Message: fmt.Sprintf("%d %s", iq.Code, iq.Text)}

@@ -460,7 +460,7 @@ func (w *world) says1(jid chat.JID, pieces ...string) {
 func field(name string, value any) string { return fmt.Sprintf(`%q:%v`, name, value) }
 
 func (w *world) stores(chat.Ownership) host.Stores {
-	return host.Stores{Accounts: w.store, Chats: w.store, Commands: w.store, Reports: w.store, Backlog: w.store}
+	return host.Stores{Accounts: w.store, Chats: w.store, Commands: w.store, Reports: w.store, Backlog: w.store, Batches: w.store}
 }
 
 // lease is the ownership of a process that nobody follows.

@@ -27,10 +27,13 @@ const (
 	patchFrame    = 2*32 + 32
 )
 
+// again makes a change anew after others have changed the app state; done says that it isn't wanted any more.
+type again func(ctx context.Context, i int) (p appstate.PatchInfo, done bool, err error)
+
 // setAll sends changes of the app state, as many as fit in a patch of their collection together, and projects what WhatsApp takes
 // of them; it returns an error for each, nil where it was taken. Changes of one index keep their order. A change that is refused
-// fails alone.
-func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo) []error {
+// fails alone. anew may be nil: what changes meanwhile doesn't matter.
+func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo, anew again) []error {
 	errs := make([]error, len(changes))
 	pending := make([]int, 0, len(changes))
 	for i, c := range changes {
@@ -40,23 +43,42 @@ func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo) []error 
 	}
 	for len(pending) > 0 {
 		together, rest := pack(changes, pending)
-		r.setTogether(ctx, changes, together, errs)
+		r.setTogether(ctx, changes, together, errs, anew)
 		pending = rest
 	}
 	return errs
 }
 
 // setTogether sends changes in one patch, and where it is refused in halves of it, down to the one that is.
-func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, which []int, errs []error) {
+func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, which []int, errs []error, anew again) {
 	patch := appstate.PatchInfo{Type: changes[which[0]].Type}
 	for _, i := range which {
 		patch.Mutations = append(patch.Mutations, changes[i].Mutations...)
 	}
-	err := r.set(ctx, patch)
+	renew := func(ctx context.Context) (appstate.PatchInfo, error) {
+		if anew == nil {
+			return patch, nil
+		}
+		left := appstate.PatchInfo{Type: patch.Type}
+		still := which[:0:0]
+		for _, i := range which {
+			p, done, err := anew(ctx, i)
+			if err == nil && !done {
+				err = wellFormed(p)
+			}
+			if errs[i] = err; err == nil && !done {
+				changes[i], still = p, append(still, i)
+				left.Mutations = append(left.Mutations, p.Mutations...)
+			}
+		}
+		which = still
+		return left, nil
+	}
+	err := r.set(ctx, patch, renew)
 	if err != nil && chat.CodeOf(err) == chat.WhatsAppRejected && len(which) > 1 {
 		half := len(which) / 2
-		r.setTogether(ctx, changes, which[:half], errs)
-		r.setTogether(ctx, changes, which[half:], errs)
+		r.setTogether(ctx, changes, which[:half], errs, anew)
+		r.setTogether(ctx, changes, which[half:], errs, anew)
 		return
 	}
 	for _, i := range which {
@@ -64,31 +86,46 @@ func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, whi
 	}
 }
 
-// pack takes the changes that go into the next patch: those of the first one's collection, as long as they fit and none sets what
-// another of them or one that has to wait sets.
+// packing is a patch that is being filled with changes of one collection.
+type packing struct {
+	name        appstate.WAPatchName
+	set         map[string]bool // what the patch sets, and what has to wait for the next one
+	count, size int
+}
+
+// take tells whether a change goes into the patch: one of its collection that fits, unless it sets what the patch or one that has
+// to wait sets.
+func (p *packing) take(c appstate.PatchInfo) bool {
+	if p.set == nil {
+		p.name, p.set, p.size = c.Type, make(map[string]bool), patchFrame
+	}
+	if c.Type != p.name {
+		return false
+	}
+	twice, more := false, 0
+	for _, m := range c.Mutations {
+		twice = twice || p.set[indexOf(m)]
+		more += sizeOf(m)
+	}
+	for _, m := range c.Mutations {
+		p.set[indexOf(m)] = true
+	}
+	if p.count > 0 && (twice || p.count+len(c.Mutations) > maxMutations || p.size+more > maxPatch) {
+		return false
+	}
+	p.count, p.size = p.count+len(c.Mutations), p.size+more
+	return true
+}
+
+// pack takes the changes that go into the next patch.
 func pack(changes []appstate.PatchInfo, pending []int) (together, rest []int) {
-	name := changes[pending[0]].Type
-	set := make(map[string]bool)
-	count, size := 0, patchFrame
+	var p packing
 	for _, i := range pending {
-		c := changes[i]
-		if c.Type != name {
+		if p.take(changes[i]) {
+			together = append(together, i)
+		} else {
 			rest = append(rest, i)
-			continue
 		}
-		twice, more := false, 0
-		for _, m := range c.Mutations {
-			twice = twice || set[indexOf(m)]
-			more += sizeOf(m)
-		}
-		for _, m := range c.Mutations {
-			set[indexOf(m)] = true
-		}
-		if len(together) > 0 && (twice || count+len(c.Mutations) > maxMutations || size+more > maxPatch) {
-			rest = append(rest, i)
-			continue
-		}
-		together, count, size = append(together, i), count+len(c.Mutations), size+more
 	}
 	return together, rest
 }

@@ -35,7 +35,7 @@ func TestChangesTogether(t *testing.T) {
 	all := mutes(200)
 	all = append(all, appstate.BuildPin(budi.PN(), true), appstate.BuildMuteAbs(budi.PN(), true, proto.Int64(-1)),
 		appstate.BuildMuteAbs(budi.PN(), false, nil)) // of one index: not in one patch, and the last counts
-	for i, err := range r.setAll(w.soon(), all) {
+	for i, err := range r.setAll(w.soon(), all, nil) {
 		if err != nil {
 			t.Errorf("change %d: %v", i, err)
 		}
@@ -63,7 +63,7 @@ func TestOneOfManyIsRefused(t *testing.T) {
 	w.ok(err)
 	all := mutes(16)
 	all[11].Mutations[0].Version = 1 // which no client takes
-	for i, err := range r.setAll(w.soon(), all) {
+	for i, err := range r.setAll(w.soon(), all, nil) {
 		set, _ := w.phone.AppState().Lookup(all[i].Mutations[0].Index...)
 		if refused := i == 11; (chat.CodeOf(err) == chat.WhatsAppRejected) != refused || set.GetMuteAction().GetMuted() == refused {
 			t.Errorf("change %d: %v, the phone has %v", i, err, set)

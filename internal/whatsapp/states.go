@@ -231,8 +231,11 @@ func (e *refusedPatch) Error() string {
 	return fmt.Sprintf("WhatsApp refuses the app state patch: %d", e.code)
 }
 
-// conflict is the code of a change that somebody else's came before.
-const conflict = 409
+// The codes of a change that somebody else's came before, and of one too many for now.
+const (
+	conflict = 409
+	tooMany  = 429
+)
 
 // change sends a patch and projects it with whatever came before it. The lock of changes is held.
 func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInfo) error {

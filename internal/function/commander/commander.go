@@ -15,5 +15,6 @@ func Wire(w *function.Wiring) {
 		return
 	}
 	queues := env.Get(w.Reader, "QUEUE_URL", nil, sqsqueue.ParseQueues)
-	w.Deps.Sender = sqsqueue.NewSender(sqs.NewFromConfig(w.AWS, sqsqueue.Tuned), queues)
+	sender := sqsqueue.NewSender(sqs.NewFromConfig(w.AWS, sqsqueue.Tuned), queues)
+	w.Deps.Sender, w.Deps.BatchSender = sender, sender
 }

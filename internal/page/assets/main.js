@@ -1,8 +1,6 @@
 // The frame: who is signed in, which page is looked at, in which language.
 import * as api from './api.js'
 import { chatsView } from './chats.js'
-import { reportView } from './care.js'
-import { devicesView } from './devices.js'
 import { button, dialog, el, field, form, regions, run } from './dom.js'
 import { linkView } from './link.js'
 import { model } from './model.js'
@@ -12,8 +10,6 @@ import { known, language, setLanguage, t } from './words.js'
 const pages = {
   chats: { words: 'chats', view: chatsView },
   link: { words: 'linking', view: linkView },
-  log: { words: 'log', view: reportView },
-  devices: { words: 'devices', view: devicesView, open: true },
 }
 
 let view
@@ -60,7 +56,7 @@ function signInView() {
     await api.call('getState', {}, { by: key.value.trim() })
     api.setKey(key.value.trim(), stay.checked)
     begin()
-  }, t('open'), field(t('apiKey'), key), el('label', { class: 'choice' }, stay, t('stay'))), el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
+  }, t('open'), field(t('apiKey'), key), el('label', { class: 'choice' }, stay, t('stay'))), pages.devices && el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
   return { node, title: t('signIn') }
 }
 
@@ -95,10 +91,8 @@ function enter() {
 addEventListener('hashchange', () => {
   if (enter()) return begin()
   frame()
-  main.querySelector('h1')?.focus()
-})
-addEventListener('pesan-locked', () => {
-  if (api.key()) signOut()
+  const target = view.focus ?? main.querySelector('h1')
+  target?.focus()
 })
 enter()
 begin()

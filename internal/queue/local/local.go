@@ -31,6 +31,7 @@ type Queue struct {
 
 var (
 	_ chat.CommandSender = (*Queue)(nil)
+	_ chat.BatchSender   = (*Queue)(nil)
 	_ chat.CommandQueue  = (*Queue)(nil)
 )
 
@@ -54,13 +55,28 @@ func (q *Queue) Send(ctx context.Context, shard int, c chat.Command) error {
 	return nil
 }
 
-func (q *Queue) enqueue(ctx context.Context, number int, account, id string, body []byte) error {
+// SendBatch implements chat.BatchSender.
+func (q *Queue) SendBatch(ctx context.Context, shard int, messages ...chat.BatchMessage) error {
+	for _, m := range messages {
+		body, err := json.Marshal(m)
+		if err == nil {
+			err = q.enqueue(ctx, shard%q.queues, m.Group(), m.ID(), body)
+		}
+		if err != nil {
+			return fmt.Errorf("send batch: %w", err)
+		}
+	}
+	return nil
+}
+
+// enqueue puts something behind all others of its group, which is an account's or that of its batches.
+func (q *Queue) enqueue(ctx context.Context, number int, group, id string, body []byte) error {
 	s, err := q.shard(ctx, number)
 	if err != nil {
 		return err
 	}
-	e := s.add(account)
-	sent := kv.Item{Key: s.sentKey(account, id), Expires: time.Now().Add(sendAgain).Unix()}
+	e := s.add(group)
+	sent := kv.Item{Key: s.sentKey(group, id), Expires: time.Now().Add(sendAgain).Unix()}
 	err = q.store.Write(ctx, kv.Together(kv.Put(sent, kv.Absent()), kv.Put(kv.Item{Key: s.key(e), Data: body}, kv.Absent())))
 	if errors.Is(err, kv.ErrConflict) { // it was sent before
 		s.remove(e)
@@ -177,6 +193,9 @@ func (d *delivery) Command() (chat.Command, error) {
 	}
 	return c, nil
 }
+
+// Batch implements chat.Delivery.
+func (d *delivery) Batch() (chat.BatchMessage, bool) { return chat.BatchMessageOf(d.body) }
 
 // Attempt implements chat.Delivery.
 func (d *delivery) Attempt() int { return d.attempt }

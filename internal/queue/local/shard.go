@@ -22,7 +22,7 @@ type shard struct {
 	changed  chan struct{} // closed at the next change
 }
 
-// entry is a command on the queue; its account and number are its place.
+// entry is a command or a batch's message on the queue; its account, or the group of its batches, and number are its place.
 type entry struct {
 	account  string
 	number   uint64

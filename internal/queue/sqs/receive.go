@@ -145,6 +145,11 @@ func (d *delivery) Command() (chat.Command, error) {
 	return *c, nil
 }
 
+// Batch implements chat.Delivery.
+func (d *delivery) Batch() (chat.BatchMessage, bool) {
+	return chat.BatchMessageOf([]byte(aws.ToString(d.message.Body)))
+}
+
 // Attempt implements chat.Delivery.
 func (d *delivery) Attempt() int {
 	n, err := strconv.Atoi(d.message.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])

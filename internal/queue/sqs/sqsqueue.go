@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"pesan/internal/chat"
 )
@@ -68,7 +70,10 @@ type Sender struct {
 	queues Queues
 }
 
-var _ chat.CommandSender = (*Sender)(nil)
+var (
+	_ chat.CommandSender = (*Sender)(nil)
+	_ chat.BatchSender   = (*Sender)(nil)
+)
 
 // NewSender sends to the queues.
 func NewSender(client *sqs.Client, queues Queues) *Sender { return &Sender{client, queues} }
@@ -86,15 +91,74 @@ func (s *Sender) Send(ctx context.Context, shard int, c chat.Command) error {
 	_, err = s.sqs.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: url, MessageBody: aws.String(string(body)),
 		MessageGroupId:         &c.Account,
-		MessageDeduplicationId: aws.String(deduplicationID(c)),
+		MessageDeduplicationId: aws.String(deduplicationID(c.Account, c.ID)),
 	})
 	return failed("send command", err)
 }
 
-// deduplicationID is made of the account too, since two accounts may choose the same id.
-func deduplicationID(c chat.Command) string {
-	sum := sha256.Sum256([]byte(c.Account + "\x00" + c.ID))
+// deduplicationID is made of the group too, since two accounts may choose the same id.
+func deduplicationID(group, id string) string {
+	sum := sha256.Sum256([]byte(group + "\x00" + id))
 	return hex.EncodeToString(sum[:])
+}
+
+// What one request sends at most.
+const (
+	sendTogether = 10
+	sendBytes    = 240 << 10
+)
+
+// SendBatch implements chat.BatchSender.
+func (s *Sender) SendBatch(ctx context.Context, shard int, messages ...chat.BatchMessage) error {
+	url, err := s.queues.of(shard)
+	if err != nil {
+		return err
+	}
+	var entries []types.SendMessageBatchRequestEntry
+	size := 0
+	for i, m := range messages {
+		body, err := json.Marshal(m)
+		if err != nil {
+			return fmt.Errorf("encode batch: %w", err)
+		}
+		if len(entries) == sendTogether || len(entries) > 0 && size+len(body) > sendBytes {
+			if err := s.sendTogether(ctx, url, entries); err != nil {
+				return failed("send batch", err)
+			}
+			entries, size = nil, 0
+		}
+		size += len(body)
+		entries = append(entries, types.SendMessageBatchRequestEntry{
+			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(string(body)),
+			MessageGroupId: aws.String(m.Group()), MessageDeduplicationId: aws.String(deduplicationID(m.Group(), m.ID())),
+		})
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return failed("send batch", s.sendTogether(ctx, url, entries))
+}
+
+// sendTogether sends some messages, and those again that the queue didn't take.
+func (s *Sender) sendTogether(ctx context.Context, url *string, entries []types.SendMessageBatchRequestEntry) error {
+	for range attempts {
+		out, err := s.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: entries})
+		if err != nil || len(out.Failed) == 0 {
+			return err
+		}
+		refused := make(map[string]bool, len(out.Failed))
+		for _, f := range out.Failed {
+			if refused[aws.ToString(f.Id)] = true; f.SenderFault {
+				return fmt.Errorf("the queue refuses a message: %s", aws.ToString(f.Code))
+			}
+		}
+		entries = slices.DeleteFunc(entries, func(e types.SendMessageBatchRequestEntry) bool { return !refused[aws.ToString(e.Id)] })
+		pause(ctx, firstBackoff)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return &chat.Error{Code: chat.Unavailable}
 }
 
 const (
