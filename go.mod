@@ -41,7 +41,10 @@ require (
 	github.com/swaggest/swgui v1.8.5
 )
 
-require golang.org/x/text v0.43.0
+require (
+	github.com/makiuchi-d/gozxing v0.1.1
+	golang.org/x/text v0.43.0
+)
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
@@ -78,6 +81,7 @@ require (
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/net v0.61.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
+	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	honnef.co/go/tools v0.8.2 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect

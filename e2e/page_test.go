@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
-	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,7 +18,11 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 
+	"pesan/internal/sim"
 	"pesan/internal/testkit/browser"
 )
 
@@ -63,13 +69,13 @@ func eval[V any](w *window, expression string, values ...any) V {
 	return v
 }
 
-// script puts values as JSON where an expression has %s.
+// script puts values as JSON where an expression has a ?!.
 func script(expression string, values ...any) string {
-	for i, v := range values {
+	for _, v := range values {
 		b, _ := json.Marshal(v) // texts and numbers
-		values[i] = string(b)
+		expression = strings.Replace(expression, "?!", string(b), 1)
 	}
-	return fmt.Sprintf(expression, values...)
+	return expression
 }
 
 // until waits for a condition.
@@ -86,16 +92,16 @@ func (w *window) until(condition string, values ...any) {
 // shows waits until the page, or the part that a selector names, has a text.
 func (w *window) shows(selector, text string) {
 	w.Helper()
-	w.until(`document.querySelector(%s)?.textContent.includes(%s)`, selector, text)
+	w.until(`document.querySelector(?!)?.textContent.includes(?!)`, selector, text)
 }
 
 // click clicks what a user sees: it waits until it is there, and is the topmost thing in its place.
 func (w *window) click(selector string) {
 	w.Helper()
-	w.until(`(() => { const e = document.querySelector(%s); if (!e) return false; e.scrollIntoView({block: "nearest"})
+	w.until(`(() => { const e = document.querySelector(?!); if (!e) return false; e.scrollIntoView({block: "nearest"})
 		const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)
 		return r.width > 0 && !e.disabled && (e === hit || e.contains(hit)) })()`, selector)
-	point := eval[[]float64](w, `(() => { const r = document.querySelector(%s).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
+	point := eval[[]float64](w, `(() => { const r = document.querySelector(?!).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
 	must(w, chromedp.Do(w.tab, chromedp.MouseClickXY(point[0], point[1])))
 }
 
@@ -111,12 +117,7 @@ func (w *window) shoot(name string) {
 	}
 	must(w, os.MkdirAll(folder, 0o700))
 	for _, mode := range []string{"light", "dark"} {
-		must(w, chromedp.Do(w.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-			_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: mode}},
-			})
-			return err
-		})))
+		w.mode(mode)
 		for device, size := range map[string][2]int64{"desktop": {1280, 800}, "phone": {390, 844}} {
 			w.size(size[0], size[1])
 			eval[any](w, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))`)
@@ -128,12 +129,27 @@ func (w *window) shoot(name string) {
 	w.size(1280, 800)
 }
 
-// TestPageWay is the way of a new user: from the address that the demo prints to a muted chat and back.
+// mode makes the browser prefer light or dark pages.
+func (w *window) mode(mode string) {
+	w.Helper()
+	must(w, chromedp.Do(w.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: mode}, {Name: "prefers-reduced-motion", Value: "reduce"},
+			},
+		})
+		return err
+	})))
+}
+
+// TestPageWay is the way of a new user: from the address that the demo prints to a muted chat and back, and past each page.
 func TestPageWay(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")
 	address, err := p.find(ctx, regexp.MustCompile(`^ +(http://\S+/#key=\S+)$`))
+	must(t, err)
+	secret, err := p.find(ctx, regexp.MustCompile(`^system secret +(\S+)$`))
 	must(t, err)
 	w := openWindow(ctx, t, "en-US", address)
 	w.until(`document.querySelectorAll("[role=option]").length > 5`)
@@ -141,15 +157,167 @@ func TestPageWay(t *testing.T) {
 		t.Errorf("the key stays in the address: %s", hash)
 	}
 	w.shows(".count", "chats")
+	w.views("chats")
 	w.click("[role=option]")
 	w.until(`document.querySelectorAll(".message").length > 3`)
-	w.shoot("chats")
+	w.views("conversation")
 	w.click("[data-act=mute]")
-	w.shoot("mute")
+	w.views("mute")
 	w.click("dialog button.primary")
 	w.shows(".head .who", "muted until")
 	w.click(".menu summary")
+	w.views("actions")
 	w.click(".menu [data-act=unmute]")
 	w.until(`!document.querySelector(".head .who").textContent.includes("muted")`)
 	w.shows("[role=status].toasts", "Unmute")
+
+	w.click(`nav a[href="#/log"]`)
+	w.shows("tbody", "unmuteChat")
+	w.views("log")
+	w.click(`nav a[href="#/link"]`)
+	w.shows(".state", "Connected")
+	w.views("linked")
+	w.click(`nav a[href="#/devices"]`)
+	w.fill("form input", secret)
+	w.click("form .primary")
+	w.shows("tbody", "Spare")
+	w.views("devices")
+	w.click("tbody tr:last-child .danger")
+	w.fill("dialog input", "another")
+	w.click("dialog .primary")
+	w.shows("[role=alert]", "another")
+	w.fill("dialog input", "Spare")
+	w.views("delete")
+	w.click("dialog .primary")
+	w.until(`!document.querySelector("tbody").textContent.includes("Spare")`)
+	w.click(".frame button:last-of-type") // sign out
+	w.shows("h1", "Open an inbox")
+	w.views("sign-in")
+	if kept := eval[string](w, `JSON.stringify([sessionStorage, localStorage])`); strings.Contains(kept, "pk_") || strings.Contains(kept, secret) {
+		t.Errorf("who has signed out leaves %s", kept)
+	}
+}
+
+// views looks at a view in both languages: it is accessible, and has its pictures taken.
+func (w *window) views(name string) {
+	w.Helper()
+	for _, language := range []string{"id", "en"} { // back to English at the end
+		if eval[bool](w, `document.querySelector("dialog, details[open]") === null`) {
+			w.click(".frame button[lang=" + language + "]")
+			w.until(`document.documentElement.lang === ?! && document.querySelector(".frame button[lang]").lang !== ?!`, language, language)
+			w.until(`!document.querySelector(".count")?.textContent.match(/Loading|Memuat/)`)
+			if known := eval[bool](w, `document.querySelector("nav").textContent.includes(?!)`, map[string]string{"id": "Perangkat", "en": "Devices"}[language]); !known {
+				w.Errorf("%s: the pages' names are in another language than %s", name, language)
+			}
+		} else if language == "id" {
+			continue // what stands above a view is closed by a change of language
+		}
+		w.accessible(name)
+		w.shoot(name + "-" + language)
+	}
+	w.mode("light")
+}
+
+// fill writes into a field.
+func (w *window) fill(selector, text string) {
+	w.Helper()
+	w.click(selector)
+	eval[any](w, `document.querySelector(?!).select()`, selector)
+	must(w, chromedp.Do(w.tab, chromedp.KeyEvent(text)))
+}
+
+//go:embed testdata/axe/axe.min.js
+var axe string
+
+// accessible holds what the window shows against the rules of WCAG 2.2 AA and axe's own best practices, in both modes.
+func (w *window) accessible(view string) {
+	w.Helper()
+	if !eval[bool](w, `"axe" in window`) {
+		eval[any](w, axe+`;null`)
+	}
+	for _, mode := range []string{"light", "dark"} {
+		w.mode(mode)
+		found := eval[[]string](w, `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary + " " + n.html)))`)
+		for _, violation := range found {
+			w.Errorf("%s, %s: %.600s", view, mode, violation)
+		}
+	}
+}
+
+// TestPageLink links a phone by the code that is on the screen, and follows what comes from then on.
+func TestPageLink(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	s := newWorld(t, 3)
+	s.run(ctx, t)
+	must(t, s.AddDevice(ctx))
+	w := openWindow(ctx, t, "id-ID", s.URL+"/#key="+s.Key)
+	w.shows(".empty", "tautkan ponsel")
+	w.click(`nav a[href="#/link"]`)
+	w.click(".acts .primary")
+	w.until(`document.querySelector("img.qr")?.complete && document.querySelector("img.qr").naturalWidth > 100 && !document.querySelector("img.qr").hidden`)
+	w.accessible("link")
+	w.shoot("link")
+	var err error
+	s.Device, err = s.Phone.ScanQR(ctx, w.readQR())
+	must(t, err)
+	must(t, s.Connected(ctx))
+	w.shows(".state", "Terhubung")
+
+	w.click(`nav a[href="#/chats"]`)
+	friend := s.Friends[0]
+	arrives := func(m *waE2E.Message) {
+		t.Helper()
+		id, err := friend.Send(ctx, s.Phone, m, sim.SendOptions{})
+		must(t, err)
+		must(t, s.Device.WaitAcked(ctx, id))
+	}
+	arrives(sim.Text("halo"))
+	w.until(`document.querySelector("[role=option] .line")?.textContent === "halo"`)
+	w.click("[role=option]")
+	w.shows(".message .words", "halo")
+
+	// What others write stays a text, whatever it is.
+	friend.SetPushName(`<img src=x onerror="window.hacked=1">` + "\u202egnp.exe")
+	for _, text := range []string{
+		`<script>window.hacked = 1</script>`, `<img src=x onerror="window.hacked=1">`, `javascript:window.hacked=1`, `[a](javascript:window.hacked=1)`,
+		`data:text/html,<script>window.hacked=1</script>`, `https://contoh.id/"onmouseover="window.hacked=1`, "\u202eevil\u202c \u2067kanan\u2069", `'"></p><svg onload=window.hacked=1>`,
+		strings.Repeat("panjang ", 7500) + "ujung",
+	} {
+		arrives(sim.Text(text))
+		w.until(`[...document.querySelectorAll(".message .words")].at(-1).textContent === ?!.slice(0, 3000)`, text)
+	}
+	arrives(&waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+		Text: new("javascript:window.hacked=1"), Title: new("<b>judul</b>"), MatchedText: new("javascript:window.hacked=1"), JPEGThumbnail: []byte(`"><script>`),
+	}})
+	arrives(&waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{FileName: new(`<script>.html`), Mimetype: new("text/html"), FileLength: new(uint64(1 << 62))}})
+	w.until(`document.querySelectorAll(".message").length === 12`)
+	if eval[bool](w, `"hacked" in window || document.querySelectorAll("#main script, #main svg, #main iframe, [onerror], [onmouseover], [onload], #main img[src=x]").length > 0`) {
+		t.Error("a message became markup")
+	}
+	links := eval[[]string](w, `[...document.querySelectorAll(".message a")].map(a => a.protocol + a.rel)`)
+	if len(links) != 1 || links[0] != "https:noopener noreferrer nofollow" {
+		t.Errorf("links: %q", links)
+	}
+	if n := eval[int](w, `[...document.querySelectorAll(".message .more")].length`); n != 1 {
+		t.Errorf("%d long texts", n)
+	}
+	w.click(".message .more")
+	w.until(`[...document.querySelectorAll(".message .words")].some(e => e.textContent.endsWith("ujung"))`)
+	w.accessible("conversation")
+	w.shoot("texts")
+}
+
+// readQR reads the code on the screen, from a picture of it.
+func (w *window) readQR() string {
+	w.Helper()
+	shot, err := chromedp.Run(w.tab, chromedp.CaptureScreenshot())
+	must(w, err)
+	picture, err := png.Decode(bytes.NewReader(shot))
+	must(w, err)
+	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
+	must(w, err)
+	result, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
+	must(w, err)
+	return result.GetText()
 }

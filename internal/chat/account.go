@@ -26,7 +26,8 @@ const (
 type Account struct {
 	ID        string    `json:"id"` // ULID
 	Name      string    `json:"name"`
-	KeyHash   []byte    `json:"keyHash"` // SHA-256 of the key's secret
+	KeyHash   []byte    `json:"keyHash"`        // SHA-256 of the first key's secret
+	Keys      []APIKey  `json:"keys,omitempty"` // the others
 	Shard     int       `json:"shard"`
 	On        bool      `json:"on"` // desired state
 	CreatedAt time.Time `json:"createdAt"`
@@ -129,7 +130,7 @@ func ParseKey(s string) (Key, error) {
 	return Key{AccountID: id, secret: secret}, nil
 }
 
-// Opens tells in constant time whether k is the account's present key.
+// Opens tells in constant time whether k is the account's first key.
 func (k Key) Opens(a Account) bool {
 	return subtle.ConstantTimeCompare(hashSecret(k.secret), a.KeyHash) == 1 && k.AccountID == a.ID
 }

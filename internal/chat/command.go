@@ -39,6 +39,8 @@ const (
 const (
 	AddRequest CommandKind = "add" // of SystemAccount: a new account
 	KeyRequest CommandKind = "key" // a new API key
+
+	AddKeyRequest CommandKind = "addKey" // a further API key
 )
 
 // SystemAccount stands for the account of a record that belongs to none.
@@ -244,6 +246,7 @@ type Report struct {
 	Account   string       `json:"account"`
 	At        time.Time    `json:"at"`
 	Endpoint  string       `json:"endpoint"`
+	Key       string       `json:"key,omitempty"`    // name of the key that opened, but for an account's first
 	Number    JID          `json:"number,omitempty"` // the account's Owner then, whose business the target is
 	Target    string       `json:"target,omitempty"` // as answers echo it
 	Status    int          `json:"status,omitempty"` // what the call was answered; 0: there was no call

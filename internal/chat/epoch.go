@@ -1,9 +1,6 @@
 package chat
 
-import (
-	"maps"
-	"slices"
-)
+import "maps"
 
 // enter makes the chat's state that of the newest link, and returns what of a state that was told in some link still counts.
 // A link starts from nothing: its bootstrap, its app state and its events say anew what the chat is like. Only what the
@@ -39,10 +36,4 @@ func (c *Chat) joinMembers(o Chat) {
 	if c.Listed > 0 {
 		maps.DeleteFunc(c.Members, func(_ JID, r Register[Rank]) bool { return r.At < c.Listed })
 	}
-}
-
-// counts tells whether a message is among those counted one by one.
-func (u *Unread) counts(s stamp) bool {
-	_, found := slices.BinarySearchFunc(u.Since, s, stamp.compare)
-	return found
 }

@@ -27,9 +27,13 @@ const (
 	DeviceNotConnected  Code = "DEVICE_NOT_CONNECTED"
 	PasskeyNotAsked     Code = "PASSKEY_NOT_ASKED"    // WhatsApp asks for no passkey now, or not for this answer
 	IdempotencyConflict Code = "IDEMPOTENCY_CONFLICT" // the id belongs to a different command
-	PinLimit            Code = "PIN_LIMIT"            // as many chats are pinned as WhatsApp allows
-	WhatsAppRejected    Code = "WHATSAPP_REJECTED"    // Message is WhatsApp's reason
-	WhatsAppLimited     Code = "WHATSAPP_LIMITED"     // WhatsApp wants the account to be slower
+	InsufficientScope   Code = "INSUFFICIENT_SCOPE"   // Message is the scope that is needed
+	KeyNotFound         Code = "KEY_NOT_FOUND"
+	KeyExists           Code = "KEY_EXISTS" // another key has the name
+	KeyLimit            Code = "KEY_LIMIT"
+	PinLimit            Code = "PIN_LIMIT"         // as many chats are pinned as WhatsApp allows
+	WhatsAppRejected    Code = "WHATSAPP_REJECTED" // Message is WhatsApp's reason
+	WhatsAppLimited     Code = "WHATSAPP_LIMITED"  // WhatsApp wants the account to be slower
 	BatchNotFound       Code = "BATCH_NOT_FOUND"
 	TooManyBatches      Code = "TOO_MANY_BATCHES" // MaxOpenBatches are open
 	RateLimited         Code = "RATE_LIMITED"

@@ -52,6 +52,8 @@ type Message struct {
 	Starred   Register[bool]             `json:"st,omitzero"`
 	ReadHere  bool                       `json:"rd,omitempty"` // read by the account itself, on any device
 	Gone      bool                       `json:"g,omitempty"`  // deleted for me
+	News      int64                      `json:"n,omitempty"`  // Content.Order with which it came as news; 0: known from a history only
+	Link      int64                      `json:"l,omitempty"`  // epoch of the link in which it was news
 }
 
 // Class says what a message does to its chat.
@@ -284,6 +286,18 @@ func (m *Message) Join(o Message) {
 	m.Starred.Join(o.Starred)
 	m.ReadHere = m.ReadHere || o.ReadHere
 	m.Gone = m.Gone || o.Gone
+	m.joinNews(o.News, o.Link)
+}
+
+// joinNews keeps when it came first as news in the newest link.
+func (m *Message) joinNews(news, link int64) {
+	switch {
+	case news == 0 || link < m.Link:
+	case link > m.Link:
+		m.News, m.Link = news, link
+	default:
+		m.News = earliest(m.News, news)
+	}
 }
 
 func (m *Message) joinComments(comments map[string]Comment) {

@@ -37,14 +37,19 @@ type Filter struct {
 	Unread, Archived, Muted, Pinned *bool
 	Name                            string // folded: the chat's name contains it; "": any
 	Label                           string // id of a label that the chat has; "": any
+	IdleDays                        int    // without activity for as many days; 0: all
 }
+
+// MaxIdleDays bounds Filter.IdleDays: no chat is older than WhatsApp.
+const MaxIdleDays = 10_000
 
 // Accepts tells whether the filter lets a chat through at a moment.
 func (f Filter) Accepts(v *View, now time.Time) bool {
 	is := func(want *bool, have bool) bool { return want == nil || *want == have }
 	return is(f.Unread, v.Unread) && is(f.Archived, v.Archived) && is(f.Pinned, v.Pinned) &&
 		is(f.Muted, MutedAt(v.MuteEnd, now)) && (f.Kind == "" || f.Kind == v.JID.Kind()) &&
-		(f.Name == "" || strings.Contains(v.Name, f.Name)) && (f.Label == "" || v.Labels.Has(f.Label))
+		(f.Name == "" || strings.Contains(v.Name, f.Name)) && (f.Label == "" || v.Labels.Has(f.Label)) &&
+		(f.IdleDays == 0 || v.Activity <= now.AddDate(0, 0, -f.IdleDays).Unix())
 }
 
 // Head is the part of the filter that needs neither the name nor the labels of a chat.

@@ -10,10 +10,9 @@ import (
 // Projector writes what WhatsApp tells into the store. It may be given the same change again, and changes in any order:
 // the chats come out the same.
 //
-// The order does matter, by design, in three cases. Beyond maxStamps unread messages the count is that of what came, in
-// the order in which it came. Beyond maxDisputed messages that members of a group revoked without right, an admin who is
-// known as such later isn't believed. And two messages of different times under one id, of which the earlier is kept, may
-// leave the count or the later one behind when the chat is read or cleared between the two.
+// The order does matter, by design, in two cases. Beyond maxDisputed messages that members of a group revoked without right,
+// an admin who is known as such later isn't believed. And two messages of different times under one id, of which the earlier
+// is kept, may leave the count or the later one behind when the chat is read or cleared between the two.
 type Projector struct {
 	store ChatStore
 	now   func() time.Time
@@ -154,13 +153,18 @@ func (p *Projector) move(ctx context.Context, l link) error {
 		if err != nil {
 			return err
 		}
-		if err := p.update(ctx, l.account, l.pn, Change{Chat: l.lid, Alt: l.pn, State: state, Messages: messages}); err != nil {
+		if err := p.update(ctx, l.account, l.pn, moved(l.pn, l.lid, state, messages)); err != nil {
 			return err
 		}
 		if cursor = next; cursor == "" {
 			return nil
 		}
 	}
+}
+
+// moved is what a chat gets of the one under the person's other address: it was told in the same link, and isn't news any more.
+func moved(pn, lid JID, state Chat, messages []Message) Change {
+	return Change{Chat: lid, Alt: pn, State: state, Messages: messages, Epoch: state.Epoch, Past: true}
 }
 
 // Forget drops what the projector remembers of an account whose chats were deleted.

@@ -38,6 +38,8 @@ type Thread struct {
 	// Newest finds the newest stored message that shows accepts, among those not in Messages; nil when there is none. The
 	// views that shows gets have no document.
 	Newest func(shows func(MessageView) bool) (*Message, error)
+	// Each visits the stored messages that aren't older than from, in seconds since 1970, and not in Messages.
+	Each func(from int64, visit func(*Message)) error
 
 	again []Message // what is to be joined after this, since it concerns messages that aren't loaded
 	past  bool      // of the change that is applied
@@ -60,12 +62,16 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 	if c.Chat != t.Chat.JID {
 		state.Unread.aside()
 	}
+	was, loaded := t.Chat, maps.Clone(t.Messages)
 	t.Chat.Join(state)
 	for _, m := range c.Messages {
 		t.readdress(c, m.rename)
 		t.join(m)
 	}
 	t.Chat.settle()
+	if err := t.recount(c, &was, loaded); err != nil {
+		return err
+	}
 	if !equalRange(t.Chat.Cleared, before.Cleared) {
 		t.Prune = append(t.Prune, t.Chat.Cleared)
 	}
@@ -94,7 +100,7 @@ func (t *Thread) learnLID(c Change) {
 }
 
 func (t *Thread) join(o Message) {
-	m, before := t.Messages[o.ID], Content{}
+	m, before := t.Messages[o.ID], Message{ID: o.ID}
 	if m == nil {
 		if o.Inside && reflect.DeepEqual(o, Message{ID: o.ID, Inside: true}) {
 			return // a part that isn't there any more
@@ -105,13 +111,16 @@ func (t *Thread) join(o Message) {
 		}
 		m = &Message{ID: o.ID}
 	} else {
-		before = m.Content
+		before = *m
 		m = &Message{}
 		*m = *t.Messages[o.ID] // loaded messages stay as they were, for adapters that compare
 		m.unshare()
 	}
 	m.Join(t.timely(m, o))
 	t.news = o.Content.known() && !t.past
+	if t.news && !m.Content.FromMe {
+		m.joinNews(max(o.Content.Order, 1), t.Chat.Epoch)
+	}
 	t.seen(o.Content)
 	if m.Content.known() {
 		if m.Gone || t.Chat.revokes(m) {
@@ -164,21 +173,17 @@ func (t *Thread) seen(c Content) {
 	}
 }
 
-// count brings the chat's unread count up to date with a message, whose content was another before.
-func (t *Thread) count(m *Message, before Content) {
+// count brings the chat's unread count up to date with a message, which was another before.
+func (t *Thread) count(m *Message, before Message) {
 	c := &t.Chat
-	if before.known() && before.Time != m.Content.Time {
-		c.Unread.remove(stampOf(&Message{ID: m.ID, Content: before}))
-	}
+	counted := c.Unread.remove(stampOf(&before)) // its time, or what it says, may have changed
 	if m.Content.FromMe {
 		return
 	}
 	if m.ReadHere {
 		c.Read.Join(RangeOf(m.Content.Time, m.ID))
 	}
-	if m.Gone || m.inside() || !m.Content.Class.counts() || c.Read.Covers(m.Content.Time, m.ID) {
-		c.Unread.remove(stampOf(m))
-	} else if t.news || c.Unread.counts(stampOf(m)) {
+	if (t.news || counted) && m.countable() && !c.Read.Covers(m.Content.Time, m.ID) {
 		c.Unread.add(stampOf(m))
 	}
 }

@@ -31,6 +31,14 @@ func thread(jid JID, stored map[string]*Message, last *Message) *Thread {
 		}
 		return newest, nil
 	}
+	t.Each = func(from int64, visit func(*Message)) error {
+		for id, m := range stored {
+			if t.Messages[id] == nil && m.Content.Time >= from {
+				visit(m)
+			}
+		}
+		return nil
+	}
 	return t
 }
 

@@ -15,7 +15,24 @@ type Unread struct {
 	Mentions int    `json:"m,omitempty"`
 	At       int64  `json:"t,omitempty"` // seconds: messages at or before it are in Count, or were read
 	Other    base   `json:"o,omitzero"`  // the same of a person's other address, where the history has both as chats
-	Since    stamps `json:"s,omitzero"`  // messages after both
+	Folded   fold   `json:"f,omitzero"`  // messages that came before those in Since
+	Since    stamps `json:"s,omitzero"`  // the latest arrivals, in the order of their Message.News
+
+	doubt bool // Folded has to be counted anew
+}
+
+// fold counts messages of which only a number is kept. Which they are the messages themselves tell: those that came as
+// news in the chat's link, up to Through, and still wait.
+type fold struct {
+	Count    int   `json:"n,omitempty"`
+	Mentions int   `json:"m,omitempty"`
+	Through  int64 `json:"o,omitempty"` // Message.News of the last that is counted here
+	Newest   int64 `json:"t,omitempty"` // seconds since 1970; none of them is later
+}
+
+// join is what both may count; how many they are is in doubt.
+func (f fold) join(o fold) fold {
+	return fold{max(f.Count, o.Count), max(f.Mentions, o.Mentions), max(f.Through, o.Through), max(f.Newest, o.Newest)}
 }
 
 // base is what a history sync told of one address.
@@ -45,12 +62,12 @@ func (u *Unread) aside() {
 // counted is the time up to which messages needn't be counted.
 func (u *Unread) counted() int64 { return max(u.At, u.Other.At) }
 
-// maxStamps bounds the size of Since. Beyond it the older half moves into Count, and from then on a message that comes
-// later than the newest of them but is older isn't counted.
-const maxStamps = 256
+// maxStamps bounds the size of Since. Beyond it the older half moves into Folded.
+const maxStamps = 128
 
 // stamp stands for one unread message.
 type stamp struct {
+	news    int64 // Message.News
 	time    int64 // seconds since 1970
 	id      uint32
 	mention bool
@@ -59,16 +76,16 @@ type stamp struct {
 type stamps []stamp
 
 func stampOf(m *Message) stamp {
-	return stamp{m.Content.Time, hashID(m.ID), m.mentionsMe()}
+	return stamp{m.News, m.Content.Time, hashID(m.ID), m.mentionsMe()}
 }
 
 func (s stamp) compare(o stamp) int {
-	return cmp.Or(cmp.Compare(s.time, o.time), cmp.Compare(s.id, o.id))
+	return cmp.Or(cmp.Compare(s.news, o.news), cmp.Compare(s.time, o.time), cmp.Compare(s.id, o.id))
 }
 
-// add counts a message, once.
+// add counts a message, once. One that came before what is folded is counted there.
 func (u *Unread) add(s stamp) {
-	if s.time <= u.counted() {
+	if s.time <= u.counted() || s.news <= u.Folded.Through {
 		return
 	}
 	i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare)
@@ -77,46 +94,48 @@ func (u *Unread) add(s stamp) {
 	} else {
 		u.Since = slices.Insert(u.Since, i, s)
 	}
-	u.fold()
 }
 
-// remove takes a message out of the count.
-func (u *Unread) remove(s stamp) {
-	if i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare); found {
+// remove takes a message out of the count, and tells whether it was there.
+func (u *Unread) remove(s stamp) bool {
+	i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare)
+	if found {
 		u.Since = slices.Delete(slices.Clone(u.Since), i, i+1)
 	}
+	return found
 }
 
+// fold keeps the newest half of too many stamps.
 func (u *Unread) fold() {
 	if len(u.Since) <= maxStamps {
 		return
 	}
-	// Messages of one second stay together.
-	cut := maxStamps / 2
-	for cut < len(u.Since) && u.Since[cut].time == u.Since[cut-1].time {
+	cut := len(u.Since) - maxStamps/2
+	for cut < len(u.Since) && u.Since[cut].news == u.Since[cut-1].news {
 		cut++
 	}
 	for _, s := range u.Since[:cut] {
-		u.Count++
+		u.Folded.Count++
 		if s.mention {
-			u.Mentions++
+			u.Folded.Mentions++
 		}
+		u.Folded.Newest = max(u.Folded.Newest, s.time)
 	}
-	u.At, u.Since = u.Since[cut-1].time, slices.Clone(u.Since[cut:])
+	u.Folded.Through, u.Since = u.Since[cut-1].news, slices.Clone(u.Since[cut:])
 }
 
 // join adds what o counted.
 func (u *Unread) join(o Unread) {
-	if len(o.Since) == 0 && o.main() == (base{}) && o.Other == (base{}) {
+	if len(o.Since) == 0 && o.main() == (base{}) && o.Other == (base{}) && o.Folded == (fold{}) {
 		return
 	}
+	u.doubt = u.doubt || o.doubt || u.Folded != o.Folded && (len(o.Since) > 0 || o.Folded != (fold{}))
 	u.setMain(u.main().join(o.main()))
-	u.Other = u.Other.join(o.Other)
+	u.Other, u.Folded = u.Other.join(o.Other), u.Folded.join(o.Folded)
 	both := slices.Concat(u.Since, o.Since)
 	slices.SortStableFunc(both, func(a, b stamp) int { return cmp.Or(a.compare(b), -compareBool(a.mention, b.mention)) })
 	both = slices.CompactFunc(both, func(a, b stamp) bool { return a.compare(b) == 0 })
-	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.counted() })
-	u.fold()
+	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.counted() || s.news <= u.Folded.Through })
 }
 
 // settle drops what a read, clear or delete covers.
@@ -134,7 +153,8 @@ func (u *Unread) settle(through int64, covered func(time int64, id uint32) bool)
 
 // total is the number of unread messages, and how many of them mention the account.
 func (u Unread) total() (messages, mentions int) {
-	messages, mentions = u.Count+u.Other.Count+len(u.Since), u.Mentions+u.Other.Mentions
+	messages = u.Count + u.Other.Count + u.Folded.Count + len(u.Since)
+	mentions = u.Mentions + u.Other.Mentions + u.Folded.Mentions
 	for _, s := range u.Since {
 		if s.mention {
 			mentions++
@@ -145,19 +165,20 @@ func (u Unread) total() (messages, mentions int) {
 
 const hashSize = 4
 
-// MarshalText packs the stamps in base64: for each, as a varint, the seconds since the one before, doubled, and one more
-// for a mention; then its id.
+// MarshalText packs the stamps in base64: for each, as varints, what its News is more than the one's before, and the
+// seconds since the one before, doubled, and one more for a mention; then its id.
 func (s stamps) MarshalText() ([]byte, error) {
-	packed := make([]byte, 0, len(s)*(hashSize+3))
-	before := int64(0)
+	packed := make([]byte, 0, len(s)*(hashSize+5))
+	var before stamp
 	for _, st := range s {
-		delta := uint64(st.time-before) << 1
+		packed = binary.AppendUvarint(packed, uint64(st.news-before.news))
+		delta := (st.time - before.time) << 1
 		if st.mention {
 			delta++
 		}
-		packed = binary.AppendUvarint(packed, delta)
+		packed = binary.AppendVarint(packed, delta)
 		packed = binary.BigEndian.AppendUint32(packed, st.id)
-		before = st.time
+		before = st
 	}
 	return base64.StdEncoding.AppendEncode(nil, packed), nil
 }
@@ -169,15 +190,22 @@ func (s *stamps) UnmarshalText(b []byte) error {
 		return err
 	}
 	*s = nil
-	before := int64(0)
+	var st stamp
 	for len(packed) > 0 {
-		delta, size := binary.Uvarint(packed)
-		if size <= 0 || len(packed) < size+hashSize {
-			return errors.New("unread stamps are cut off")
+		news, n := binary.Uvarint(packed)
+		if n <= 0 {
+			return errStamps
 		}
-		before += int64(delta >> 1)
-		*s = append(*s, stamp{before, binary.BigEndian.Uint32(packed[size:]), delta&1 == 1})
-		packed = packed[size+hashSize:]
+		delta, size := binary.Varint(packed[n:])
+		if size <= 0 || len(packed) < n+size+hashSize {
+			return errStamps
+		}
+		packed = packed[n+size:]
+		st = stamp{st.news + int64(news), st.time + delta>>1, binary.BigEndian.Uint32(packed), delta&1 == 1}
+		*s = append(*s, st)
+		packed = packed[hashSize:]
 	}
 	return nil
 }
+
+var errStamps = errors.New("unread stamps are cut off")

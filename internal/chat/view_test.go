@@ -1,6 +1,9 @@
 package chat
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestNames(t *testing.T) {
 	for want, c := range map[string]Chat{
@@ -34,6 +37,21 @@ func TestLists(t *testing.T) {
 	} {
 		if c.Lists(one.v, noon) != one.want {
 			t.Errorf("%+v is listed: %v", one.v, !one.want)
+		}
+	}
+}
+
+// TestIdle: idle is what nothing has happened in for as many days, to the second.
+func TestIdle(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for days, since := range map[int]time.Time{1: now.AddDate(0, 0, -1), 90: now.AddDate(0, 0, -90)} {
+		f := Filter{IdleDays: days}
+		for at, want := range map[int64]bool{
+			since.Unix(): true, since.Unix() - 1: true, since.Unix() + 1: false, now.Unix(): false, now.Unix() + 60: false, 0: true,
+		} {
+			if got := f.Accepts(&View{Activity: at}, now); got != want {
+				t.Errorf("%d days: a chat of %d is idle: %v", days, at, got)
+			}
 		}
 	}
 }

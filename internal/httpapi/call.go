@@ -38,6 +38,7 @@ type call struct {
 
 	claimed  string        // the account that the key names, before it has opened
 	number   chat.JID      // whose chats that account shows
+	key      chat.APIKey   // that has opened
 	account  string        // the account whose key has opened, or that a system's call is about
 	target   string        // as the report names it
 	reported bool          // the report is somebody else's business
@@ -159,13 +160,12 @@ func (c *call) openByKey(ctx context.Context, refused error) (int, error) {
 	}
 	c.claimed = key.AccountID
 	if c.Near || refused != nil || c.suspects.has(key.AccountID, c.now) {
-		a, err := c.unlock(ctx, key)
+		a, opened, err := c.unlock(ctx, key)
 		if err != nil {
 			return 0, cmp.Or(refused, err)
 		}
-		c.enter(a, given, known)
-		if refused != nil {
-			return 0, refused
+		if err := cmp.Or(refused, c.enter(a, opened, given, known)); err != nil {
+			return 0, err
 		}
 		if err := c.owned(a); err != nil {
 			return 0, err
@@ -185,28 +185,28 @@ func (c *call) openByKey(ctx context.Context, refused error) (int, error) {
 	}
 	type result struct {
 		account chat.Account
+		key     chat.APIKey
 		err     error
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	unlocked := make(chan result, 1)
 	go func() {
-		a, err := c.unlock(ctx, key)
+		a, opened, err := c.unlock(ctx, key)
 		if err != nil {
 			cancel()
 		}
-		unlocked <- result{a, err}
+		unlocked <- result{a, opened, err}
 	}()
 	then, err := c.begin(ctx)
 	r := <-unlocked
 	if r.err != nil {
 		return 0, r.err
 	}
-	c.enter(r.account, given, known)
-	if err := c.owned(r.account); err != nil {
+	if err := cmp.Or(c.enter(r.account, r.key, given, known), c.owned(r.account)); err != nil {
 		return 0, err
 	}
-	if c.endpoint.Group != OfDevice && c.now.Sub(r.account.EmptiedAt).Abs() < emptiedLately {
+	if !c.endpoint.Group.apart() && c.now.Sub(r.account.EmptiedAt).Abs() < emptiedLately {
 		c.out, c.target = c.out[:0], "" // what was read beside the account may be from before
 		then, err = c.begin(ctx)
 	}
@@ -221,47 +221,53 @@ const emptiedLately = 5 * time.Minute
 
 // owned returns an error while chats are stored of another number than the account's.
 func (c *call) owned(a chat.Account) error {
-	if c.endpoint.Group == OfDevice || !a.Foreign() {
+	if c.endpoint.Group.apart() || !a.Foreign() {
 		return nil
 	}
 	c.out, c.target = c.out[:0], ""
 	return &chat.Error{Code: chat.Unavailable, Message: "chats of another number are being deleted"}
 }
 
-// enter notes that the key has opened.
-func (c *call) enter(a chat.Account, key string, known bool) {
-	c.account, c.number = a.ID, a.Number()
+// enter notes that the key has opened, and returns an error where it may not do this.
+func (c *call) enter(a chat.Account, opened chat.APIKey, key string, known bool) error {
+	c.account, c.number, c.key = a.ID, a.Number(), opened
 	if !known {
 		c.limiter.admit(key, c.now)
 	}
+	if needed := c.endpoint.Scope(); !opened.Scope.Allows(needed) {
+		c.out, c.target = c.out[:0], ""
+		return &chat.Error{Code: chat.InsufficientScope, Message: string(needed)}
+	}
+	return nil
 }
 
 // unlock reads the key's account and checks the key. One that Accounts doesn't open may be so new that only Latest shows it.
 // After a wrong key only Latest is asked.
-func (c *call) unlock(ctx context.Context, key chat.Key) (a chat.Account, err error) {
+func (c *call) unlock(ctx context.Context, key chat.Key) (a chat.Account, opened chat.APIKey, err error) {
 	defer recovered(&err)
 	suspect := c.suspects.has(key.AccountID, c.now)
 	if suspect {
-		a, err = unlock(ctx, c.Latest, key)
+		a, opened, err = unlock(ctx, c.Latest, key, c.now)
 	} else {
-		a, err = unlock(ctx, c.Accounts, key)
+		a, opened, err = unlock(ctx, c.Accounts, key, c.now)
 	}
 	if chat.CodeOf(err) == chat.InvalidAPIKey && !c.Near && !suspect {
-		a, err = unlock(ctx, c.Latest, key)
+		a, opened, err = unlock(ctx, c.Latest, key, c.now)
 	}
 	if chat.CodeOf(err) == chat.InvalidAPIKey {
 		c.suspects.add(key.AccountID, c.now)
 	}
-	return a, err
+	return a, opened, err
 }
 
 // unlock reads the key's account. One that isn't there looks like a wrong key.
-func unlock(ctx context.Context, accounts chat.AccountReader, key chat.Key) (chat.Account, error) {
+func unlock(ctx context.Context, accounts chat.AccountReader, key chat.Key, now time.Time) (chat.Account, chat.APIKey, error) {
 	a, err := accounts.Account(ctx, key.AccountID)
-	if chat.CodeOf(err) == chat.DeviceNotFound || err == nil && !key.Opens(a) {
-		return chat.Account{}, &chat.Error{Code: chat.InvalidAPIKey}
+	opened, ok := key.Find(a, now)
+	if chat.CodeOf(err) == chat.DeviceNotFound || err == nil && !ok {
+		return chat.Account{}, opened, &chat.Error{Code: chat.InvalidAPIKey}
 	}
-	return a, err
+	return a, opened, err
 }
 
 // credential is the key or secret: a parameter, or else a header.
@@ -304,6 +310,9 @@ func (c *call) addReport(ctx context.Context, r chat.Report) {
 		r.ID, err = c.newID(c.now)
 	}
 	r.Account, r.At, r.Endpoint, r.Number, r.Target = c.account, c.now, c.endpoint.Name, c.number, c.target
+	if c.key.ID != "" {
+		r.Key = c.key.Name
+	}
 	if err == nil {
 		err = c.Reports.AddReport(ctx, r)
 	}

@@ -13,7 +13,7 @@ import (
 func GetChats(d Deps) Endpoint {
 	return Endpoint{
 		Name: "getChats", Group: OfChats, Methods: reading, Needs: []Port{Chats}, begin: getChats(d.Chats), large: true,
-		Params: []string{"type", "unread", "archived", "muted", "pinned", "name", "label", "limit", "cursor"},
+		Params: append(filterParams(), "limit", "cursor"),
 	}
 }
 
@@ -94,6 +94,11 @@ func moment(t time.Time) *string {
 	return &s
 }
 
+// filterParams are the parameters that select chats.
+func filterParams() []string {
+	return []string{"type", "unread", "archived", "muted", "pinned", "idleDays", "name", "label"}
+}
+
 func (c *call) filter() (f chat.Filter, err error) {
 	switch f.Kind = chat.Kind(c.params.get("type")); f.Kind {
 	case "", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast:
@@ -107,6 +112,13 @@ func (c *call) filter() (f chat.Filter, err error) {
 		if *flag.into, err = c.flag(flag.name); err != nil {
 			return f, err
 		}
+	}
+	if text := c.params.number("idleDays"); text != "" {
+		n, ok := whole(text)
+		if !ok || n < 1 || n > chat.MaxIdleDays {
+			return f, wrong(chat.InvalidParameter, "idleDays", "bilangan bulat dari 1 sampai 10000", "a whole number from 1 to 10000")
+		}
+		f.IdleDays = int(n)
 	}
 	if f.Name, err = c.named(); err != nil {
 		return f, err

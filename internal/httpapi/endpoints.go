@@ -54,8 +54,12 @@ const (
 	OfBatches Group = "batches"
 	OfLog     Group = "log"
 	OfDevice  Group = "device"
+	OfKeys    Group = "keys"
 	OfSystem  Group = "system"
 )
+
+// apart tells whether the group is about the account itself, and not about what the linked number has.
+func (g Group) apart() bool { return g == OfDevice || g == OfKeys }
 
 // Auth says what opens an endpoint.
 type Auth int
@@ -91,6 +95,7 @@ type Endpoint struct {
 	// Idle is what the example is answered while nothing is to be done, such as where WhatsApp asks for no passkey; "": it succeeds.
 	Idle chat.Code
 
+	admin  bool // takes a key of the scope admin
 	silent bool // success leaves no report
 	large  bool // the answer may be
 	body   int  // bytes that the body may have; maxBody
@@ -106,6 +111,19 @@ var (
 
 // Reads tells whether the endpoint changes nothing.
 func (e *Endpoint) Reads() bool { return slices.Contains(e.Methods, http.MethodHead) }
+
+// Scope is what a key must have to call the endpoint; "" where no key opens it.
+func (e *Endpoint) Scope() chat.Scope {
+	switch {
+	case e.Auth != ByKey:
+		return ""
+	case e.admin || e.Group == OfDevice && !e.Reads():
+		return chat.AdminScope
+	case e.Reads():
+		return chat.ReadScope
+	}
+	return chat.CommandScope
+}
 
 // Room is how many bytes the body may have.
 func (e *Endpoint) Room() int { return cmp.Or(e.body, maxBody) }
@@ -157,6 +175,9 @@ func Endpoints(d Deps) []Endpoint {
 		ConfirmPasskey(d),
 		ServiceDestroy(d),
 		ServiceStart(d),
+		AddKey(d),
+		ListKeys(d),
+		RevokeKey(d),
 		ListDevice(d),
 		AddDevice(d),
 		EditDevice(d),

@@ -96,6 +96,9 @@ var goldens = []struct {
 	{name: "getState.passkey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getState", body: "apiKey=KEY"}},
 	{name: "sendPasskey", before: askedForPasskey, ask: ask{endpoint: "sendPasskey", body: `{"apiKey":"KEY","credential":{"id":"x"}}`}},
 	{name: "confirmPasskey", before: comparing, ask: ask{endpoint: "confirmPasskey", body: "apiKey=KEY"}},
+	{name: "addKey", ask: ask{endpoint: "addKey", body: "apiKey=KEY&name=Laporan&scope=commands&until=2027-01-31"}},
+	{name: "listKeys", before: withKey, ask: ask{method: "GET", endpoint: "listKeys", query: "apiKey=KEY"}},
+	{name: "revokeKey", before: withKey, ask: ask{endpoint: "revokeKey", body: "apiKey=KEY&name=Laporan"}},
 	{name: "addDevice", ask: ask{endpoint: "addDevice", body: "name=Cabang+Timur&secret=" + secret}},
 	{name: "editDevice", ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&name=Pusat&secret=" + secret}},
 	{name: "listDevice", ask: ask{method: "GET", endpoint: "listDevice", body: "secret=" + secret}},
@@ -114,6 +117,12 @@ func labelled(w *world) {
 		"7": set(chat.Label{Name: "Lunas", Color: 3}), "10": set(chat.Label{Name: "Pelanggan baru"}), "2": set(chat.Label{Name: "Lama", Deleted: true}),
 	}}))
 	w.project(w.toko.ID, chat.Change{Chat: budi, State: chat.Chat{Labels: map[string]chat.Register[bool]{"7": set(true)}}})
+}
+
+func withKey(w *world) {
+	w.change(func(a *chat.Account) {
+		a.Keys = []chat.APIKey{{ID: "01JNGKX0T0DDDDDDDDDDDDDDDD", Name: "Laporan", Scope: chat.ReadScope, Hash: []byte("hash"), CreatedAt: noon}}
+	})
 }
 
 func turnedOff(w *world) { w.change(func(a *chat.Account) { a.On, a.State = false, chat.ServiceOff }) }

@@ -49,14 +49,13 @@ func numberOf(id string) uint64 {
 	return n
 }
 
-// named reads the parameter name of a filter; it comes folded.
+// named reads the parameter name of a filter; it comes folded. What a reader doesn't see filters nothing.
 func (c *call) named() (string, error) {
 	text := c.params.get("name")
-	folded := chat.Fold(text)
-	if text != "" && folded == "" || len([]rune(text)) > maxName {
+	if len([]rune(text)) > maxName {
 		return "", wrong(chat.InvalidParameter, "name", "1 sampai 100 karakter dari nama chat", "1 to 100 characters of a chat's name")
 	}
-	return folded, nil
+	return chat.Fold(text), nil
 }
 
 // label reads the parameter label of a filter.

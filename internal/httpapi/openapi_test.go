@@ -72,6 +72,10 @@ func TestOpenAPI(t *testing.T) {
 			if !slices.Contains(e.Methods, strings.ToUpper(method)) {
 				t.Errorf("%s %s isn't served", method, path)
 			}
+			if security := fmt.Sprint(operations[method].(node)["security"]); e.Auth == httpapi.ByKey &&
+				security != fmt.Sprintf("[map[apiKey:[%s]] map[bearer:[%[1]s]] map[apiKeyInQuery:[%[1]s]]]", e.Scope()) {
+				t.Errorf("%s %s has the security %s, want scope %s", method, path, security, e.Scope())
+			}
 			all.at(t, "paths", path, method, "responses", "200")
 			all.at(t, "paths", path, method, "responses", "default")
 			var have []string

@@ -26,6 +26,7 @@ type reportEntry struct {
 	ID        string            `json:"id"`
 	Time      *string           `json:"time"`
 	Endpoint  string            `json:"endpoint"`
+	Key       string            `json:"key,omitempty"`
 	Target    string            `json:"target,omitempty"`
 	Code      int               `json:"code"`
 	Error     chat.Code         `json:"error,omitempty"`
@@ -77,7 +78,7 @@ func showReports(c *call, a chat.Account, entries []chat.Report, next string) re
 			r.Error, r.Command, r.EndedAt = chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
 		}
 		answer.Results = append(answer.Results, reportEntry{
-			r.ID, moment(r.At), r.Endpoint, r.Target, statusOf(&r), r.Error, r.CommandID, r.Batch, r.Command, moment(r.EndedAt),
+			r.ID, moment(r.At), r.Endpoint, r.Key, r.Target, statusOf(&r), r.Error, r.CommandID, r.Batch, r.Command, moment(r.EndedAt),
 		})
 	}
 	return answer
@@ -97,7 +98,7 @@ func statusOf(r *chat.Report) int {
 // ClearReportAPI clears the API log.
 func ClearReportAPI(d Deps) Endpoint {
 	return Endpoint{
-		Name: "clearReportApi", Group: OfLog, Methods: changing, Needs: []Port{Reports}, begin: clearReportAPI(d.Reports),
+		Name: "clearReportApi", Group: OfLog, Methods: changing, Needs: []Port{Reports}, begin: clearReportAPI(d.Reports), admin: true,
 		Params: []string{"all"}, Example: []string{"all=all"}, silent: true, // what was cleared stays empty
 	}
 }

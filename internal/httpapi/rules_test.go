@@ -27,7 +27,7 @@ func TestMethods(t *testing.T) {
 		"unmuteChat": "POST", "clearReportApi": "POST", "serviceStart": "GET", "serviceDestroy": "GET", "getQR": "GET",
 		"listDevice": "GET", "addDevice": "POST", "editDevice": "POST",
 	}
-	reads := []string{"getChats", "getChatById", "fetchMessageById", "getLabels", "getReportApi", "getState", "getPasskey", "listDevice",
+	reads := []string{"getChats", "getChatById", "fetchMessageById", "getLabels", "listKeys", "getReportApi", "getState", "getPasskey", "listDevice",
 		"getBatch", "listBatches"}
 	onAll(t, func(w *world, call func(ask) answer) {
 		for _, e := range w.endpoints() {
@@ -167,7 +167,8 @@ func TestBounds(t *testing.T) {
 		} {
 			w.want(call(ask{endpoint: "muteChat", body: "apiKey=KEY&phone=081234567890&second=" + second}), status(code, 200), code)
 		}
-		for _, body := range []string{"type=Private", "type=x", "unread=yes", "archived=2", "muted=t", "pinned=x", "name=%E2%80%8E", "name=" + strings.Repeat("a", 101),
+		for _, body := range []string{"type=Private", "type=x", "unread=yes", "archived=2", "muted=t", "pinned=x", "idleDays=0", "idleDays=-1",
+			"idleDays=x", "idleDays=10001", "idleDays=1.5", "name=" + strings.Repeat("a", 101),
 			"label=a+b", "label=" + strings.Repeat("1", 33)} {
 			w.want(call(ask{endpoint: "getChats", body: "apiKey=KEY&" + body}), 400, chat.InvalidParameter)
 		}

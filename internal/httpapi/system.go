@@ -139,14 +139,14 @@ func (c *call) ended(ctx context.Context, requests chat.Commands, r chat.Command
 	}
 }
 
-// newKey makes a key for an account. Under a client's id it comes of the secret that has opened and the id, so that a repeated call can
+// newKey makes a key for an account. Under a client's id it comes of the secret or key that has opened and the id, so that a repeated call can
 // show it though only its hash is stored.
 func (c *call) newKey(r chat.CommandRecord, account string) (key string, hash []byte, err error) {
 	if r.ID == "" {
 		return chat.NewKey(account, c.Random)
 	}
 	info := "pesan api key " + string(r.Kind) + " " + r.ID
-	derived, err := hkdf.Key(sha256.New, []byte(c.credential("secret")), []byte(account), info, chat.KeySize)
+	derived, err := hkdf.Key(sha256.New, []byte(c.credential(c.endpoint.Auth.Credential())), []byte(account), info, chat.KeySize)
 	if err != nil {
 		return "", nil, err
 	}
@@ -237,7 +237,7 @@ func deleteDevice(accounts AccountUpdater, o commander) begin {
 			return nil, err
 		}
 		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
-			a, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.On, a.KeyHash = false, nil })
+			a, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.On, a.KeyHash, a.Keys = false, nil, nil })
 			if err != nil {
 				return 0, err
 			}

@@ -373,7 +373,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
-		Wait: p.CommandWait,
+		Wait:   p.CommandWait,
 		Labels: p.store,
 	})...))
 	return mux

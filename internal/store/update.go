@@ -132,6 +132,7 @@ func (s *Store) load(ctx context.Context, name chatName, kept *storedChat, ids [
 		return nil, "", err
 	}
 	t.Newest = func(shows func(chat.MessageView) bool) (*chat.Message, error) { return t.newest(ctx, shows) }
+	t.Each = func(from int64, visit func(*chat.Message)) error { return t.each(ctx, from, visit) }
 	return t, "", nil
 }
 
@@ -209,6 +210,24 @@ func (t *thread) newest(ctx context.Context, shows func(chat.MessageView) bool) 
 		}
 	}
 	return nil, nil
+}
+
+func (t *thread) each(ctx context.Context, from int64, visit func(*chat.Message)) error {
+	q := t.timeline()
+	q.From = timeline + sortable(from)
+	for it, err := range t.s.kv.Query(ctx, q) {
+		if err != nil {
+			return failed("count unread messages", err)
+		}
+		m, err := stateOfMessage(it.Data)
+		if err != nil {
+			return err
+		}
+		if _, loaded := t.Messages[m.ID]; !loaded {
+			visit(m)
+		}
+	}
+	return nil
 }
 
 // timeline asks for all messages of the conversation.

@@ -40,6 +40,7 @@ export async function request(endpoint, params = {}, { method = 'POST', by = key
   }
   if (response.ok) return response
   const answer = await response.json().catch(() => ({}))
+  if (answer.error === 'INVALID_API_KEY' && by === key()) dispatchEvent(new Event('pesan-locked')) // it was replaced
   throw new Failure(response.status, answer.error ?? '', answer.message ?? t('badAnswer', { n: response.status }))
 }
 

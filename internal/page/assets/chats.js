@@ -55,7 +55,7 @@ export function chatsView(id) {
   const talk = id && new Talk(id)
   const node = el('div', { class: id ? 'chats talking' : 'chats' },
     el('section', { class: 'side', 'aria-label': t('chats') },
-      el('div', { class: 'top' }, search, choices, bar, count), el('p', { id: 'list-help', class: 'sr' }, t('listHelp')), list.node, empty),
+      !talk && el('h1', { class: 'sr', tabindex: '-1' }, t('chats')), el('div', { class: 'top' }, search, choices, bar, count), el('p', { id: 'list-help', class: 'sr' }, t('listHelp')), list.node, empty),
     talk ? talk.node : el('section', { class: 'talk none' }, el('p', { class: 'empty' }, t('pick'))))
   let due = false
   const changed = event => {
@@ -69,7 +69,6 @@ export function chatsView(id) {
   talk?.start()
   return {
     node, title: talk ? talk.title : t('chats'),
-    focus: talk?.node.querySelector('h2'),
     close() {
       model.removeEventListener('chats', changed)
       talk?.stop()

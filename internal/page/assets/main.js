@@ -1,6 +1,8 @@
 // The frame: who is signed in, which page is looked at, in which language.
 import * as api from './api.js'
 import { chatsView } from './chats.js'
+import { reportView } from './care.js'
+import { devicesView } from './devices.js'
 import { button, dialog, el, field, form, regions, run } from './dom.js'
 import { linkView } from './link.js'
 import { model } from './model.js'
@@ -10,6 +12,8 @@ import { known, language, setLanguage, t } from './words.js'
 const pages = {
   chats: { words: 'chats', view: chatsView },
   link: { words: 'linking', view: linkView },
+  log: { words: 'log', view: reportView },
+  devices: { words: 'devices', view: devicesView, open: true },
 }
 
 let view
@@ -56,7 +60,7 @@ function signInView() {
     await api.call('getState', {}, { by: key.value.trim() })
     api.setKey(key.value.trim(), stay.checked)
     begin()
-  }, t('open'), field(t('apiKey'), key), el('label', { class: 'choice' }, stay, t('stay'))), pages.devices && el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
+  }, t('open'), field(t('apiKey'), key), el('label', { class: 'choice' }, stay, t('stay'))), el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
   return { node, title: t('signIn') }
 }
 
@@ -91,8 +95,10 @@ function enter() {
 addEventListener('hashchange', () => {
   if (enter()) return begin()
   frame()
-  const target = view.focus ?? main.querySelector('h1')
-  target?.focus()
+  main.querySelector('h1')?.focus()
+})
+addEventListener('pesan-locked', () => {
+  if (api.key()) signOut()
 })
 enter()
 begin()

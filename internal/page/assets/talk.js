@@ -56,7 +56,7 @@ export class Talk {
     const focused = this.head.contains(document.activeElement) && document.activeElement.dataset.act
     this.head.replaceChildren(
       el('a', { href: '#/chats', class: 'back', 'aria-label': t('back') }, '‹'),
-      el('div', { class: 'who' }, el('h2', { tabindex: '-1' }, el('bdi', {}, this.title)), el('p', {}, facts)),
+      el('div', { class: 'who' }, el('h1', { tabindex: '-1' }, el('bdi', {}, this.title)), el('p', {}, facts)),
       ...(chat ? actions(chat) : []))
     if (focused) this.head.querySelector(`[data-act="${focused}"]`)?.focus()
   }

@@ -40,6 +40,7 @@ const words = {
   chats: ['Chat', 'Chats'],
   linking: ['Tautan', 'Link'],
   devices: ['Perangkat', 'Devices'],
+  log: ['Laporan', 'Log'],
 
   // state of the link
   CONNECTED: ['Terhubung', 'Connected'],
@@ -230,6 +231,46 @@ const words = {
     'The chat and all its messages, starred ones too, are deleted on your phone and on all linked devices. It comes back with the next message. This cannot be undone.'],
   didIt: ['{what}: {name}', '{what}: {name}'],
   goesOn: ['{what}: {name}. WhatsApp belum menjawab; laporan mencatat hasilnya.', '{what}: {name}. WhatsApp has not answered yet; the log tells how it ends.'],
+
+  // devices
+  secret: ['Rahasia sistem', 'System secret'],
+  secretText: ['Rahasia sistem membuka semua perangkat pemasangan ini. Rahasia disimpan di tab ini saja.',
+    'The system secret opens all devices of this installation. It stays in this tab only.'],
+  forgetSecret: ['Lupakan rahasia', 'Forget the secret'],
+  noDevices: ['Belum ada perangkat.', 'There are no devices yet.'],
+  addDevice: ['Tambah perangkat', 'Add a device'],
+  name: ['Nama', 'Name'],
+  state: ['Keadaan', 'State'],
+  added: ['Ditambahkan', 'Added'],
+  rename: ['Ganti nama', 'Rename'],
+  newKey: ['Kunci baru', 'New key'],
+  newKeyFor: ['Kunci baru untuk {name}?', 'A new key for {name}?'],
+  newKeyText: ['Kunci yang lama langsung tidak berlaku: semua program yang memakainya harus mendapat kunci baru.',
+    'The old key stops working at once: every program that uses it needs the new one.'],
+  keyOnce: ['Simpanlah: kunci ini dapat diganti, tetapi tidak ditampilkan lagi.', 'Keep it: it can be replaced, but not shown again.'],
+  useKey: ['Pakai di sini', 'Use it here'],
+  delete: ['Hapus', 'Delete'],
+  deleteFor: ['Hapus perangkat {name}?', 'Delete the device {name}?'],
+  deleteText: ['Tautannya diputus, dan semua chat, pesan, dan laporannya dihapus di sini. Di ponsel tidak ada yang hilang. Ini tidak dapat dibatalkan.',
+    'It is unlinked, and all its chats, messages and its log are deleted here. Nothing is lost on the phone. This cannot be undone.'],
+  typeName: ['Ketik {name} untuk melanjutkan', 'Type {name} to go on'],
+  otherName: ['Nama yang diketik tidak sama.', 'The name that was typed is another.'],
+
+  // log
+  searchLog: ['Cari di laporan', 'Search the log'],
+  outcome: ['Hasil', 'Outcome'],
+  succeeded: ['Berhasil', 'Succeeded'],
+  failed: ['Gagal', 'Failed'],
+  asCSV: ['Unduh CSV', 'Download CSV'],
+  emptyLog: ['Kosongkan laporan', 'Empty the log'],
+  emptyLogText: ['Semua catatan panggilan dengan kunci ini dihapus.', 'All entries of calls with this key are deleted.'],
+  pendingToo: ['Juga yang masih berjalan', 'Also those that still go on'],
+  nEntries: ['{n} catatan', '{n} entry|{n} entries'],
+  noEntries: ['Tidak ada catatan.', 'There are no entries.'],
+  time: ['Waktu', 'Time'],
+  callName: ['Panggilan', 'Call'],
+  about: ['Tentang', 'About'],
+  answer: ['Jawaban', 'Answer'],
 }
 
 const stored = () => localStorage.getItem('pesan.language')

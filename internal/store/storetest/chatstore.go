@@ -32,7 +32,7 @@ var start = noon.Unix() - 100_000
 
 // message is a text of somebody, second seconds after start.
 func message(id string, second int64) chat.Message {
-	return chat.Message{ID: id, Content: chat.Content{
+	return chat.Message{ID: id, News: 1, Content: chat.Content{
 		Sender: budi, Time: start + second, Type: "conversation", Body: "text " + id, Editable: chat.TextEdit,
 		Message: chat.JSON(fmt.Sprintf(`{"conversation":"text %s"}`, id)),
 	}}

@@ -82,7 +82,7 @@ func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		name := chat.Register[string]{Value: []string{"Élan Toko", "TOKO  maju", "Budi", ""}[i%11%4], At: 1}
 		state.Subject, state.Contact = name, name
 		state.Labels = map[string]chat.Register[bool]{"1": set(3), "12": set(4), "2": set(5)}
-		m := message("m", int64(i%50))
+		m := message("m", noon.Unix()-int64(i%50)*40_000)
 		m.Content.FromMe, m.Content.Sender = i%3 > 0, me
 		put(t, ctx, store, account, jid, state, m)
 		view, err := store.Chat(ctx, account, jid)
@@ -97,6 +97,7 @@ func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		f := chat.Filter{
 			Kind:   []chat.Kind{"", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast}[i%5],
 			Unread: either[i/5%3], Archived: either[i/15%3], Muted: either[i/45%3], Pinned: either[i/135%3],
+			IdleDays: []int{0, 0, 1, 30}[i%4],
 		}
 		want := []chat.JID{}
 		for _, v := range all {

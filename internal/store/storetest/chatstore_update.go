@@ -18,6 +18,7 @@ var updateTests = []test[chat.ChatStore]{
 	{"Loads", updateLoads},
 	{"Fails", updateFails},
 	{"Newest", updateNewest},
+	{"Each", updateEach},
 	{"Prune", updatePrunes},
 	{"PruneKeepsTheSameSecond", pruneKeepsTheSameSecond},
 	{"MessageMoves", updateMovesMessage},
@@ -193,6 +194,21 @@ func updateNewest(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	if newest = find(nil, func(chat.MessageView) bool { return false }); newest != nil {
 		t.Errorf("the newest of none is %v", newest)
 	}
+}
+
+func updateEach(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	put(t, ctx, store, account, budi, chat.Chat{}, message("d", 20), message("c", 19), message("a", 30), chat.Message{ID: "stub", Status: chat.Read})
+	put(t, ctx, store, account, siti, chat.Chat{}, message("other", 90))
+	var seen []string
+	ok(t, "update", store.Update(ctx, account, budi, []string{"a"}, func(th *chat.Thread) error {
+		seen = nil
+		return th.Each(start+20, func(m *chat.Message) {
+			wantSame(t, "a visited message", *m, message(m.ID, 20))
+			seen = append(seen, m.ID)
+		})
+	}))
+	wantSame(t, "those from a second on that aren't loaded", seen, []string{"d"})
 }
 
 func updatePrunes(t *testing.T, ctx context.Context, store chat.ChatStore) {

@@ -1,0 +1,96 @@
+package chat
+
+import (
+	"reflect"
+	"slices"
+)
+
+// countable tells whether a message counts as unread until it is read.
+func (m *Message) countable() bool {
+	return m.Content.known() && !m.Content.FromMe && m.Content.Class.counts() && !m.Gone && !m.inside()
+}
+
+// reach is what of a chat's messages needs no reading any more: what was read, cleared or deleted, and what a history counted.
+func (c *Chat) reach() []Range {
+	return []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted, {Through: c.Unread.counted()}}
+}
+
+// before tells whether a message came as news before a fold's end.
+func (c *Chat) before(m *Message, f *fold) bool {
+	return m.News != 0 && m.Link == c.Epoch && m.News <= f.Through
+}
+
+// folded tells whether a message is one of those that a fold counts.
+func (c *Chat) folded(m *Message, f *fold) bool {
+	if m == nil || !c.before(m, f) || !m.countable() {
+		return false
+	}
+	for _, r := range c.reach() {
+		if r.Covers(m.Content.Time, m.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// recount keeps the number of folded messages that of the messages that they are. The chat was another before, and so were the
+// messages that were loaded. It asks the store only where a range ends among the folded ones, and where it can't tell whether the
+// change was made in part before.
+func (t *Thread) recount(c Change, was *Chat, loaded map[string]*Message) error {
+	u := &t.Chat.Unread
+	f := &u.Folded
+	defer func() { u.doubt = false; u.fold() }()
+	if f.Through == 0 {
+		return nil
+	}
+	all := u.doubt || t.repeats(c, loaded) ||
+		!equalRange(t.Chat.Cleared, was.Cleared) || !equalRange(t.Chat.Deleted, was.Deleted) // which deletes messages
+	if all {
+		f.Count, f.Mentions = 0, 0
+	}
+	count := func(c *Chat, m *Message, n int) {
+		if c.folded(m, f) {
+			f.Count += n
+			if m.mentionsMe() {
+				f.Mentions += n
+			}
+			f.Newest = max(f.Newest, m.Content.Time)
+		}
+	}
+	for id, m := range t.Messages {
+		count(&t.Chat, m, 1)
+		if !all {
+			count(was, loaded[id], -1)
+		}
+	}
+	from, ends := int64(0), all
+	for i, r := range t.Chat.reach() {
+		before := was.reach()[i]
+		if before.Through > 0 {
+			from = max(from, before.Through)
+		}
+		if r.Through > f.Newest || r.Through == f.Newest && len(r.IDs) == 0 {
+			f.Count, f.Mentions = 0, 0
+			return nil
+		}
+		ends = ends || !equalRange(r, before)
+	}
+	if !ends || !all && f.Count == 0 {
+		return nil
+	}
+	return t.Each(from, func(m *Message) {
+		if !all {
+			count(was, m, -1)
+		}
+		count(&t.Chat, m, 1)
+	})
+}
+
+// repeats tells whether a change leaves a folded message as it is: it may have been made before, but for the count.
+func (t *Thread) repeats(c Change, loaded map[string]*Message) bool {
+	f := &t.Chat.Unread.Folded
+	return !c.Past && slices.ContainsFunc(c.Messages, func(o Message) bool {
+		m, before := t.Messages[o.ID], loaded[o.ID]
+		return before != nil && m != nil && t.Chat.before(m, f) && reflect.DeepEqual(before, m)
+	})
+}
