@@ -26,6 +26,7 @@ func TestTables(t *testing.T) {
 	tables := dynamodb.Tables{
 		kv.Accounts: "AccountsTable", kv.Chats: "ChatsTable", kv.Messages: "MessagesTable", kv.Commands: "CommandsTable",
 		kv.Reports: "ReportsTable", kv.Work: "WorkTable", kv.Devices: "DevicesTable",
+		kv.Hooks: "HooksTable", kv.Secrets: "SecretsTable",
 	}.Definitions()
 	if have := all.of("AWS::DynamoDB::Table"); len(have) != len(tables) {
 		t.Errorf("tables: %v", have)

@@ -138,7 +138,7 @@ def rights(file):
 
 def attempts(resources):
     """Every right that the written table knows, with a call that needs it and changes nothing."""
-    for column in ("Accounts", "Commands", "Work", "Chats", "Messages", "Reports", "Devices"):
+    for column in ("Accounts", "Commands", "Work", "Chats", "Messages", "Reports", "Devices", "Hooks", "Secrets"):
         table = resources[column + "Table"]
         yield column, "GetItem", lambda c, t=table: c("dynamodb").get_item(TableName=t, Key=ITEM)
         yield column, "BatchGetItem", lambda c, t=table: c("dynamodb").batch_get_item(RequestItems={t: {"Keys": [ITEM]}})

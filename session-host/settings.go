@@ -32,7 +32,7 @@ type settings struct {
 
 const environment = `
 Environment:
-  ACCOUNTS_TABLE CHATS_TABLE MESSAGES_TABLE COMMANDS_TABLE REPORTS_TABLE WORK_TABLE DEVICES_TABLE
+  ACCOUNTS_TABLE CHATS_TABLE MESSAGES_TABLE COMMANDS_TABLE REPORTS_TABLE WORK_TABLE DEVICES_TABLE HOOKS_TABLE SECRETS_TABLE
                      names of the DynamoDB tables
   QUEUE_URL          URL of the SQS queues, with their numbers in braces: https://sqs.example/1/pesan-{0,1,2,3}.fifo
   STACK_NAME         dimension of the metrics
@@ -56,7 +56,7 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 		tables: dynamodb.Tables{
 			kv.Accounts: table("ACCOUNTS_TABLE"), kv.Chats: table("CHATS_TABLE"), kv.Messages: table("MESSAGES_TABLE"),
 			kv.Commands: table("COMMANDS_TABLE"), kv.Reports: table("REPORTS_TABLE"), kv.Work: table("WORK_TABLE"),
-			kv.Devices: table("DEVICES_TABLE"),
+			kv.Devices: table("DEVICES_TABLE"), kv.Hooks: table("HOOKS_TABLE"), kv.Secrets: table("SECRETS_TABLE"),
 		},
 		queues:          queues(r),
 		health:          r.Address("HEALTH_ADDRESS", defaultHealth),

@@ -149,8 +149,8 @@ func (s *stack) environment() map[string]string {
 	return map[string]string{
 		"ACCOUNTS_TABLE": s.tables[kv.Accounts], "CHATS_TABLE": s.tables[kv.Chats], "MESSAGES_TABLE": s.tables[kv.Messages],
 		"COMMANDS_TABLE": s.tables[kv.Commands], "REPORTS_TABLE": s.tables[kv.Reports], "WORK_TABLE": s.tables[kv.Work],
-		"DEVICES_TABLE": s.tables[kv.Devices],
-		"QUEUE_URL":     s.queueURL(), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
+		"DEVICES_TABLE": s.tables[kv.Devices], "HOOKS_TABLE": s.tables[kv.Hooks], "SECRETS_TABLE": s.tables[kv.Secrets],
+		"QUEUE_URL": s.queueURL(), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
 		"WHATSAPP_ADDRESS": s.whatsApp.Address(), "WHATSAPP_ROOT_KEY": hex.EncodeToString(key[:]),
 		"AWS_REGION": "local", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
 		"AWS_ENDPOINT_URL_DYNAMODB": s.dynamoDB, "AWS_ENDPOINT_URL_SQS": s.sqs,

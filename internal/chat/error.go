@@ -24,6 +24,8 @@ const (
 	MessageNotFound     Code = "MESSAGE_NOT_FOUND"
 	DeviceNotFound      Code = "DEVICE_NOT_FOUND"
 	CommandNotFound     Code = "COMMAND_NOT_FOUND"
+	WebhookNotFound     Code = "WEBHOOK_NOT_FOUND"
+	EventNotFound       Code = "EVENT_NOT_FOUND" // among those that couldn't be delivered
 	DeviceNotConnected  Code = "DEVICE_NOT_CONNECTED"
 	PasskeyNotAsked     Code = "PASSKEY_NOT_ASKED"    // WhatsApp asks for no passkey now, or not for this answer
 	IdempotencyConflict Code = "IDEMPOTENCY_CONFLICT" // the id belongs to a different command

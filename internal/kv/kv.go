@@ -29,9 +29,11 @@ const (
 	Messages Collection = "messages" // likewise
 	Reports  Collection = "reports"  // written by all, read by getReportApi
 	Devices  Collection = "devices"  // the host alone: the keys of devices
+	Hooks    Collection = "hooks"    // webhooks: their endpoints, the host, and what sends
+	Secrets  Collection = "secrets"  // what webhooks are signed with: set by setWebhook, read by what sends
 )
 
-var collections = []Collection{Accounts, Commands, Work, Chats, Messages, Reports, Devices}
+var collections = []Collection{Accounts, Commands, Work, Chats, Messages, Reports, Devices, Hooks, Secrets}
 
 // Collections are all of them.
 func Collections() []Collection { return slices.Clone(collections) }

@@ -140,7 +140,7 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 	return failed("update account", err)
 }
 
-// DeleteAccount implements chat.Accounts. Its backlog goes with it.
+// DeleteAccount implements chat.Accounts. Its backlog and its webhook go with it.
 func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	err := s.kv.Write(ctx, kv.Together(
 		kv.Delete(accountKey(id), kv.Always(), s.token),
@@ -148,6 +148,9 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	))
 	if err == nil {
 		err = s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: backlogPartition(id)}, 0, nil)
+	}
+	if err == nil {
+		err = s.deleteHooks(ctx, id)
 	}
 	return failed("delete account", err)
 }

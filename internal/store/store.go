@@ -207,6 +207,7 @@ const (
 	reportCursor  = 'r'
 	exportCursor  = 'x'
 	batchCursor   = 'b'
+	eventCursor   = 'e'
 )
 
 func makeCursor(letter byte, position string) string {

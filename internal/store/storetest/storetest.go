@@ -140,6 +140,7 @@ type Store interface {
 	chat.Reports
 	chat.Leases
 	chat.Backlog
+	Webhooks
 }
 
 // Contracts runs the suites of all ports.
@@ -150,4 +151,5 @@ func Contracts(t *testing.T, open func(*testing.T) Store) {
 	t.Run("Reports", func(t *testing.T) { Reports(t, func(t *testing.T) ReportsAndCommands { return open(t) }) })
 	t.Run("Leases", func(t *testing.T) { Leases(t, func(t *testing.T) chat.Leases { return open(t) }) })
 	t.Run("Backlog", func(t *testing.T) { Backlog(t, func(t *testing.T) chat.Backlog { return open(t) }) })
+	t.Run("Hooks", func(t *testing.T) { Hooks(t, func(t *testing.T) Webhooks { return open(t) }) })
 }

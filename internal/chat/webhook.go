@@ -1,0 +1,170 @@
+package chat
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Hook is the endpoint to which an account's events are sent.
+type Hook struct {
+	URL       string      `json:"url"`
+	Events    []EventKind `json:"events,omitempty"` // empty: all
+	CreatedAt time.Time   `json:"createdAt"`
+	Since     int64       `json:"since"` // what the feed had numbered when the hook was made, or turned on again, isn't sent
+	Version   [8]byte     `json:"-"`     // of what is stored of it; only the store sets and reads it
+}
+
+// Takes tells whether an event of a kind and number is sent to the endpoint.
+func (h *Hook) Takes(kind EventKind, number int64) bool {
+	return number > h.Since && (len(h.Events) == 0 || slices.Contains(h.Events, kind))
+}
+
+// EventKind is what an event tells of; the names are the API's.
+type EventKind string
+
+// The kinds of events; those up to MessageAckEvent are the vendor's.
+const (
+	ReadyEvent        EventKind = "ready"        // the link is up
+	ChangeStateEvent  EventKind = "change_state" // the link's state is another
+	DisconnectedEvent EventKind = "disconnected" // the link is down
+	MessageEvent      EventKind = "message"      // a message came, was sent, edited or deleted
+	MessageAckEvent   EventKind = "message_ack"  // a sent message was delivered, read or played
+	ChatEvent         EventKind = "chat"         // a chat is another, or gone
+	BatchEvent        EventKind = "batch"        // a batch went on
+	CommandEvent      EventKind = "command"      // a command ended
+	TestEvent         EventKind = "test"         // sent by testWebhook alone
+)
+
+// EventKinds are those that an endpoint may ask for.
+func EventKinds() []EventKind {
+	return []EventKind{
+		ReadyEvent, ChangeStateEvent, DisconnectedEvent, MessageEvent, MessageAckEvent, ChatEvent, BatchEvent, CommandEvent,
+	}
+}
+
+// Event is one that is to be sent.
+type Event struct {
+	ID     string    `json:"id"`     // the same each time it is sent; no other event's
+	Number int64     `json:"number"` // its place in the account's feed; 0: it isn't of the feed
+	Kind   EventKind `json:"kind"`
+	At     time.Time `json:"at"`   // when the feed numbered it
+	Body   JSON      `json:"body"` // what is sent
+}
+
+// EventID names the event of a kind that the feed's entry of a number is.
+func EventID(account string, number int64, kind EventKind) string {
+	return account + "-" + strconv.FormatInt(number, 10) + "-" + string(kind)
+}
+
+// ParseEventID takes an event's id apart.
+func ParseEventID(id string) (account string, number int64, kind EventKind, ok bool) {
+	account, rest, _ := strings.Cut(id, "-")
+	digits, name, _ := strings.Cut(rest, "-")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	kind = EventKind(name)
+	return account, number, kind, err == nil && slices.Contains(EventKinds(), kind) && EventID(account, number, kind) == id
+}
+
+// HookAttempt is what came of sending an event once.
+type HookAttempt struct {
+	ID     string    `json:"id"`
+	Kind   EventKind `json:"kind"`
+	At     time.Time `json:"at"`
+	Status int       `json:"status,omitempty"` // of the endpoint's answer; 0: there was none
+	Error  string    `json:"error,omitempty"`  // stable word, such as TIMEOUT; "": it was delivered
+	Millis int64     `json:"ms"`
+}
+
+// Delivered tells whether the endpoint has taken the event.
+func (a HookAttempt) Delivered() bool { return a.Error == "" }
+
+// HookHealth is how sending goes. Only who sends changes it.
+type HookHealth struct {
+	Last     []HookAttempt `json:"last,omitempty"`     // the newest last
+	Failures int           `json:"failures,omitempty"` // in a row
+	Failing  time.Time     `json:"failing,omitzero"`   // since when
+	Next     time.Time     `json:"next,omitzero"`      // nothing is sent before, after a failure
+	Off      time.Time     `json:"off,omitzero"`       // when it was switched off; zero: it is on
+	Reason   string        `json:"reason,omitempty"`   // why: FAILING or GONE
+}
+
+// Why an endpoint is switched off.
+const (
+	HookFailing = "FAILING" // for HookPatience
+	HookGone    = "GONE"    // it answered 410, which says so
+)
+
+// The times of a webhook.
+const (
+	EventPatience = 24 * time.Hour      // how long an event is tried
+	HookPatience  = 3 * 24 * time.Hour  // how long an endpoint may fail before it is switched off
+	DeadEventAge  = 30 * 24 * time.Hour // how long what failed is kept
+)
+
+// DeadEvent is an event that wasn't delivered.
+type DeadEvent struct {
+	Event
+	Failed time.Time   `json:"failed"` // when it was given up
+	Last   HookAttempt `json:"last"`   // its last attempt; zero: none was made
+}
+
+// HookReader reads an account's webhook.
+type HookReader interface {
+	// Hook returns WEBHOOK_NOT_FOUND when there is none.
+	Hook(ctx context.Context, account string) (Hook, HookHealth, error)
+}
+
+// HookSecrets reads what events are signed with. Only who signs has it.
+type HookSecrets interface {
+	// HookSecret returns WEBHOOK_NOT_FOUND when there is none.
+	HookSecret(ctx context.Context, account string) (string, error)
+}
+
+// HookSettings is how a client sets an account's webhook.
+type HookSettings interface {
+	HookReader
+	// SetHook stores the hook in place of the one before, and turns it on. secret is "" for the one that is stored. It returns
+	// DEVICE_NOT_FOUND without an account, and WEBHOOK_NOT_FOUND where secret is "" and no hook is stored.
+	SetHook(ctx context.Context, account string, h Hook, secret string) error
+	// DeleteHook deletes the hook with all that is stored of it; none is no error.
+	DeleteHook(ctx context.Context, account string) error
+}
+
+// HookLog keeps what comes of sending.
+type HookLog interface {
+	HookReader
+	// PutHookHealth stores how sending to the hook goes, as it was read.
+	PutHookHealth(ctx context.Context, account string, h Hook, health HookHealth) error
+	// PutDeadEvent keeps an event for DeadEventAge, once. WEBHOOK_NOT_FOUND where the hook isn't as it was read.
+	PutDeadEvent(ctx context.Context, account string, h Hook, e DeadEvent) error
+}
+
+// DeadEvents are what couldn't be delivered.
+type DeadEvents interface {
+	// DeadEvents returns them, the oldest first.
+	DeadEvents(ctx context.Context, account string, p Page) (events []DeadEvent, next string, err error)
+	// DeadEvent returns EVENT_NOT_FOUND when there is none of this id.
+	DeadEvent(ctx context.Context, account, id string) (DeadEvent, error)
+	// DeleteDeadEvent deletes one; none is no error.
+	DeleteDeadEvent(ctx context.Context, account, id string) error
+}
+
+// HookCursors keeps up to which number of an account's feed events were handed on. Only the account's owner has it.
+type HookCursors interface {
+	HookReader
+	// HookCursor returns 0 where there is none.
+	HookCursor(ctx context.Context, account string) (HookCursor, error)
+	// PutHookCursor stores it.
+	PutHookCursor(ctx context.Context, account string, c HookCursor) error
+	// EmptyHook has nothing be sent any more of what the feed has numbered up to a number, and deletes what is kept of it.
+	EmptyHook(ctx context.Context, account string, through int64) error
+}
+
+// HookCursor is how far an account's events were handed on.
+type HookCursor struct {
+	Number int64     // of the feed
+	Told   time.Time // the HookHealth.Off that the API log tells of
+}
