@@ -31,6 +31,7 @@ type Chat struct {
 	Contact  Register[string]          `json:"con,omitzero"` // the address book's name
 	PushName Register[string]          `json:"psh,omitzero"`
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
+	Since    map[JID]Register[int64]   `json:"sin,omitempty"` // seconds since 1970 when a member came, as far as it was told
 	Listed   int64                     `json:"lst,omitempty"` // order of the newest full list of the members
 	Admins   map[JID]bool              `json:"adm,omitempty"` // who ever was one: their revokes count, also of others' messages
 	Hidden   map[JID]bool              `json:"hid,omitempty"` // LIDs by which it or its messages name persons, whose numbers aren't known

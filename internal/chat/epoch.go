@@ -20,7 +20,7 @@ func (c *Chat) enter(epoch int64, told Chat) Chat {
 func (c *Chat) lasting() Chat {
 	kept := *c
 	kept.Fields, kept.Subject, kept.Contact, kept.PushName = nil, Register[string]{}, Register[string]{}, Register[string]{}
-	kept.Members, kept.Listed = nil, 0
+	kept.Members, kept.Since, kept.Listed = nil, nil, 0
 	kept.Mute, kept.Pin = Register[int64]{}, Register[int64]{}
 	kept.Archived, kept.ArchivedTo, kept.Unarchive = Register[bool]{}, Register[Reach]{}, Register[bool]{}
 	kept.MarkedUnread, kept.Labels = Register[bool]{}, nil
@@ -36,4 +36,6 @@ func (c *Chat) joinMembers(o Chat) {
 	if c.Listed > 0 {
 		maps.DeleteFunc(c.Members, func(_ JID, r Register[Rank]) bool { return r.At < c.Listed })
 	}
+	joinRegisters(&c.Since, o.Since)
+	maps.DeleteFunc(c.Since, func(jid JID, _ Register[int64]) bool { return !c.Members[jid].Set() })
 }

@@ -79,6 +79,8 @@ type ChatReader interface {
 	Chats(ctx context.Context, account string, f Filter, p Page, now time.Time) (views []View, next string, err error)
 	// Chat returns CHAT_NOT_FOUND for a chat that is unknown or doesn't show.
 	Chat(ctx context.Context, account string, jid JID) (View, error)
+	// State returns all that is known of a chat; CHAT_NOT_FOUND as for Chat.
+	State(ctx context.Context, account string, jid JID) (Chat, error)
 }
 
 // MessageReader reads conversations, by either address of a person.
@@ -86,6 +88,9 @@ type MessageReader interface {
 	// Messages returns the newest messages before the cursor that the chat lists at the moment, oldest first, in the
 	// order of SortMessages where their seconds are equal. CHAT_NOT_FOUND as for Chat.
 	Messages(ctx context.Context, account string, jid JID, p Page, now time.Time) (Conversation, error)
+	// Message returns a conversation of the one message with this id, which the chat lists at the moment. MESSAGE_NOT_FOUND
+	// when it doesn't, CHAT_NOT_FOUND as for Chat.
+	Message(ctx context.Context, account string, jid JID, id string, now time.Time) (Conversation, error)
 }
 
 // ChatStore is where the projection writes.

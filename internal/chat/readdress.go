@@ -119,6 +119,8 @@ func (c *Chat) readdress(numbers map[JID]JID) {
 		if _, member := c.Members[lid]; member {
 			c.Members = maps.Clone(c.Members)
 			renameRegister(&c.Members, lid, number)
+			c.Since = maps.Clone(c.Since)
+			renameRegister(&c.Since, lid, number)
 		}
 		if c.Admins[lid] {
 			c.Admins = maps.Clone(c.Admins)

@@ -3,9 +3,11 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -35,6 +37,12 @@ var goldens = []struct {
 	{name: "getChatById.unknown", ask: ask{endpoint: "getChatById", body: "apiKey=KEY&phone=0811111111"}, status: 404},
 	{name: "fetchMessageById", ask: ask{endpoint: "fetchMessageById", body: `"apiKey='KEY'&limit='100'&phone='6281234567890'"`}},
 	{name: "fetchMessageById.group", ask: ask{endpoint: "fetchMessageById", body: `{"apiKey":"KEY","limit":2,"phone":"` + string(family) + `"}`}},
+	{name: "getMessage", ask: ask{endpoint: "getMessage", body: "apiKey=KEY&id=BUDI1&phone=" + string(lid)}},
+	{name: "getMessage.unknown", ask: ask{method: "GET", endpoint: "getMessage", query: "apiKey=KEY&id=BUDI3&phone=081234567890"}, status: 404},
+	{name: "getPoll", before: polled, ask: ask{endpoint: "getPoll", body: "apiKey=KEY&id=POLL1&phone=" + string(family)}},
+	{name: "getPoll.none", ask: ask{endpoint: "getPoll", body: "apiKey=KEY&id=FAM1&phone=" + string(family)}, status: 400},
+	{name: "getGroup", before: joined, ask: ask{endpoint: "getGroup", body: "apiKey=KEY&phone=" + string(family)}},
+	{name: "getGroup.person", ask: ask{endpoint: "getGroup", body: "apiKey=KEY&phone=081234567890"}, status: 400},
 	{name: "getChats.named", ask: ask{endpoint: "getChats", body: "apiKey=KEY&name=SANTÓSO"}},
 	{name: "getChats.labelled", before: labelled, ask: ask{endpoint: "getChats", body: "apiKey=KEY&label=7"}},
 	{name: "getLabels", before: labelled, ask: ask{method: "GET", endpoint: "getLabels", query: "apiKey=KEY"}},
@@ -117,6 +125,31 @@ func labelled(w *world) {
 		"7": set(chat.Label{Name: "Lunas", Color: 3}), "10": set(chat.Label{Name: "Pelanggan baru"}), "2": set(chat.Label{Name: "Lama", Deleted: true}),
 	}}))
 	w.project(w.toko.ID, chat.Change{Chat: budi, State: chat.Chat{Labels: map[string]chat.Register[bool]{"7": set(true)}}})
+}
+
+// polled has two persons vote in a poll, of whom one took it back, and the account itself.
+func polled(w *world) {
+	option := func(name string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(name))) }
+	vote := func(options string, at int64) chat.Register[chat.Vote] {
+		return chat.Register[chat.Vote]{Value: chat.Vote{AddOn: chat.AddOn{ID: "V"}, Options: options}, At: at}
+	}
+	m := text("POLL1", budi, noon.Unix()-30, "Makan siang di mana?")
+	m.Content.Type, m.Content.Options = "pollCreationMessageV3", []string{"Warung", "Kantin"}
+	m.Content.Message = `{"pollCreationMessageV3":{"name":"Makan siang di mana?","options":[{"optionName":"Warung"},{"optionName":"Kantin"}],"selectableOptionsCount":1}}`
+	m.Votes = map[chat.JID]chat.Register[chat.Vote]{
+		budi: vote(option("Warung"), noon.UnixMilli()-9000), siti: vote("", noon.UnixMilli()-8000), me: vote(option("Kantin"), noon.UnixMilli()-7000),
+	}
+	m.Options = map[string]bool{"Rumah": true}
+	w.project(w.toko.ID, chat.Change{Chat: family, Messages: []chat.Message{m}})
+}
+
+func joined(w *world) {
+	at := noon.UnixMicro()
+	w.project(w.toko.ID, chat.Change{Chat: family, State: chat.Chat{
+		Members: map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankMember, At: at}},
+		Since:   map[chat.JID]chat.Register[int64]{siti: {Value: noon.Unix() - 60, At: at}},
+		Fields:  fields("description", `"Grup keluarga"`, "createdBy", `"`+string(budi)+`"`, "createdAt", `{"low":1700000000,"high":0,"unsigned":true}`),
+	}})
 }
 
 func withKey(w *world) {

@@ -142,6 +142,10 @@ func TestMessagesPages(t *testing.T) {
 // longTexts is a conversation of n messages of some 13 KB, half of them quotes, which weigh three bytes as JSON in JSON.
 type longTexts struct{ n int }
 
+func (l longTexts) Message(context.Context, string, chat.JID, string, time.Time) (chat.Conversation, error) {
+	return chat.Conversation{}, &chat.Error{Code: chat.MessageNotFound}
+}
+
 func (l longTexts) Messages(_ context.Context, _ string, jid chat.JID, p chat.Page, _ time.Time) (chat.Conversation, error) {
 	c := chat.Conversation{Chat: jid, Next: "older"}
 	if p.Limit >= l.n {

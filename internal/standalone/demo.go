@@ -179,11 +179,39 @@ func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
 			return nil, fmt.Errorf("find a message: %w", err)
 		}
 		if len(page.Messages) > 0 {
-			return strings.NewReplacer("{phone}", v.JID.Echo(), "{message}", page.Messages[0].ID, "{pinned}", pinned[0].JID.Echo(),
+			group, poll, err := s.groups(ctx, now)
+			if err != nil {
+				return nil, err
+			}
+			return strings.NewReplacer("{group}", group, "{pollChat}", poll.Chat.Echo(), "{poll}", poll.Messages[0].ID, "{phone}", v.JID.Echo(), "{message}", page.Messages[0].ID, "{pinned}", pinned[0].JID.Echo(),
 				"{id}", s.spare.ID), nil
 		}
 	}
 	return nil, errors.New("the demo has no private chat with messages, or no pinned one")
+}
+
+// groups finds a group and a poll.
+func (s *show) groups(ctx context.Context, now time.Time) (group string, poll chat.Conversation, err error) {
+	groups, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Kind: chat.Group}, chat.Page{Limit: 1}, now)
+	if err != nil {
+		return "", poll, fmt.Errorf("find a group: %w", err)
+	}
+	all, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{}, chat.Page{Limit: 1000}, now)
+	if err != nil {
+		return "", poll, fmt.Errorf("find a poll: %w", err)
+	}
+	for _, v := range all {
+		page, err := s.store.Messages(ctx, s.device.ID, v.JID, chat.Page{Limit: 1000}, now)
+		if err != nil {
+			return "", poll, fmt.Errorf("find a poll: %w", err)
+		}
+		for _, m := range page.Messages {
+			if len(groups) > 0 && strings.Contains(string(m.Document), `"pollResults":`) {
+				return groups[0].JID.Echo(), chat.Conversation{Chat: v.JID, Messages: []chat.MessageView{m}}, nil
+			}
+		}
+	}
+	return "", poll, errors.New("the demo has no group or no poll")
 }
 
 // calls has a line for every endpoint that has something to do here, and empty lines between their groups. They are in an order in

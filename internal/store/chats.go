@@ -110,21 +110,40 @@ func chatPosition(v *chat.View) string {
 
 // Chat implements chat.ChatReader.
 func (s *Store) Chat(ctx context.Context, account string, jid chat.JID) (chat.View, error) {
+	jid, it, err := s.showing(ctx, account, jid)
+	if err != nil {
+		return chat.View{}, failed("get chat", err)
+	}
+	v := headOfChat(jid, it)
+	return v, failed("get chat", new(decoder).textsOfChat(it.Data, &v))
+}
+
+// State implements chat.ChatReader.
+func (s *Store) State(ctx context.Context, account string, jid chat.JID) (chat.Chat, error) {
+	_, it, err := s.showing(ctx, account, jid)
+	if err != nil {
+		return chat.Chat{}, failed("get chat", err)
+	}
+	c, err := stateOfChat(it.Data)
+	return c, failed("get chat", err)
+}
+
+// showing finds the chat that shows under an address, and its canonical one.
+func (s *Store) showing(ctx context.Context, account string, jid chat.JID) (canonical chat.JID, it *kv.Item, err error) {
 	for range maxAliases {
 		c, err := s.look(ctx, account, jid)
 		switch {
 		case err != nil:
-			return chat.View{}, failed("get chat", err)
+			return "", nil, err
 		case c.target != "":
 			jid = c.target
 			continue
 		case !c.shows():
-			return chat.View{}, &chat.Error{Code: chat.ChatNotFound}
+			return "", nil, &chat.Error{Code: chat.ChatNotFound}
 		}
-		v := headOfChat(jid, c.item)
-		return v, failed("get chat", new(decoder).textsOfChat(c.item.Data, &v))
+		return jid, c.item, nil
 	}
-	return chat.View{}, failed("get chat", errAliases)
+	return "", nil, errAliases
 }
 
 // maxAliases bounds the way from an alias to its chat; one step is usual.

@@ -113,3 +113,47 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 	}
 	return out, "", nil
 }
+
+// Message implements chat.MessageReader.
+func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id string, now time.Time) (chat.Conversation, error) {
+	jid, it, err := s.showing(ctx, account, jid)
+	if err != nil {
+		return chat.Conversation{}, failed("get message", err)
+	}
+	c, err := rangesOfChat(jid, it.Data)
+	if err != nil {
+		return chat.Conversation{}, failed("get message", err)
+	}
+	v, err := s.message(ctx, account, jid, id)
+	if err == nil && !c.Lists(v, now) {
+		err = &chat.Error{Code: chat.MessageNotFound}
+	}
+	if err != nil {
+		return chat.Conversation{}, failed("get message", err)
+	}
+	return chat.Conversation{Chat: jid, Messages: []chat.MessageView{v}}, nil
+}
+
+// message finds a message by its claim.
+func (s *Store) message(ctx context.Context, account string, jid chat.JID, id string) (v chat.MessageView, err error) {
+	missing := &chat.Error{Code: chat.MessageNotFound}
+	claim, err := s.get(ctx, claimKey(account, jid, id))
+	if err != nil {
+		return v, err
+	}
+	if claim == nil || len(claim.Data) > 0 { // a placeholder has no message yet
+		return v, missing
+	}
+	it, err := s.get(ctx, messageKey(account, jid, place(claim.Fields[fieldTime], claim.Fields[fieldOrder], id)))
+	if err != nil {
+		return v, err
+	}
+	if it == nil {
+		return v, missing
+	}
+	if v, err = headOfMessage(it); err != nil {
+		return v, err
+	}
+	v.Document, err = new(decoder).documentOfMessage(it.Data)
+	return v, err
+}

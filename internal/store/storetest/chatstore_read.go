@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ var messagesTests = []test[chat.ChatStore]{
 	{"Expire", messagesExpire},
 	{"FullPages", messagesFullPages},
 	{"NotFound", messagesNotFound},
+	{"One", messagesOne},
 	{"Views", messagesViews},
 	{"Cursors", messagesCursors},
 }
@@ -349,5 +351,42 @@ func messagesCursors(t *testing.T, ctx context.Context, store chat.ChatStore) {
 				t.Errorf("a foreign cursor shows message %s", v.ID)
 			}
 		}
+	}
+}
+
+// messagesOne finds exactly the messages that the conversation lists.
+func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account, foreign := newTenant(t, store), newTenant(t, store)
+	expired := message("expired", 3)
+	expired.Content.Expires = noon.Unix()
+	long := message(strings.Repeat("x", 300), 6)
+	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 2)}, message("cleared", 1), starred(message("starred", 2)), expired,
+		message("a", 4), message("b", 4), long, chat.Message{ID: "stub", ReadHere: true})
+	ok(t, "alias", store.Alias(ctx, account, budiLID, budi))
+	for _, jid := range []chat.JID{budi, budiLID} {
+		listed := map[string]chat.MessageView{}
+		for _, v := range allMessages(t, ctx, store, account, jid, 100) {
+			listed[v.ID] = v
+		}
+		for _, id := range []string{"cleared", "starred", "expired", "a", "b", long.ID, "stub", "nothing", "#", "t/", ""} {
+			found, err := store.Message(ctx, account, jid, id, noon)
+			want, lists := listed[id]
+			if !lists {
+				wantCode(t, "message "+id, err, chat.MessageNotFound)
+				continue
+			}
+			ok(t, "message "+id, err)
+			wantSame(t, "message "+id, found, chat.Conversation{Chat: budi, Messages: []chat.MessageView{want}})
+		}
+		if len(listed) != 4 {
+			t.Errorf("%d messages are listed", len(listed))
+		}
+		_, err := store.Message(ctx, foreign, jid, "a", noon)
+		wantCode(t, "another account's message", err, chat.ChatNotFound)
+		state, err := store.State(ctx, account, jid)
+		ok(t, "state", err)
+		wantSame(t, "the chat's state", state.ClearedUnstarred, chat.RangeOf(start+2))
+		_, err = store.State(ctx, foreign, jid)
+		wantCode(t, "another account's chat", err, chat.ChatNotFound)
 	}
 }

@@ -26,6 +26,9 @@ func (b *Book) GroupChange(evt *events.GroupInfo, order int64) []chat.Change {
 	b.rank(&c.State, evt.Promote, chat.RankAdmin, order)
 	b.rank(&c.State, evt.Demote, chat.RankMember, order)
 	b.rank(&c.State, evt.Leave, chat.RankLeft, order)
+	c.State.Since = make(map[chat.JID]chat.Register[int64])
+	b.since(&c.State, evt.Join, seconds(evt.Timestamp), order)
+	b.since(&c.State, evt.Leave, 0, order)
 	set := &waHistorySync.Conversation{}
 	if evt.Topic != nil {
 		set.Description = proto.String(evt.Topic.Topic)
@@ -48,6 +51,9 @@ func (b *Book) GroupChange(evt *events.GroupInfo, order int64) []chat.Change {
 	if len(c.State.Members) == 0 {
 		c.State.Members = nil
 	}
+	if len(c.State.Since) == 0 {
+		c.State.Since = nil
+	}
 	// What these notices do to the chat is what their class says: see classOf.
 	if evt.Name != nil || b.owns(evt.Join) || b.owns(evt.Leave) || evt.Link != nil || evt.Unlink != nil {
 		c.State.Activity = seconds(evt.Timestamp)
@@ -60,6 +66,15 @@ func (b *Book) rank(s *chat.Chat, who []types.JID, rank chat.Rank, at int64) {
 	for _, w := range who {
 		if jid, ok := Address(w); ok {
 			s.Members[b.Canonical(jid)] = chat.Register[chat.Rank]{Value: rank, At: at}
+		}
+	}
+}
+
+// since says when members came; 0: they went.
+func (b *Book) since(s *chat.Chat, who []types.JID, at, order int64) {
+	for _, w := range who {
+		if jid, ok := Address(w); ok {
+			s.Since[b.Canonical(jid)] = chat.Register[int64]{Value: at, At: order}
 		}
 	}
 }
