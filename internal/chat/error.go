@@ -15,6 +15,8 @@ const (
 	InvalidLimit        Code = "INVALID_LIMIT"
 	InvalidSecond       Code = "INVALID_SECOND"
 	InvalidCursor       Code = "INVALID_CURSOR"
+	InvalidSince        Code = "INVALID_SINCE"
+	SinceTooOld         Code = "SINCE_TOO_OLD"     // what has changed since isn't known any more
 	InvalidParameter    Code = "INVALID_PARAMETER" // Message names the parameter
 	InvalidBody         Code = "INVALID_BODY"
 	BodyTooLarge        Code = "BODY_TOO_LARGE"

@@ -46,6 +46,7 @@ type Thread struct {
 	news  bool      // the message that is joined has just come
 
 	Changed map[string]*Message // what Apply leaves to be stored
+	News    map[string]bool     // which of it has just come
 	Prune   []Range             // what Apply leaves to be deleted: all messages that these cover, after the chat is stored
 }
 
@@ -117,9 +118,11 @@ func (t *Thread) join(o Message) {
 		m.unshare()
 	}
 	m.Join(t.timely(m, o))
-	t.news = o.Content.known() && !t.past
-	if t.news && !m.Content.FromMe {
-		m.joinNews(max(o.Content.Order, 1), t.Chat.Epoch)
+	if t.news = o.Content.known() && !t.past; t.news {
+		joinSet(&t.News, map[string]bool{o.ID: true})
+		if !m.Content.FromMe {
+			m.joinNews(max(o.Content.Order, 1), t.Chat.Epoch)
+		}
 	}
 	t.seen(o.Content)
 	if m.Content.known() {

@@ -6,6 +6,7 @@ import "time"
 // that reading renders nothing. Package render makes it.
 type View struct {
 	JID      JID
+	Seq      int64 // number of its last change in the feed
 	Shows    bool
 	Activity int64 // seconds since 1970; chats are listed by it
 	Time     int64 // seconds since 1970 of the newest message or event; a reaction only lifts the chat in the list

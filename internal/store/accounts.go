@@ -113,12 +113,18 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 
 // UpdateAccount implements chat.Accounts. Who changes it without being its owner leaves the owner's token.
 func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error {
+	if s.owns() {
+		if err := s.mend(ctx, id); err != nil {
+			return failed("update account", err)
+		}
+	}
 	var refused error
 	err := retryOnConflict(ctx, func() error {
 		a, old, err := s.account(ctx, id, kv.Strong)
 		if err != nil {
 			return err
 		}
+		was := a
 		if refused = change(&a); refused != nil {
 			return nil
 		}
@@ -131,16 +137,19 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 		if token == 0 {
 			token = old.Token
 		}
-		it := kv.Item{Key: old.Key, Data: data, Token: token}
-		return s.kv.Write(ctx, kv.Each(kv.Put(it, kv.Unchanged(old.Version))))
+		put := kv.Each(kv.Put(kv.Item{Key: old.Key, Data: data, Token: token}, kv.Unchanged(old.Version)))
+		if s.owns() && (a.State != was.State || a.Reason != was.Reason) {
+			return s.tell(ctx, id, &chat.FeedEntry{Kind: chat.FeedState, State: a.State, Reason: a.Reason}, put)
+		}
+		return s.kv.Write(ctx, put)
 	})
 	if refused != nil {
 		return refused
 	}
-	return failed("update account", err)
+	return failed("update account", s.mended(ctx, id, err))
 }
 
-// DeleteAccount implements chat.Accounts. Its backlog and its webhook go with it.
+// DeleteAccount implements chat.Accounts. Its backlog, its webhook and its feed go with it.
 func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	err := s.kv.Write(ctx, kv.Together(
 		kv.Delete(accountKey(id), kv.Always(), s.token),
@@ -151,6 +160,9 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 	}
 	if err == nil {
 		err = s.deleteHooks(ctx, id)
+	}
+	if err == nil {
+		err = s.deleteFeed(ctx, id, "")
 	}
 	return failed("delete account", err)
 }

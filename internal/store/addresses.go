@@ -58,6 +58,9 @@ func (s *Store) Alias(ctx context.Context, account string, from, to chat.JID) er
 	if from == to {
 		return nil
 	}
+	if err := s.mend(ctx, account); err != nil {
+		return failed("make alias", err)
+	}
 	name := chatName{account, from}
 	release, err := s.locks.acquire(ctx, name)
 	if err != nil {
@@ -71,7 +74,7 @@ func (s *Store) Alias(ctx context.Context, account string, from, to chat.JID) er
 		if err != nil || at.target == to {
 			return err
 		}
-		err = s.kv.Write(ctx, s.aliasing(name, to, at))
+		err = s.alias(ctx, name, to, at)
 		if at.item == nil && errors.Is(err, kv.ErrConflict) {
 			if _, _, gone := s.account(ctx, account, kv.Strong); gone != nil {
 				return gone
@@ -85,10 +88,23 @@ func (s *Store) Alias(ctx context.Context, account string, from, to chat.JID) er
 	return failed("make alias", err)
 }
 
-// aliasing puts an alias in the place of what stands there.
-func (s *Store) aliasing(name chatName, to chat.JID, at standing) kv.Step {
+// alias puts an alias in the place of what stands there. Readers who saw that as a chat are told that it isn't one any more.
+func (s *Store) alias(ctx context.Context, name chatName, to chat.JID, at standing) error {
+	if !at.shows() {
+		return s.kv.Write(ctx, s.aliasing(name, to, at, 0))
+	}
+	a, err := s.begin(ctx, name.account, &chat.FeedEntry{Kind: chat.FeedChat, Chat: name.jid, Moved: to})
+	if err != nil {
+		return err
+	}
+	return a.ended(ctx, s.kv.Write(ctx, a.step, s.aliasing(name, to, at, a.seq)))
+}
+
+func (s *Store) aliasing(name chatName, to chat.JID, at standing, seq int64) kv.Step {
 	there, other := chatKey(name.account, name.jid, false), chatKey(name.account, name.jid, true)
-	it := kv.Item{Key: there, Data: append([]byte{aliasRecord}, to...)}
+	it := kv.Item{
+		Key: there, Data: append([]byte{aliasRecord}, to...), Fields: fieldsOf(map[string]int64{fieldSeq: seq}),
+	}
 	switch {
 	case at.item == nil:
 		return kv.Together(kv.Put(it, kv.Absent()), kv.Check(other, kv.Absent(), 0), s.accountExists(name.account))
@@ -99,7 +115,7 @@ func (s *Store) aliasing(name chatName, to chat.JID, at standing) kv.Step {
 }
 
 // DeleteChats implements chat.ChatStore. A chat goes after its messages, so that what a crash leaves is found again. Who has
-// lost the account to a later owner is refused.
+// lost the account to a later owner is refused. The feed says so before and behind, and keeps nothing from before.
 func (s *Store) DeleteChats(ctx context.Context, account string) error {
 	if s.token != 0 {
 		if err := s.kv.Write(ctx, kv.Together(kv.Check(accountKey(account), kv.Always(), s.token))); err != nil {
@@ -108,6 +124,9 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 	}
 	defer s.lists.drop(account)
 	defer s.recent.drop()
+	if err := s.emptied(ctx, account); err != nil {
+		return failed("delete chats", err)
+	}
 	var keys []kv.Key
 	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Chats, Partition: account, KeysOnly: true}) {
 		if err != nil {
@@ -134,5 +153,26 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 			return failed("delete chats", err)
 		}
 	}
-	return nil
+	return failed("delete chats", s.emptied(ctx, account))
+}
+
+// emptied tells that all chats are about to go or are gone, and deletes what was told before.
+func (s *Store) emptied(ctx context.Context, account string) error {
+	_, _, err := s.account(ctx, account, kv.Strong)
+	if chat.CodeOf(err) == chat.DeviceNotFound {
+		return s.deleteFeed(ctx, account, "")
+	}
+	e := chat.FeedEntry{Kind: chat.FeedEmptied}
+	if err == nil {
+		err = retryOnConflict(ctx, func() error { return s.tell(ctx, account, &e) })
+	}
+	if err != nil {
+		return err
+	}
+	return s.deleteFeed(ctx, account, sortable(e.Seq))
+}
+
+// deleteFeed deletes the entries before a sort key; "" is behind all.
+func (s *Store) deleteFeed(ctx context.Context, account, before string) error {
+	return s.deleteAll(ctx, kv.Query{Collection: kv.Chats, Partition: feedPartition(account), To: before}, 0, nil)
 }

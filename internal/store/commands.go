@@ -73,6 +73,11 @@ func (s *Store) PutCommand(ctx context.Context, c chat.Command) (stored chat.Com
 
 // EndCommand implements chat.Commands.
 func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outcome) (r chat.CommandRecord, err error) {
+	if s.owns() && account != chat.SystemAccount {
+		if err := s.mend(ctx, account); err != nil {
+			return r, failed("end command", err)
+		}
+	}
 	err = retryOnConflict(ctx, func() error {
 		var it kv.Item
 		if r, it, err = s.command(ctx, account, id); err != nil || r.State != chat.CommandPending {
@@ -83,9 +88,19 @@ func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outco
 		if err != nil {
 			return err
 		}
-		ended := kv.Item{Key: it.Key, Data: data, Expires: it.Expires}
-		return s.kv.Write(ctx, kv.Each(kv.Put(ended, kv.Unchanged(it.Version))))
+		put := kv.Each(kv.Put(kv.Item{Key: it.Key, Data: data, Expires: it.Expires}, kv.Unchanged(it.Version)))
+		if !s.owns() || account == chat.SystemAccount {
+			return s.kv.Write(ctx, put)
+		}
+		told := chat.FeedOutcome{ID: r.ID, Kind: r.Kind, Chat: r.Chat, State: r.State}
+		if r.Failure != nil {
+			told.Error = r.Failure.Code
+		}
+		return s.tell(ctx, account, &chat.FeedEntry{Kind: chat.FeedCommand, Command: &told}, put)
 	})
+	if account != chat.SystemAccount {
+		err = s.mended(ctx, account, err)
+	}
 	if err != nil {
 		return chat.CommandRecord{}, failed("end command", err)
 	}

@@ -22,6 +22,7 @@ const (
 	fieldExpires  = "expires" // seconds since 1970 from which on its last message doesn't show
 	fieldLifted   = "lifted"  // seconds by which a reaction lifts it in the list
 	fieldHidden   = "hidden"  // it doesn't show, though it stands among those that do
+	fieldSeq      = "seq"     // number of its last change in the feed
 )
 
 // The fields of messages, and of their claims.
@@ -60,40 +61,47 @@ type ranges struct {
 // maxDocument bounds the document of a last message in its chat's record.
 const maxDocument = 64 << 10
 
-// encodeChat makes fields and record of a chat. The record's texts are the document, the last message's document and its id,
+// encodeChat makes view and record of a chat. The record's texts are the document, the last message's document and its id,
 // which readers show; that message's place, with the chat's folded name and its labels; the ranges, none where they are empty;
 // and the chat.Chat.
-func (s *Store) encodeChat(c *chat.Chat) (fields map[string]int64, record []byte, err error) {
-	v := render.View(c)
+func (s *Store) encodeChat(c *chat.Chat) (v chat.View, record []byte, err error) {
+	v = render.View(c)
 	state, err := marshal(c)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode chat: %w", err)
+		return v, nil, fmt.Errorf("encode chat: %w", err)
 	}
 	var hides []byte
 	if c.Cleared.Through != 0 || c.ClearedUnstarred.Through != 0 || c.Deleted.Through != 0 {
 		if hides, err = marshal(ranges{c.Cleared, c.ClearedUnstarred, c.Deleted}); err != nil {
-			return nil, nil, fmt.Errorf("encode chat: %w", err)
+			return v, nil, fmt.Errorf("encode chat: %w", err)
 		}
 	}
-	last := v.Last.Document
-	if len(last) > maxDocument {
-		last = "{}" // what no client of WhatsApp's sends; see encodeFitting
+	if len(v.Last.Document) > maxDocument {
+		v.Last.Document = "{}" // what no client of WhatsApp's sends; see encodeFitting
 	}
+	record = s.compression.encode(string(v.Document), string(v.Last.Document), v.Last.ID, string(placesOf(&v)), string(hides), string(state))
+	return v, record, nil
+}
+
+// placesOf is what placeOf reads.
+func placesOf(v *chat.View) []byte {
 	place := binary.AppendVarint(binary.AppendVarint(nil, v.Last.Time), v.Last.Order)
-	place = append(append(append(place, v.Name...), '\n'), v.Labels...)
-	fields = fieldsOf(map[string]int64{
+	return append(append(append(place, v.Name...), '\n'), v.Labels...)
+}
+
+// fieldsOfView is what headOfChat reads, but for the number of the last change.
+func fieldsOfView(v *chat.View) map[string]int64 {
+	return fieldsOf(map[string]int64{
 		fieldActivity: v.Activity, fieldLifted: v.Activity - v.Time, fieldMuted: v.MuteEnd, fieldPinned: bit(v.Pinned),
 		fieldArchived: bit(v.Archived), fieldUnread: bit(v.Unread), fieldExpires: v.Last.Expires, fieldHidden: bit(!v.Shows),
 	})
-	record = s.compression.encode(string(v.Document), string(last), v.Last.ID, string(place), string(hides), string(state))
-	return fields, record, nil
 }
 
 // headOfChat is the view of a chat without what its record holds.
 func headOfChat(jid chat.JID, it *kv.Item) chat.View {
 	f := it.Fields
 	return chat.View{
-		JID: jid, Shows: f[fieldHidden] == 0, Activity: f[fieldActivity], Time: f[fieldActivity] - f[fieldLifted],
+		JID: jid, Seq: f[fieldSeq], Shows: f[fieldHidden] == 0, Activity: f[fieldActivity], Time: f[fieldActivity] - f[fieldLifted],
 		MuteEnd: f[fieldMuted], Pinned: f[fieldPinned] != 0, Archived: f[fieldArchived] != 0, Unread: f[fieldUnread] != 0,
 		Last: chat.Line{Expires: f[fieldExpires]},
 	}
@@ -169,28 +177,28 @@ func stateOfChat(record []byte) (c chat.Chat, err error) {
 
 var errTooLarge = errors.New("the message is too large to be stored")
 
-// encodeMessage makes fields and record of a message, whose texts are the document and the chat.Message.
-func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (fields map[string]int64, record []byte, err error) {
-	v := render.MessageView(c, m)
+// encodeMessage makes view, fields and record of a message, whose texts are the document and the chat.Message.
+func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (v chat.MessageView, fields map[string]int64, record []byte, err error) {
+	v = render.MessageView(c, m)
 	state, err := marshal(m)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode message: %w", err)
+		return v, nil, nil, fmt.Errorf("encode message: %w", err)
 	}
 	if len(v.Document)+len(state) > maxRecord/2 {
-		return nil, nil, errTooLarge
+		return v, nil, nil, errTooLarge
 	}
 	if record = s.compression.encode(string(v.Document), string(state)); len(record) > kv.MaxData {
-		return nil, nil, errTooLarge
+		return v, nil, nil, errTooLarge
 	}
 	fields = fieldsOf(map[string]int64{
 		fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed), fieldAside: bit(v.Listed && !v.Heads),
 	})
-	return fields, record, nil
+	return v, fields, record, nil
 }
 
 // encodeFitting stores less of a message that is too large, rather than nothing: it would be delivered again and again.
 // WhatsApp's own clients send none.
-func (s *Store) encodeFitting(c *chat.Chat, m *chat.Message) (fields map[string]int64, record []byte, err error) {
+func (s *Store) encodeFitting(c *chat.Chat, m *chat.Message) (v chat.MessageView, fields map[string]int64, record []byte, err error) {
 	less := *m
 	for _, shorten := range []func(){
 		func() {},
@@ -199,11 +207,11 @@ func (s *Store) encodeFitting(c *chat.Chat, m *chat.Message) (fields map[string]
 		func() { less.Edits, less.Reactions, less.Receipts, less.Revoked = nil, nil, nil, nil },
 	} {
 		shorten()
-		if fields, record, err = s.encodeMessage(c, &less); !errors.Is(err, errTooLarge) {
+		if v, fields, record, err = s.encodeMessage(c, &less); !errors.Is(err, errTooLarge) {
 			break
 		}
 	}
-	return fields, record, err
+	return v, fields, record, err
 }
 
 // headOfMessage is the view of a message without its document.

@@ -17,6 +17,7 @@
 //	Chats               <account>            "c/<JID>"                 a chat, as a rule one that shows
 //	                                         "h/<JID>"                 one that doesn't, or an alias
 //	                                         "l/labels"                JSON of chat.Labels
+//	                    "feed/<account>"     <number>                  an entry of its feed
 //	Messages            <account>/<JID>      "t/<time>/<order>/<id>"   a message
 //	                                         "i/<id>"                  its claim, which says where it is; or a placeholder
 //	Commands, Reports   <account>            <id>                      JSON
@@ -32,6 +33,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	crypto "crypto/rand"
 	"encoding/base64"
@@ -56,6 +58,8 @@ type Options struct {
 	SoleWriter bool
 	// CacheLimit bounds the bytes of lists of chats that a sole writer keeps; 0: 64 MiB.
 	CacheLimit int
+	// FeedAge is how long a feed's entries may be asked for; 0: chat.FeedAge.
+	FeedAge time.Duration
 	// Now is the clock that says how long commands and reports are kept; nil: time.Now.
 	Now func() time.Time
 }
@@ -66,7 +70,9 @@ type Store struct {
 	compression Compression
 	now         func() time.Time
 	token       int64
+	feedAge     time.Duration
 	arrivals    *ulid.LockedMonotonicReader
+	feeds       *feeds
 	locks       *locks
 	lists       *lists  // nil: not the sole writer
 	recent      *recent // likewise
@@ -80,6 +86,10 @@ var (
 	_ chat.Batches   = (*Store)(nil)
 	_ chat.Leases    = (*Store)(nil)
 	_ chat.Backlog   = (*Store)(nil)
+
+	_ chat.Feed         = (*Store)(nil)
+	_ chat.FeedAppender = (*Store)(nil)
+	_ chat.FeedWatcher  = (*Store)(nil)
 )
 
 // New makes a store over a database.
@@ -91,7 +101,8 @@ func New(db kv.Store, o Options) *Store {
 		o.CacheLimit = 64 << 20
 	}
 	s := &Store{
-		kv: db, compression: o.Compression, now: o.Now, locks: newLocks(),
+		kv: db, compression: o.Compression, now: o.Now, locks: newLocks(), feeds: newFeeds(),
+		feedAge:  cmp.Or(o.FeedAge, chat.FeedAge),
 		arrivals: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(crypto.Reader, 0)},
 	}
 	if o.SoleWriter {

@@ -2,11 +2,13 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -20,6 +22,9 @@ import (
 // between leaves messages that the chat doesn't know of yet, which the same change, made again, completes. Only messages that
 // change their place in the conversation do so together with the chat, which counts them by their time.
 func (s *Store) Update(ctx context.Context, account string, jid chat.JID, ids []string, change func(*chat.Thread) error) error {
+	if err := s.mend(ctx, account); err != nil {
+		return failed("update chat", err)
+	}
 	var refused error
 	err := retryOnConflict(ctx, func() (err error) {
 		for range maxAliases {
@@ -33,6 +38,9 @@ func (s *Store) Update(ctx context.Context, account string, jid chat.JID, ids []
 	})
 	if refused != nil {
 		return refused
+	}
+	if err == nil {
+		err = s.mend(ctx, account) // what a try that met a conflict has told
 	}
 	return failed("update chat", err)
 }
@@ -69,6 +77,7 @@ type storedChat struct {
 	version kv.Version
 	fields  map[string]int64
 	record  []byte
+	view    chat.View
 }
 
 func (c *storedChat) there() bool { return c.sort != "" }
@@ -89,6 +98,7 @@ type thread struct {
 	name     chatName
 	stored   storedChat
 	messages map[string]storedMessage // by id
+	told     []chat.FeedMessage       // which messages readers see changed
 }
 
 // load reads the chat, unless it was kept, and the messages' claims, and then the messages that aren't placeholders.
@@ -142,8 +152,11 @@ func (c *storedChat) read(it *kv.Item) (err error) {
 		return nil
 	}
 	c.sort, c.version, c.fields, c.record = it.Sort, it.Version, it.Fields, it.Data
-	c.chat, err = stateOfChat(it.Data)
-	return err
+	if c.chat, err = stateOfChat(it.Data); err != nil {
+		return err
+	}
+	c.view = headOfChat(c.chat.JID, it)
+	return new(decoder).textsOfChat(it.Data, &c.view)
 }
 
 // loadMessages completes what was found under the ids.
@@ -246,15 +259,74 @@ func (t *thread) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	steps := w.steps()
+	next, err := t.next()
+	if err != nil {
+		return err
+	}
+	e := t.entry(&next.view)
+	if e == nil {
+		return t.write(ctx, w, next, nil)
+	}
+	a, err := t.s.begin(ctx, t.name.account, e)
+	if err != nil {
+		return err
+	}
+	next.fields[fieldSeq] = a.seq
+	return a.ended(ctx, t.write(ctx, w, next, []kv.Step{a.step}))
+}
+
+// next is the chat as it is to be stored; where it stands is left open.
+func (t *thread) next() (next storedChat, err error) {
+	if next.view, next.record, err = t.s.encodeChat(&t.Chat); err != nil {
+		return next, err
+	}
+	next.chat = t.Chat // with what is rendered now
+	next.fields = fieldsOfView(&next.view)
+	if seq := t.stored.fields[fieldSeq]; seq != 0 {
+		next.fields[fieldSeq] = seq
+	}
+	return next, nil
+}
+
+// entry tells the feed what of the change readers see; nil: nothing.
+func (t *thread) entry(v *chat.View) *chat.FeedEntry {
+	was := &t.stored.view
+	was.JID, was.Seq, v.Seq = v.JID, 0, 0
+	if !was.Shows && !v.Shows {
+		return nil
+	}
+	old := &t.stored.chat
+	e := &chat.FeedEntry{
+		Kind: chat.FeedChat, Chat: t.name.jid, Shows: v.Shows,
+		Cleared: !reflect.DeepEqual(old.Cleared, t.Chat.Cleared) || !reflect.DeepEqual(old.ClearedUnstarred, t.Chat.ClearedUnstarred) ||
+			!reflect.DeepEqual(old.Deleted, t.Chat.Deleted),
+		Many: !was.Shows && t.stored.there(), // what it has shows again
+	}
+	if v.Shows {
+		e.View = v
+		slices.SortFunc(t.told, func(a, b chat.FeedMessage) int {
+			return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
+		})
+		named(e, t.told)
+	}
+	if *was == *v && !e.Cleared && len(t.told) == 0 {
+		return nil
+	}
+	return e
+}
+
+// write makes the steps after those that come first.
+func (t *thread) write(ctx context.Context, w *messageWrites, next storedChat, steps []kv.Step) error {
+	isNew := !t.stored.there()
 	if isNew && len(t.Changed) > 0 {
 		// Messages are found by their chat when all is to be deleted, so it comes into being before them.
 		begin, err := t.begin()
 		if err != nil {
 			return err
 		}
-		steps = append([]kv.Step{begin}, steps...)
+		steps = append(steps, begin)
 	}
+	steps = append(steps, w.steps()...)
 	if len(t.Prune) > 0 && !isNew {
 		if len(steps) > 0 {
 			if err := t.s.kv.Write(ctx, steps...); err != nil {
@@ -268,27 +340,23 @@ func (t *thread) store(ctx context.Context) error {
 			}
 		}
 	}
-	stored, last, err := t.chatWrites(w.moves)
-	if err != nil {
-		return err
-	}
-	if steps = append(steps, last...); len(steps) > 0 {
+	if steps = append(steps, t.chatWrites(&next, w.moves)...); len(steps) > 0 {
 		if err := t.s.kv.Write(ctx, steps...); err != nil {
 			return err
 		}
 	}
-	t.stored = stored
+	t.stored = next
 	return nil
 }
 
 // begin brings a chat into being of which nothing is known yet, if its account is still there. It stands where it will when
 // the change is complete.
 func (t *thread) begin() (kv.Step, error) {
-	var err error
-	it := kv.Item{Key: chatKey(t.name.account, t.name.jid, t.Chat.Shows())}
-	if it.Fields, it.Data, err = t.s.encodeChat(&chat.Chat{JID: t.name.jid}); err != nil {
+	v, record, err := t.s.encodeChat(&chat.Chat{JID: t.name.jid})
+	if err != nil {
 		return kv.Step{}, err
 	}
+	it := kv.Item{Key: chatKey(t.name.account, t.name.jid, t.Chat.Shows()), Fields: fieldsOfView(&v), Data: record}
 	put := kv.Put(it, kv.Absent())
 	return kv.Together(t.creating(put)...), t.stored.read(&put.Item)
 }
@@ -303,19 +371,15 @@ func (t *thread) creating(put kv.Op) []kv.Op {
 	}
 }
 
-// chatWrites puts the chat, and together with it what moves.
-func (t *thread) chatWrites(moves []kv.Op) (stored storedChat, steps []kv.Step, err error) {
-	if stored.fields, stored.record, err = t.s.encodeChat(&t.Chat); err != nil {
-		return stored, nil, err
-	}
-	stored.chat = t.Chat // with what is rendered now
+// chatWrites puts the chat, and together with it what moves. It completes stored.
+func (t *thread) chatWrites(stored *storedChat, moves []kv.Op) (steps []kv.Step) {
 	old := &t.stored
 	if old.there() && bytes.Equal(stored.record, old.record) && maps.Equal(stored.fields, old.fields) {
 		stored.sort, stored.version = old.sort, old.version
 		if len(moves) > 0 {
 			steps = []kv.Step{kv.Together(moves...)}
 		}
-		return stored, steps, nil
+		return steps
 	}
 	put := kv.Put(kv.Item{
 		Key: chatKey(t.name.account, t.name.jid, t.Chat.Shows()), Fields: stored.fields, Data: stored.record,
@@ -323,7 +387,7 @@ func (t *thread) chatWrites(moves []kv.Op) (stored storedChat, steps []kv.Step, 
 	stored.sort, stored.version = put.Item.Sort, put.Item.Version
 	switch {
 	case stored.sort == old.sort && len(moves) == 0:
-		return stored, []kv.Step{kv.Each(put)}, nil
+		return []kv.Step{kv.Each(put)}
 	case stored.sort == old.sort:
 		moves = append(moves, put)
 	case !old.there():
@@ -334,7 +398,7 @@ func (t *thread) chatWrites(moves []kv.Op) (stored storedChat, steps []kv.Step, 
 		left := chatKey(t.name.account, t.name.jid, !t.Chat.Shows())
 		moves = append(moves, put, kv.Delete(left, kv.Unchanged(old.version), 0))
 	}
-	return stored, []kv.Step{kv.Together(moves...)}, nil
+	return []kv.Step{kv.Together(moves...)}
 }
 
 // messageWrites are the writes of messages, by when they are made.
@@ -362,8 +426,11 @@ func (t *thread) messageWrites() (*messageWrites, error) {
 	w := new(messageWrites)
 	for _, m := range t.Changed {
 		old := t.messages[m.ID]
-		fields, record, err := t.s.encodeFitting(&t.Chat, m)
+		view, fields, record, err := t.s.encodeFitting(&t.Chat, m)
 		if err != nil {
+			return nil, err
+		}
+		if err := t.tell(old, m, &view); err != nil {
 			return nil, err
 		}
 		if old.item != nil && bytes.Equal(record, old.item.Data) && maps.Equal(fields, old.item.Fields) {
@@ -383,6 +450,49 @@ func (t *thread) messageWrites() (*messageWrites, error) {
 		w.add(claim, it, old)
 	}
 	return w, nil
+}
+
+// tell notes what readers see change about a message.
+func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView) error {
+	was, is := false, v.Listed && !t.Chat.Hides(v.Time, v.ID, v.Starred)
+	var before chat.MessageView
+	if old.place != "" && old.item != nil {
+		var err error
+		if before, err = headOfMessage(old.item); err != nil {
+			return err
+		}
+		was = before.Listed && !t.stored.chat.Hides(before.Time, m.ID, before.Starred)
+	}
+	tells := chat.FeedMessage{ID: m.ID, Time: m.Content.Time, Order: m.Content.Order, Status: m.Status}
+	switch {
+	case is && !was && t.News[m.ID]:
+		tells.What = chat.FeedNew
+	case is && !was:
+		tells.What = chat.FeedAdded
+	case was && !is:
+		tells.What, tells.Status = chat.FeedGone, chat.NoStatus
+	case was:
+		document, err := new(decoder).documentOfMessage(old.item.Data)
+		if err != nil {
+			return err
+		}
+		before.ID, before.Document = v.ID, document
+		if before == *v {
+			return nil
+		}
+		less := *m
+		less.Status, less.Receipts = old.message.Status, old.message.Receipts
+		if tells.What = chat.FeedChanged; reflect.DeepEqual(&less, old.message) {
+			tells.What = chat.FeedAcked
+		}
+		if m.Status <= old.message.Status {
+			tells.Status = chat.NoStatus
+		}
+	default:
+		return nil
+	}
+	t.told = append(t.told, tells)
+	return nil
 }
 
 // add writes a message that has a place.
@@ -457,5 +567,5 @@ func (t *thread) orphaned(ctx context.Context, err error) error {
 		return err
 	}
 	q := kv.Query{Collection: kv.Messages, Partition: conversation(t.name.account, t.name.jid)}
-	return errors.Join(gone, t.s.deleteAll(ctx, q, 0, nil))
+	return errors.Join(gone, t.s.deleteAll(ctx, q, 0, nil), t.s.deleteFeed(ctx, t.name.account, ""))
 }

@@ -106,6 +106,7 @@ func everything(ctx context.Context, store chat.ChatStore, account string) (stri
 		return "", err
 	}
 	for _, v := range views {
+		v.Seq = 0 // tells how often, and not what
 		fmt.Fprintf(&b, "%s %+v\n", render.AppendChat(nil, &v, render.Listed, noon), v)
 	}
 	for _, jid := range []chat.JID{budi, budiLID, group} {

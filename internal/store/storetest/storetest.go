@@ -141,6 +141,9 @@ type Store interface {
 	chat.Leases
 	chat.Backlog
 	Webhooks
+	chat.Feed
+	chat.FeedAppender
+	chat.FeedWatcher
 }
 
 // Contracts runs the suites of all ports.
@@ -152,4 +155,5 @@ func Contracts(t *testing.T, open func(*testing.T) Store) {
 	t.Run("Leases", func(t *testing.T) { Leases(t, func(t *testing.T) chat.Leases { return open(t) }) })
 	t.Run("Backlog", func(t *testing.T) { Backlog(t, func(t *testing.T) chat.Backlog { return open(t) }) })
 	t.Run("Hooks", func(t *testing.T) { Hooks(t, func(t *testing.T) Webhooks { return open(t) }) })
+	t.Run("Feed", func(t *testing.T) { Feed(t, func(t *testing.T) FeedStore { return open(t) }) })
 }
