@@ -35,6 +35,7 @@ const (
 	TakesSeconds  = "seconds"  // Command.Seconds, one of DisappearAfter
 	TakesStarred  = "starred"  // Command.Starred
 	TakesReceipts = "receipts" // Command.Quiet is its opposite
+	TakesLimit    = "limit"    // Command.Limit
 	TakesID       = "id"       // Command.Message
 )
 
@@ -52,6 +53,11 @@ var chatCommands = []ChatCommand{
 	{Kind: DisappearCommand, Endpoint: "setDisappearing", Act: "set disappearing", Setting: TimerSetting, On: true, Takes: []string{TakesSeconds}},
 	{Kind: ClearCommand, Endpoint: "clearMessageById", Setting: ClearSetting, On: true, Takes: []string{TakesStarred}, Ranged: true},
 	{Kind: DeleteChatCommand, Endpoint: "deleteChat", Act: "delete", Setting: DeleteSetting, On: true, Ranged: true},
+}
+
+// OlderRow is the row of fetchOlder, which changes nothing of a chat and so is no operation of a batch.
+func OlderRow() ChatCommand {
+	return ChatCommand{Kind: OlderCommand, Endpoint: "fetchOlder", Act: "fetch older", Takes: []string{TakesLimit}}
 }
 
 // ChatCommands are all the rows.

@@ -30,6 +30,8 @@ const (
 	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
 	DeleteCommand     CommandKind = "delete"     // logout, then deletes the account with all its data
 
+	OlderCommand CommandKind = "fetchOlder" // asks the phone for messages of a chat before those that are here
+
 	PasskeyCommand        CommandKind = "passkey"        // with Passkey: answers WhatsApp's request for one
 	ConfirmPasskeyCommand CommandKind = "confirmPasskey" // the codes were compared
 )
@@ -55,6 +57,7 @@ type Command struct {
 	Kind        CommandKind `json:"kind"`
 	Chat        JID         `json:"chat,omitempty"`    // of the kinds that have a row in the table of ChatCommand
 	Message     string      `json:"message,omitempty"` // star, unstar: the message's id
+	Limit       int         `json:"limit,omitempty"`   // fetchOlder: how many messages; 0: OlderMessages
 	Quiet       bool        `json:"quiet,omitempty"`   // read: without receipts
 	Starred     Starred     `json:"starred,omitempty"` // clear: whether starred messages go too
 	Seconds     int64       `json:"seconds,omitempty"` // mute: 0 is for ever; disappear: one of DisappearAfter
@@ -108,6 +111,12 @@ const MaxMuteSeconds = 10 * 365 * 24 * 60 * 60
 // DisappearAfter are the times in seconds after which WhatsApp lets messages disappear: never, a day, a week, 90 days.
 func DisappearAfter() []int64 { return []int64{0, 86400, 604800, 7776000} }
 
+// How many older messages are asked for: WhatsApp's own clients ask for as many, and at most.
+const (
+	OlderMessages    = 50
+	MaxOlderMessages = 500
+)
+
 // MaxPasskey bounds the credential that answers a request for a passkey, in bytes; usual ones have some 1,000.
 const MaxPasskey = 16 << 10
 
@@ -129,7 +138,9 @@ func (c Command) Validate() error {
 		return &Error{Code: InvalidParameter, Message: "requestedAt"}
 	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" && slices.Contains(row.Takes, TakesID):
 		return &Error{Code: InvalidParameter, Message: "message"}
-	case chats:
+	case c.Limit < 0 || c.Limit > MaxOlderMessages || c.Limit > 0 && c.Kind != OlderCommand:
+		return &Error{Code: InvalidLimit}
+	case chats, c.Kind == OlderCommand:
 		if jid, err := ParseJID(string(c.Chat)); err != nil || jid != c.Chat {
 			return &Error{Code: InvalidPhone}
 		}
@@ -186,7 +197,7 @@ func (c Command) Same(o Command) bool {
 	}
 	starred := (c.Starred == DeleteStarred) == (o.Starred == DeleteStarred)
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&
-		c.Passkey == o.Passkey && c.Name == o.Name && starred && c.Message == o.Message && c.Quiet == o.Quiet
+		c.Passkey == o.Passkey && c.Name == o.Name && starred && c.Message == o.Message && c.Quiet == o.Quiet && c.Limit == o.Limit
 }
 
 // MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.

@@ -106,6 +106,8 @@ type ChatStore interface {
 	// On another error some of it may have been stored: messages, and the deletions too. A change that joins, as Apply does,
 	// completes it when it is made again.
 	Update(ctx context.Context, account string, jid JID, ids []string, change func(*Thread) error) error
+	// Oldest returns the oldest message of the chat that is stored, without its document. MESSAGE_NOT_FOUND when there is none.
+	Oldest(ctx context.Context, account string, jid JID) (MessageView, error)
 	// Export returns the state stored under exactly this JID, and a page of its messages, stubs included, in any order.
 	// A chat that isn't stored, or is an alias, is CHAT_NOT_FOUND.
 	Export(ctx context.Context, account string, jid JID, p Page) (c Chat, messages []Message, next string, err error)

@@ -51,8 +51,15 @@ func ClearMessageByID(d Deps) Endpoint { return chatCommand(d, chat.ClearCommand
 // DeleteChat deletes a chat with its messages, on all the account's devices.
 func DeleteChat(d Deps) Endpoint { return chatCommand(d, chat.DeleteChatCommand) }
 
+// FetchOlder asks the phone for messages before those that are here.
+func FetchOlder(d Deps) Endpoint { return rowCommand(d, chat.OlderRow(), "limit=50") }
+
 func chatCommand(d Deps, kind chat.CommandKind, example ...string) Endpoint {
 	row, _ := chat.ChatCommandOf(kind)
+	return rowCommand(d, row, example...)
+}
+
+func rowCommand(d Deps, row chat.ChatCommand, example ...string) Endpoint {
 	return Endpoint{
 		Name: row.Endpoint, Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: onChat(d.Chats, d.commander(), row),
 		Params: append([]string{"phone"}, row.Takes...), Example: append([]string{"phone={phone}"}, example...),
@@ -155,6 +162,8 @@ func (c *call) take(name string, cmd *chat.Command) (err error) {
 		var give *bool
 		give, err = c.flag(name)
 		cmd.Quiet = give != nil && !*give
+	case chat.TakesLimit:
+		cmd.Limit, err = c.olderLimit()
 	case chat.TakesID:
 		cmd.Message, err = c.message()
 	default:

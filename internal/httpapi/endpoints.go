@@ -147,6 +147,7 @@ func Endpoints(d Deps) []Endpoint {
 		GetChats(d),
 		GetChatByID(d),
 		FetchMessageByID(d),
+		FetchOlder(d),
 		GetMessage(d),
 		GetPoll(d),
 		GetGroup(d),

@@ -37,6 +37,8 @@ var goldens = []struct {
 	{name: "getChatById.unknown", ask: ask{endpoint: "getChatById", body: "apiKey=KEY&phone=0811111111"}, status: 404},
 	{name: "fetchMessageById", ask: ask{endpoint: "fetchMessageById", body: `"apiKey='KEY'&limit='100'&phone='6281234567890'"`}},
 	{name: "fetchMessageById.group", ask: ask{endpoint: "fetchMessageById", body: `{"apiKey":"KEY","limit":2,"phone":"` + string(family) + `"}`}},
+	{name: "fetchOlder", ask: ask{endpoint: "fetchOlder", body: "apiKey=KEY&phone=081234567890&limit=20"}},
+	{name: "fetchOlder.bad", ask: ask{endpoint: "fetchOlder", body: "apiKey=KEY&phone=081234567890&limit=501"}, status: 400},
 	{name: "getMessage", ask: ask{endpoint: "getMessage", body: "apiKey=KEY&id=BUDI1&phone=" + string(lid)}},
 	{name: "getMessage.unknown", ask: ask{method: "GET", endpoint: "getMessage", query: "apiKey=KEY&id=BUDI3&phone=081234567890"}, status: 404},
 	{name: "getPoll", before: polled, ask: ask{endpoint: "getPoll", body: "apiKey=KEY&id=POLL1&phone=" + string(family)}},

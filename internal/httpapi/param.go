@@ -57,6 +57,19 @@ func (c *call) page(limit int) (chat.Page, error) {
 	return p, nil
 }
 
+// olderLimit reads the parameter limit of fetchOlder; 0 when it is absent.
+func (c *call) olderLimit() (int, error) {
+	text := c.params.number("limit")
+	if text == "" {
+		return 0, nil
+	}
+	n, ok := whole(text)
+	if !ok || n < 1 || n > chat.MaxOlderMessages {
+		return 0, wrong(chat.InvalidLimit, "limit", "bilangan bulat dari 1 sampai 500", "a whole number from 1 to 500")
+	}
+	return int(n), nil
+}
+
 // seconds reads the parameter second; 0 when it is absent.
 func (c *call) seconds() (int64, error) {
 	text := c.params.number("second")

@@ -157,3 +157,20 @@ func (s *Store) message(ctx context.Context, account string, jid chat.JID, id st
 	v.Document, err = new(decoder).documentOfMessage(it.Data)
 	return v, err
 }
+
+// Oldest implements chat.ChatStore.
+func (s *Store) Oldest(ctx context.Context, account string, jid chat.JID) (chat.MessageView, error) {
+	jid, _, err := s.showing(ctx, account, jid)
+	if err != nil {
+		return chat.MessageView{}, failed("find oldest message", err)
+	}
+	q := kv.Query{Collection: kv.Messages, Partition: conversation(account, jid), Expect: 1}.Prefix(timeline)
+	for it, err := range s.kv.Query(ctx, q) {
+		if err != nil {
+			return chat.MessageView{}, failed("find oldest message", err)
+		}
+		v, err := headOfMessage(&it)
+		return v, failed("find oldest message", err)
+	}
+	return chat.MessageView{}, &chat.Error{Code: chat.MessageNotFound}
+}

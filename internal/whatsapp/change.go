@@ -29,6 +29,9 @@ func (d *device) Change(ctx context.Context, c chat.Command) error {
 }
 
 func (r *run) changeChat(ctx context.Context, c chat.Command) error {
+	if c.Kind == chat.OlderCommand {
+		return r.fetchOlder(ctx, c)
+	}
 	row, ok := chat.ChatCommandOf(c.Kind)
 	if !ok {
 		return &chat.Error{Code: chat.InvalidParameter, Message: "kind"}

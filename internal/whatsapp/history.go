@@ -93,6 +93,7 @@ func (r *run) workPart(item chat.BacklogItem, p *progress) error {
 		if !isLost(err) {
 			return err
 		}
+		defer r.older.ended(n.GetPeerDataRequestSessionID(), true)
 		r.log.Error("history part is lost", "type", n.GetSyncType().String(), failure(err))
 		if len(n.GetMediaKey()) > 0 {
 			id := strings.TrimPrefix(item.ID, historyPrefix)
@@ -103,6 +104,9 @@ func (r *run) workPart(item chat.BacklogItem, p *progress) error {
 	}
 	if err := r.Backlog.DeleteBacklog(r.ctx, r.account, item.ID); err != nil {
 		return fmt.Errorf("finish history part: %w", err)
+	}
+	if err == nil {
+		r.older.ended(n.GetPeerDataRequestSessionID(), false)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func TestConflictOfMany(t *testing.T) {
 	r, err := w.device.(*device).current()
 	w.ok(err)
 	w.phone.AppState().Inject(simstate.Fault{Kind: simstate.Conflict, Name: "regular_high", Times: 5})
-	w.ok(errors.Join(r.setAll(w.soon(), mutes(30))...))
+	w.ok(errors.Join(r.setAll(w.soon(), mutes(30), nil)...))
 }
 
 // TestPatchesFit: what is packed together is within the bounds once it is encoded.
@@ -133,7 +133,7 @@ func TestMalformedIsNotSent(t *testing.T) {
 				s.Messages = append(s.Messages, s.Messages[0])
 			}
 		}),
-	})
+	}, nil)
 	for i, err := range errs {
 		if (err == nil) != (i == 0) {
 			t.Errorf("change %d: %v", i, err)

@@ -99,6 +99,7 @@ type run struct {
 	ceremony ceremony
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
 	progress progress
+	older    sessions
 
 	mu    sync.Mutex // guards what follows
 	own   identity

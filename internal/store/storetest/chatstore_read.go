@@ -381,7 +381,12 @@ func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		if len(listed) != 4 {
 			t.Errorf("%d messages are listed", len(listed))
 		}
-		_, err := store.Message(ctx, foreign, jid, "a", noon)
+		oldest, err := store.Oldest(ctx, account, jid)
+		ok(t, "oldest", err)
+		wantSame(t, "the oldest message", oldest.ID, "cleared")
+		_, err = store.Oldest(ctx, foreign, jid)
+		wantCode(t, "another account's oldest message", err, chat.ChatNotFound)
+		_, err = store.Message(ctx, foreign, jid, "a", noon)
 		wantCode(t, "another account's message", err, chat.ChatNotFound)
 		state, err := store.State(ctx, account, jid)
 		ok(t, "state", err)

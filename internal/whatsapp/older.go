@@ -1,0 +1,97 @@
+package whatsapp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/chat"
+	"pesan/internal/whatsapp/translate"
+)
+
+// olderWait is how long the phone's answer is waited for. One that comes later is stored all the same.
+const olderWait = 15 * time.Second
+
+// fetchOlder asks the phone for messages before the oldest that is here, and waits until they are stored.
+func (r *run) fetchOlder(ctx context.Context, c chat.Command) error {
+	if c.Chat.Kind() != chat.Private && c.Chat.Kind() != chat.Group {
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: "the phone gives older messages only of a private chat or a group"}
+	}
+	head, err := r.Chats.Oldest(ctx, r.account, c.Chat)
+	if err != nil {
+		return err
+	}
+	index, err := r.index(ctx, c.Chat)
+	if err != nil {
+		return err
+	}
+	fromMe, _, err := r.author(ctx, c.Chat, head.ID)
+	if chat.CodeOf(err) == chat.MessageNotFound { // it is hidden; the phone finds its place by the time
+		fromMe, err = "0", nil
+	}
+	if err != nil {
+		return err
+	}
+	request := r.wa.BuildHistorySyncRequest(&types.MessageInfo{
+		MessageSource: types.MessageSource{Chat: index, IsFromMe: fromMe == "1"}, ID: head.ID, Timestamp: time.Unix(head.Time, 0),
+	}, cmp.Or(c.Limit, chat.OlderMessages))
+	session := r.wa.GenerateMessageID()
+	came := r.older.expect(session)
+	defer r.older.forget(session)
+	ctx, cancel := context.WithTimeout(ctx, olderWait)
+	defer cancel()
+	own := translate.WireJID(r.identity().pn)
+	if _, err := r.wa.SendMessage(ctx, own, request, whatsmeow.SendRequestExtra{ID: session, Peer: true}); err != nil {
+		return fmt.Errorf("ask for older messages: %w", refusal(err))
+	}
+	select {
+	case lost := <-came:
+		if lost {
+			return &chat.Error{Code: chat.WhatsAppRejected, Message: "what the phone sent couldn't be read"}
+		}
+		return nil
+	case <-r.done:
+		return &chat.Error{Code: chat.DeviceNotConnected}
+	case <-ctx.Done(): // not to be repeated: the phone has been asked
+		return &chat.Error{Code: chat.WhatsAppRejected, Message: "the phone doesn't answer; is it on and online?"}
+	}
+}
+
+// sessions are the requests for history whose answers are waited for, by the ids of the messages that asked.
+type sessions struct {
+	mu   sync.Mutex
+	open map[string]chan bool
+}
+
+// expect is told whether the answer was lost, once it is stored or given up.
+func (s *sessions) expect(id string) <-chan bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = make(map[string]chan bool)
+	}
+	came := make(chan bool, 1)
+	s.open[id] = came
+	return came
+}
+
+func (s *sessions) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, id)
+}
+
+// ended says that an answer is stored, or lost; "" and unknown ids are nobody's.
+func (s *sessions) ended(id string, lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if came, ok := s.open[id]; ok {
+		came <- lost
+		delete(s.open, id)
+	}
+}
