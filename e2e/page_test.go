@@ -37,7 +37,7 @@ type window struct {
 // the page's policy forbids.
 func openWindow(ctx context.Context, t *testing.T, languages, url string) *window {
 	t.Helper()
-	w := &window{T: t, ctx: ctx, tab: browser.New(ctx, t, browser.Options{Languages: languages})}
+	w := &window{T: t, ctx: ctx, tab: browser.New(t.Context(), t, browser.Options{Languages: languages})}
 	must(t, chromedp.Listen(w.tab, func(event any) {
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
@@ -177,6 +177,16 @@ func TestPageWay(t *testing.T) {
 	w.click(`nav a[href="#/link"]`)
 	w.shows(".state", "Connected")
 	w.views("linked")
+	w.click(`nav a[href="#/settings"]`)
+	w.shows("tbody", "main")
+	w.click("section > div .primary")
+	w.fill("dialog input", "Laporan")
+	w.views("key")
+	w.click("dialog .primary")
+	w.shows("dialog pre", "pk_")
+	w.click("dialog header button")
+	w.shows("tbody", "Laporan")
+	w.views("settings")
 	w.click(`nav a[href="#/devices"]`)
 	w.fill("form input", secret)
 	w.click("form .primary")

@@ -155,7 +155,7 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for path, f := range p.files {
-		for _, found := range regexp.MustCompile(`\bt\('(\w+)'`).FindAllSubmatch(f.plain, -1) {
+		for _, found := range regexp.MustCompile(`\bt\('(\w+)'[,)]`).FindAllSubmatch(f.plain, -1) {
 			if !have[string(found[1])] {
 				t.Errorf("%s asks for %s, which has no words", path, found[1])
 			}

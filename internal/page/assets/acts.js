@@ -16,7 +16,8 @@ const acts = {
   read: { endpoint: 'readChat', fits: chat => chat.unread > 0 || chat.marked },
   unread: { endpoint: 'unreadChat', fits: chat => chat.unread === 0 && !chat.marked },
   clear: { endpoint: 'clearMessageById', fits: chat => chat.kind !== 'newsletter', ask: askClear },
-  remove: { endpoint: 'deleteChat', fits: chat => chat.kind !== 'newsletter', ask: askRemove },
+  disappear: { endpoint: 'setDisappearing', fits: chat => chat.kind === 'private' || chat.kind === 'group', ask: askDisappear },
+  remove: { endpoint: 'deleteChat', op: 'deleteChat', fits: chat => chat.kind !== 'newsletter', ask: askRemove },
 }
 
 // perform makes the call, tells how it went, and has the chat read again.
@@ -52,7 +53,7 @@ export function actions(chat) {
 const day = 86_400
 
 // askMute asks for how long: the times that WhatsApp offers, or a date.
-function askMute(chat, go, title = t('muteFor', { name: chat.title })) {
+function askMute(chat, go) {
   const choice = (value, words, checked) => el('label', { class: 'choice' }, el('input', { type: 'radio', name: 'time', value, checked, onchange: update }), words)
   const soon = new Date(Date.now() + day * 1000)
   const local = new Date(soon - soon.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
@@ -68,17 +69,26 @@ function askMute(chat, go, title = t('muteFor', { name: chat.title })) {
   function update() {
     date.disabled = shape.querySelector('input:checked').value !== 'date'
   }
-  const box = dialog(title, close => form(async () => {
+  dialog(t('muteFor', { name: chat.title }), close => form(async () => {
     await go(params())
     close()
-  }, t('mute'), shape, chat && el('p', {}, button('curl', () => { try { showLine(curl('muteChat', { phone: chat.id, ...params() })) } catch (e) { complain(e) } },
+  }, t('mute'), shape, chat.id && el('p', {}, button('curl', () => { try { showLine(curl('muteChat', { phone: chat.id, ...params() })) } catch (e) { complain(e) } },
     { class: 'plain curl', 'aria-label': t('curlFor', { what: t('mute') }) }))))
   shape.append(el('fieldset', {}, el('legend', {}, t('howLong')), choice(String(8 * 3600), t('eightHours'), true), choice(String(7 * day), t('oneWeek')),
-    choice('', t('always')), chat?.kind === 'newsletter' ? '' : choice('date', t('untilDate')), date))
-  if (chat?.kind === 'newsletter') { // a channel can only be muted without an end
+    choice('', t('always')), chat.kind === 'newsletter' ? '' : choice('date', t('untilDate')), date))
+  if (chat.kind === 'newsletter') { // a channel can only be muted without an end
     for (const input of shape.querySelectorAll('input')) { input.disabled = input.value !== ''; input.checked = input.value === '' }
   }
-  return box
+}
+
+function askDisappear(chat, go) {
+  const choices = [['86400', 'oneDay'], ['604800', 'oneWeek'], ['7776000', 'ninetyDays'], ['0', 'off']]
+  const shape = el('fieldset', {}, el('legend', {}, t('howLong')), choices.map(([value, words], i) =>
+    el('label', { class: 'choice' }, el('input', { type: 'radio', name: 'time', value, checked: i === 0 }), t(words))))
+  dialog(`${t('disappear')}: ${chat.title}`, close => form(async () => {
+    await go({ seconds: shape.querySelector('input:checked').value })
+    close()
+  }, t('disappear'), el('p', {}, t('disappearText')), shape))
 }
 
 function askClear(chat, go) {
@@ -96,7 +106,7 @@ function askRemove(chat, go) {
   }, t('remove'), el('p', {}, t('removeText')), el('p', {}, button(t('cancel'), close))))
 }
 
-// marking are the tools for several chats.
+// marking are the tools for several chats: what is asked for becomes a batch.
 export function marking(marked, items, changed) {
   const all = () => { for (const chat of items) marked.add(chat.id); changed() }
   const none = () => { marked.clear(); changed() }

@@ -63,8 +63,17 @@ export function notice(type, parameters, by, name) {
   return known(type) ? t(type, { by, what: what || by }) : type.toLowerCase().replaceAll('_', ' ') + (what && ': ' + what)
 }
 
-// preview is the one line of a chat's newest message.
+// mentioned puts names in the place of the numbers that a text mentions.
+const mentioned = (words, name, value) => (value?.contextInfo?.mentionedJid ?? []).reduce((all, jid) => all.replace('@' + jid.split('@')[0], '@' + name(jid)), words)
+
+// preview is the one line of a chat's newest message, in a group with who says it.
 export function preview(info, name) {
+  const line = said(info, name)
+  const by = info?.key?.remoteJid?.endsWith('@g.us') && !info.messageStubType && line && (info.key.fromMe ? t('you') : info.key.participant && name(info.key.participant, info.pushName))
+  return by ? by + ': ' + line : line
+}
+
+function said(info, name) {
   if (!info) return ''
   if (info.messageStubType) return notice(info.messageStubType, info.messageStubParameters ?? [], name(info.key?.participant ?? info.key?.remoteJid), name)
   const { kind, value, wrappers } = unwrap(info.message)
@@ -74,7 +83,7 @@ export function preview(info, name) {
   if (!kind) return ''
   if (wrappers.some(w => w.startsWith('viewOnce'))) return t('viewOnce')
   const [picture, word] = label(kind, value) ?? []
-  const words = text(kind, value).slice(0, 200).replace(/\s+/g, ' ')
+  const words = mentioned(text(kind, value).slice(0, 200).replace(/\s+/g, ' '), name, value)
   return picture ? picture + ' ' + (words || word) : words || t('somethingElse')
 }
 

@@ -25,8 +25,7 @@ export function devicesView() {
   async function show() {
     const { data } = await system('listDevice')
     body.replaceChildren(
-      el('p', { class: 'acts' }, button(t('addDevice'), add, { class: 'primary' }), line('addDevice', t('addDevice'), { name: 'Toko' }), line('listDevice', t('devices')),
-        button(t('forgetSecret'), () => { setSecret(''); ask() })),
+      el('p', { class: 'acts' }, button(t('addDevice'), add, { class: 'primary' }), line('listDevice', t('devices')), button(t('forgetSecret'), () => { setSecret(''); ask() })),
       data.length === 0 ? el('p', {}, t('noDevices')) : table(t('devices'), [
         [t('name'), d => el('bdi', { class: 'strong' }, d.name)],
         [t('state'), d => [known(d.state_status) ? t(d.state_status) : d.state_status, d.reason && known(d.reason) && el('p', { class: 'fact' }, t(d.reason))]],
@@ -34,7 +33,7 @@ export function devicesView() {
         [t('added'), d => moment(Date.parse(d.createdAt))],
         [t('actions'), d => el('div', { class: 'acts' },
           button(t('rename'), () => rename(d), { 'aria-label': `${t('rename')}: ${d.name}` }), button(t('newKey'), () => rotate(d), { 'aria-label': `${t('newKey')}: ${d.name}` }),
-          button(t('delete'), () => remove(d), { class: 'danger', 'aria-label': `${t('delete')}: ${d.name}` }), line('editDevice', `${t('rename')}: ${d.name}`, { id: d.id, name: d.name }))],
+          button(t('delete'), () => remove(d), { class: 'danger', 'aria-label': `${t('delete')}: ${d.name}` }))],
       ], data))
   }
 
@@ -45,7 +44,7 @@ export function devicesView() {
       close()
       await show()
       showKey(data)
-    }, t('addDevice'), field(t('name'), name)))
+    }, t('addDevice'), field(t('name'), name), el('p', {}, line('addDevice', t('addDevice'), { name: 'Toko' }))))
   }
 
   function rename(device) {
@@ -55,7 +54,7 @@ export function devicesView() {
       close()
       say(t('done'))
       await show()
-    }, t('rename'), field(t('name'), name)))
+    }, t('rename'), field(t('name'), name), el('p', {}, line('editDevice', t('rename'), { id: device.id, name: device.name }))))
   }
 
   function rotate(device) {

@@ -17,6 +17,7 @@ export function linkView() {
   // facts and buttons follow the state.
   function show() {
     const s = model.state
+    if (s.state === 'SERVICE_SCAN' || s.state === 'PAIRING') watch()
     const rows = [[t('device'), s.name], [t('service'), t(s.service ? 'on' : 'off')], [t('number'), s.number && '+' + s.number], [t('profile'), s.pushName],
       [t('newest'), model.asOf ? moment(Date.parse(model.asOf)) : t('never')]]
     const key = JSON.stringify([s, model.asOf])
@@ -39,7 +40,6 @@ export function linkView() {
     await call(endpoint, params)
     say(t(words))
     await model.refresh()
-    watch()
   })
 
   function unlink() {
@@ -99,7 +99,6 @@ export function linkView() {
 
   model.addEventListener('state', show)
   if (model.state.state) show()
-  watch()
   return {
     node, title: t('linkTitle'),
     close() {

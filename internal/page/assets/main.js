@@ -6,6 +6,7 @@ import { devicesView } from './devices.js'
 import { button, dialog, el, field, form, regions, run } from './dom.js'
 import { linkView } from './link.js'
 import { model } from './model.js'
+import { settingsView } from './settings.js'
 import { known, language, setLanguage, t } from './words.js'
 
 // Pages by the first part of the fragment.
@@ -13,6 +14,7 @@ const pages = {
   chats: { words: 'chats', view: chatsView },
   link: { words: 'linking', view: linkView },
   log: { words: 'log', view: reportView },
+  settings: { words: 'settings', view: settingsView },
   devices: { words: 'devices', view: devicesView, open: true },
 }
 
@@ -33,9 +35,9 @@ function frame() {
     el('header', { class: 'frame' },
       el('p', { class: 'brand' }, 'Pesan'),
       el('nav', { 'aria-label': t('navigation') }, Object.entries(pages).filter(([, p]) => signedIn || p.open)
-        .map(([to, p]) => el('a', { href: '#/' + to, ...(p === page && { 'aria-current': 'page' }) }, t(p.words)))),
+        .map(([to, p]) => el('a', { href: '#/' + to, ...(p === page && { 'aria-current': 'page' }) }, t(p.words))),
+        docs && el('a', { href: docs }, t('apiDocs'))),
       state,
-      docs && el('a', { href: docs, class: 'docs' }, t('apiDocs')),
       button(t('language'), () => { setLanguage(language() === 'id' ? 'en' : 'id'); frame() }, { class: 'plain', lang: language() === 'id' ? 'en' : 'id' }),
       signedIn && button(t('signOut'), signOut, { class: 'plain' })),
     main, ...regions)

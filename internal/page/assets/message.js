@@ -130,7 +130,7 @@ function quote(quoted, context) {
 function poll(results) {
   const most = Math.max(1, ...results.map(r => r.voters.length))
   return el('ul', { class: 'poll' }, results.map(r => el('li', {}, el('span', { dir: 'auto' }, r.name), el('span', { class: 'fact' }, t('nVotes', { n: r.voters.length })),
-    el('meter', { min: '0', max: String(most), value: r.voters.length, 'aria-label': r.name, title: r.voters.map(model.name).join(', ') }))))
+    el('meter', { min: '0', max: String(most), value: r.voters.length, 'aria-label': r.name, title: r.voters.map(jid => model.name(jid)).join(', ') }))))
 }
 
 function album(part) {

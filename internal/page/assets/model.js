@@ -23,14 +23,15 @@ class Chat {
     this.members = document.participant.length
     this.last = document.messages[0]?.message
     this.words = '' // that a search finds
-    this.line = { language: '', text: '' }
+    this.line = { of: '', text: '' }
   }
 
   get muted() { return this.muteEnd === -1 || this.muteEnd > Date.now() }
 
-  // preview is made when it is first shown.
+  // preview is made when it is first shown, and again when more names are known.
   get preview() {
-    if (this.line.language !== language()) this.line = { language: language(), text: preview(this.last, model.name) }
+    const of = language() + model.people.size
+    if (this.line.of !== of) this.line = { of, text: preview(this.last, model.name) }
     return this.line.text
   }
 
@@ -49,9 +50,9 @@ class Model extends EventTarget {
   #ended = new AbortController()
 
   // name of a person or a group by its address.
-  name = jid => {
+  name = (jid, push) => {
     if (user(jid) === this.state.number) return this.state.pushName || '+' + this.state.number
-    return this.people.get(jid) ?? (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
+    return this.people.get(jid) ?? push ?? (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
   }
 
   mine = jid => user(jid) === this.state.number
