@@ -6,6 +6,9 @@ import (
 	_ "embed"
 	"encoding/json"
 	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -28,16 +32,16 @@ import (
 
 // window is a browser that shows the page.
 type window struct {
-	*testing.T
+	testing.TB
 	ctx context.Context // bounds all waiting
 	tab context.Context
 }
 
 // openWindow opens the page in a browser of a language. The test fails where the browser complains of anything: a script's error, or what
 // the page's policy forbids.
-func openWindow(ctx context.Context, t *testing.T, languages, url string) *window {
+func openWindow(ctx context.Context, t testing.TB, languages, url string) *window {
 	t.Helper()
-	w := &window{T: t, ctx: ctx, tab: browser.New(t.Context(), t, browser.Options{Languages: languages})}
+	w := &window{TB: t, ctx: ctx, tab: browser.New(t.Context(), t, browser.Options{Languages: languages})}
 	must(t, chromedp.Listen(w.tab, func(event any) {
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
@@ -170,6 +174,30 @@ func TestPageWay(t *testing.T) {
 	w.click(".menu [data-act=unmute]")
 	w.until(`!document.querySelector(".head .who").textContent.includes("muted")`)
 	w.shows("[role=status].toasts", "Unmute")
+
+	// Several at once: all 200 chats, those in the archive too.
+	w.click(`nav a[href="#/chats"]`)
+	w.until(`document.querySelectorAll("[role=option]").length > 5`)
+	eval[any](w, `document.querySelector("[role=listbox]").focus()`)
+	must(t, chromedp.Do(w.tab, chromedp.KeyEvent(kb.ArrowDown+" ")))
+	w.shows(".marking", "1 marked")
+	w.views("marked")
+	w.click(".marking button")
+	w.click(".filters label:last-child input")
+	w.shows(".count", "13 chats")
+	w.click(".marking button")
+	w.shows(".marking", "200 marked")
+	w.click(".marking summary")
+	w.click("[data-many=mute]")
+	w.click(`dialog input[value=""]`)
+	w.click("dialog .primary")
+	w.shows(".state", "of 200")
+	w.views("batch")
+	w.until(`document.querySelector(".state strong").textContent === "Done"`)
+	w.until(`document.querySelector("[data-done]").dataset.done === "198"`) // the demo's WhatsApp doesn't have the two channels
+	w.click(`nav a[href="#/batches"]`)
+	w.shows("tbody", "Done")
+	w.views("batches")
 
 	w.click(`nav a[href="#/log"]`)
 	w.shows("tbody", "unmuteChat")
@@ -330,4 +358,61 @@ func (w *window) readQR() string {
 	result, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
 	must(w, err)
 	return result.GetText()
+}
+
+// TestPageOrigins: a page of another origin can't frame this one, hold on to its window, or call the API with its key; and a link can't
+// replace the key without the user's word.
+func TestPageOrigins(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s := newWorld(t, 0)
+	s.run(ctx, t)
+	must(t, s.AddDevice(ctx))
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "<!doctype html><title>other</title><body><button>open</button>")
+	}))
+	defer other.Close()
+	w := openWindow(ctx, t, "en-US", s.URL)
+	w.fill("input[type=password]", s.Key)
+	w.click("input[type=checkbox]") // stays for all tabs of this origin
+	w.click("form .primary")
+	w.shows(".empty", "link a phone")
+	if kept := eval[string](w, `localStorage.getItem("pesan.key")`); kept != s.Key {
+		t.Errorf("who asks to stay has kept %q", kept)
+	}
+	eval[any](w, `location.hash = "#key=pk_another"; null`)
+	w.shows("dialog", "Another key is in use")
+	if kept := eval[string](w, `localStorage.getItem("pesan.key") + location.hash`); kept != s.Key+"#/chats" {
+		t.Errorf("a link has replaced the key: %q", kept)
+	}
+
+	stranger, closeStranger := chromedp.NewContext(w.tab)
+	defer closeStranger()
+	refused := make(chan string, 10)
+	must(t, chromedp.Listen(stranger, func(event any) {
+		if e, ok := event.(*log.EventEntryAdded); ok {
+			refused <- e.Entry.Text
+		}
+	}))
+	must(t, chromedp.Do(stranger, chromedp.Navigate(other.URL), front))
+	x := &window{TB: t, ctx: ctx, tab: stranger}
+	for credentials, want := range map[string]int{"include": 0, "omit": 401} { // 0: the browser keeps the answer to itself
+		call := `fetch(?! + "/api/getChats", {method: "POST", credentials: ?!}).then(r => r.status, () => 0)`
+		if status := eval[int](x, call, s.URL, credentials); status != want {
+			t.Errorf("a call from another origin, credentials: %s, is answered %d", credentials, status)
+		}
+	}
+	eval[any](x, `document.querySelector("button").onclick = () => { window.opened = window.open(?!) }; null`, s.URL)
+	x.click("button")
+	x.until(`window.opened?.closed`) // for this page it is
+	eval[any](x, `document.body.append(Object.assign(document.createElement("iframe"), {src: ?!})); null`, s.URL)
+	for framed := false; !framed; {
+		select {
+		case text := <-refused:
+			framed = strings.Contains(text, "frame-ancestors")
+		case <-ctx.Done():
+			t.Fatal("the page lets itself be framed")
+		}
+	}
 }

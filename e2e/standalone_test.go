@@ -80,7 +80,7 @@ func (b *safeBuffer) String() string {
 }
 
 // start starts the program; it is killed at the end of the test if it still runs.
-func start(t *testing.T, env []string, args ...string) *process {
+func start(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(binary, args...), lines: make(chan string, 10_000), ended: make(chan struct{}), errors: &safeBuffer{}}
 	p.cmd.Env = append(env, "LC_ALL=C", "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
@@ -155,7 +155,7 @@ type world struct {
 	env    []string
 }
 
-func newWorld(t *testing.T, friends int) *world {
+func newWorld(t testing.TB, friends int) *world {
 	t.Helper()
 	server, err := sim.New(sim.Options{OnViolation: func(v sim.Violation) { t.Errorf("violation: %v", v) }})
 	must(t, err)
@@ -176,7 +176,7 @@ func newWorld(t *testing.T, friends int) *world {
 }
 
 // run starts the program on the data folder and waits until it answers.
-func (w *world) run(ctx context.Context, t *testing.T) *process {
+func (w *world) run(ctx context.Context, t testing.TB) *process {
 	t.Helper()
 	p := start(t, w.env, "run", "-listen", "127.0.0.1:0", "-data", w.folder)
 	url, err := p.find(ctx, urlLine)

@@ -1,5 +1,6 @@
 // What can be done with a chat, and with several.
 import { call, curl } from './api.js'
+import { submit } from './batch.js'
 import { button, complain, dialog, el, field, form, say, showLine } from './dom.js'
 import { model } from './model.js'
 import { t } from './words.js'
@@ -108,7 +109,18 @@ function askRemove(chat, go) {
 
 // marking are the tools for several chats: what is asked for becomes a batch.
 export function marking(marked, items, changed) {
-  const all = () => { for (const chat of items) marked.add(chat.id); changed() }
+  const all = () => { for (const chat of items()) marked.add(chat.id); changed() }
   const none = () => { marked.clear(); changed() }
-  return [el('strong', {}, t('nMarked', { n: marked.size })), button(t('markAll'), all), button(t('cancel'), none)]
+  const many = { title: t('nMarked', { n: marked.size }) }
+  const go = name => async params => {
+    await submit([...marked].map(phone => ({ op: acts[name].op ?? name, phone, ...params })))
+    none()
+  }
+  const act = name => {
+    if (acts[name].ask) acts[name].ask(many, go(name))
+    else go(name)().catch(complain)
+  }
+  const menu = el('details', { class: 'menu', onclick(event) { if (event.target.closest('button')) menu.open = false } }, el('summary', {}, t('actions')),
+    el('ul', {}, Object.keys(acts).map(name => el('li', {}, button(t(name), () => act(name), { 'data-many': name })))))
+  return [el('strong', {}, many.title), button(t('markAll'), all), button(t('cancel'), none), menu]
 }

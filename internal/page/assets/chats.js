@@ -17,23 +17,23 @@ const filters = {
   archivedOnes: chat => chat.archived,
 }
 
-// What the list shows stays when another page is looked at.
+// What the list shows, and which chats are marked, stays when another page is looked at.
 const shown = { filter: 'all', wanted: '' }
+const marked = new Set()
 
 export function chatsView(id) {
-  const marked = new Set()
   const count = el('p', { class: 'count', role: 'status' })
   const empty = el('p', { class: 'empty', hidden: true })
   const list = new List({
     label: t('chats'), help: 'list-help', make, name: chat => chat.id,
-    fill: (row, chat) => fill(row, chat, marked, id),
+    fill: (row, chat) => fill(row, chat, id),
     open: chat => { location.hash = '#/chats/' + encodeURIComponent(chat.id) },
     mark: chat => { marked[marked.has(chat.id) ? 'delete' : 'add'](chat.id); list.again(); tools() },
   })
   const bar = el('div', { class: 'marking', hidden: true, role: 'toolbar', 'aria-label': t('marking') })
   const tools = () => {
     bar.hidden = marked.size === 0
-    if (!bar.hidden) bar.replaceChildren(...marking(marked, list.items, () => { list.again(); tools() }))
+    if (!bar.hidden) bar.replaceChildren(...marking(marked, () => list.items, () => { list.again(); tools() }))
   }
 
   function show() {
@@ -65,7 +65,7 @@ export function chatsView(id) {
     requestAnimationFrame(() => { due = false; show() })
   }
   model.addEventListener('chats', changed)
-  queueMicrotask(show)
+  queueMicrotask(() => { show(); tools() })
   talk?.start()
   return {
     node, title: talk ? talk.title : t('chats'),
@@ -88,7 +88,7 @@ function make() {
   return row
 }
 
-function fill(row, chat, marked, open) {
+function fill(row, chat, open) {
   const { avatar, name, time, line, signs } = row.parts
   const isMarked = marked.has(chat.id)
   avatar.textContent = isMarked ? '✓' : initial(chat)

@@ -1,5 +1,6 @@
 // The frame: who is signed in, which page is looked at, in which language.
 import * as api from './api.js'
+import { batchesView } from './batch.js'
 import { chatsView } from './chats.js'
 import { reportView } from './care.js'
 import { devicesView } from './devices.js'
@@ -13,6 +14,7 @@ import { known, language, setLanguage, t } from './words.js'
 const pages = {
   chats: { words: 'chats', view: chatsView },
   link: { words: 'linking', view: linkView },
+  batches: { words: 'batches', view: batchesView },
   log: { words: 'log', view: reportView },
   settings: { words: 'settings', view: settingsView },
   devices: { words: 'devices', view: devicesView, open: true },
@@ -86,21 +88,19 @@ function enter() {
   const given = /^#key=(\w+)$/.exec(location.hash)?.[1]
   if (!given) return false
   history.replaceState(null, '', location.pathname + location.search + '#/chats')
-  if (api.key() && api.key() !== given) {
-    dialog(t('otherKey'), close => form(() => { api.setKey(given); close(); begin() }, t('goOn'), el('p', {}, t('otherKeyText')), el('p', {}, button(t('cancel'), close))))
-    return false
-  }
-  api.setKey(given)
+  const other = api.key() !== '' && api.key() !== given
+  if (!other) api.setKey(given)
+  begin()
+  if (other) dialog(t('otherKey'), close => form(() => { api.setKey(given); close(); begin() }, t('goOn'), el('p', {}, t('otherKeyText')), el('p', {}, button(t('cancel'), close))))
   return true
 }
 
 addEventListener('hashchange', () => {
-  if (enter()) return begin()
+  if (enter()) return
   frame()
   main.querySelector('h1')?.focus()
 })
 addEventListener('pesan-locked', () => {
   if (api.key()) signOut()
 })
-enter()
-begin()
+if (!enter()) begin()
