@@ -39,7 +39,8 @@ const (
 	WhatsAppRejected    Code = "WHATSAPP_REJECTED" // Message is WhatsApp's reason
 	WhatsAppLimited     Code = "WHATSAPP_LIMITED"  // WhatsApp wants the account to be slower
 	BatchNotFound       Code = "BATCH_NOT_FOUND"
-	TooManyBatches      Code = "TOO_MANY_BATCHES" // MaxOpenBatches are open
+	TooManyOperations   Code = "TOO_MANY_OPERATIONS" // more than a batch has room for
+	TooManyBatches      Code = "TOO_MANY_BATCHES"    // MaxOpenBatches are open
 	RateLimited         Code = "RATE_LIMITED"
 	Unavailable         Code = "UNAVAILABLE" // for now; trying again may help
 	LeaseHeld           Code = "LEASE_HELD"  // another host owns the shard

@@ -119,7 +119,7 @@ func retryBatch(o batcher) begin {
 			}
 		}
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
-			return o.submit(ctx, c, a, b, operations, nil)
+			return o.submit(ctx, c, a, b, wish{operations: operations})
 		}, nil
 	}
 }

@@ -67,11 +67,6 @@ func tooMuch() error {
 		"The request body is over 4 MB: divide it into several batches."}
 }
 
-func tooMany() error {
-	return &refusal{chat.BodyTooLarge, "Paling banyak 50000 operasi per batch: bagi menjadi beberapa batch.",
-		"A batch has at most 50000 operations: divide it into several batches."}
-}
-
 func isGzip(b []byte) bool { return len(b) > 1 && b[0] == 0x1f && b[1] == 0x8b }
 
 // gunzip unpacks no more than there is room for, so that a few bytes can't become many.
@@ -197,7 +192,7 @@ func readList(text string) (lines []line, wrong []wrongLine, err error) {
 	}
 	for n := 1; decoder.More(); n++ {
 		if n > chat.MaxOperations {
-			return nil, nil, tooMany()
+			return nil, nil, &chat.Error{Code: chat.TooManyOperations}
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
@@ -227,7 +222,7 @@ func readJSONLines(text string) (lines []line, wrong []wrongLine, err error) {
 			continue
 		}
 		if found++; found > chat.MaxOperations {
-			return nil, nil, tooMany()
+			return nil, nil, &chat.Error{Code: chat.TooManyOperations}
 		}
 		if p, err := readObject([]byte(one)); err != nil {
 			wrong = append(wrong, wrongLine{n, err})
@@ -313,7 +308,7 @@ func readCSV(text string, beside params) (lines []line, wrong []wrongLine, err e
 			return lines, wrong, nil
 		}
 		if len(lines)+len(wrong) == chat.MaxOperations {
-			return nil, nil, tooMany()
+			return nil, nil, &chat.Error{Code: chat.TooManyOperations}
 		}
 		var quotes *csv.ParseError
 		if errors.As(err, &quotes) {

@@ -32,6 +32,7 @@ type call struct {
 	endpoint *Endpoint
 	request  *request
 	params   params
+	file     []byte // that came with them, or in their place
 	now      time.Time
 	max      int    // bytes that the answer may have
 	out      []byte // the answer's body
@@ -76,6 +77,14 @@ func (c *call) run(ctx context.Context) (status int, err error) {
 		return http.StatusNoContent, nil
 	}
 	body, refused := c.request.body()
+	if c.endpoint.file {
+		if chat.CodeOf(refused) == chat.BodyTooLarge {
+			refused = tooMuch()
+		}
+		if refused == nil {
+			body, c.file, refused = unpackBatch(body, c.request.header("Content-Type"), c.request.header("Content-Encoding"), c.endpoint.Room())
+		}
+	}
 	params, undecoded := decode(c.request.query, body, c.request.header("Content-Type"),
 		append([]string{"apiKey", "secret"}, c.endpoint.Params...))
 	c.params = params

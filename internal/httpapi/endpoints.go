@@ -99,6 +99,7 @@ type Endpoint struct {
 	silent bool // success leaves no report
 	large  bool // the answer may be
 	body   int  // bytes that the body may have; maxBody
+	file   bool // the body may be a file of operations, or have one
 	begin  begin
 }
 

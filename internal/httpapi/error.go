@@ -109,6 +109,8 @@ var failures = map[chat.Code]failure{
 		"WhatsApp allows 3 pinned chats (and 2 channels): unpin one first with unpinChat."},
 	chat.BatchNotFound: {404, "Batch tidak ditemukan.",
 		"The batch was not found."},
+	chat.TooManyOperations: {413, "Paling banyak 50000 operasi per batch: bagi menjadi beberapa batch.",
+		"A batch has at most 50000 operations: divide it into several batches."},
 	chat.TooManyBatches: {409, "Sudah ada 10 batch yang belum selesai: tunggu atau batalkan satu dengan cancelBatch.",
 		"10 batches are open already: wait for one to end, or cancel one with cancelBatch."},
 	chat.WhatsAppLimited: {503, "WhatsApp membatasi akun ini untuk sementara; coba lagi nanti.",
@@ -188,7 +190,11 @@ func (c *call) fail(ctx context.Context, err error) (status int) {
 	e := known(err)
 	status = Status(e.Code)
 	c.out = c.out[:0]
-	c.json(problem{Code: status, Error: e.Code, Message: sentence(err, c.request.header("Accept-Language"))})
+	p := problem{Code: status, Error: e.Code, Message: sentence(err, c.request.header("Accept-Language"))}
+	if own := (*rejection)(nil); errors.As(err, &own) {
+		p.Results = own.results
+	}
+	c.json(p)
 	return status
 }
 
@@ -196,4 +202,5 @@ type problem struct {
 	Code    int       `json:"code"`
 	Error   chat.Code `json:"error"`
 	Message string    `json:"message"`
+	Results any       `json:"results,omitempty"` // what was refused, where that takes more than a sentence
 }

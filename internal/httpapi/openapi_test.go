@@ -83,7 +83,14 @@ func TestOpenAPI(t *testing.T) {
 				for content := range all.at(t, "paths", path, method, "requestBody")["content"].(node) {
 					body := all.at(t, "components", "requestBodies", strings.ToUpper(e.Name[:1])+e.Name[1:]+"Body")
 					schema := all.at(t, strings.Split(body.at(t, "content", content)["schema"].(node)["$ref"].(string)[2:], "/")...)
+					if schema["type"] == "string" {
+						continue // a file, with the parameters in the query
+					}
 					have = slices.Sorted(maps.Keys(schema["properties"].(node)))
+					have = slices.DeleteFunc(have, func(name string) bool { return schema["properties"].(node)[name].(node)["format"] == "binary" })
+					if !slices.Equal(have, want) {
+						t.Errorf("%s %s has %v in %s, want %v", method, path, have, content, want)
+					}
 					if schema["required"] != nil && body["required"] != true {
 						t.Errorf("%s %s needs no body, but what stands in it", method, path)
 					}
@@ -98,7 +105,7 @@ func TestOpenAPI(t *testing.T) {
 				}
 				slices.Sort(have)
 			}
-			if !slices.Equal(have, want) {
+			if method != "post" && !slices.Equal(have, want) {
 				t.Errorf("%s %s has %v, want %v", method, path, have, want)
 			}
 		}

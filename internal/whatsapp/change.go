@@ -36,14 +36,11 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 	if !ok {
 		return &chat.Error{Code: chat.InvalidParameter, Message: "kind"}
 	}
-	if c.Chat.Kind() == chat.Newsletter {
-		switch row.Setting {
-		case chat.MuteSetting:
-			return r.muteChannel(ctx, c.Chat, row.On, c.MuteEnd())
-		case chat.PinSetting:
-		default:
-			return &chat.Error{Code: chat.WhatsAppRejected, Message: "a channel can't be changed so"}
-		}
+	if err := row.Fits(c); err != nil {
+		return err
+	}
+	if c.Chat.Kind() == chat.Newsletter && row.Setting == chat.MuteSetting {
+		return r.muteChannel(ctx, c.Chat, row.On)
 	}
 	if done, err := r.gone(ctx, c, row.Setting); done || err != nil {
 		return err
@@ -304,10 +301,7 @@ func (r *run) incoming(ctx context.Context, jid chat.JID, index types.JID, most 
 }
 
 // muteChannel mutes a channel by a call of its own: it isn't in the app state, and has no end.
-func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool, end int64) error {
-	if mute && end != chat.MutedForEver {
-		return &chat.Error{Code: chat.InvalidSecond, Message: "a channel can only be muted for ever"}
-	}
+func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	if err := r.wa.NewsletterToggleMute(ctx, translate.WireJID(jid), mute); err != nil {

@@ -22,13 +22,10 @@ import (
 func (r *run) setTimer(ctx context.Context, c chat.Command, index types.JID) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	switch c.Chat.Kind() {
-	case chat.Private:
-		return r.setPersonTimer(ctx, c, index)
-	case chat.Group:
+	if c.Chat.Kind() == chat.Group {
 		return r.setGroupTimer(ctx, c, index)
 	}
-	return &chat.Error{Code: chat.WhatsAppRejected, Message: "messages disappear only in a private chat or a group"}
+	return r.setPersonTimer(ctx, c, index)
 }
 
 func (r *run) setPersonTimer(ctx context.Context, c chat.Command, index types.JID) error {

@@ -43,6 +43,9 @@ func inPatch(c chat.Command) bool {
 // collectionOf is the collection of the app state that a command changes, "" for none.
 func collectionOf(c chat.Command) appstate.WAPatchName {
 	row, _ := chat.ChatCommandOf(c.Kind)
+	if row.Fits(c) != nil {
+		return ""
+	}
 	switch row.Setting {
 	case chat.MuteSetting:
 		if c.Chat.Kind() == chat.Newsletter {
