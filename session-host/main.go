@@ -29,6 +29,7 @@ import (
 	"pesan/internal/program"
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/store"
+	"pesan/internal/usage"
 	"pesan/internal/whatsapp"
 )
 
@@ -70,6 +71,13 @@ const poll = 500 * time.Millisecond
 // alone is how often another host is looked for while there is none.
 const alone = 5 * time.Second
 
+// What was counted is stored so often, and the limits of months are looked after; each costs some units for every account that uses
+// something or has limits.
+const (
+	storeUsage  = time.Minute
+	watchLimits = 5 * time.Minute
+)
+
 // run works until ctx ends, and then hands everything over. It returns when the last polls of the queues have ended. client reaches WhatsApp, nil the real one; metrics go to lines.
 func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logger, lines io.Writer) error {
 	listener, err := net.Listen("tcp", s.health)
@@ -92,11 +100,12 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	queue := sqsqueue.NewReceiver(sqsClient, s.queues, chat.VisibilityTimeout)
 	defer queue.Close()
 	sender := sqsqueue.NewSender(sqsClient, s.queues)
+	meter := usage.New(all, rand.Text(), time.Now)
 	h := host.New(host.Config{
 		Name: s.name, Queues: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue, Sender: sender, Batches: sender,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys:   keystore.New(db, keystore.Options{Log: logger}),
-			Stores: stores, HTTP: client, Now: time.Now, Logger: logger,
+			Stores: stores, HTTP: client, Now: time.Now, Logger: logger, News: meter.News,
 		})),
 		Now: time.Now, Logger: logger, Poll: poll, Alone: alone, MaxRate: s.rate,
 	})
@@ -104,6 +113,14 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.Run(ctx) })
 	group.Go(func() error { return m.Run(ctx, lines) })
+	group.Go(func() error {
+		meter.Run(ctx, storeUsage, logger)
+		return nil
+	})
+	group.Go(func() error {
+		usage.Watch(ctx, all, all, watchLimits, time.Now, logger)
+		return nil
+	})
 	group.Go(func() error { return serveHealth(ctx, listener, m.Beat) })
 	err = group.Wait()
 	logger.Info("host has ended; its last polls still do", "error", err)

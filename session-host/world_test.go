@@ -119,7 +119,7 @@ func (s *stack) serve() {
 	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
 		Wait:   20 * time.Second,
-		Labels: stored,
+		Labels: stored, Usage: stored,
 	})...))
 	s.t.Cleanup(server.Close)
 	s.url, s.accounts = server.URL, stored

@@ -9,6 +9,8 @@ ONLY = {
     "cursor": "",  # only the server knows its own
     "apiKey": "",  # stands in a header
     "secret": "",  # likewise
+    "day": "",  # a date
+    "month": "",
     "until": "",  # a day to come
     "logout": "false",  # the demo's phone links the device once
     "credential": "{}",  # a JSON object in a text

@@ -26,8 +26,9 @@ const (
 type Account struct {
 	ID        string    `json:"id"` // ULID
 	Name      string    `json:"name"`
-	KeyHash   []byte    `json:"keyHash"`        // SHA-256 of the first key's secret
-	Keys      []APIKey  `json:"keys,omitempty"` // the others
+	KeyHash   []byte    `json:"keyHash"`         // SHA-256 of the first key's secret
+	Keys      []APIKey  `json:"keys,omitempty"`  // the others
+	Limits    Limits    `json:"limits,omitzero"` // of the first key
 	Shard     int       `json:"shard"`
 	On        bool      `json:"on"` // desired state
 	CreatedAt time.Time `json:"createdAt"`

@@ -40,11 +40,17 @@ type APIKey struct {
 	Scope     Scope     `json:"scope"`
 	Hash      []byte    `json:"hash"` // SHA-256 of the key's secret
 	CreatedAt time.Time `json:"createdAt"`
+	Limits    Limits    `json:"limits,omitzero"`
 	Ends      time.Time `json:"ends,omitzero"` // it opens nothing from then on; zero: it has no end
 }
 
 // MainKey is the name of an account's first key, which has all rights and no end.
 const MainKey = "main"
+
+// FirstKey is the account's first key.
+func (a Account) FirstKey() APIKey {
+	return APIKey{ID: MainKey, Name: MainKey, Scope: AdminScope, Limits: a.Limits, CreatedAt: a.CreatedAt}
+}
 
 // MaxKeys is how many keys an account may have beside its first.
 const MaxKeys = 20
@@ -56,7 +62,7 @@ func (k APIKey) Ended(now time.Time) bool { return !k.Ends.IsZero() && !now.Befo
 func (k Key) Find(a Account, now time.Time) (found APIKey, ok bool) {
 	hash := hashSecret(k.secret)
 	if subtle.ConstantTimeCompare(hash, a.KeyHash) == 1 {
-		found, ok = APIKey{Name: MainKey, Scope: AdminScope, CreatedAt: a.CreatedAt}, true
+		found, ok = a.FirstKey(), true
 	}
 	for _, other := range a.Keys {
 		if subtle.ConstantTimeCompare(hash, other.Hash) == 1 && !other.Ended(now) {

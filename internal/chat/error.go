@@ -32,6 +32,7 @@ const (
 	PasskeyNotAsked     Code = "PASSKEY_NOT_ASKED"    // WhatsApp asks for no passkey now, or not for this answer
 	IdempotencyConflict Code = "IDEMPOTENCY_CONFLICT" // the id belongs to a different command
 	InsufficientScope   Code = "INSUFFICIENT_SCOPE"   // Message is the scope that is needed
+	QuotaExceeded       Code = "QUOTA_EXCEEDED"       // Message says which quota, and until when
 	KeyNotFound         Code = "KEY_NOT_FOUND"
 	KeyExists           Code = "KEY_EXISTS" // another key has the name
 	KeyLimit            Code = "KEY_LIMIT"

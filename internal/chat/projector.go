@@ -17,6 +17,9 @@ type Projector struct {
 	store ChatStore
 	now   func() time.Time
 
+	// News is told how many messages came that weren't stored before, but for those of a history; nil: nobody is.
+	News func(account string, messages int)
+
 	mu       sync.Mutex
 	links    map[link]bool            // known to be stored
 	accounts map[string]*sync.RWMutex // held alone by what moves an address: nothing may come under it meanwhile
@@ -69,12 +72,16 @@ func (p *Projector) apply(ctx context.Context, account string, c Change) error {
 
 func (p *Projector) update(ctx context.Context, account string, jid JID, c Change) error {
 	for range maxReviews {
-		again, needed := Change{}, false
+		again, needed, news := Change{}, false, 0
 		err := p.store.Update(ctx, account, jid, c.ids(), func(t *Thread) error {
+			news = t.arrivals(c)
 			err := t.Apply(c, p.now())
 			again, needed = t.review(c)
 			return err
 		})
+		if err == nil && news > 0 && p.News != nil {
+			p.News(account, news)
+		}
 		if err != nil || !needed {
 			return err
 		}

@@ -4,6 +4,7 @@ package function
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"pesan/internal/kv"
 	kvdynamodb "pesan/internal/kv/dynamodb"
 	"pesan/internal/store"
+	"pesan/internal/usage"
 )
 
 // Wiring is what an endpoint is made of. What is wrong with the environment is kept, and told all at once.
@@ -50,7 +52,44 @@ func Main(endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part) {
 	}
 	debug.SetGCPercent(gcPercent)
 	http.DefaultTransport.(*http.Transport).WriteBufferSize = writeBuffer
-	lambda.Start(handler)
+	lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(handler.stop))
+}
+
+// What was counted is stored with a call, once a minute, and when Lambda stops the process.
+const (
+	flushEvery = time.Minute
+	flushTime  = 2 * time.Second
+	stopTime   = 400 * time.Millisecond // Lambda kills the process then
+)
+
+// metered is a function that stores what its calls have used.
+type metered struct {
+	*httpapi.Function
+	meter *usage.Meter // nil: no key opens it
+	log   *slog.Logger
+}
+
+// Invoke implements lambda.Handler.
+func (m *metered) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	answer, err := m.Function.Invoke(ctx, payload)
+	if m.meter != nil && m.meter.Due(flushEvery) {
+		m.flush(flushTime)
+	}
+	return answer, err
+}
+
+func (m *metered) stop() {
+	if m.meter != nil {
+		m.flush(stopTime)
+	}
+}
+
+func (m *metered) flush(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if err := m.meter.Flush(ctx); err != nil {
+		m.log.Warn("store usage", "error", err)
+	}
 }
 
 // gcPercent lets garbage grow: a function has 512 MB, needs some for one call at a time, and would spend a fifth of its
@@ -64,7 +103,7 @@ const writeBuffer = 40 << 10
 // wire makes the endpoint of the clients and settings that the environment names.
 func wire(
 	lookup func(string) (string, bool), logger *slog.Logger, endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part,
-) (*httpapi.Function, error) {
+) (*metered, error) {
 	e := endpoint(httpapi.Deps{})
 	w := newWiring(lookup)
 	c := httpapi.Config{
@@ -80,6 +119,11 @@ func wire(
 		w.use(kv.Accounts)
 		c.Accounts, c.Latest = w.store.EventualAccounts(), w.store
 	}
+	m := &metered{log: logger}
+	if e.Auth == httpapi.ByKey {
+		m.meter = usage.New(w.store, rand.Text(), time.Now)
+		c.Meter = m.meter
+	}
 	w.fill(e.Needs)
 	for _, part := range parts {
 		part(w)
@@ -94,7 +138,8 @@ func wire(
 	case e.Auth == httpapi.BySecret && c.Secret == "":
 		return nil, fmt.Errorf("%s is made without the secret", e.Name)
 	}
-	return httpapi.New(c).Lambda(endpoint(w.Deps)), nil
+	m.Function = httpapi.New(c).Lambda(endpoint(w.Deps))
+	return m, nil
 }
 
 // fill makes the ports that are needed, but for those that are parts.
@@ -104,6 +149,9 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 		case httpapi.Accounts:
 			w.use(kv.Accounts)
 			w.Deps.Accounts = w.store
+		case httpapi.Usage:
+			w.use(kv.Reports)
+			w.Deps.Usage = w.store
 		case httpapi.Chats:
 			w.use(kv.Chats)
 			w.Deps.Chats, w.Deps.Labels = w.store, w.store

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"net/http"
@@ -48,7 +49,7 @@ func (c *call) encode(status int) *response {
 	case status == http.StatusMethodNotAllowed:
 		r.header = append(r.header, field{"Allow", c.allow()})
 	}
-	r.header = append(r.header, field{"Content-Type", "application/json"})
+	r.header = append(r.header, field{"Content-Type", cmp.Or(c.contentType, "application/json")})
 	if c.replayed {
 		r.header = append(r.header, field{"Idempotency-Replayed", "true"})
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	Logger      *slog.Logger
 	ReadSecret  func(context.Context) (string, error) // the secret as it is now; it stays the same
 	Latest      chat.AccountReader                    // shows what is now, for when a moment matters; Accounts
+	Meter       Meter                                 // nil: nobody counts
 	Near        bool                                  // Accounts is at hand and shows what is now, so the key is checked before anything is read
 	Proxies     []netip.Prefix                        // whose X-Forwarded-For is believed, over net/http
 	CountryCode string                                // what the leading 0 of a phone number stands for; 62

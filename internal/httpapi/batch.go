@@ -112,6 +112,7 @@ func (o batcher) submit(
 	if !created {
 		return repeated(stored, b.Digest)(ctx, c, a)
 	}
+	c.used.Operations += int64(b.Total)
 	c.addReport(ctx, chat.Report{ID: b.Report, Status: http.StatusAccepted, Batch: b.ID, Command: chat.CommandPending})
 	return c.accepted(http.StatusAccepted, stored, w), nil
 }

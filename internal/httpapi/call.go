@@ -37,15 +37,18 @@ type call struct {
 	max      int    // bytes that the answer may have
 	out      []byte // the answer's body
 
-	claimed  string        // the account that the key names, before it has opened
-	number   chat.JID      // whose chats that account shows
-	key      chat.APIKey   // that has opened
-	account  string        // the account whose key has opened, or that a system's call is about
-	target   string        // as the report names it
-	reported bool          // the report is somebody else's business
-	retry    time.Duration // for Retry-After
-	stay     *stay         // the room that the answer takes
-	replayed bool          // an earlier call under the same id is answered again
+	claimed string      // the account that the key names, before it has opened
+	number  chat.JID    // whose chats that account shows
+	key     chat.APIKey // that has opened
+	used    chat.Usage  // beside the call itself
+
+	contentType string        // of the answer; "": JSON
+	account     string        // the account whose key has opened, or that a system's call is about
+	target      string        // as the report names it
+	reported    bool          // the report is somebody else's business
+	retry       time.Duration // for Retry-After
+	stay        *stay         // the room that the answer takes
+	replayed    bool          // an earlier call under the same id is answered again
 }
 
 // serve answers a call, whatever happens.
@@ -58,13 +61,32 @@ func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *re
 		status = c.fail(ctx, err)
 	}
 	c.report(ctx, status, err)
+	c.meter(status)
 	a.Logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("request", r.id), slog.String("endpoint", e.Name),
-		slog.String("account", c.account), slog.Int("status", status), slog.Duration("took", a.Now().Sub(c.now)))
+		slog.String("account", c.account), slog.String("key", c.key.ID), slog.Int("status", status), slog.Duration("took", a.Now().Sub(c.now)))
 	response := c.encode(status)
 	c.stay.keep(int64(len(response.body)))
 	free := response.free
 	response.free = func() { free(); c.stay.keep(0) }
 	return response
+}
+
+// Meter counts what is used.
+type Meter interface {
+	// Count adds to what a key of an account has used.
+	Count(account, key string, u chat.Usage)
+}
+
+// meter counts a call that a key has opened.
+func (c *call) meter(status int) {
+	if c.Meter == nil || c.key.ID == "" {
+		return
+	}
+	c.used.Calls = 1
+	if status >= http.StatusBadRequest {
+		c.used.Failed = 1
+	}
+	c.Meter.Count(c.account, c.key.ID, c.used)
 }
 
 // run makes the answer; a panic is an error like others.
@@ -240,8 +262,15 @@ func (c *call) owned(a chat.Account) error {
 // enter notes that the key has opened, and returns an error where it may not do this.
 func (c *call) enter(a chat.Account, opened chat.APIKey, key string, known bool) error {
 	c.account, c.number, c.key = a.ID, a.Number(), opened
-	if !known {
-		c.limiter.admit(key, c.now)
+	if over := c.limiter.admit(key, known, opened.Limits.PerSecond, c.now); over > 0 {
+		c.retry, c.reported = over, !c.limiter.report(key, c.now)
+		return &chat.Error{Code: chat.RateLimited}
+	}
+	if month := chat.MonthOf(c.now); opened.Limits.Spent == month && opened.Limits.PerMonth > 0 {
+		until := chat.NextMonth(c.now)
+		c.out, c.target, c.retry = c.out[:0], "", until.Sub(c.now)
+		c.reported = !c.limiter.report(key, c.now)
+		return &chat.Error{Code: chat.QuotaExceeded, Message: fmt.Sprintf("%d, %s", opened.Limits.PerMonth, until.Format(time.DateOnly))}
 	}
 	if needed := c.endpoint.Scope(); !opened.Scope.Allows(needed) {
 		c.out, c.target = c.out[:0], ""
@@ -319,7 +348,7 @@ func (c *call) addReport(ctx context.Context, r chat.Report) {
 		r.ID, err = c.newID(c.now)
 	}
 	r.Account, r.At, r.Endpoint, r.Number, r.Target = c.account, c.now, c.endpoint.Name, c.number, c.target
-	if c.key.ID != "" {
+	if c.key.ID != chat.MainKey {
 		r.Key = c.key.Name
 	}
 	if err == nil {

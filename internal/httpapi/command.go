@@ -150,6 +150,9 @@ func (o commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 		return r, &chat.Error{Code: chat.IdempotencyConflict}
 	}
 	c.reported, c.replayed = true, !created
+	if created {
+		c.used.Commands++
+	}
 	if r.State != chat.CommandPending {
 		return r, nil
 	}

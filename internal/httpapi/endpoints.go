@@ -16,6 +16,7 @@ type Deps struct {
 	Accounts chat.Accounts
 	Chats    chat.ChatReader
 	Labels   chat.LabelReader // comes with Chats
+	Usage    chat.UsageReader
 	Messages chat.MessageReader
 	Reports  chat.Reports
 	Commands chat.Commands // may be a Watcher, which saves polling
@@ -40,6 +41,7 @@ const (
 	Messages Port = "Messages"
 	Reports  Port = "Reports"  // to list or clear it
 	Commands Port = "Commands" // with Sender
+	Usage    Port = "Usage"
 	Requests Port = "Requests" // Commands alone, for what is done once under an Idempotency-Key
 	Batches  Port = "Batches"
 	Sending  Port = "Sending" // BatchSender
@@ -183,9 +185,11 @@ func Endpoints(d Deps) []Endpoint {
 		AddKey(d),
 		ListKeys(d),
 		RevokeKey(d),
+		GetUsage(d),
 		ListDevice(d),
 		AddDevice(d),
 		EditDevice(d),
+		SetLimit(d),
 		ChangeAPIKey(d),
 		DeleteDevice(d),
 	}

@@ -91,6 +91,8 @@ var failures = map[chat.Code]failure{
 		"The device was not found."},
 	chat.InsufficientScope: {403, "API key ini tidak boleh melakukannya: diperlukan key dengan scope {}.",
 		"This API key may not do that: it takes one of the scope {}."},
+	chat.QuotaExceeded: {429, "Kuota panggilan API key ini untuk bulan ini sudah habis (kuota, berlaku lagi pada): {}.",
+		"This API key has used up its calls of the month (how many, again from): {}."},
 	chat.KeyNotFound: {404, "API key dengan nama itu tidak ditemukan; lihat listKeys.",
 		"There is no API key of that name; see listKeys."},
 	chat.KeyExists: {409, "Nama itu sudah dipakai API key lain: pilih nama lain, atau cabut dulu dengan revokeKey.",
@@ -189,7 +191,7 @@ func (c *call) fail(ctx context.Context, err error) (status int) {
 	}
 	e := known(err)
 	status = Status(e.Code)
-	c.out = c.out[:0]
+	c.out, c.contentType = c.out[:0], ""
 	p := problem{Code: status, Error: e.Code, Message: sentence(err, c.request.header("Accept-Language"))}
 	if own := (*rejection)(nil); errors.As(err, &own) {
 		p.Results = own.results

@@ -107,6 +107,8 @@ var goldens = []struct {
 	{name: "sendPasskey", before: askedForPasskey, ask: ask{endpoint: "sendPasskey", body: `{"apiKey":"KEY","credential":{"id":"x"}}`}},
 	{name: "confirmPasskey", before: comparing, ask: ask{endpoint: "confirmPasskey", body: "apiKey=KEY"}},
 	{name: "addKey", ask: ask{endpoint: "addKey", body: "apiKey=KEY&name=Laporan&scope=commands&until=2027-01-31"}},
+	{name: "getUsage", before: used, ask: ask{endpoint: "getUsage", body: "apiKey=KEY"}},
+	{name: "setLimit", ask: ask{endpoint: "setLimit", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&perSecond=5&perMonth=1000&secret=" + secret}},
 	{name: "listKeys", before: withKey, ask: ask{method: "GET", endpoint: "listKeys", query: "apiKey=KEY"}},
 	{name: "revokeKey", before: withKey, ask: ask{endpoint: "revokeKey", body: "apiKey=KEY&name=Laporan"}},
 	{name: "addDevice", ask: ask{endpoint: "addDevice", body: "name=Cabang+Timur&secret=" + secret}},
@@ -152,6 +154,23 @@ func joined(w *world) {
 		Since:   map[chat.JID]chat.Register[int64]{siti: {Value: noon.Unix() - 60, At: at}},
 		Fields:  fields("description", `"Grup keluarga"`, "createdBy", `"`+string(budi)+`"`, "createdAt", `{"low":1700000000,"high":0,"unsigned":true}`),
 	}})
+}
+
+// used has two processes count.
+func used(w *world) {
+	withKey(w)
+	for _, p := range []struct {
+		day, source, key string
+		u                chat.Usage
+	}{
+		{"2026-02-28", "a", chat.MainKey, chat.Usage{Calls: 9}},
+		{"2026-03-01", "a", chat.MainKey, chat.Usage{Calls: 5, Failed: 1, Commands: 2, Operations: 40}},
+		{"2026-03-01", "b", chat.MainKey, chat.Usage{Calls: 7}},
+		{"2026-03-01", "c", "01JNGKX0T0DDDDDDDDDDDDDDDD", chat.Usage{Calls: 1}},
+		{"2026-03-01", "d", "", chat.Usage{Messages: 12}},
+	} {
+		w.must("put usage", w.db.PutUsage(w.Context(), w.toko.ID, p.day, p.source, map[string]chat.Usage{p.key: p.u}))
+	}
 }
 
 func withKey(w *world) {

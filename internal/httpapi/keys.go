@@ -18,10 +18,16 @@ type shownAPIKey struct {
 	CreatedAt *string    `json:"createdAt"`
 	Until     *string    `json:"until,omitempty"`
 	Ended     bool       `json:"ended,omitempty"`
+	LastUsed  string     `json:"lastUsed,omitempty"` // day
+	PerSecond int        `json:"perSecond,omitempty"`
+	PerMonth  int64      `json:"perMonth,omitempty"`
 }
 
 func (c *call) showKey(k chat.APIKey, key string) shownAPIKey {
-	return shownAPIKey{k.Name, k.Scope, key, moment(k.CreatedAt), moment(k.Ends), k.Ended(c.now)}
+	return shownAPIKey{
+		Name: k.Name, Scope: k.Scope, APIKey: key, CreatedAt: moment(k.CreatedAt), Until: moment(k.Ends), Ended: k.Ended(c.now),
+		PerSecond: k.Limits.PerSecond, PerMonth: k.Limits.PerMonth,
+	}
 }
 
 // AddKey makes a further key of the account, shown this once. A repeated Idempotency-Key gets the same answer.
@@ -146,21 +152,33 @@ func (c *call) until() (time.Time, error) {
 }
 
 // ListKeys lists the account's keys, the first one first.
-func ListKeys(Deps) Endpoint {
-	return Endpoint{Name: "listKeys", Group: OfKeys, Methods: reading, begin: listKeys, admin: true}
+func ListKeys(d Deps) Endpoint {
+	return Endpoint{Name: "listKeys", Group: OfKeys, Methods: reading, Needs: []Port{Usage}, begin: listKeys(d.Usage), admin: true}
 }
 
-func listKeys(context.Context, *call) (finish, error) {
-	return func(_ context.Context, c *call, a chat.Account) (int, error) {
-		keys := []shownAPIKey{}
-		if a.KeyHash != nil {
-			keys = append(keys, c.showKey(chat.APIKey{Name: chat.MainKey, Scope: chat.AdminScope, CreatedAt: a.CreatedAt}, ""))
+// usedSince is how long ago a key's last use may be to be shown.
+const usedSince = 62 * 24 * time.Hour
+
+func listKeys(usage chat.UsageReader) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
+		days, err := usage.Usage(ctx, c.claimed, c.now.Add(-usedSince).UTC().Format(time.DateOnly), c.now.UTC().Format(time.DateOnly))
+		if err != nil {
+			return nil, err
 		}
-		for _, k := range a.Keys {
-			keys = append(keys, c.showKey(k, ""))
+		used := make(map[string]string)
+		for _, d := range days { // in their order
+			used[d.Key] = d.Day
 		}
-		return c.keyDone(keys)
-	}, nil
+		return func(_ context.Context, c *call, a chat.Account) (int, error) {
+			keys := []shownAPIKey{}
+			for _, k := range append([]chat.APIKey{a.FirstKey()}, a.Keys...) {
+				shown := c.showKey(k, "")
+				shown.LastUsed = used[k.ID]
+				keys = append(keys, shown)
+			}
+			return c.keyDone(keys)
+		}, nil
+	}
 }
 
 // RevokeKey takes a key away, which opens nothing from then on.

@@ -91,9 +91,6 @@ func newLimiter(perSecond float64, burst int) *limiter {
 
 // take counts a call. It tells whether the key has opened before, and how long it has to wait, 0 when it may go on.
 func (l *limiter) take(key string, now time.Time) (known bool, wait time.Duration) {
-	if l.rate <= 0 {
-		return true, 0
-	}
 	l.mu.Lock()
 	b, ok := l.keys.find(key)
 	l.mu.Unlock()
@@ -119,13 +116,34 @@ func (l *limiter) report(key string, now time.Time) bool {
 	return true
 }
 
-// admit remembers a key that has opened, and counts its call.
-func (l *limiter) admit(key string, now time.Time) {
-	b := &bucket{Limiter: rate.NewLimiter(l.rate, l.burst)}
-	b.AllowN(now, 1)
+// admit counts the call of a key that has opened, with a limit of its own, 0 for none, and remembers a new one. It tells how long the
+// key has to wait, 0 when it may go on.
+func (l *limiter) admit(key string, known bool, own int, now time.Time) (wait time.Duration) {
+	limit, burst := l.rate, l.burst
+	if own > 0 && (limit <= 0 || rate.Limit(own) < limit) {
+		limit, burst = rate.Limit(own), 2*own
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, ok := l.keys.find(key); !ok {
+	b, ok := l.keys.find(key)
+	switch {
+	case !ok && limit <= 0:
+		return 0
+	case !ok:
+		b = &bucket{Limiter: rate.NewLimiter(limit, burst)}
 		l.keys.note(key, b)
+	case limit <= 0:
+		b.SetLimitAt(now, rate.Inf)
+	case b.Limit() != limit: // it was changed
+		b.SetLimitAt(now, limit)
+		b.SetBurstAt(now, burst)
 	}
+	if known && ok { // take has counted it
+		return 0
+	}
+	r := b.ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
 }

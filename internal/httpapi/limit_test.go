@@ -14,7 +14,7 @@ func TestLimiter(t *testing.T) {
 			t.Fatal("a key that never opened is held back")
 		}
 	}
-	l.admit("key", now)
+	l.admit("key", false, 0, now)
 	for i := range 2 {
 		if known, wait := l.take("key", now); !known || wait != 0 {
 			t.Fatalf("call %d has to wait %v", i, wait)
@@ -25,14 +25,14 @@ func TestLimiter(t *testing.T) {
 			t.Fatalf("wait %v, want 0.5 s", wait)
 		}
 	}
-	l.admit("key", now) // another call that was under way as the key was new
+	l.admit("key", false, 0, now) // another call that was under way as the key was new
 	if _, wait := l.take("key", now); wait == 0 {
 		t.Fatal("a second admission gave a new allowance")
 	}
 	if _, wait := l.take("key", now.Add(time.Second/2)); wait != 0 {
 		t.Fatalf("wait %v after the wait", wait)
 	}
-	l.admit("other", now)
+	l.admit("other", false, 0, now)
 	if _, wait := l.take("other", now); wait != 0 {
 		t.Fatal("one key holds back another")
 	}
@@ -42,7 +42,7 @@ func TestLimiterIsBounded(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	l := newLimiter(1, 1)
 	for i := range 5 * maxRecent {
-		l.admit(fmt.Sprint(i), now)
+		l.admit(fmt.Sprint(i), false, 0, now)
 		if i%1000 == 0 {
 			l.take("0", now) // a key in use stays
 		}

@@ -29,7 +29,7 @@ func TestMethods(t *testing.T) {
 	}
 	reads := []string{"getChats", "getChatById", "fetchMessageById", "getLabels", "listKeys", "getReportApi", "getState", "getPasskey", "listDevice",
 		"getBatch", "listBatches"}
-	reads = append(reads, "getMessage", "getPoll", "getGroup")
+	reads = append(reads, "getUsage", "getMessage", "getPoll", "getGroup")
 	onAll(t, func(w *world, call func(ask) answer) {
 		for _, e := range w.endpoints() {
 			want := []string{"POST"}

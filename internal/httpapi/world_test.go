@@ -73,6 +73,7 @@ func newWorld(t testing.TB) *world {
 	w.deps = httpapi.Deps{
 		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second,
 		Labels:  w.db,
+		Usage:   w.db,
 		Batches: w.db, BatchSender: w,
 	}
 	w.toko, w.tokoKey = w.addAccount("01JNGKX0T0AAAAAAAAAAAAAAAA", "Toko", random)

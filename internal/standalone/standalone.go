@@ -31,6 +31,7 @@ import (
 	"pesan/internal/page"
 	"pesan/internal/queue/local"
 	"pesan/internal/store"
+	"pesan/internal/usage"
 	"pesan/internal/whatsapp"
 )
 
@@ -117,6 +118,7 @@ type program struct {
 	queue    *local.Queue
 	keys     *devicedb.DB
 	accounts *watch
+	meter    *usage.Meter
 	secret   string
 	place    string // of the secret; "" when it was given
 }
@@ -164,6 +166,7 @@ func (p *program) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.accounts = newWatch(p.store)
+	p.meter = usage.New(p.store, rand.Text(), time.Now)
 	p.secret = p.Secret
 	if p.secret == "" {
 		p.secret, p.place, err = p.folder.secret()
@@ -256,9 +259,28 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 		p.purge(ctx)
 		return nil
 	})
+	group.Go(func() error {
+		usage.Watch(ctx, p.accounts, p.store, watchLimits, time.Now, p.Logger)
+		return nil
+	})
 	group.Go(func() error { return beside(ctx) })
-	return group.Wait()
+	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		p.meter.Run(counting, storeUsage, p.Logger)
+	}()
+	err = group.Wait()
+	stop() // the last calls are counted
+	<-counted
+	return err
 }
+
+// What was counted is stored so often, and the limits of months are looked after.
+const (
+	storeUsage  = 5 * time.Second
+	watchLimits = 10 * time.Second
+)
 
 // purgeEvery is how often what has expired is deleted; reading skips it at once.
 const purgeEvery = time.Hour
@@ -347,7 +369,7 @@ func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.
 	}
 	return whatsapp.New(whatsapp.Config{
 		Keys: whatsapp.SQLKeys(p.keys.DB), Stores: stores, Flush: flush, HTTP: p.WhatsApp, Now: time.Now, Logger: p.Logger,
-		Failing: p.accounts.fails,
+		Failing: p.accounts.fails, News: p.meter.News,
 	}), nil
 }
 
@@ -355,7 +377,7 @@ func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.
 func (p *program) handler(commands chat.Commands) http.Handler {
 	api := httpapi.New(httpapi.Config{
 		Proxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		Accounts: p.accounts, Near: true, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
+		Accounts: p.accounts, Near: true, Meter: p.meter, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
 	mux := http.NewServeMux()
 	describe(mux)
@@ -374,7 +396,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
 		Wait:   p.CommandWait,
-		Labels: p.store,
+		Labels: p.store, Usage: p.store,
 	})...))
 	return mux
 }

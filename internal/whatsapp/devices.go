@@ -30,6 +30,8 @@ type Config struct {
 	// Failing is told when an account's stores begin to fail and when they work again. It is for what must be shown though
 	// it can't be stored; it may be nil.
 	Failing func(account string, failing bool)
+	// News is told how many messages came that are no history; it may be nil.
+	News func(account string, messages int)
 }
 
 // Keys keeps the keys of linked devices, under the addresses that WhatsApp gave them.
@@ -97,8 +99,10 @@ func New(c Config) *Devices {
 // Open implements host.Devices.
 func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
 	stores := ds.Stores(o)
+	projector := chat.NewProjector(stores.Chats, ds.Now)
+	projector.News = ds.News
 	return &device{
-		Devices: ds, Stores: stores, projector: chat.NewProjector(stores.Chats, ds.Now), owner: o,
+		Devices: ds, Stores: stores, projector: projector, owner: o,
 		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(),
 	}, nil
 }

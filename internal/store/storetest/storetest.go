@@ -153,6 +153,7 @@ func Contracts(t *testing.T, open func(*testing.T) Store) {
 	t.Run("Commands", func(t *testing.T) { Commands(t, func(t *testing.T) chat.Commands { return open(t) }) })
 	t.Run("Reports", func(t *testing.T) { Reports(t, func(t *testing.T) ReportsAndCommands { return open(t) }) })
 	t.Run("Leases", func(t *testing.T) { Leases(t, func(t *testing.T) chat.Leases { return open(t) }) })
+	t.Run("Usage", func(t *testing.T) { Usage(t, func(t *testing.T) chat.UsageStore { return open(t).(chat.UsageStore) }) })
 	t.Run("Backlog", func(t *testing.T) { Backlog(t, func(t *testing.T) chat.Backlog { return open(t) }) })
 	t.Run("Hooks", func(t *testing.T) { Hooks(t, func(t *testing.T) Webhooks { return open(t) }) })
 	t.Run("Feed", func(t *testing.T) { Feed(t, func(t *testing.T) FeedStore { return open(t) }) })

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+)
+
+var _ chat.UsageStore = (*Store)(nil)
+
+// usagePartition stands beside the reports, since whoever counts may write those.
+func usagePartition(account string) string { return "usage/" + account }
+
+// PutUsage implements chat.UsageStore. A source writes its own item alone, so that counting needs no reading and no condition.
+func (s *Store) PutUsage(ctx context.Context, account, day, source string, byKey map[string]chat.Usage) error {
+	data, err := marshal(byKey)
+	if err == nil {
+		err = s.kv.Write(ctx, kv.Each(kv.Put(kv.Item{
+			Key:  kv.Key{Collection: kv.Reports, Partition: usagePartition(account), Sort: day + "/" + source},
+			Data: data, Expires: s.now().Add(chat.UsageAge).Unix(),
+		}, kv.Always())))
+	}
+	return failed("put usage", err)
+}
+
+// Usage implements chat.UsageReader.
+func (s *Store) Usage(ctx context.Context, account, from, through string) ([]chat.DayUsage, error) {
+	type name struct{ day, key string }
+	sums := make(map[name]chat.Usage)
+	q := kv.Query{Collection: kv.Reports, Partition: usagePartition(account), From: from, To: through + "0"} // "/" is before "0"
+	for it, err := range s.kv.Query(ctx, q) {
+		if err != nil {
+			return nil, failed("read usage", err)
+		}
+		var byKey map[string]chat.Usage
+		if err := json.Unmarshal(it.Data, &byKey); err != nil {
+			return nil, failed("read usage", fmt.Errorf("%w: %w", errCorrupt, err))
+		}
+		day, _, _ := strings.Cut(it.Sort, "/")
+		for key, u := range byKey {
+			sum := sums[name{day, key}]
+			sum.Add(u)
+			sums[name{day, key}] = sum
+		}
+	}
+	days := make([]chat.DayUsage, 0, len(sums))
+	for n, u := range sums {
+		days = append(days, chat.DayUsage{Day: n.day, Key: n.key, Usage: u})
+	}
+	slices.SortFunc(days, func(a, b chat.DayUsage) int { return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Key, b.Key)) })
+	return days, nil
+}
