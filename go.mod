@@ -45,6 +45,7 @@ require (
 )
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/makiuchi-d/gozxing v0.1.1
 	golang.org/x/text v0.43.0
 )

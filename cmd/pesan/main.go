@@ -5,8 +5,11 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
+	"pesan/internal/batchcmd"
 	"pesan/internal/program"
 	"pesan/internal/standalone"
 	"pesan/internal/whatsapp"
@@ -15,7 +18,24 @@ import (
 // patience is how long an orderly end may take.
 const patience = 10 * time.Second
 
-func main() { os.Exit(program.Run("pesan", patience, command)) }
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "batch" {
+		os.Exit(batch(os.Args[2:]))
+	}
+	os.Exit(program.Run("pesan", patience, command))
+}
+
+// batch runs pesan batch, for which an interrupt is a question.
+func batch(args []string) int {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	return batchcmd.Run(ctx, args, batchcmd.Env{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stdin) && isTerminal(os.Stdout),
+		Lookup: os.LookupEnv, Interrupted: interrupted, Now: time.Now,
+	})
+}
 
 // command runs what the arguments name.
 func command(ctx context.Context, args []string, out *os.File, errOut io.Writer) error {

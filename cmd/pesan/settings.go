@@ -30,6 +30,7 @@ const usage = `Pesan serves the chats of a linked WhatsApp account over HTTP.
 
   pesan demo   an inbox of 200 chats on a simulated WhatsApp; nothing is kept
   pesan run    links a phone by QR code and serves its chats
+  pesan batch  changes many chats by one call; see pesan batch help
   pesan version
 
 Flags, of demo and run:

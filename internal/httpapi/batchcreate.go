@@ -136,10 +136,13 @@ type rejection struct {
 func (r *rejection) Unwrap() error { return &r.refusal }
 
 func (c *call) rejected(w wish) error {
-	first := w.invalid[0]
+	first, are := w.invalid[0], "lines are"
+	if len(w.invalid) == 1 {
+		are = "line is"
+	}
 	r := &rejection{refusal{chat.InvalidParameter,
 		fmt.Sprintf("Tidak ada yang dijalankan: %d baris salah. Baris %d: %s", len(w.invalid), first.Line, first.Message),
-		fmt.Sprintf("Nothing was begun: %d lines are wrong. Line %d: %s", len(w.invalid), first.Line, first.Message)}, w.results()}
+		fmt.Sprintf("Nothing was begun: %d %s wrong. Line %d: %s", len(w.invalid), are, first.Line, first.Message)}, w.results()}
 	r.results.Accepted = 0
 	return r
 }
