@@ -82,7 +82,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s answers %s", endpoint, out)
 			continue
 		}
-		if answer.Code != 200 && !strings.HasPrefix(string(out), `{"status":true`) {
+		if answer.Code/100 != 2 && !strings.HasPrefix(string(out), `{"status":true`) {
 			t.Errorf("%s answers %s", endpoint, out)
 		}
 		if !missing[endpoint] {
