@@ -240,7 +240,12 @@ type BatchMessage struct {
 	Account     string      `json:"account"`
 	Batch       string      `json:"batch"` // with operations an id that the sender chose
 	Chunk       int         `json:"chunk,omitempty"`
-	Operations  []Operation `json:"operations,omitempty"` // up to BatchChunk
+	Operations  []Operation `json:"operations,omitempty"` // up to BatchChunk; or else one of all chats that are selected:
+	Op          CommandKind `json:"op,omitempty"`
+	Seconds     int64       `json:"seconds,omitempty"`
+	Quiet       bool        `json:"quiet,omitempty"`
+	Starred     Starred     `json:"starred,omitempty"`
+	Selection   *Selection  `json:"selection,omitempty"`
 	Rate        int         `json:"rate,omitempty"`
 	Wait        bool        `json:"wait,omitempty"`
 	Number      JID         `json:"number,omitempty"`
@@ -268,14 +273,14 @@ func (m BatchMessage) Validate() error {
 		return wrong("chunk")
 	case m.Rate < 0 || m.Rate > MaxBatchRate:
 		return wrong("rate")
-	case len(m.Operations) == 0:
-		if !isULID(m.Batch) {
+	case len(m.Operations) == 0 && m.Selection == nil:
+		if !isULID(m.Batch) || m.Op != "" {
 			return wrong("batch")
 		}
 		return nil
 	case !ValidCommandID(m.Batch):
 		return wrong("batch")
-	case len(m.Operations) > BatchChunk || m.Chunk != 0:
+	case len(m.Operations) > BatchChunk || m.Chunk != 0 || len(m.Operations) > 0 && (m.Selection != nil || m.Op != ""):
 		return wrong("operations")
 	case m.RequestedAt.IsZero():
 		return wrong("requestedAt")
@@ -283,7 +288,29 @@ func (m BatchMessage) Validate() error {
 	if jid, err := ParseJID(string(m.Number)); m.Number != "" && (err != nil || jid != m.Number) {
 		return wrong("number")
 	}
+	if m.Selection != nil {
+		return m.validateSelection()
+	}
 	return nil
+}
+
+// validateSelection returns an error where no chat could be selected for the operation, or all by mistake.
+func (m BatchMessage) validateSelection() error {
+	row, ok := ChatCommandOf(m.Op)
+	if !ok || slices.Contains(row.Takes, TakesID) {
+		return &Error{Code: InvalidParameter, Message: "op"}
+	}
+	some := m.Operation()
+	some.Chat = "120363000000000000@g.us" // any
+	if err := some.Validate(Batch{ID: m.Batch, Account: m.Account, RequestedAt: m.RequestedAt}); err != nil {
+		return err
+	}
+	return m.Selection.Validate()
+}
+
+// Operation is what is to be done to the chats that are selected.
+func (m BatchMessage) Operation() Operation {
+	return Operation{Op: m.Op, Seconds: m.Seconds, Quiet: m.Quiet, Starred: m.Starred}
 }
 
 // ID tells the message from all others of its group.

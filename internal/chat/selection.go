@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Fits returns an error where a chat's kind has no such change: WhatsApp's channels and broadcast lists aren't conversations.
@@ -16,6 +18,60 @@ func (row ChatCommand) Fits(c Command) error {
 		return &Error{Code: WhatsAppRejected, Message: "a channel can't be changed so"}
 	case row.Kind == MuteCommand && c.Seconds > 0:
 		return &Error{Code: InvalidSecond, Message: "a channel can only be muted for ever"}
+	}
+	return nil
+}
+
+// Selection says on the queue which chats an operation is about: those that the filter lets through, but for some.
+type Selection struct {
+	Kind     Kind   `json:"type,omitempty"`
+	Unread   *bool  `json:"unread,omitempty"`
+	Archived *bool  `json:"archived,omitempty"`
+	Muted    *bool  `json:"muted,omitempty"`
+	Pinned   *bool  `json:"pinned,omitempty"`
+	IdleDays int    `json:"idleDays,omitempty"`
+	Name     string `json:"name,omitempty"`
+	Label    string `json:"label,omitempty"`
+	All      bool   `json:"all,omitempty"` // needed where nothing else is said
+	Except   []JID  `json:"except,omitempty"`
+}
+
+// Bounds of selections.
+const (
+	MaxExcept     = 1000
+	maxNameFilter = 100 // characters
+	maxLabel      = 32
+)
+
+// Filter is which chats the selection lets through.
+func (s Selection) Filter() Filter {
+	return Filter{
+		Kind: s.Kind, Unread: s.Unread, Archived: s.Archived, Muted: s.Muted, Pinned: s.Pinned, IdleDays: s.IdleDays,
+		Name: Fold(s.Name), Label: s.Label,
+	}
+}
+
+// Validate returns INVALID_PARAMETER where the selection isn't one.
+func (s Selection) Validate() error {
+	wrong := func(name string) error { return &Error{Code: InvalidParameter, Message: "selection." + name} }
+	switch {
+	case s.Kind != "" && !slices.Contains([]Kind{Private, Group, Newsletter, Broadcast}, s.Kind):
+		return wrong("type")
+	case s.IdleDays < 0 || s.IdleDays > MaxIdleDays:
+		return wrong("idleDays")
+	case utf8.RuneCountInString(s.Name) > maxNameFilter:
+		return wrong("name")
+	case len(s.Label) > maxLabel:
+		return wrong("label")
+	case s.Filter() == (Filter{}) && !s.All:
+		return wrong("all")
+	case len(s.Except) > MaxExcept:
+		return wrong("except")
+	}
+	for _, jid := range s.Except {
+		if parsed, err := ParseJID(string(jid)); err != nil || parsed != jid {
+			return wrong("except")
+		}
 	}
 	return nil
 }

@@ -58,8 +58,8 @@ func (s *shard) handleBatch(ctx context.Context, d chat.Delivery, m chat.BatchMe
 		return s.refuseBatch(ctx, m, invalid)
 	}
 	var b chat.Batch
-	if len(m.Operations) > 0 {
-		b, err = s.adopt(ctx, m)
+	if len(m.Operations) > 0 || m.Selection != nil {
+		b, err = s.adopt(ctx, m, a.Shard)
 	} else {
 		b, err = s.created(ctx, m)
 	}
@@ -74,7 +74,7 @@ func (s *shard) handleBatch(ctx context.Context, d chat.Delivery, m chat.BatchMe
 	case b.ID == "":
 		return nil // it was refused
 	}
-	m.Batch, m.Operations = b.ID, nil
+	m = b.Message(m.Chunk)
 	if d.Attempt() >= chat.MaxAttempts-1 { // hosts may end, and chunks take long: no batch goes to the dead letters for that
 		m.Again = ulid.Make().String()
 		return s.Batches.SendBatch(ctx, a.Shard, m)
@@ -95,16 +95,28 @@ func (s *shard) created(ctx context.Context, m chat.BatchMessage) (b chat.Batch,
 	}
 }
 
-// adopt stores a batch that came with its operations, and its report, once. It returns none for one that can't be carried out.
-func (s *shard) adopt(ctx context.Context, m chat.BatchMessage) (chat.Batch, error) {
+// adopt stores a batch that came with its operations or a selection, and its report, once. It returns none for one that can't be carried out.
+func (s *shard) adopt(ctx context.Context, m chat.BatchMessage, number int) (chat.Batch, error) {
 	entry := s.entry(chat.Command{Account: m.Account, ID: m.Batch, Kind: "batch", RequestedAt: m.RequestedAt})
 	b := chat.Batch{
 		ID: entry.ID, Account: m.Account, Number: m.Number, Wait: m.Wait, Rate: cmp.Or(m.Rate, chat.DefaultBatchRate),
-		Total: len(m.Operations), Chunk: chat.BatchChunk, Report: entry.ID, RequestedAt: m.RequestedAt, State: chat.BatchQueued,
+		Chunk: chat.BatchChunk, Report: entry.ID, RequestedAt: m.RequestedAt, State: chat.BatchQueued,
 	}
 	stored, err := s.stores.Batches.Batch(ctx, b.Account, b.ID)
 	if chat.CodeOf(err) != chat.BatchNotFound {
 		return stored, err
+	}
+	if m.Selection != nil {
+		m.Operations, err = s.selected(ctx, m)
+		if chat.CodeOf(err) == chat.TooManyOperations {
+			return chat.Batch{}, s.refuseBatch(ctx, m, err)
+		}
+		if err != nil {
+			return b, fmt.Errorf("select chats: %w", err)
+		}
+	}
+	if b.Total = len(m.Operations); b.Total == 0 {
+		b.Stop(chat.BatchDone, nil, s.Now())
 	}
 	for i, o := range m.Operations {
 		if err := o.Validate(b); err != nil {
@@ -121,12 +133,26 @@ func (s *shard) adopt(ctx context.Context, m chat.BatchMessage) (chat.Batch, err
 	if err := s.stores.Batches.PutOperations(ctx, b.Account, b.ID, m.Operations); err != nil {
 		return b, err
 	}
+	for n := 1; n < b.Chunks(); n++ { // ahead of the batch, as the API does; this message holds them up until it is there
+		if err := s.Batches.SendBatch(ctx, number, b.Message(n)); err != nil {
+			return b, err
+		}
+	}
 	entry.Batch, entry.Command = b.ID, chat.CommandPending
 	if err := s.stores.Reports.AddReport(ctx, entry); err != nil {
 		return b, err
 	}
 	stored, _, err = s.stores.Batches.CreateBatch(ctx, b, s.Now())
 	return stored, err
+}
+
+// selected are the operations on the chats that a message selects.
+func (s *shard) selected(ctx context.Context, m chat.BatchMessage) ([]chat.Operation, error) {
+	all, unfit, err := chat.Select(ctx, s.stores.Chats, m.Account, m.Operation(), m.Selection.Filter(), m.Selection.Except, s.Now())
+	if err == nil && len(unfit) > 0 {
+		s.Logger.Info("selected chats that have no such change", "account", m.Account, "chats", len(unfit))
+	}
+	return all, err
 }
 
 // refuseBatch reports a batch that can't be stored.
