@@ -199,6 +199,20 @@ func TestPageWay(t *testing.T) {
 	w.shows("tbody", "Done")
 	w.views("batches")
 
+	// A file: what is wrong in it is shown before anything is done.
+	eval[any](w, `{
+		const picked = new DataTransfer()
+		picked.items.add(new File(["op,phone,second\n" + ?! + ",\nmute,nobody,\nfly,6281,\n"], "malam.csv", {type: "text/csv"}))
+		document.querySelector("input[type=file]").files = picked.files
+	}`, "unmute,"+eval[string](w, `import(document.querySelector("script").src.replace("main.js", "model.js")).then(m => [...m.model.chats.keys()][0])`))
+	w.click("form .primary")
+	w.shows("dialog [role=status]", "1 operation is ready. 2 lines are wrong")
+	w.shows("dialog tbody", "fly,6281")
+	w.views("file")
+	w.click("dialog .primary")
+	w.until(`document.querySelector("h1")?.textContent === "Batch" && document.querySelector(".state strong")?.textContent === "Done"`)
+	w.shows("tbody", "unmute")
+
 	w.click(`nav a[href="#/log"]`)
 	w.shows("tbody", "unmuteChat")
 	w.views("log")

@@ -1,6 +1,6 @@
 // Many changes by one call: from marked chats or from a file, with how far they are and how each ended.
 import { call, curl } from './api.js'
-import { button, csv, el, run, save, say, showLine, table } from './dom.js'
+import { button, complain, csv, dialog, el, field, form, run, save, say, showLine, table } from './dom.js'
 import { model } from './model.js'
 import { moment, t } from './words.js'
 
@@ -9,8 +9,9 @@ const json = { 'Content-Type': 'application/json' }
 
 // submit makes a batch of operations, and shows it.
 export async function submit(operations) {
-  const { results } = await call('createBatch', {}, { body: JSON.stringify({ operations }), headers: json })
-  location.hash = '#/batches/' + results.batchId
+  const { results } = await call('createBatch', {}, { body: JSON.stringify({ operations, onInvalid: 'skip' }), headers: json })
+  if (results.invalidCount > 0) complain(new Error(`${t('nWrong', { n: results.invalidCount })} ${results.invalid[0].message}`))
+  if (results.batchId) location.hash = '#/batches/' + results.batchId
 }
 
 const named = jid => model.people.get(jid) ?? jid
@@ -26,7 +27,7 @@ export function batchesView(id) {
 
 async function all(body, signal) {
   const rows = el('div', {})
-  body.append(rows)
+  body.append(fromFile(), el('h2', {}, t('batches')), rows)
   const { results } = await call('listBatches', {}, { signal })
   rows.append(results.length === 0 ? el('p', { class: 'empty' }, t('noBatches')) : table(t('batches'), [
     [t('time'), b => el('a', { href: '#/batches/' + b.batchId }, moment(Date.parse(b.createdAt)))],
@@ -93,4 +94,28 @@ async function one(id, body, signal) {
     if (!open) break
     await new Promise(next => { again = next; setTimeout(next, 1000) })
   }
+}
+
+// fromFile takes a CSV file, shows what it would do and which of its lines are wrong, and then makes the batch.
+function fromFile() {
+  const file = el('input', { type: 'file', accept: '.csv,.jsonl,text/csv', required: true })
+  const send = async (text, params) => (await call('createBatch', params, {
+    body: text, headers: { 'Content-Type': file.files[0]?.name.endsWith('l') ? 'application/x-ndjson' : 'text/csv' },
+  })).results
+  return form(async () => {
+    const text = await file.files[0].text()
+    const plan = await send(text, { dryRun: 'true', onInvalid: 'skip' })
+    const lines = text.split(/\r?\n/)
+    dialog(t('preview'), close => [
+      el('p', { role: 'status' }, [t('wouldDo', { n: plan.accepted }), plan.invalidCount > 0 && t('nWrong', { n: plan.invalidCount }), plan.replacedCount > 0 && t('nReplaced', { n: plan.replacedCount })]
+        .filter(Boolean).join(' ')),
+      plan.invalid.length > 0 && table(t('wrongLines'), [[t('line'), l => String(l.line)], [t('reason'), l => l.message], [t('text'), l => el('bdi', {}, (lines[l.line - 1] ?? '').slice(0, 200))]],
+        plan.invalid.slice(0, 200)),
+      plan.accepted > 0 && form(async () => {
+        const { batchId } = await send(text, { onInvalid: 'skip' })
+        close()
+        location.hash = '#/batches/' + batchId
+      }, t('doIt', { n: plan.accepted })),
+    ].filter(Boolean))
+  }, t('preview'), el('h2', {}, t('fromFile')), field(t('csvFile'), file, t('csvHint')))
 }

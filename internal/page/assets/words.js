@@ -271,6 +271,7 @@ const words = {
   preview: ['Periksa', 'Check'],
   wouldDo: ['{n} operasi siap dilakukan.', '{n} operation is ready.|{n} operations are ready.'],
   nWrong: ['{n} baris salah dan dilewati.', '{n} line is wrong and left out.|{n} lines are wrong and left out.'],
+  nReplaced: ['{n} baris diganti oleh baris di bawahnya.', '{n} line is replaced by a later one.|{n} lines are replaced by later ones.'],
   wrongLines: ['Baris yang salah', 'Wrong lines'],
   doIt: ['Lakukan {n} operasi', 'Carry out {n} operation|Carry out {n} operations'],
 
