@@ -148,7 +148,7 @@ func (w *window) mode(mode string) {
 
 // TestPageWay is the way of a new user: from the address that the demo prints to a muted chat and back, and past each page.
 func TestPageWay(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")
 	address, err := p.find(ctx, regexp.MustCompile(`^ +(http://\S+/#key=\S+)$`))
@@ -177,7 +177,7 @@ func TestPageWay(t *testing.T) {
 
 	// Several at once: all 200 chats, those in the archive too.
 	w.click(`nav a[href="#/chats"]`)
-	w.until(`document.querySelectorAll("[role=option]").length > 5`)
+	w.until(`!document.querySelector(".talking") && document.querySelectorAll("[role=option]").length > 5`)
 	eval[any](w, `document.querySelector("[role=listbox]").focus()`)
 	must(t, chromedp.Do(w.tab, chromedp.KeyEvent(kb.ArrowDown+" ")))
 	w.shows(".marking", "1 marked")

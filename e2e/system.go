@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -151,6 +153,45 @@ func doors(ctx context.Context, t T, s *System) {
 	if answer.Status != http.StatusNotFound || answer.Error != "UNKNOWN_ENDPOINT" {
 		t.Errorf("noSuchEndpoint answers %d %s", answer.Status, answer.Body)
 	}
+	must(t, s.page(ctx))
+}
+
+var pageFile = regexp.MustCompile(`(?:src|href)="(page/[^"]+)"`)
+
+// page checks that the web page is there, with all its files.
+func (s *System) page(ctx context.Context) error {
+	front, err := s.file(ctx, "")
+	if err != nil {
+		return err
+	}
+	files := pageFile.FindAllStringSubmatch(front, -1)
+	if len(files) < 3 {
+		return fmt.Errorf("the page is %q", front)
+	}
+	for _, f := range files {
+		if _, err := s.file(ctx, f[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file gets what stands under a path, and holds it to the page's policy.
+func (s *System) file(ctx context.Context, path string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/"+path, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := s.HTTP.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && (response.StatusCode != http.StatusOK || len(body) == 0 || !strings.HasPrefix(response.Header.Get("Content-Security-Policy"), "default-src 'none'")) {
+		err = fmt.Errorf("/%s is answered %s, %v", path, response.Status, response.Header)
+	}
+	return string(body), err
 }
 
 func link(ctx context.Context, t T, s *System) {

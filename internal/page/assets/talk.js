@@ -1,7 +1,7 @@
 // A conversation: its newest messages, older ones as one scrolls up, and what can be done with the chat.
 import { call } from './api.js'
 import { actions } from './acts.js'
-import { el, run, sign } from './dom.js'
+import { button, el, run, say } from './dom.js'
 import { messageNode } from './message.js'
 import { model } from './model.js'
 import { day, moment, t } from './words.js'
@@ -108,10 +108,22 @@ export class Talk {
     this.#done()
   }
 
+  // ask has the phone send what is older than all that is stored. It comes as other messages do.
+  #ask() {
+    return button(t('askPhone'), () => run(async () => {
+      await call('fetchOlder', { phone: this.id }, { signal: this.#ended.signal })
+      say(t('asked'))
+      this.#cursor = undefined
+      this.#messages = [] // where they go on is found anew
+      this.#newest()
+    }), { class: 'plain' })
+  }
+
   // draw makes the nodes be those of the messages, and keeps what has not changed.
   #draw() {
     this.older.hidden = false
-    this.older.textContent = this.#messages.length === 0 ? t('noMessages') : this.#cursor ? t('loading') : t('beginning')
+    this.older.replaceChildren(this.#messages.length === 0 ? t('noMessages') : this.#cursor ? t('loading') : t('beginning'), ' ',
+      ...(this.#cursor || this.#messages.length === 0 ? [] : [this.#ask()]))
     const nodes = new Map()
     let last = ''
     let at = this.list.firstChild

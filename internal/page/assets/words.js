@@ -133,6 +133,8 @@ const words = {
   pick: ['Pilih sebuah chat untuk membacanya.', 'Pick a chat to read it.'],
   noMessages: ['Tidak ada pesan yang tersimpan.', 'No messages are stored.'],
   beginning: ['Awal dari yang tersimpan', 'The beginning of what is stored'],
+  askPhone: ['Minta yang lebih lama dari ponsel', 'Ask the phone for older ones'],
+  asked: ['Ponsel diminta mengirim pesan yang lebih lama.', 'The phone was asked for older messages.'],
   nMembers: ['{n} anggota', '{n} member|{n} members'],
   mutedUntil: ['dibisukan sampai {time}', 'muted until {time}'],
   mutedForever: ['dibisukan sampai dibuka', 'muted until it is unmuted'],
@@ -293,6 +295,18 @@ const words = {
   revoke: ['Cabut', 'Revoke'],
   revokeFor: ['Cabut kunci {name}?', 'Revoke the key {name}?'],
   revokeText: ['Kunci ini langsung tidak berlaku.', 'The key stops working at once.'],
+
+  usage: ['Pemakaian', 'Usage'],
+  month: ['Bulan', 'Month'],
+  day: ['Hari', 'Day'],
+  chartOf: ['Grafik', 'Chart'],
+  noUsage: ['Belum ada pemakaian di bulan ini.', 'Nothing was used in this month.'],
+  used_calls: ['Panggilan', 'Calls'],
+  used_failed: ['Panggilan gagal', 'Failed calls'],
+  used_commands: ['Perintah', 'Commands'],
+  used_operations: ['Operasi massal', 'Batch operations'],
+  used_messages: ['Pesan', 'Messages'],
+  used_deliveries: ['Kiriman webhook', 'Webhook deliveries'],
 
   // devices
   secret: ['Rahasia sistem', 'System secret'],
