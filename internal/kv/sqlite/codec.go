@@ -2,18 +2,38 @@ package sqlite
 
 import (
 	"encoding/binary"
-	"errors"
+	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 
 	"pesan/internal/kv"
 )
 
-// A value is an item but for its key: version (8 bytes), token, expiry, number of fields (varints), each field (length of
-// its name, name, varint), data. headBytes is how long version, token and expiry are at most.
-const headBytes = 8 + 2*binary.MaxVarintLen64
+// A value is an item but for its key: the checksum of key and value (4 bytes), version (8 bytes), token, expiry, number of fields
+// (varints), each field (length of its name, name, varint), data. headBytes is how long checksum, version, token and expiry are at
+// most; the version begins at versionAt, counted from 1 as SQL does.
+const (
+	sumBytes  = 4
+	versionAt = sumBytes + 1
+	headBytes = sumBytes + 8 + 2*binary.MaxVarintLen64
+)
 
+// checksum tells an item that a disk has changed, or put elsewhere, from the one that was written.
+func checksum(k kv.Key, body []byte) uint32 {
+	sum := crc32.Checksum([]byte(k.Collection), castagnoli)
+	for _, part := range []string{k.Partition, k.Sort} {
+		sum = crc32.Update(sum, castagnoli, []byte{0})
+		sum = crc32.Update(sum, castagnoli, []byte(part))
+	}
+	return crc32.Update(sum, castagnoli, body)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// appendValue appends to an empty b.
 func appendValue(b []byte, it *kv.Item) []byte {
+	b = append(b, 0, 0, 0, 0)
 	b = append(b, it.Version[:]...)
 	b = binary.AppendUvarint(b, uint64(it.Token))
 	b = binary.AppendUvarint(b, uint64(it.Expires))
@@ -32,16 +52,19 @@ func appendValue(b []byte, it *kv.Item) []byte {
 			}
 		}
 	}
-	return append(b, it.Data...)
+	b = append(b, it.Data...)
+	binary.BigEndian.PutUint32(b, checksum(it.Key, b[sumBytes:]))
+	return b
 }
 
-var errValue = errors.New("a value has been cut short")
+var errValue = fmt.Errorf("an item isn't as it was written: %w", ErrDamaged)
 
-// decodeHead reads version, token and expiry, and returns the rest.
+// decodeHead reads version, token and expiry, which may be all of the value that there is, and returns the rest.
 func decodeHead(b []byte, it *kv.Item) ([]byte, error) {
-	if len(b) < len(it.Version) {
+	if len(b) < sumBytes+len(it.Version) {
 		return nil, errValue
 	}
+	b = b[sumBytes:]
 	b = b[copy(it.Version[:], b):]
 	for _, into := range []*int64{&it.Token, &it.Expires} {
 		n, size := binary.Uvarint(b)
@@ -53,8 +76,11 @@ func decodeHead(b []byte, it *kv.Item) ([]byte, error) {
 	return b, nil
 }
 
-// decodeValue reads a value; Data is part of b.
+// decodeValue reads the value of an item whose key is there; Data is part of b.
 func decodeValue(b []byte, it *kv.Item) error {
+	if len(b) < sumBytes || binary.BigEndian.Uint32(b) != checksum(it.Key, b[sumBytes:]) {
+		return errValue
+	}
 	b, err := decodeHead(b, it)
 	if err != nil {
 		return err

@@ -1,11 +1,14 @@
 package sqlite
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // The file says in its header whose it is and of which version its tables are.
 const (
 	applicationID = 0x50534e31
-	tablesVersion = 1
+	tablesVersion = 2 // 1 had no checksums
 )
 
 // tables: partitions are numbered, since their names would take some 60 bytes in every row; a number is never given twice. An
@@ -28,8 +31,11 @@ CREATE TABLE items (
 CREATE INDEX items_expires ON items (expires) WHERE expires > 0;
 `
 
-// prepareTables makes the tables in a new file and refuses the file of another program.
-func prepareTables(c *conn) error {
+// errNew says that a file has no tables yet.
+var errNew = errors.New("the database is empty")
+
+// checkTables refuses the file of another program, and one of another version.
+func checkTables(c *conn) error {
 	application, version, objects := int64(0), int64(0), int64(0)
 	for query, into := range map[string]*int64{
 		"PRAGMA application_id":              &application,
@@ -46,10 +52,17 @@ func prepareTables(c *conn) error {
 	case application == applicationID && version == tablesVersion:
 		return nil
 	case application == applicationID && version > tablesVersion:
-		return fmt.Errorf("its tables have version %d, made by a newer program; this one knows versions up to %d", version,
-			tablesVersion)
+		return fmt.Errorf("%w: its tables have version %d, this one knows %d", ErrNewer, version, tablesVersion)
 	case objects > 0 || application != 0 && application != applicationID:
-		return fmt.Errorf("it is another program's database, or an older form of this one's: choose another folder")
+		return fmt.Errorf("%w, or an older form of this one's", ErrForeign)
+	}
+	return errNew
+}
+
+// prepareTables makes the tables in a new file.
+func prepareTables(c *conn) error {
+	if err := checkTables(c); !errors.Is(err, errNew) {
+		return err
 	}
 	for _, query := range []string{
 		"BEGIN IMMEDIATE", tables,

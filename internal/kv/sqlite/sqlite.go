@@ -83,8 +83,14 @@ func dsn(path string, sync, readOnly bool) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: values.Encode()}).String()
 }
 
-// ErrDamaged says that the file isn't readable as a database; trying again doesn't help.
-var ErrDamaged = errors.New("the database file is damaged or is no database; move it away, or put a backup in its place")
+// ErrDamaged says that the file isn't readable as a database, or an item in it isn't as it was written; trying again doesn't help.
+var ErrDamaged = errors.New("the database is damaged")
+
+// ErrForeign says that the file is another program's, or of a form that this one doesn't know. The file stays as it is.
+var ErrForeign = errors.New("the database is another program's")
+
+// ErrNewer says that the file was made by a newer version of this program. It stays as it is.
+var ErrNewer = errors.New("the database was made by a newer program")
 
 // SQLite's primary result codes, see https://www.sqlite.org/rescode.html.
 const (

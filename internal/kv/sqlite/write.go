@@ -81,7 +81,7 @@ func (w *writer) op(op *kv.Op, now int64) error {
 const (
 	expired   = "(expires > 0 AND expires <= ?)"
 	unfenced  = "(? = 0 OR token <= ? OR " + expired + ")"
-	isVersion = "substr(value, 1, 8) IN (?, ?)"
+	isVersion = "substr(value, 5, 8) IN (?, ?)" // at versionAt
 
 	at     = " WHERE part = ? AND sort = ? AND "
 	insert = "INSERT INTO items (part, sort, token, expires, value) VALUES (?, ?, ?, ?, ?)" +
@@ -89,7 +89,7 @@ const (
 	update = "UPDATE items SET token = ?, expires = ?, value = ?" + at
 
 	putAlways    = insert + unfenced
-	putAbsent    = insert + expired + " OR substr(items.value, 1, 8) = substr(excluded.value, 1, 8)"
+	putAbsent    = insert + expired + " OR substr(items.value, 5, 8) = substr(excluded.value, 5, 8)"
 	putPresent   = update + "NOT " + expired + " AND " + unfenced
 	putUnchanged = putPresent + " AND " + isVersion
 
