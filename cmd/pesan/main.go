@@ -52,11 +52,19 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	c.Out, c.Terminal, c.Logger = out, isTerminal(out), logger
 
 	globals := whatsapp.Globals{Address: s.whatsAppAddress, RootKey: s.whatsAppRootKey, Logger: logger}
-	if s.demo {
+	switch s.command {
+	case "demo":
 		return standalone.Demo(ctx, c, globals)
+	case "backup":
+		return standalone.Backup(ctx, c, s.file)
+	case "restore":
+		return standalone.Restore(ctx, c, s.file)
 	}
 	if c.WhatsApp, err = globals.Set(); err != nil {
 		return err
+	}
+	if s.command == "doctor" {
+		return standalone.Doctor(ctx, c, s.mend)
 	}
 	return standalone.Run(ctx, c)
 }

@@ -19,7 +19,9 @@ import (
 // settings are what flags and environment say.
 type settings struct {
 	config  standalone.Config
-	demo    bool
+	command string
+	file    string // of backup and restore
+	mend    bool   // of doctor
 	verbose bool
 	logFile string
 
@@ -31,14 +33,17 @@ const usage = `Pesan serves the chats of a linked WhatsApp account over HTTP.
   pesan demo   an inbox of 200 chats on a simulated WhatsApp; nothing is kept
   pesan run    links a phone by QR code and serves its chats
   pesan batch  changes many chats by one call; see pesan batch help
+  pesan backup file    writes accounts and chats into a new file, also while pesan runs
+  pesan restore file   puts a backup in the place of what is there, also while pesan runs; devices are linked again
+  pesan doctor         looks at folder, data, clock and WhatsApp, and says what to mend; -mend keeps of damaged data what is whole
   pesan version
 
-Flags, of demo and run:
+Flags:
 `
 
 const environment = `
 Environment:
-  PESAN_LISTEN PESAN_DATA PESAN_LOG   as the flags, which win
+  PESAN_LISTEN PESAN_DATA PESAN_LOG PESAN_METRICS   as the flags, which win
   PESAN_SECRET       the system secret, at least 16 characters; else one is made and kept in the data folder
   PESAN_SYNC         1: wait for the disk, so that a power cut loses no message; 0: be faster (1)
   COUNTRY_CODE       what a leading 0 in a phone number stands for (62)
@@ -79,7 +84,8 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 	flags := flag.NewFlagSet("pesan", flag.ContinueOnError)
 	flags.SetOutput(errOut)
 	flags.StringVar(&s.config.Listen, "listen", r.Address("PESAN_LISTEN", "127.0.0.1:8080"), "`host:port` to answer on; port 0 is any free one")
-	flags.StringVar(&s.config.Folder, "data", r.String("PESAN_DATA", "data"), "`folder` for what is kept; pesan run only")
+	flags.StringVar(&s.config.Metrics, "metrics", r.Address("PESAN_METRICS", ""), "`host:port` to answer Prometheus on, at /metrics; nowhere if empty")
+	flags.StringVar(&s.config.Folder, "data", r.String("PESAN_DATA", "data"), "`folder` for what is kept; not of pesan demo")
 	flags.StringVar(&s.logFile, "log", r.String("PESAN_LOG", ""), "`file` to append the log to; else standard error")
 	flags.BoolVar(&s.verbose, "v", false, "log more than warnings")
 	flags.Usage = func() {
@@ -93,8 +99,9 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 		return s, program.ErrUsage
 	}
 	switch args[0] {
-	case "demo", "run":
-		s.demo = args[0] == "demo"
+	case "demo", "run", "backup", "restore":
+	case "doctor":
+		flags.BoolVar(&s.mend, "mend", false, "keep of damaged data what is whole; what was there before stays beside it")
 	case "version":
 		fmt.Fprintln(out, version())
 		return s, flag.ErrHelp
@@ -106,12 +113,23 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 		flags.Usage()
 		return s, program.ErrUsage
 	}
+	s.command = args[0]
 	if len(args) > 1 && (args[1] == "-h" || args[1] == "--help" || args[1] == "-help") {
 		help()
 		return s, flag.ErrHelp
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return s, program.ErrUsage
+	}
+	if s.command == "backup" || s.command == "restore" {
+		if s.file = flags.Arg(0); s.file == "" {
+			fmt.Fprintf(errOut, "pesan: %s needs the name of a file\n\n", s.command)
+			flags.Usage()
+			return s, program.ErrUsage
+		}
+		if err := flags.Parse(flags.Args()[1:]); err != nil { // flags may stand behind it
+			return s, program.ErrUsage
+		}
 	}
 	if flags.NArg() > 0 {
 		fmt.Fprintf(errOut, "pesan: %s is too much\n\n", strconv.Quote(flags.Arg(0)))
@@ -120,6 +138,9 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 	}
 	if _, err := env.ParseAddress(s.config.Listen); err != nil {
 		r.Reject("-listen", err.Error())
+	}
+	if _, err := env.ParseAddress(s.config.Metrics); s.config.Metrics != "" && err != nil {
+		r.Reject("-metrics", err.Error())
 	}
 	return s, r.Err()
 }

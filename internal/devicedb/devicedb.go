@@ -104,3 +104,61 @@ func syncFile(name string) error {
 	}
 	return errors.Join(file.Sync(), file.Close())
 }
+
+// Check has SQLite look at a file, which others may use meanwhile. It returns what is wrong with it, nothing if it isn't there. The
+// keys have no checksums here: WhatsApp's protocol refuses those that aren't as they were.
+func Check(ctx context.Context, path string) (faults []string, err error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	db, err := sql.Open("sqlite", DSN(path))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	rows, err := db.QueryContext(ctx, "PRAGMA integrity_check(20)")
+	if err != nil {
+		return damaged(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var fault string
+		if err := rows.Scan(&fault); err != nil {
+			return nil, err
+		}
+		if fault != "ok" {
+			faults = append(faults, fault)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return damaged(err)
+	}
+	return faults, nil
+}
+
+// damaged makes a fault of an error that says that there is no database.
+func damaged(err error) ([]string, error) {
+	const codeCorrupt, codeNotADB = 11, 26
+	var e *driver.Error
+	if errors.As(err, &e) && (e.Code()&0xff == codeCorrupt || e.Code()&0xff == codeNotADB) {
+		return []string{e.Error()}, nil
+	}
+	return nil, err
+}
+
+// Mend makes a new file of a damaged one, with indexes made anew. It fails where a table can't be read.
+func Mend(ctx context.Context, from, to string) error {
+	db, err := sql.Open("sqlite", DSN(from))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", to)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	faults, err := Check(ctx, to)
+	if err == nil && len(faults) > 0 {
+		err = errors.New(faults[0])
+	}
+	return err
+}

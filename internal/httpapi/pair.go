@@ -83,12 +83,19 @@ func (o commander) pair(ctx context.Context, c *call, a chat.Account, id, phone 
 		hash := sha256.Sum256([]byte(a.ID + phone)) // ids are logged, numbers aren't
 		window := c.now.Unix() / int64(pairWindow/time.Second)
 		cmd.ID = "pair-" + hex.EncodeToString(hash[:8]) + "-" + strconv.FormatInt(window, 10)
-		if r, err := o.commands.Command(ctx, a.ID, cmd.ID); err == nil && r.State == chat.CommandFailed {
+		if r, err := o.commands.Command(ctx, a.ID, cmd.ID); err == nil &&
+			(r.State == chat.CommandFailed || r.State == chat.CommandDone && c.codeUsed(ctx, a.ID)) {
 			cmd.ID = "" // try anew
 		}
 	}
 	_, err := o.do(ctx, c, a, cmd)
 	return err
+}
+
+// codeUsed tells whether an account's pairing code has linked it, or is lost, so that the next link needs another.
+func (c *call) codeUsed(ctx context.Context, account string) bool {
+	a, err := c.Latest.Account(ctx, account)
+	return err == nil && a.PairingCode == ""
 }
 
 // awaitCode waits a while for a code that is about to appear, and returns the account as it is then.

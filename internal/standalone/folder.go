@@ -12,11 +12,12 @@ import (
 
 // folder is the data folder, held by this process alone.
 type folder struct {
-	Path string
-	lock *os.File
+	Path    string
+	Unclean bool // whoever had it before was killed, or the power was cut, and its files weren't looked at since
+	lock    *os.File
 }
 
-// openFolder makes the folder if need be and locks it.
+// openFolder makes the folder if need be, locks it, and puts a backup in place that waits there.
 func openFolder(path string) (*folder, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -26,7 +27,7 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := private(path, locked.Database(), locked.Devices()); err != nil {
+	if err := errors.Join(locked.install(), private(path, locked.Database(), locked.Devices())); err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
 	return locked, nil

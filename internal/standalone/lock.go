@@ -45,15 +45,22 @@ func lockFolder(path string) (*folder, error) {
 		}
 		return nil, fmt.Errorf("lock data folder %s: %w", path, err)
 	}
+	unclean := readOwner(file) != 0
 	if err := writeOwner(file); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("write lock of data folder: %w", err)
 	}
-	return &folder{Path: path, lock: file}, nil
+	return &folder{Path: path, Unclean: unclean, lock: file}, nil
 }
 
-// Close gives the folder back.
-func (f *folder) Close() error { return f.lock.Close() }
+// Close gives the folder back. The lock says no owner any more where the folder is in order, so that the next one knows.
+func (f *folder) Close() error {
+	var err error
+	if !f.Unclean {
+		err = f.lock.Truncate(0)
+	}
+	return errors.Join(err, f.lock.Close())
+}
 
 // Database is the path of the database; see kv/sqlite.
 func (f *folder) Database() string { return filepath.Join(f.Path, "pesan.db") }

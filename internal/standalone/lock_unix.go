@@ -30,3 +30,12 @@ func maxConnections() int {
 }
 
 const mostConnections = 2048
+
+// freeBytes is how much may still be written on a path's disk.
+func freeBytes(path string) (int64, error) {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(path, &disk); err != nil {
+		return 0, err
+	}
+	return int64(disk.Bavail) * int64(disk.Bsize), nil
+}

@@ -22,3 +22,14 @@ const enforced = false
 
 // maxConnections is how many clients may be connected.
 func maxConnections() int { return 2048 }
+
+// freeBytes is how much may still be written on a path's disk.
+func freeBytes(path string) (int64, error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return 0, err
+	}
+	var free uint64
+	err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
+	return int64(free), err
+}

@@ -38,6 +38,7 @@ import (
 // Config is what the program runs with.
 type Config struct {
 	Listen      string // host:port
+	Metrics     string // host:port for Prometheus; nowhere if empty
 	Folder      string // for data
 	Secret      string // the system's; "": kept in a file of the folder
 	CountryCode string // what a leading 0 in a phone number stands for
@@ -53,8 +54,16 @@ type Config struct {
 	anyPort     bool // where Listen's is taken
 }
 
-// Run serves until ctx ends. It adds a first device when there is none.
+// Run serves until ctx ends. It adds a first device when there is none. When there is a backup to begin with, it begins anew.
 func Run(ctx context.Context, c Config) error {
+	for {
+		if err := runOnce(ctx, c); !errors.Is(err, errRestore) {
+			return err
+		}
+	}
+}
+
+func runOnce(ctx context.Context, c Config) error {
 	p, err := open(ctx, c)
 	if err != nil {
 		return err
@@ -63,7 +72,10 @@ func Run(ctx context.Context, c Config) error {
 	if err := p.greet(ctx); err != nil {
 		return err
 	}
-	if err := p.serve(ctx, p.follow); err != nil {
+	if err := p.serve(ctx, p.follow, p.awaitRestore); err != nil {
+		if errors.Is(err, errRestore) {
+			p.say("%s", p.restoring)
+		}
 		return err
 	}
 	p.say("%s", p.stopped)
@@ -154,8 +166,11 @@ func (p *program) open(ctx context.Context) (err error) {
 		return fmt.Errorf(p.addressBad, p.Listen, reason(err))
 	}
 	p.base = p.url()
-	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
+	if err := p.examineAfter(ctx); err != nil {
 		return err
+	}
+	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
+		return p.notOpened(p.folder.Database(), err)
 	}
 	p.queue = local.New(p.db, 1, 0)
 	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true}) // as the folder is locked
@@ -209,7 +224,7 @@ func (p *program) url() string { return "http://" + p.listener.Addr().String() }
 const shutdown = time.Second
 
 // serve runs the host, the API and what stands beside them until ctx ends or one of them fails.
-func (p *program) serve(ctx context.Context, beside func(context.Context) error) error {
+func (p *program) serve(ctx context.Context, beside ...func(context.Context) error) error {
 	commands := httpapi.WatchCommands(p.store)
 	stores := func(chat.Ownership) host.Stores { // the folder is locked: no account has another owner
 		return host.Stores{
@@ -263,7 +278,9 @@ func (p *program) serve(ctx context.Context, beside func(context.Context) error)
 		usage.Watch(ctx, p.accounts, p.store, watchLimits, time.Now, p.Logger)
 		return nil
 	})
-	group.Go(func() error { return beside(ctx) })
+	for _, run := range beside {
+		group.Go(func() error { return run(ctx) })
+	}
 	counting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	counted := make(chan struct{})
 	go func() {

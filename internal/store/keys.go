@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/oklog/ulid/v2"
+
 	"pesan/internal/chat"
 	"pesan/internal/kv"
 )
@@ -96,3 +98,29 @@ func keyID(id string) string {
 }
 
 func isHashed(id string) bool { return strings.HasPrefix(id, hashMark) }
+
+// AccountOf tells what an item or a partition is about, as far as its key says it: an account, and a chat of it.
+func AccountOf(k kv.Key) (account string, jid chat.JID) {
+	switch k.Collection {
+	case kv.Messages:
+		first, second, _ := strings.Cut(k.Partition, "/")
+		return first, chat.JID(second)
+	case kv.Chats:
+		for _, prefix := range []string{shown, hidden} {
+			if rest, ok := strings.CutPrefix(k.Sort, prefix); ok {
+				jid = chat.JID(rest)
+			}
+		}
+		return k.Partition, jid
+	case kv.Accounts:
+		if k.Partition == directory {
+			return k.Sort, ""
+		}
+	}
+	for part := range strings.SplitSeq(k.Partition, "/") {
+		if _, err := ulid.ParseStrict(part); err == nil {
+			return part, ""
+		}
+	}
+	return "", ""
+}
