@@ -10,7 +10,9 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
 	"pesan/internal/whatsapp/translate"
@@ -273,5 +275,12 @@ func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInf
 		}
 		return refused
 	}
-	return s.fetch(ctx, patch.Type, false)
+	// WhatsApp has the patch as it was sent, upon the state that it was made for: it is taken from here rather than fetched.
+	own := new(waServerSync.SyncdPatch)
+	if err := proto.Unmarshal(encoded, own); err != nil {
+		return fmt.Errorf("decode patch: %w", err)
+	}
+	own.Version = &waServerSync.SyncdVersion{Version: proto.Uint64(state.Version + 1)}
+	_, _, err = s.apply(ctx, &appstate.PatchList{Name: patch.Type, Patches: []*waServerSync.SyncdPatch{own}}, state, false)
+	return err
 }
