@@ -138,6 +138,7 @@ type Store interface {
 	chat.ChatStore
 	chat.Commands
 	chat.Reports
+	chat.Batches
 	chat.Leases
 	chat.Backlog
 	Webhooks
@@ -152,6 +153,7 @@ func Contracts(t *testing.T, open func(*testing.T) Store) {
 	t.Run("ChatStore", func(t *testing.T) { ChatStore(t, func(t *testing.T) chat.ChatStore { return open(t) }) })
 	t.Run("Commands", func(t *testing.T) { Commands(t, func(t *testing.T) chat.Commands { return open(t) }) })
 	t.Run("Reports", func(t *testing.T) { Reports(t, func(t *testing.T) ReportsAndCommands { return open(t) }) })
+	t.Run("Batches", func(t *testing.T) { Batches(t, func(t *testing.T) BatchStore { return open(t) }) })
 	t.Run("Leases", func(t *testing.T) { Leases(t, func(t *testing.T) chat.Leases { return open(t) }) })
 	t.Run("Usage", func(t *testing.T) { Usage(t, func(t *testing.T) chat.UsageStore { return open(t).(chat.UsageStore) }) })
 	t.Run("Backlog", func(t *testing.T) { Backlog(t, func(t *testing.T) chat.Backlog { return open(t) }) })
