@@ -109,7 +109,7 @@ func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Ac
 // temporary tells whether trying again may help.
 func temporary(err error) bool {
 	switch chat.CodeOf(err) {
-	case chat.Unavailable, chat.Internal, chat.LeaseHeld:
+	case chat.Unavailable, chat.Internal, chat.LeaseHeld, chat.WhatsAppLimited:
 		return true
 	}
 	return false

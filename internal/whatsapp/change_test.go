@@ -289,7 +289,7 @@ func TestTimers(t *testing.T) {
 	for _, in := range []chat.JID{"120363000000000077@newsletter", "status@broadcast"} {
 		wantCode(t, set(in, 86400), chat.WhatsAppRejected)
 	}
-	for code, want := range map[int]chat.Code{400: chat.WhatsAppRejected, 429: chat.Unavailable, 503: chat.Unavailable} {
+	for code, want := range map[int]chat.Code{400: chat.WhatsAppRejected, 429: chat.WhatsAppLimited, 503: chat.Unavailable} {
 		w.linked.Inject(sim.Fault{Kind: sim.RefuseQuery, For: "w:g2", Code: code, Times: 1})
 		wantCode(t, set(jidOf(groups[true].JID()), 86400), want)
 	}
