@@ -148,6 +148,10 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo, renew func(con
 		return err
 	}
 	defer r.sending.Release(1)
+	patch, err := made(ctx, patch, renew)
+	if err != nil || len(patch.Mutations) == 0 {
+		return err
+	}
 	id, err := r.identity().appKeys.GetLatestAppStateSyncKeyID(ctx)
 	if err != nil {
 		return fmt.Errorf("find app state key: %w", err)
@@ -177,12 +181,19 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo, renew func(con
 			}
 			continue
 		}
-		renewed, err := renew(ctx)
-		if err != nil || len(renewed.Mutations) == 0 {
+		if patch, err = made(ctx, patch, renew); err != nil || len(patch.Mutations) == 0 {
 			return err
 		}
-		patch.Mutations = renewed.Mutations
 	}
+}
+
+// made is a patch as it is wanted of the app state as it is now.
+func made(
+	ctx context.Context, patch appstate.PatchInfo, renew func(context.Context) (appstate.PatchInfo, error),
+) (appstate.PatchInfo, error) {
+	now, err := renew(ctx)
+	now.Timestamp = patch.Timestamp
+	return now, err
 }
 
 func (r *run) sendOnce(ctx context.Context, key []byte, patch appstate.PatchInfo) error {

@@ -27,13 +27,17 @@ const (
 	patchFrame    = 2*32 + 32
 )
 
-// again makes a change anew after others have changed the app state; done says that it isn't wanted any more.
-type again func(ctx context.Context, i int) (p appstate.PatchInfo, done bool, err error)
+// again makes changes anew that were made of an older app state.
+type again struct {
+	since int64 // how often the state had changed when they were made
+	// change makes one of them; done says that it isn't wanted any more.
+	change func(ctx context.Context, i int) (p appstate.PatchInfo, done bool, err error)
+}
 
 // setAll sends changes of the app state, as many as fit in a patch of their collection together, and projects what WhatsApp takes
 // of them; it returns an error for each, nil where it was taken. Changes of one index keep their order. A change that is refused
 // fails alone. anew may be nil: what changes meanwhile doesn't matter.
-func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo, anew again) []error {
+func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo, anew *again) []error {
 	errs := make([]error, len(changes))
 	pending := make([]int, 0, len(changes))
 	for i, c := range changes {
@@ -50,19 +54,20 @@ func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo, anew aga
 }
 
 // setTogether sends changes in one patch, and where it is refused in halves of it, down to the one that is.
-func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, which []int, errs []error, anew again) {
+func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, which []int, errs []error, anew *again) {
 	patch := appstate.PatchInfo{Type: changes[which[0]].Type}
 	for _, i := range which {
 		patch.Mutations = append(patch.Mutations, changes[i].Mutations...)
 	}
 	renew := func(ctx context.Context) (appstate.PatchInfo, error) {
-		if anew == nil {
+		if anew == nil || anew.since == r.states.changed.Load() {
 			return patch, nil
 		}
+		anew.since = r.states.changed.Load()
 		left := appstate.PatchInfo{Type: patch.Type}
 		still := which[:0:0]
 		for _, i := range which {
-			p, done, err := anew(ctx, i)
+			p, done, err := anew.change(ctx, i)
 			if err == nil && !done {
 				err = wellFormed(p)
 			}
@@ -71,7 +76,7 @@ func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, whi
 				left.Mutations = append(left.Mutations, p.Mutations...)
 			}
 		}
-		which = still
+		which, patch = still, left
 		return left, nil
 	}
 	err := r.set(ctx, patch, renew)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
@@ -24,6 +25,8 @@ import (
 type states struct {
 	*run
 	processor *appstate.Processor
+
+	changed atomic.Int64 // how often it was, by whomever
 
 	mu   sync.Mutex
 	want map[appstate.WAPatchName]bool // collections to be fetched
@@ -153,6 +156,7 @@ func (s *states) apply(
 		}
 	}
 	err = s.tell(ctx, mutations)
+	s.changed.Add(1)
 	s.sync.applied(err)
 	if err != nil {
 		s.refuse(list, err)

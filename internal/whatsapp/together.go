@@ -63,6 +63,7 @@ func collectionOf(c chat.Command) appstate.WAPatchName {
 // changeTogether makes one patch of the commands that belong into the collection of the first, and sends it.
 func (r *run) changeTogether(ctx context.Context, commands []chat.Command) map[int]error {
 	ended := make(map[int]error)
+	since := r.states.changed.Load()
 	var (
 		patch   packing
 		which   []int
@@ -101,10 +102,10 @@ func (r *run) changeTogether(ctx context.Context, commands []chat.Command) map[i
 	if len(changes) == 0 {
 		return ended
 	}
-	errs := r.setAll(ctx, changes, func(ctx context.Context, n int) (appstate.PatchInfo, bool, error) {
+	errs := r.setAll(ctx, changes, &again{since, func(ctx context.Context, n int) (appstate.PatchInfo, bool, error) {
 		p := r.prepare(ctx, commands[which[n]])
 		return p.change, p.done, p.err
-	})
+	}})
 	for n, i := range which {
 		ended[i] = errs[n]
 	}
