@@ -41,6 +41,7 @@ type words struct {
 	demoPage      string // {url}
 	demoKey       string
 	demoSecret    string
+	demoBatch     string // {url} {key} {program}
 	demoLive      string
 	inUse         string // {process} {path}
 	addressBad    string // {address} {error}
@@ -139,6 +140,7 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	demoPage:   "Open the inbox in a browser:\n\n  %s",
 	demoKey:    "API key         %s",
 	demoSecret: "system secret   %s",
+	demoBatch:  "Mute all groups until the morning, and watch it:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
 	demoLive:   "All of it is made up, and gone when it stops.",
 	inUse:      "another process (%d) uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
 	addressBad: "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
@@ -226,6 +228,7 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	demoPage:   "Buka kotak masuknya di peramban:\n\n  %s",
 	demoKey:    "kunci API        %s",
 	demoSecret: "rahasia sistem   %s",
+	demoBatch:  "Bisukan semua grup sampai pagi, dan lihat kemajuannya:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
 	inUse:      "proses lain (%d) memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
 	addressBad: "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
