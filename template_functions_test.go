@@ -2,6 +2,7 @@ package pesan_test
 
 import (
 	"cmp"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -24,6 +25,13 @@ func TestFunctions(t *testing.T) {
 		folder, _ := strings.CutPrefix(str(all.prop(f, "CodeUri")), "dist/")
 		e, ok := endpointOf(folder)
 		path := "/api/" + e.Name
+		if folder == "deliver-webhook" { // the queue of events calls it
+			wantEqual(t, f+" queue", all.prop(f, "Events", "Queue", "Properties", "Queue"), "EventQueue.Arn")
+			wantEqual(t, f+" failures", fmt.Sprint(all.prop(f, "Events", "Queue", "Properties", "FunctionResponseTypes")), "[ReportBatchItemFailures]")
+			wantEqual(t, f+" log", all.prop(f, "LoggingConfig", "LogGroup"), f+"Log")
+			wantEqual(t, f+" build", all.Resources[f].Metadata["SkipBuild"], true)
+			continue
+		}
 		if folder == "unknown-endpoint" {
 			path = "$default"
 		} else if folder == "page" {
@@ -90,7 +98,10 @@ func TestEnvironment(t *testing.T) {
 			file := filepath.Join("functions", folder, "main.go")
 			e, _ := endpointOf(folder)
 			must = needed(e)
-			for _, part := range []string{"commander", "secret"} {
+			if name == "DeliverWebhook" {
+				must = []string{"HOOKS_TABLE", "SECRETS_TABLE", "WEBHOOK_LOOPBACK"}
+			}
+			for _, part := range []string{"commander", "secret", "caller", "deliver"} {
 				if imports(t, file, "pesan/internal/function/"+part) {
 					must = append(must, variables(t, filepath.Join("internal", "function", part, part+".go"))...)
 				}
@@ -119,6 +130,10 @@ func needed(e httpapi.Endpoint) (all []string) {
 			all = append(all, "CHATS_TABLE")
 		case httpapi.Messages:
 			all = append(all, "CHATS_TABLE", "MESSAGES_TABLE")
+		case httpapi.Webhooks:
+			all = append(all, "HOOKS_TABLE", "SECRETS_TABLE")
+		case httpapi.Feeds:
+			all = append(all, "CHATS_TABLE")
 		case httpapi.Reports, httpapi.Commands, httpapi.Requests, httpapi.Batches:
 			all = append(all, "COMMANDS_TABLE")
 		}

@@ -97,13 +97,25 @@ func TestQueues(t *testing.T) {
 		wantEqual(t, name+" dead letters", at(p["RedrivePolicy"], "deadLetterTargetArn"), "DeadCommandsQueue.Arn")
 		wantEqual(t, name+" name", p["QueueName"], fmt.Sprintf("${AWS::StackName}-queue-%d.fifo", i))
 	}
-	wantEqual(t, "queues", len(all.of("AWS::SQS::Queue")), queues+1)
+	wantEqual(t, "queues", len(all.of("AWS::SQS::Queue")), queues+3)
+	events := all.Resources["EventQueue"].Properties
+	wantEqual(t, "events FIFO", events["FifoQueue"], true)
+	wantEqual(t, "events throughput", events["FifoThroughputLimit"], "perMessageGroupId")
+	wantEqual(t, "events scope", events["DeduplicationScope"], "messageGroup")
+	wantEqual(t, "events encryption", events["SqsManagedSseEnabled"], true)
+	wantEqual(t, "events dead letters", at(events["RedrivePolicy"], "deadLetterTargetArn"), "DeadEventsQueue.Arn")
+	timeout, _ := all.prop("DeliverWebhook", "Timeout").(int)
+	if visibility, _ := events["VisibilityTimeout"].(int); timeout == 0 || visibility < 6*timeout { // as Lambda asks for
+		t.Errorf("events are hidden for %d s, and the function takes up to %d s", visibility, timeout)
+	}
 	var watched []string
 	for _, alarm := range all.of("AWS::CloudWatch::Alarm") {
 		watched = append(watched, str(all.prop(alarm, "Dimensions", 0, "Value")))
 	}
-	if !slices.Contains(watched, "DeadCommandsQueue.QueueName") {
-		t.Error("nothing watches the dead letters")
+	for _, queue := range []string{"DeadCommandsQueue.QueueName", "DeadEventsQueue.QueueName", "EventQueue.QueueName"} {
+		if !slices.Contains(watched, queue) {
+			t.Errorf("nothing watches %s", queue)
+		}
 	}
 	users := 0
 	for name, v := range all.urls() {

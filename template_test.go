@@ -202,7 +202,7 @@ func anyList(v any) []any {
 // services by the resources that they act on.
 func service(column string) string {
 	switch column {
-	case "Queues":
+	case "Queues", "Events":
 		return "sqs:"
 	case "Secret":
 		return "ssm:"
@@ -226,6 +226,8 @@ func allowed(t *testing.T, role string, policy any) rights {
 			column = "Queues"
 		case slices.Equal(resources, []string{"arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/secret"}):
 			column = "Secret"
+		case slices.Equal(resources, []string{"EventQueue.Arn"}):
+			column = "Events"
 		case len(resources) == 1 && strings.HasSuffix(resources[0], "Table.Arn"):
 			column = strings.TrimSuffix(resources[0], "Table.Arn")
 		default:
@@ -274,6 +276,12 @@ func TestNoFunctionReachesKeys(t *testing.T) {
 		role, rest, _ := strings.Cut(right, " ")
 		if role != "Host" && (strings.HasPrefix(rest, "Devices ") || strings.HasPrefix(rest, "Work ")) {
 			t.Errorf("a function has rights on a table of the host: %s", right)
+		}
+		if role != "DeliverWebhook" && role != "TestWebhook" && role != "RedeliverWebhook" && rest == "Secrets GetItem" {
+			t.Errorf("who doesn't sign can read what webhooks are signed with: %s", right)
+		}
+		if role == "DeliverWebhook" && !strings.HasPrefix(rest, "Hooks ") && !strings.HasPrefix(rest, "Secrets ") && !strings.HasPrefix(rest, "Events ") {
+			t.Errorf("what calls webhooks has rights on something else: %s", right)
 		}
 		if strings.HasPrefix(rest, "Secret ") && role == "Host" || strings.Contains(rest, " Scan") {
 			t.Errorf("nobody needs this: %s", right)

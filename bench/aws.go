@@ -147,7 +147,7 @@ func (c *cloud) environment() []string {
 		"ACCOUNTS_TABLE=" + c.tables[kv.Accounts], "CHATS_TABLE=" + c.tables[kv.Chats], "MESSAGES_TABLE=" + c.tables[kv.Messages],
 		"COMMANDS_TABLE=" + c.tables[kv.Commands], "REPORTS_TABLE=" + c.tables[kv.Reports], "WORK_TABLE=" + c.tables[kv.Work],
 		"DEVICES_TABLE=" + c.tables[kv.Devices], "HOOKS_TABLE=" + c.tables[kv.Hooks], "SECRETS_TABLE=" + c.tables[kv.Secrets],
-		"QUEUE_URL=" + strings.Replace(c.queue, "bench-0.fifo", "bench-{0}.fifo", 1),
+		"EVENT_QUEUE_URL=" + c.queue, "QUEUE_URL=" + strings.Replace(c.queue, "bench-0.fifo", "bench-{0}.fifo", 1),
 		"STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL=" + c.dynamoDB.URL, "AWS_ENDPOINT_URL_SQS=" + c.sqs.URL, "RATE_LIMIT=0",

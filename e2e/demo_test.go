@@ -30,6 +30,9 @@ func TestDemo(t *testing.T) {
 		}
 		lines = append(lines, line)
 	}
+	arrived, err := p.find(ctx, regexp.MustCompile(`A webhook has arrived: (message|chat) of \S+ \(\S+-\d+-\d+\)`))
+	must(t, err)
+	t.Log(arrived)
 	checks := map[string]func(Answer) error{
 		"getChats": func(a Answer) error {
 			var chats []Chat
@@ -59,12 +62,18 @@ func TestDemo(t *testing.T) {
 			return equal(string(a.Results), `{"message":"Anda berhasil unmute `+a.Query.To+`"}`)
 		},
 		"clearMessageById": func(a Answer) error { return equal(string(a.Results), "true") },
-		"clearReportApi":   func(a Answer) error { return equal(a.Message, "Success") },
-		"listDevice":       func(a Answer) error { return equal(string(a.Body[:14]), `{"status":true`) },
-		"addDevice":        func(a Answer) error { return equal(a.Message, "Device successfully added") },
-		"editDevice":       func(a Answer) error { return equal(a.Message, "Device successfully updated") },
-		"changeApiKey":     func(a Answer) error { return equal(a.Message, "API key successfully changed") },
-		"deleteDevice":     func(a Answer) error { return equal(a.Message, "Device successfully deleted") },
+		"testWebhook": func(a Answer) error {
+			if !strings.Contains(string(a.Results), `"delivered":true`) {
+				return fmt.Errorf("webhook %s", a.Results)
+			}
+			return nil
+		},
+		"clearReportApi": func(a Answer) error { return equal(a.Message, "Success") },
+		"listDevice":     func(a Answer) error { return equal(string(a.Body[:14]), `{"status":true`) },
+		"addDevice":      func(a Answer) error { return equal(a.Message, "Device successfully added") },
+		"editDevice":     func(a Answer) error { return equal(a.Message, "Device successfully updated") },
+		"changeApiKey":   func(a Answer) error { return equal(a.Message, "API key successfully changed") },
+		"deleteDevice":   func(a Answer) error { return equal(a.Message, "Device successfully deleted") },
 	}
 	missing := map[string]bool{}
 	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {

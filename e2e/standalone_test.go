@@ -171,7 +171,7 @@ func newWorld(t testing.TB, friends int) *world {
 			WhatsApp: server, Phone: phone, Friends: all,
 		},
 		folder: t.TempDir(),
-		env:    []string{"WHATSAPP_ADDRESS=" + server.Address(), "WHATSAPP_ROOT_KEY=" + hex.EncodeToString(root[:]), "RATE_LIMIT=0"},
+		env:    []string{"WHATSAPP_ADDRESS=" + server.Address(), "WHATSAPP_ROOT_KEY=" + hex.EncodeToString(root[:]), "RATE_LIMIT=0", "WEBHOOK_LOOPBACK=1"},
 	}
 }
 

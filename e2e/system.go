@@ -122,7 +122,7 @@ type Step struct {
 // Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
 func Steps() []Step {
 	return []Step{
-		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Reconnect", reconnect}, {"Unlink", unlink},
+		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Webhook", webhook}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }
 

@@ -159,6 +159,14 @@ def attempts(resources):
         yield "Queues", "DeleteMessage", lambda c, u=url: c("sqs").delete_message(QueueUrl=u, ReceiptHandle="none")
         yield "Queues", "ChangeMessageVisibility", lambda c, u=url: c("sqs").change_message_visibility(
             QueueUrl=u, ReceiptHandle="none", VisibilityTimeout=0)
+    url = resources["EventQueue"]
+    yield "Events", "SendMessage", lambda c, u=url: c("sqs").send_message(QueueUrl=u, MessageBody="no group: refused")
+    yield "Events", "ReceiveMessage", lambda c, u=url: c("sqs").receive_message(QueueUrl=u, WaitTimeSeconds=0)
+    yield "Events", "DeleteMessage", lambda c, u=url: c("sqs").delete_message(QueueUrl=u, ReceiptHandle="none")
+    yield "Events", "ChangeMessageVisibility", lambda c, u=url: c("sqs").change_message_visibility(
+        QueueUrl=u, ReceiptHandle="none", VisibilityTimeout=0)
+    yield "Events", "GetQueueAttributes", lambda c, u=url: c("sqs").get_queue_attributes(QueueUrl=u, AttributeNames=["QueueArn"])
+    yield "DeadEvents", "ReceiveMessage", lambda c: c("sqs").receive_message(QueueUrl=resources["DeadEventsQueue"], WaitTimeSeconds=0)
     yield "DeadCommands", "ReceiveMessage", lambda c: c("sqs").receive_message(QueueUrl=resources["DeadCommandsQueue"], WaitTimeSeconds=0)
     yield "Secret", "GetParameter", lambda c: c("ssm").get_parameter(Name=SECRET, WithDecryption=True)
 
@@ -260,7 +268,7 @@ def rehearse(options, progress, folder):
             put_secret(aws, secrets.token_hex(20))
             run(sam + ["deploy", "--template-file", folder + "/build/template.yaml", "--stack-name", STACK,
                        "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--parameter-overrides",
-                       "Architecture=" + {"amd64": "x86_64"}.get(options.arch, options.arch)], log + ".sam", env=environment)
+                       "Architecture=" + {"amd64": "x86_64"}.get(options.arch, options.arch), "WebhookLoopback=true"], log + ".sam", env=environment)
         resources = stack_resources(aws("cloudformation"))
         with progress.step("add what MiniStack needs beside the template: the API's routes"):
             print(f"  {add_routes(aws, resources)} routes")

@@ -30,6 +30,7 @@ import (
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/store"
 	"pesan/internal/usage"
+	"pesan/internal/webhook"
 	"pesan/internal/whatsapp"
 )
 
@@ -101,12 +102,20 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	defer queue.Close()
 	sender := sqsqueue.NewSender(sqsClient, s.queues)
 	meter := usage.New(all, rand.Text(), time.Now)
+	events := sqsqueue.NewEventQueue(sqsClient, s.events)
 	h := host.New(host.Config{
 		Name: s.name, Queues: len(s.queues), Leases: m.Leases(all), Stores: stores, Queue: queue, Sender: sender, Batches: sender,
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys:   keystore.New(db, keystore.Options{Log: logger}),
 			Stores: stores, HTTP: client, Now: time.Now, Logger: logger, News: meter.News,
 		})),
+		Beside: func(ctx context.Context, o chat.Ownership, owns func(chat.Account) bool) {
+			owned := all.Owned(o)
+			webhook.NewForwarder(webhook.Config{
+				Accounts: owned, Feed: owned, Messages: owned, Hooks: owned, Reports: owned, Sink: events, Owns: owns,
+				Now: time.Now, Logger: logger,
+			}).Run(ctx)
+		},
 		Now: time.Now, Logger: logger, Poll: poll, Alone: alone, MaxRate: s.rate,
 	})
 	logger.Info("host starts", "queues", len(s.queues), "health", listener.Addr().String())

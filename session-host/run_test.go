@@ -128,7 +128,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	for _, name := range []string{
 		"STACK_NAME", "ACCOUNTS_TABLE", "MESSAGES_TABLE", "COMMANDS_TABLE", "REPORTS_TABLE", "WORK_TABLE", "DEVICES_TABLE", "HOOKS_TABLE", "SECRETS_TABLE",
-		"QUEUE_URL", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
+		"QUEUE_URL", "EVENT_QUEUE_URL", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
 	} {
 		if !strings.Contains(string(out), "\n"+name+": ") {
 			t.Errorf("says nothing of %s:\n%s", name, out)

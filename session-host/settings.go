@@ -23,6 +23,7 @@ type settings struct {
 	stack  string
 	tables dynamodb.Tables
 	queues sqsqueue.Queues
+	events string // URL of the queue of events
 	health string // host:port of the health check
 	level  slog.Level
 	rate   int // operations of a batch a second, at most
@@ -35,6 +36,7 @@ Environment:
   ACCOUNTS_TABLE CHATS_TABLE MESSAGES_TABLE COMMANDS_TABLE REPORTS_TABLE WORK_TABLE DEVICES_TABLE HOOKS_TABLE SECRETS_TABLE
                      names of the DynamoDB tables
   QUEUE_URL          URL of the SQS queues, with their numbers in braces: https://sqs.example/1/pesan-{0,1,2,3}.fifo
+  EVENT_QUEUE_URL    URL of the SQS queue of events for webhooks
   STACK_NAME         dimension of the metrics
   HEALTH_ADDRESS     host:port where -health asks the running host (127.0.0.1:8686)
   BATCH_RATE         operations of a batch a second, at most (50)
@@ -59,6 +61,7 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 			kv.Devices: table("DEVICES_TABLE"), kv.Hooks: table("HOOKS_TABLE"), kv.Secrets: table("SECRETS_TABLE"),
 		},
 		queues:          queues(r),
+		events:          r.Required("EVENT_QUEUE_URL", "the URL of the queue of events for webhooks"),
 		health:          r.Address("HEALTH_ADDRESS", defaultHealth),
 		level:           env.Get(r, "LOG_LEVEL", slog.LevelInfo, parseLevel),
 		rate:            r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),

@@ -25,6 +25,7 @@ import (
 
 	"pesan/e2e"
 	"pesan/internal/chat"
+	"pesan/internal/function/deliver"
 	"pesan/internal/httpapi"
 	"pesan/internal/kv"
 	kvdynamodb "pesan/internal/kv/dynamodb"
@@ -33,6 +34,7 @@ import (
 	"pesan/internal/store"
 	"pesan/internal/testkit/dynamolocal"
 	"pesan/internal/testkit/sqslocal"
+	"pesan/internal/webhook"
 	"pesan/internal/whatsapp"
 )
 
@@ -73,6 +75,7 @@ type stack struct {
 	queues   sqsqueue.Queues
 	dynamoDB string // URLs that the hosts use
 	sqs      string
+	events   string // URL of the queue of events
 	url      string // of the API
 	secret   string
 	whatsApp *sim.Server
@@ -99,6 +102,7 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 		url, _ := sqslocal.CreateQueue(t, queue, fmt.Sprint(prefix, i), chat.VisibilityTimeout, chat.MaxAttempts)
 		s.queues = append(s.queues, url)
 	}
+	s.events, _ = sqslocal.CreateQueue(t, queue, prefix+"events", chat.VisibilityTimeout, 1000)
 	var err error
 	s.whatsApp, err = sim.New(sim.Options{Root: root, OnViolation: func(v sim.Violation) { t.Errorf("violation: %v", v) }})
 	must(t, err)
@@ -120,9 +124,63 @@ func (s *stack) serve() {
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
 		Wait:   20 * time.Second,
 		Labels: stored, Usage: stored,
+		Hooks: stored, Feed: stored, Caller: s.sender(),
 	})...))
 	s.t.Cleanup(server.Close)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
+	var delivering sync.WaitGroup
+	delivering.Go(func() {
+		s.deliver(ctx, queue, &deliver.Handler{
+			Deliverer: &webhook.Deliverer{Log: stored, Caller: s.sender(), Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+			Queue:     sqsqueue.NewEventQueue(queue, s.events), Logger: slog.New(slog.DiscardHandler),
+		})
+	})
+	s.t.Cleanup(func() { cancel(); delivering.Wait() })
 	s.url, s.accounts = server.URL, stored
+}
+
+// sender calls webhooks on this machine.
+func (s *stack) sender() *webhook.Sender {
+	sender := webhook.NewSender(webhook.Options{Loopback: true, Now: time.Now})
+	s.t.Cleanup(sender.Close)
+	return sender
+}
+
+// deliver plays Lambda for the function that sends events: it hands it what is on their queue, and deletes what it says is done.
+func (s *stack) deliver(ctx context.Context, queue *sqs.Client, handler *deliver.Handler) {
+	for ctx.Err() == nil {
+		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &s.events, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+		if err != nil || len(out.Messages) == 0 {
+			continue
+		}
+		var in deliver.Input
+		receipts := map[string]*string{}
+		for _, m := range out.Messages {
+			in.Records = append(in.Records, deliver.Record{ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: *m.Body})
+			receipts[*m.MessageId] = m.ReceiptHandle
+		}
+		payload, err := json.Marshal(in)
+		if err != nil {
+			s.t.Error(err)
+			return
+		}
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		answer, err := handler.Invoke(call, payload)
+		var left deliver.Output
+		if err == nil {
+			err = json.Unmarshal(answer, &left)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+		for _, f := range left.Failures {
+			delete(receipts, f.ID)
+		}
+		for _, receipt := range receipts {
+			_, _ = queue.DeleteMessage(call, &sqs.DeleteMessageInput{QueueUrl: &s.events, ReceiptHandle: receipt}) // the function has, mostly
+		}
+		cancel()
+	}
 }
 
 // system is an account of its own, with a phone and friends; its device isn't linked yet. The number is the phone's.
@@ -150,7 +208,7 @@ func (s *stack) environment() map[string]string {
 		"ACCOUNTS_TABLE": s.tables[kv.Accounts], "CHATS_TABLE": s.tables[kv.Chats], "MESSAGES_TABLE": s.tables[kv.Messages],
 		"COMMANDS_TABLE": s.tables[kv.Commands], "REPORTS_TABLE": s.tables[kv.Reports], "WORK_TABLE": s.tables[kv.Work],
 		"DEVICES_TABLE": s.tables[kv.Devices], "HOOKS_TABLE": s.tables[kv.Hooks], "SECRETS_TABLE": s.tables[kv.Secrets],
-		"QUEUE_URL": s.queueURL(), "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
+		"QUEUE_URL": s.queueURL(), "EVENT_QUEUE_URL": s.events, "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
 		"WHATSAPP_ADDRESS": s.whatsApp.Address(), "WHATSAPP_ROOT_KEY": hex.EncodeToString(key[:]),
 		"AWS_REGION": "local", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
 		"AWS_ENDPOINT_URL_DYNAMODB": s.dynamoDB, "AWS_ENDPOINT_URL_SQS": s.sqs,

@@ -50,6 +50,7 @@ Environment:
   COMMAND_WAIT       how long a call waits for WhatsApp before it answers 202 (8s)
   RATE_LIMIT         calls a second of one API key; 0: no limit (50)
   BATCH_RATE         operations of a batch a second, at most (50)
+  WEBHOOK_LOOPBACK   1: webhooks may go to this machine, also by http; for a laptop (0)
   WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
   WHATSAPP_ROOT_KEY  the key that signs its certificates, 32 bytes in hex
   LANG, LC_ALL       id…: messages in Indonesian, else in English
@@ -66,6 +67,7 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 			CommandWait: r.Duration("COMMAND_WAIT", 8*time.Second, 0, 25*time.Second),
 			Rate:        float64(r.Int("RATE_LIMIT", 50, 0, 1_000_000)),
 			BatchRate:   r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
+			Loopback:    r.Int("WEBHOOK_LOOPBACK", 0, 0, 1) == 1,
 			Sync:        r.Int("PESAN_SYNC", 1, 0, 1) == 1,
 			Locale:      cmp.Or(r.String("LC_ALL", ""), r.String("LC_MESSAGES", ""), r.String("LANG", "")),
 		},

@@ -16,6 +16,7 @@ const (
 	FeedState   FeedKind = "state"   // the account's link
 	FeedCommand FeedKind = "command" // a command has ended
 	FeedBatch   FeedKind = "batch"   // a batch goes on
+	FeedWebhook FeedKind = "webhook" // the webhook was switched off
 	FeedEmptied FeedKind = "emptied" // all chats were deleted, since they came from another number
 	FeedVoid    FeedKind = "void"    // nothing: its number is taken, and that is all. Readers don't get it
 )

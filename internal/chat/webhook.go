@@ -2,6 +2,9 @@ package chat
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,24 +51,24 @@ func EventKinds() []EventKind {
 // Event is one that is to be sent.
 type Event struct {
 	ID     string    `json:"id"`     // the same each time it is sent; no other event's
-	Number int64     `json:"number"` // its place in the account's feed; 0: it isn't of the feed
+	Number int64     `json:"number"` // of the feed's entry that it is of; 0: of none
 	Kind   EventKind `json:"kind"`
 	At     time.Time `json:"at"`   // when the feed numbered it
 	Body   JSON      `json:"body"` // what is sent
 }
 
-// EventID names the event of a kind that the feed's entry of a number is.
-func EventID(account string, number int64, kind EventKind) string {
-	return account + "-" + strconv.FormatInt(number, 10) + "-" + string(kind)
+// EventID names an event: the part, counted from 0, of what the feed's entry of a number tells.
+func EventID(account string, number int64, part int) string {
+	return account + "-" + strconv.FormatInt(number, 10) + "-" + strconv.Itoa(part)
 }
 
 // ParseEventID takes an event's id apart.
-func ParseEventID(id string) (account string, number int64, kind EventKind, ok bool) {
+func ParseEventID(id string) (account string, number int64, part int, ok bool) {
 	account, rest, _ := strings.Cut(id, "-")
-	digits, name, _ := strings.Cut(rest, "-")
+	digits, last, _ := strings.Cut(rest, "-")
 	number, err := strconv.ParseInt(digits, 10, 64)
-	kind = EventKind(name)
-	return account, number, kind, err == nil && slices.Contains(EventKinds(), kind) && EventID(account, number, kind) == id
+	part, err2 := strconv.Atoi(last)
+	return account, number, part, err == nil && err2 == nil && number > 0 && part >= 0 && EventID(account, number, part) == id
 }
 
 // HookAttempt is what came of sending an event once.
@@ -80,6 +83,57 @@ type HookAttempt struct {
 
 // Delivered tells whether the endpoint has taken the event.
 func (a HookAttempt) Delivered() bool { return a.Error == "" }
+
+// HookAnswer is an attempt with what came back.
+type HookAnswer struct {
+	HookAttempt
+	Answer string        // the beginning of the endpoint's answer, if it is text
+	After  time.Duration // how long the endpoint asks to be left alone
+}
+
+// HookFault says what is wrong with the URL of an endpoint.
+type HookFault string
+
+// The faults of a URL.
+const (
+	HookFormFault   HookFault = "form"   // no URL that can be called
+	HookSchemeFault HookFault = "scheme" // not https
+	HookUserFault   HookFault = "user"   // with a name or a password
+	HookPortFault   HookFault = "port"
+	HookHostFault   HookFault = "host" // an address or a name that isn't public
+)
+
+// HookCaller calls endpoints.
+type HookCaller interface {
+	// CheckURL tells what is wrong with the URL of an endpoint, "" for nothing.
+	CheckURL(url string) HookFault
+	// Send makes one attempt at an event, signed with the secret, and tells what came of it.
+	Send(ctx context.Context, url, secret string, e Event) HookAnswer
+}
+
+// The bounds of a secret, in bytes: those of the Standard Webhooks specification.
+const (
+	hookSecretPrefix = "whsec_"
+	leastHookSecret  = 24
+	mostHookSecret   = 64
+	newHookSecret    = 32
+)
+
+// NewHookSecret makes a secret that events are signed with.
+func NewHookSecret(random io.Reader) (string, error) {
+	var b [newHookSecret]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return "", fmt.Errorf("make webhook secret: %w", err)
+	}
+	return hookSecretPrefix + base64.StdEncoding.EncodeToString(b[:]), nil
+}
+
+// ValidHookSecret tells whether a client may give this secret.
+func ValidHookSecret(s string) bool {
+	rest, ok := strings.CutPrefix(s, hookSecretPrefix)
+	b, err := base64.StdEncoding.Strict().DecodeString(rest)
+	return ok && err == nil && len(b) >= leastHookSecret && len(b) <= mostHookSecret
+}
 
 // HookHealth is how sending goes. Only who sends changes it.
 type HookHealth struct {

@@ -50,9 +50,14 @@ func Main(endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part) {
 		fmt.Fprintf(os.Stderr, "the function can't start:\n%v\n", err)
 		os.Exit(1)
 	}
+	Start(handler, lambda.WithEnableSIGTERM(handler.stop))
+}
+
+// Start serves until Lambda ends the process.
+func Start(handler lambda.Handler, options ...lambda.Option) {
 	debug.SetGCPercent(gcPercent)
 	http.DefaultTransport.(*http.Transport).WriteBufferSize = writeBuffer
-	lambda.StartWithOptions(handler, lambda.WithEnableSIGTERM(handler.stop))
+	lambda.StartWithOptions(handler, options...)
 }
 
 // What was counted is stored with a call, once a minute, and when Lambda stops the process.
@@ -105,7 +110,7 @@ func wire(
 	lookup func(string) (string, bool), logger *slog.Logger, endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part,
 ) (*metered, error) {
 	e := endpoint(httpapi.Deps{})
-	w := newWiring(lookup)
+	w := NewWiring(lookup)
 	c := httpapi.Config{
 		CountryCode: w.Digits("COUNTRY_CODE", "62", 3),
 		Rate:        float64(w.Int("RATE_LIMIT", 50, 0, 1_000_000)),
@@ -135,6 +140,8 @@ func wire(
 	case slices.Contains(e.Needs, httpapi.Commands) && w.Deps.Sender == nil,
 		slices.Contains(e.Needs, httpapi.Sending) && w.Deps.BatchSender == nil:
 		return nil, fmt.Errorf("%s is made without what sends commands", e.Name)
+	case slices.Contains(e.Needs, httpapi.Caller) && w.Deps.Caller == nil:
+		return nil, fmt.Errorf("%s is made without what calls endpoints", e.Name)
 	case e.Auth == httpapi.BySecret && c.Secret == "":
 		return nil, fmt.Errorf("%s is made without the secret", e.Name)
 	}
@@ -161,6 +168,12 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 		case httpapi.Reports:
 			w.use(kv.Reports, kv.Commands) // whose outcome an entry tells
 			w.Deps.Reports = w.store
+		case httpapi.Webhooks:
+			w.Deps.Hooks = w.Hooks()
+		case httpapi.Feeds:
+			w.use(kv.Chats)
+			w.Deps.Feed = w.store
+		case httpapi.Caller: // a part
 		case httpapi.Requests:
 			w.use(kv.Commands)
 			w.Deps.Commands = w.store
@@ -182,7 +195,13 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 // variables name the tables of the collections that functions use.
 var variables = map[kv.Collection]string{
 	kv.Accounts: "ACCOUNTS_TABLE", kv.Reports: "REPORTS_TABLE", kv.Chats: "CHATS_TABLE", kv.Messages: "MESSAGES_TABLE",
-	kv.Commands: "COMMANDS_TABLE",
+	kv.Commands: "COMMANDS_TABLE", kv.Hooks: "HOOKS_TABLE", kv.Secrets: "SECRETS_TABLE",
+}
+
+// Hooks is the store of webhooks.
+func (w *Wiring) Hooks() *store.Store {
+	w.use(kv.Hooks, kv.Secrets)
+	return w.store
 }
 
 // use gives the store the tables of collections.
@@ -194,9 +213,9 @@ func (w *Wiring) use(collections ...kv.Collection) {
 	}
 }
 
-// newWiring takes what Lambda puts into the environment of every function. The credentials there last as long as the
+// NewWiring takes what Lambda puts into the environment of every function. The credentials there last as long as the
 // process does, so none of the SDK's ways to find some is linked.
-func newWiring(lookup func(string) (string, bool)) *Wiring {
+func NewWiring(lookup func(string) (string, bool)) *Wiring {
 	r := env.New(lookup)
 	credentials := aws.Credentials{
 		AccessKeyID:     r.Required("AWS_ACCESS_KEY_ID", "set by Lambda"),

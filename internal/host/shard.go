@@ -49,6 +49,9 @@ func (s *shard) work(held context.Context) {
 	s.devices = devices
 	var starting sync.WaitGroup
 	starting.Go(s.connect)
+	if s.Beside != nil {
+		s.running.Go(func() { s.Beside(devices, s.hold, s.owns) })
+	}
 	s.consume(held)
 	starting.Wait()
 	disconnect()

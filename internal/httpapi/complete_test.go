@@ -24,7 +24,7 @@ func TestEndpointsAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders := map[string]bool{"unknown-endpoint": true, "page": true}
+	folders := map[string]bool{"deliver-webhook": true, "unknown-endpoint": true, "page": true}
 	template, rights, document, readme := read("template.yaml"), read("docs", "rights.txt"), read("openapi.yaml"), read("README.md")
 	rows := regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(readme, -1)
 	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
@@ -38,6 +38,9 @@ func TestEndpointsAreWhole(t *testing.T) {
 		lacks("its function functions/"+e.Folder()+"/main.go", err == nil)
 		if commands := slices.Contains(e.Needs, httpapi.Commands) || slices.Contains(e.Needs, httpapi.Sending); commands != strings.Contains(string(main), "commander.Wire") {
 			t.Errorf("functions/%s/main.go is wired to send commands: %v; %s sends some: %v", e.Folder(), !commands, e.Name, commands)
+		}
+		if calls := slices.Contains(e.Needs, httpapi.Caller); calls != strings.Contains(string(main), "caller.Wire") {
+			t.Errorf("functions/%s/main.go is wired to call endpoints: %v; %s calls some: %v", e.Folder(), !calls, e.Name, calls)
 		}
 		if system := e.Auth == httpapi.BySecret; system != strings.Contains(string(main), "secret.Wire") {
 			t.Errorf("functions/%s/main.go reads the secret: %v; %s is opened by it: %v", e.Folder(), !system, e.Name, system)

@@ -69,7 +69,7 @@ func (p params) find(name string) (value string, i int) {
 }
 
 // objects are the parameters that may be objects or lists of JSON.
-var objects = []string{"credential", "operations", "except"}
+var objects = []string{"credential", "operations", "except", "events"}
 
 // decode reads the parameters from the body, whose form is told by how it begins rather than by its Content-Type, and from
 // the query. Unknown ones are passed over. With an error it returns what could be read.

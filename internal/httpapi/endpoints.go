@@ -27,6 +27,10 @@ type Deps struct {
 	Batches     chat.Batches
 	BatchSender chat.BatchSender
 	BatchRate   int // operations of a batch a second, at most; chat.BatchRateBound
+
+	Hooks  Hooks
+	Feed   chat.Feed
+	Caller chat.HookCaller
 }
 
 func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait, d.Hosts} }
@@ -42,6 +46,9 @@ const (
 	Reports  Port = "Reports"  // to list or clear it
 	Commands Port = "Commands" // with Sender
 	Usage    Port = "Usage"
+	Webhooks Port = "Webhooks" // Hooks
+	Feeds    Port = "Feeds"    // Feed
+	Caller   Port = "Caller"   // of endpoints of webhooks
 	Requests Port = "Requests" // Commands alone, for what is done once under an Idempotency-Key
 	Batches  Port = "Batches"
 	Sending  Port = "Sending" // BatchSender
@@ -52,12 +59,13 @@ type Group string
 
 // The groups.
 const (
-	OfChats   Group = "chats"
-	OfBatches Group = "batches"
-	OfLog     Group = "log"
-	OfDevice  Group = "device"
-	OfKeys    Group = "keys"
-	OfSystem  Group = "system"
+	OfChats    Group = "chats"
+	OfBatches  Group = "batches"
+	OfLog      Group = "log"
+	OfDevice   Group = "device"
+	OfKeys     Group = "keys"
+	OfSystem   Group = "system"
+	OfWebhooks Group = "webhooks"
 )
 
 // apart tells whether the group is about the account itself, and not about what the linked number has.
@@ -173,6 +181,12 @@ func Endpoints(d Deps) []Endpoint {
 		ListBatches(d),
 		CancelBatch(d),
 		RetryBatch(d),
+		SetWebhook(d),
+		TestWebhook(d),
+		GetWebhook(d),
+		ListDeadLetters(d),
+		RedeliverWebhook(d),
+		DeleteWebhook(d),
 		GetReportAPI(d),
 		ClearReportAPI(d),
 		GetState(d),

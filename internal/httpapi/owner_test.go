@@ -17,7 +17,7 @@ const otherNumber = chat.JID("6281200000099@s.whatsapp.net")
 // example makes a call of an endpoint that a key opens.
 func (w *world) example(e httpapi.Endpoint) ask {
 	params := strings.Join(append([]string{"apiKey=" + w.tokoKey}, e.Example...), "&")
-	params = strings.NewReplacer("{phone}", budi.User(), "{pinned}", budi.User(), "{message}", "3EB0", "{group}", string(family), "{pollChat}", string(family), "{poll}", "3EB0").Replace(params)
+	params = strings.NewReplacer("{phone}", budi.User(), "{pinned}", budi.User(), "{message}", "3EB0", "{receiver}", "https://hooks.example.com/pesan", "{group}", string(family), "{pollChat}", string(family), "{poll}", "3EB0").Replace(params)
 	return ask{endpoint: e.Name, body: params, header: map[string]string{"Idempotency-Key": "kunci"}}
 }
 

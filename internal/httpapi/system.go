@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"pesan/internal/chat"
+	"pesan/internal/render"
 )
 
 // systemAnswer answers the system's endpoints, as the vendor does.
@@ -40,7 +41,7 @@ func showDevice(a chat.Account, key string) device {
 }
 
 // maskedKey stands for a key that can't be shown again.
-func maskedKey(a chat.Account) string { return "pk_" + a.ID + "_…" }
+func maskedKey(a chat.Account) string { return render.MaskedKey(a.ID) }
 
 // AccountCreator makes accounts.
 type AccountCreator interface {

@@ -53,6 +53,8 @@ type world struct {
 	toko, lain       chat.Account
 	tokoKey, lainKey string
 
+	hook receiver
+
 	mu   sync.Mutex
 	now  time.Time
 	send func(context.Context, chat.Command) error // what the queue does with a command; nil: carryOut
@@ -72,8 +74,9 @@ func newWorld(t testing.TB) *world {
 	}
 	w.deps = httpapi.Deps{
 		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second,
-		Labels:  w.db,
-		Usage:   w.db,
+		Labels: w.db,
+		Usage:  w.db,
+		Hooks:  w.db, Feed: w.db, Caller: &w.hook,
 		Batches: w.db, BatchSender: w,
 	}
 	w.toko, w.tokoKey = w.addAccount("01JNGKX0T0AAAAAAAAAAAAAAAA", "Toko", random)

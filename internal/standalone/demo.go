@@ -2,11 +2,16 @@ package standalone
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"pesan/internal/chat"
@@ -23,7 +28,7 @@ const demoSeed = 1
 func Demo(ctx context.Context, c Config, globals whatsapp.Globals) (err error) {
 	started := time.Now()
 	c.Sync = false // nothing is kept
-	c.anyPort = true
+	c.anyPort, c.Loopback = true, true
 	if c.Folder, err = os.MkdirTemp("", "pesan-demo-"); err != nil {
 		return fmt.Errorf("make demo folder: %w", err)
 	}
@@ -76,12 +81,17 @@ type show struct {
 	device  chat.Account
 	key     string
 	spare   chat.Account // for calls that rename or delete a device
+
+	receiver string // URL that takes webhooks
 }
 
 func (s *show) run(ctx context.Context) error {
 	err := s.link(ctx)
 	if err == nil {
 		err = s.fill(ctx)
+	}
+	if err == nil {
+		err = s.receive(ctx)
 	}
 	if err == nil {
 		err = s.explain(ctx)
@@ -137,6 +147,40 @@ func (s *show) fill(ctx context.Context) error {
 	}
 }
 
+// shownHooks is how many webhooks are shown as they arrive.
+const shownHooks = 5
+
+// receive starts a receiver, which shows the first webhooks that arrive, and has the device's events sent to it.
+func (s *show) receive(ctx context.Context) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen for webhooks: %w", err)
+	}
+	s.receiver = "http://" + l.Addr().String() + "/"
+	var shown atomic.Int32
+	server := &http.Server{ReadTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var event struct {
+			Type    string
+			Results struct{ To string }
+		}
+		if json.NewDecoder(r.Body).Decode(&event) == nil && shown.Add(1) <= shownHooks {
+			s.say(s.demoHook, event.Type, event.Results.To, r.Header.Get("webhook-id"))
+		}
+	})}
+	context.AfterFunc(ctx, func() { server.Close() })
+	go func() { _ = server.Serve(l) }()
+	secret, err := chat.NewHookSecret(rand.Reader)
+	if err != nil {
+		return err
+	}
+	end, err := s.store.End(ctx, s.device.ID)
+	if err != nil {
+		return fmt.Errorf("set webhook: %w", err)
+	}
+	hook := chat.Hook{URL: s.receiver, CreatedAt: time.Now(), Since: end.Seq}
+	return s.hooks.SetHook(ctx, s.device.ID, hook, secret)
+}
+
 func (s *show) explain(ctx context.Context) error {
 	example, err := s.example(ctx)
 	if err != nil {
@@ -185,7 +229,7 @@ func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
 				return nil, err
 			}
 			return strings.NewReplacer("{group}", group, "{pollChat}", poll.Chat.Echo(), "{poll}", poll.Messages[0].ID, "{phone}", v.JID.Echo(), "{message}", page.Messages[0].ID, "{pinned}", pinned[0].JID.Echo(),
-				"{id}", s.spare.ID), nil
+				"{id}", s.spare.ID, "{receiver}", s.receiver), nil
 		}
 	}
 	return nil, errors.New("the demo has no private chat with messages, or no pinned one")

@@ -45,6 +45,7 @@ type Config struct {
 	CommandWait time.Duration
 	Rate        float64      // calls a second of one key; 0: no limit
 	BatchRate   int          // operations of a batch a second, at most; 0: chat.BatchRateBound
+	Loopback    bool         // webhooks may go to this machine, and there also without TLS
 	Sync        bool         // wait for the disk, so that a power cut loses nothing that was acknowledged
 	WhatsApp    *http.Client // nil: the real one
 	Out         io.Writer    // what people read
@@ -131,6 +132,7 @@ type program struct {
 	keys     *devicedb.DB
 	accounts *watch
 	meter    *usage.Meter
+	hooks    *hooks // from serve on
 	secret   string
 	place    string // of the secret; "" when it was given
 }
@@ -235,10 +237,12 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 	if err != nil {
 		return err
 	}
+	p.hooks = p.newHooks()
+	defer p.hooks.close()
 	h := host.New(host.Config{
 		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Queues: 1,
 		Leases: p.store, Stores: stores, Queue: p.queue, Sender: p.queue, Batches: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
-		MaxRate: p.BatchRate,
+		MaxRate: p.BatchRate, Beside: p.hooks.run,
 	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
@@ -414,6 +418,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
 		Wait:   p.CommandWait,
 		Labels: p.store, Usage: p.store,
+		Hooks: p.hooks, Feed: p.store, Caller: p.hooks.sender,
 	})...))
 	return mux
 }

@@ -79,6 +79,7 @@ type words struct {
 	whatsAppWell  string // {seconds}
 	wrongClock    string // {difference}
 	clockWell     string
+	demoHook      string // {type} {chat} {id}
 }
 
 // wordsOf finds the words of a locale such as id_ID.UTF-8; English for those that there are no others for.
@@ -141,6 +142,7 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	demoKey:    "API key         %s",
 	demoSecret: "system secret   %s",
 	demoBatch:  "Mute all groups until the morning, and watch it:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
+	demoHook:   "A webhook has arrived: %s of %s (%s)",
 	demoLive:   "All of it is made up, and gone when it stops.",
 	inUse:      "another process (%d) uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
 	addressBad: "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
@@ -229,6 +231,7 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	demoKey:    "kunci API        %s",
 	demoSecret: "rahasia sistem   %s",
 	demoBatch:  "Bisukan semua grup sampai pagi, dan lihat kemajuannya:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
+	demoHook:   "Sebuah webhook tiba: %s dari %s (%s)",
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
 	inUse:      "proses lain (%d) memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
 	addressBad: "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",

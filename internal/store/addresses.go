@@ -169,6 +169,9 @@ func (s *Store) emptied(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.EmptyHook(ctx, account, e.Seq); err != nil {
+		return err
+	}
 	return s.deleteFeed(ctx, account, sortable(e.Seq))
 }
 

@@ -342,7 +342,7 @@ func (s *Store) mendEntry(ctx context.Context, account string, seq int64) error 
 		return s.mendChat(ctx, chatName{account, e.Chat}, &e.FeedEntry)
 	case chat.FeedState:
 		return s.mendState(ctx, account, &e.FeedEntry)
-	case chat.FeedCommand, chat.FeedBatch, chat.FeedEmptied, chat.FeedVoid: // whoever told it does so again
+	case chat.FeedCommand, chat.FeedBatch, chat.FeedWebhook, chat.FeedEmptied, chat.FeedVoid: // whoever told it does so again
 	}
 	return nil
 }

@@ -39,8 +39,8 @@ func secretKey(account string) kv.Key {
 	return kv.Key{Collection: kv.Secrets, Partition: account, Sort: hookSort}
 }
 
-func deadKey(account string, number int64, kind chat.EventKind) kv.Key {
-	return hookKey(account, deadEvents+sortable(number)+"/"+string(kind))
+func deadKey(account string, number int64, part int) kv.Key {
+	return hookKey(account, deadEvents+sortable(number)+"/"+sortable(int64(part)))
 }
 
 // storedHealth belongs to one version of the hook: a hook that was set anew has none.
@@ -142,7 +142,11 @@ func (s *Store) PutHookHealth(ctx context.Context, account string, h chat.Hook, 
 func (s *Store) PutDeadEvent(ctx context.Context, account string, h chat.Hook, e chat.DeadEvent) error {
 	data, err := marshal(e)
 	if err == nil {
-		it := kv.Item{Key: deadKey(account, e.Number, e.Kind), Data: data, Expires: s.now().Add(chat.DeadEventAge).Unix()}
+		of, number, part, ok := chat.ParseEventID(e.ID)
+		if !ok || of != account {
+			return fmt.Errorf("put dead event: %q is no event of the account", e.ID)
+		}
+		it := kv.Item{Key: deadKey(account, number, part), Data: data, Expires: s.now().Add(chat.DeadEventAge).Unix()}
 		err = s.kv.Write(ctx, kv.Together(kv.Put(it, kv.Always()), kv.Check(hookKey(account, hookSort), kv.Unchanged(h.Version), 0)))
 	}
 	return hookFailed("put dead event", err)
@@ -193,18 +197,19 @@ func deadOf(it *kv.Item) (e chat.DeadEvent, err error) {
 // validDead checks the form of a sort key.
 func validDead(sort string) bool {
 	rest, ok := strings.CutPrefix(sort, deadEvents)
-	number, kind, cut := strings.Cut(rest, "/")
+	number, part, cut := strings.Cut(rest, "/")
 	_, isNumber := unsortable(number)
-	return ok && cut && isNumber && kind != "" && strings.Trim(kind, "abcdefghijklmnopqrstuvwxyz_") == ""
+	_, isPart := unsortable(part)
+	return ok && cut && isNumber && isPart
 }
 
 // DeadEvent implements chat.DeadEvents.
 func (s *Store) DeadEvent(ctx context.Context, account, id string) (e chat.DeadEvent, err error) {
-	of, number, kind, ok := chat.ParseEventID(id)
+	of, number, part, ok := chat.ParseEventID(id)
 	if !ok || of != account {
 		return e, &chat.Error{Code: chat.EventNotFound}
 	}
-	it, err := s.get(ctx, deadKey(account, number, kind))
+	it, err := s.get(ctx, deadKey(account, number, part))
 	if err == nil && it == nil {
 		err = &chat.Error{Code: chat.EventNotFound}
 	}
@@ -216,11 +221,11 @@ func (s *Store) DeadEvent(ctx context.Context, account, id string) (e chat.DeadE
 
 // DeleteDeadEvent implements chat.DeadEvents.
 func (s *Store) DeleteDeadEvent(ctx context.Context, account, id string) error {
-	of, number, kind, ok := chat.ParseEventID(id)
+	of, number, part, ok := chat.ParseEventID(id)
 	if !ok || of != account {
 		return nil
 	}
-	return failed("delete dead event", s.kv.Write(ctx, kv.Each(kv.Delete(deadKey(account, number, kind), kv.Always(), 0))))
+	return failed("delete dead event", s.kv.Write(ctx, kv.Each(kv.Delete(deadKey(account, number, part), kv.Always(), 0))))
 }
 
 // HookCursor implements chat.HookCursors.

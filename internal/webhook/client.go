@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"pesan/internal/chat"
 )
 
 // The bounds of one attempt.
@@ -120,29 +122,16 @@ func (c *client) closeIdle() {
 	c.plain.CloseIdleConnections()
 }
 
-// Fault says what is wrong with a URL, as a code that a client can tell apart.
-type Fault string
+// CheckURL implements chat.HookCaller. It looks nothing up: what a name stands for is seen at each dialing.
+func (s *Sender) CheckURL(text string) chat.HookFault { return s.client.check(text) }
 
-// The faults of a URL.
-const (
-	FaultForm   Fault = "form"   // no URL that can be called
-	FaultScheme Fault = "scheme" // not https
-	FaultUser   Fault = "user"   // with a name or a password
-	FaultPort   Fault = "port"
-	FaultHost   Fault = "host" // an address or a name that isn't public
-)
-
-// Check tells what is wrong with the URL of an endpoint, "" for nothing. It looks nothing up: what a name stands for is seen at
-// each dialing.
-func (s *Sender) Check(text string) Fault { return s.client.check(text) }
-
-func (c *client) check(text string) Fault {
+func (c *client) check(text string) chat.HookFault {
 	u, err := url.Parse(text)
 	if err != nil || len(text) > maxURL || u.Host == "" || u.Opaque != "" || u.Fragment != "" || strings.ContainsFunc(text, unprintable) {
-		return FaultForm
+		return chat.HookFormFault
 	}
 	if u.User != nil {
-		return FaultUser
+		return chat.HookUserFault
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	ip, notIP := netip.ParseAddr(host)
@@ -151,26 +140,26 @@ func (c *client) check(text string) Fault {
 	case "https":
 	case "http":
 		if !near {
-			return FaultScheme
+			return chat.HookSchemeFault
 		}
 	default:
-		return FaultScheme
+		return chat.HookSchemeFault
 	}
 	port := securePort
 	if u.Port() != "" {
 		if port, err = strconv.Atoi(u.Port()); err != nil {
-			return FaultPort
+			return chat.HookPortFault
 		}
 	}
 	switch {
 	case near:
 		return ""
 	case !allowedPort(port):
-		return FaultPort
+		return chat.HookPortFault
 	case notIP == nil && !c.guard.allows(netip.AddrPortFrom(ip, uint16(port)), false):
-		return FaultHost
+		return chat.HookHostFault
 	case notIP != nil && !isName(host):
-		return FaultHost
+		return chat.HookHostFault
 	}
 	return ""
 }
@@ -207,7 +196,7 @@ func isNumber(label string) bool {
 	return strings.Trim(label, "0123456789") == ""
 }
 
-// reason tells why an attempt failed, in one of the words of Result.Error.
+// reason tells why an attempt failed, in one of the words of chat.HookAttempt.
 func reason(ctx context.Context, err error) string {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError

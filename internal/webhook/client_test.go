@@ -133,7 +133,7 @@ const testSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 var testEvent = chat.Event{ID: "01KXQZ5T9W4Y8N2M6P3R7V1B0C-7-message", Number: 7, Kind: chat.MessageEvent, Body: `{"type":"message"}`}
 
 // send makes one attempt with a dialer that never connects, and tells what was let through.
-func (r *recorder) send(t *testing.T, url string) (Result, []string) {
+func (r *recorder) send(t *testing.T, url string) (chat.HookAnswer, []string) {
 	t.Helper()
 	s := NewSender(Options{Now: time.Now, tune: r.tune})
 	defer s.Close()
@@ -185,7 +185,7 @@ func TestChangingName(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	here, away := NewSender(Options{Loopback: true, Now: time.Now}), NewSender(Options{Now: time.Now})
-	for url, want := range map[string]Fault{
+	for url, want := range map[string]chat.HookFault{
 		"https://hooks.example.com/x?token=1":   "",
 		"https://hooks.example.com.":            "",
 		"https://hooks.example.com:8443/":       "",
@@ -193,39 +193,39 @@ func TestCheck(t *testing.T) {
 		"https://[2606:4700:4700::1111]:9000/x": "",
 		"HTTPS://Hooks.Example.Com/":            "",
 		"https://xn--bcher-kva.example.com/":    "",
-		"":                                      FaultForm,
-		"hooks.example.com":                     FaultForm,
-		"https:///x":                            FaultForm,
-		"https:hooks.example.com":               FaultForm,
-		"https://hooks.example.com/#x":          FaultForm,
-		"https://hooks.example.com/ x":          FaultForm,
-		"https://hooks.example.com\\@10.0.0.1/": FaultForm,
-		"https://hooks.example.com/\n":          FaultForm,
-		"https://u:p@hooks.example.com/":        FaultUser,
-		"http://hooks.example.com/":             FaultScheme,
-		"ftp://hooks.example.com/":              FaultScheme,
-		"file://hooks.example.com/":             FaultScheme,
-		"gopher://hooks.example.com/":           FaultScheme,
-		"https://hooks.example.com:22/":         FaultPort,
-		"https://hooks.example.com:80/":         FaultPort,
-		"https://hooks.example.com:70000/":      FaultPort,
-		"https://localhost/":                    FaultHost,
-		"https://a.localhost/":                  FaultHost,
-		"https://router/":                       FaultHost,
-		"https://printer.local/":                FaultHost,
-		"https://metadata.google.internal/":     FaultHost,
-		"https://2130706433/":                   FaultHost,
-		"https://0x7f000001/":                   FaultHost,
-		"https://0x7f.1/":                       FaultHost,
-		"https://0177.0.0.1/":                   FaultHost,
-		"https://127.1/":                        FaultHost,
-		"https://10.0.0.0x1/":                   FaultHost,
-		"https://a..com/":                       FaultHost,
+		"":                                      chat.HookFormFault,
+		"hooks.example.com":                     chat.HookFormFault,
+		"https:///x":                            chat.HookFormFault,
+		"https:hooks.example.com":               chat.HookFormFault,
+		"https://hooks.example.com/#x":          chat.HookFormFault,
+		"https://hooks.example.com/ x":          chat.HookFormFault,
+		"https://hooks.example.com\\@10.0.0.1/": chat.HookFormFault,
+		"https://hooks.example.com/\n":          chat.HookFormFault,
+		"https://u:p@hooks.example.com/":        chat.HookUserFault,
+		"http://hooks.example.com/":             chat.HookSchemeFault,
+		"ftp://hooks.example.com/":              chat.HookSchemeFault,
+		"file://hooks.example.com/":             chat.HookSchemeFault,
+		"gopher://hooks.example.com/":           chat.HookSchemeFault,
+		"https://hooks.example.com:22/":         chat.HookPortFault,
+		"https://hooks.example.com:80/":         chat.HookPortFault,
+		"https://hooks.example.com:70000/":      chat.HookPortFault,
+		"https://localhost/":                    chat.HookHostFault,
+		"https://a.localhost/":                  chat.HookHostFault,
+		"https://router/":                       chat.HookHostFault,
+		"https://printer.local/":                chat.HookHostFault,
+		"https://metadata.google.internal/":     chat.HookHostFault,
+		"https://2130706433/":                   chat.HookHostFault,
+		"https://0x7f000001/":                   chat.HookHostFault,
+		"https://0x7f.1/":                       chat.HookHostFault,
+		"https://0177.0.0.1/":                   chat.HookHostFault,
+		"https://127.1/":                        chat.HookHostFault,
+		"https://10.0.0.0x1/":                   chat.HookHostFault,
+		"https://a..com/":                       chat.HookHostFault,
 	} {
-		if got := away.Check(url); got != want {
+		if got := away.CheckURL(url); got != want {
 			t.Errorf("%q is wrong in its %q, want %q", url, got, want)
 		}
-		if got := here.Check(url); got != want && url != "https://localhost/" && url != "https://a.localhost/" {
+		if got := here.CheckURL(url); got != want && url != "https://localhost/" && url != "https://a.localhost/" {
 			t.Errorf("%q is wrong in its %q, want %q, also where loopback is allowed", url, got, want)
 		}
 	}
@@ -234,18 +234,18 @@ func TestCheck(t *testing.T) {
 		if netip.MustParseAddr(ip).Is6() {
 			host = "[" + ip + "]"
 		}
-		if got := away.Check("https://" + host + "/"); got != FaultHost {
+		if got := away.CheckURL("https://" + host + "/"); got != chat.HookHostFault {
 			t.Errorf("https://%s/ is wrong in its %q", host, got)
 		}
-		if got := here.Check("http://" + host + "/"); (got == "") != netip.MustParseAddr(ip).Unmap().IsLoopback() {
+		if got := here.CheckURL("http://" + host + "/"); (got == "") != netip.MustParseAddr(ip).Unmap().IsLoopback() {
 			t.Errorf("http://%s/ is wrong in its %q where loopback is allowed", host, got)
 		}
 	}
 	for _, url := range []string{"http://localhost:8080/", "http://127.0.0.1:5678/webhook", "https://localhost/", "http://[::1]:80/"} {
-		if got := here.Check(url); got != "" {
+		if got := here.CheckURL(url); got != "" {
 			t.Errorf("%s is wrong in its %q where loopback is allowed", url, got)
 		}
-		if got := away.Check(url); got == "" {
+		if got := away.CheckURL(url); got == "" {
 			t.Errorf("%s is right", url)
 		}
 	}

@@ -19,7 +19,7 @@ type Log interface {
 // in this process or another, goes on where it stopped.
 type Deliverer struct {
 	Log    Log
-	Sender *Sender
+	Caller chat.HookCaller
 	Now    func() time.Time
 	Logger *slog.Logger
 	Pauses []time.Duration // after the first failure, the second, …; the last one from then on. nil: those of a webhook
@@ -100,7 +100,7 @@ func (r *round) settle(ctx context.Context, e chat.Event) (done bool, pause time
 			return false, 0, err
 		}
 	}
-	result := r.Sender.Send(ctx, r.hook.URL, r.secret, e)
+	result := r.Caller.Send(ctx, r.hook.URL, r.secret, e)
 	if ctx.Err() != nil && !result.Delivered() {
 		return false, 0, ctx.Err() // the process ends; that says nothing of the endpoint
 	}
@@ -120,7 +120,7 @@ func (r *round) settle(ctx context.Context, e chat.Event) (done bool, pause time
 }
 
 // record takes an attempt into the endpoint's health.
-func (r *round) record(result Result) {
+func (r *round) record(result chat.HookAnswer) {
 	h := &r.health
 	before := len(h.Last) > 0 && h.Last[len(h.Last)-1].Delivered() && result.At.Sub(h.Last[len(h.Last)-1].At) < quiet
 	if result.Delivered() && h.Failures == 0 && before {
@@ -140,9 +140,9 @@ func (r *round) record(result Result) {
 	h.Next = now.Add(max(r.pause(h.Failures), min(result.After, mostAfter)))
 	switch {
 	case result.Status == gone:
-		h.Off, h.Reason = now, chat.HookGone
+		h.Off, h.Reason = now.Truncate(time.Millisecond), chat.HookGone
 	case now.Sub(h.Failing) >= chat.HookPatience:
-		h.Off, h.Reason = now, chat.HookFailing
+		h.Off, h.Reason = now.Truncate(time.Millisecond), chat.HookFailing
 	}
 }
 

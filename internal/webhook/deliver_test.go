@@ -23,9 +23,10 @@ const account = "01KXQZ5T9W4Y8N2M6P3R7V1B0C"
 // world is a deliverer, a store, and an endpoint that answers as it is told.
 type world struct {
 	*Deliverer
-	t     *testing.T
-	store *store.Store
-	url   string
+	t      *testing.T
+	store  *store.Store
+	url    string
+	sender *Sender
 
 	mu     sync.Mutex
 	at     time.Time
@@ -46,8 +47,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(receiver.Close)
 	sender := NewSender(Options{Loopback: true, Now: w.now})
 	t.Cleanup(sender.Close)
-	w.url = receiver.URL
-	w.Deliverer = &Deliverer{Log: w.store, Sender: sender, Now: w.now, Logger: slog.New(slog.DiscardHandler)}
+	w.url, w.sender = receiver.URL, sender
+	w.Deliverer = &Deliverer{Log: w.store, Caller: sender, Now: w.now, Logger: slog.New(slog.DiscardHandler)}
 	if err := w.store.CreateAccount(t.Context(), chat.Account{ID: account}); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func (w *world) set(kinds ...chat.EventKind) {
 func (w *world) events(numbers ...int64) (all []chat.Event) {
 	for _, n := range numbers {
 		all = append(all, chat.Event{
-			ID: chat.EventID(account, n, chat.MessageEvent), Number: n, Kind: chat.MessageEvent, At: w.now(), Body: chat.JSON(fmt.Sprint(n)),
+			ID: chat.EventID(account, n, 0), Number: n, Kind: chat.MessageEvent, At: w.now(), Body: chat.JSON(fmt.Sprint(n)),
 		})
 	}
 	return all
@@ -276,7 +277,7 @@ func TestChangedWhileItFails(t *testing.T) {
 	w.answer(500)
 	old := w.events(3)
 	w.pass(25 * time.Hour)
-	w.Sender.client.plain.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+	w.sender.client.plain.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		if err := w.store.EmptyHook(t.Context(), account, 3); err != nil {
 			t.Error(err)
 		}
@@ -313,7 +314,7 @@ func TestEnded(t *testing.T) {
 	w := newWorld(t)
 	w.set()
 	ctx, cancel := context.WithCancel(t.Context())
-	w.Sender.client.plain.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+	w.sender.client.plain.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 		cancel()
 		<-r.Context().Done()
 		return nil, r.Context().Err()

@@ -15,7 +15,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -30,7 +29,7 @@ import (
 	"pesan/internal/chat"
 )
 
-// What is wrong with an attempt, beside the status of an answer.
+// What is wrong with an attempt, in the words of chat.HookAttempt.
 const (
 	Refused       = "ADDRESS_REFUSED" // it isn't public
 	Timeout       = "TIMEOUT"
@@ -57,6 +56,8 @@ type Options struct {
 	attempt time.Duration
 }
 
+var _ chat.HookCaller = (*Sender)(nil)
+
 // NewSender makes a sender.
 func NewSender(o Options) *Sender { return &Sender{newClient(o), o.Now} }
 
@@ -66,15 +67,8 @@ func (s *Sender) Close() { s.client.closeIdle() }
 // userAgent names the sender.
 const userAgent = "Pesan-Webhook/1"
 
-// Result is what came of an attempt.
-type Result struct {
-	chat.HookAttempt
-	Answer string        // the beginning of the endpoint's answer, if it is text
-	After  time.Duration // how long the endpoint asks to be left alone
-}
-
-// Send makes one attempt.
-func (s *Sender) Send(ctx context.Context, url, secret string, e chat.Event) (r Result) {
+// Send implements chat.HookCaller.
+func (s *Sender) Send(ctx context.Context, url, secret string, e chat.Event) (r chat.HookAnswer) {
 	at := s.now()
 	r.HookAttempt = chat.HookAttempt{ID: e.ID, Kind: e.Kind, At: at}
 	defer func() { r.Millis = s.now().Sub(at).Milliseconds() }()
@@ -128,7 +122,7 @@ func retryAfter(header string) time.Duration {
 
 // request is an event as it goes out.
 func (s *Sender) request(ctx context.Context, url, secret string, e chat.Event, at time.Time) (*http.Request, error) {
-	if s.Check(url) != "" {
+	if s.CheckURL(url) != "" {
 		return nil, fmt.Errorf("the URL isn't one that is called")
 	}
 	signer, err := standardwebhooks.NewWebhook(secret)
@@ -152,28 +146,4 @@ func (s *Sender) request(ctx context.Context, url, secret string, e chat.Event, 
 		http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookSignature): {signature},
 	}
 	return r, nil
-}
-
-// The bounds of a secret, in bytes: those of the specification.
-const (
-	secretPrefix = "whsec_"
-	leastSecret  = 24
-	mostSecret   = 64
-	newSecret    = 32
-)
-
-// NewSecret makes a secret.
-func NewSecret(random io.Reader) (string, error) {
-	var b [newSecret]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return "", fmt.Errorf("make webhook secret: %w", err)
-	}
-	return secretPrefix + base64.StdEncoding.EncodeToString(b[:]), nil
-}
-
-// ValidSecret tells whether a client may give this secret.
-func ValidSecret(s string) bool {
-	rest, ok := strings.CutPrefix(s, secretPrefix)
-	b, err := base64.StdEncoding.Strict().DecodeString(rest)
-	return ok && err == nil && len(b) >= leastSecret && len(b) <= mostSecret
 }

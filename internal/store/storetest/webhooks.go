@@ -47,7 +47,7 @@ func newHook(t *testing.T, ctx context.Context, w Webhooks, account string) chat
 }
 
 func deadEvent(account string, number int64) chat.DeadEvent {
-	id := chat.EventID(account, number, chat.MessageEvent)
+	id := chat.EventID(account, number, 0)
 	return chat.DeadEvent{
 		Event:  chat.Event{ID: id, Number: number, Kind: chat.MessageEvent, At: noon, Body: `{"type":"message","n":"<&>"}`},
 		Failed: noon.Add(time.Hour), Last: chat.HookAttempt{ID: id, Kind: chat.MessageEvent, At: noon, Status: 500, Error: "STATUS", Millis: 7},
@@ -149,13 +149,13 @@ func deadEvents(t *testing.T, ctx context.Context, w Webhooks) {
 		_, _, err := w.DeadEvents(ctx, account, chat.Page{Limit: 10, Cursor: cursor})
 		wantCode(t, "a cursor that was made up", err, chat.InvalidCursor)
 	}
-	id := chat.EventID(account, 999, chat.MessageEvent)
+	id := chat.EventID(account, 999, 0)
 	e, err := w.DeadEvent(ctx, account, id)
 	ok(t, "get", err)
 	wantSame(t, "one", e, deadEvent(account, 999))
 	for _, wrong := range []string{
-		"", "x", id + "x", chat.EventID(other, 9, chat.MessageEvent), chat.EventID(account, 7, chat.MessageEvent), chat.EventID(account, 999, chat.ChatEvent),
-		strings.Replace(id, "999", "0999", 1), strings.Replace(id, "999", "+999", 1), strings.Replace(id, "message", "Message", 1),
+		"", "x", id + "x", chat.EventID(other, 9, 0), chat.EventID(account, 7, 0), chat.EventID(account, 999, 1),
+		strings.Replace(id, "999", "0999", 1), strings.Replace(id, "999", "+999", 1), id + "-0", strings.TrimSuffix(id, "-0"), strings.TrimSuffix(id, "0") + "00",
 	} {
 		_, err := w.DeadEvent(ctx, account, wrong)
 		wantCode(t, fmt.Sprintf("get %q", wrong), err, chat.EventNotFound)
