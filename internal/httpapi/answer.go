@@ -33,7 +33,7 @@ func (c *call) encode(status int) *response {
 		field{"X-Content-Type-Options", "nosniff"},
 		field{"X-Request-Id", c.request.id},
 		field{"Access-Control-Allow-Origin", "*"}, // harmless: no cookie opens anything
-		field{"Access-Control-Expose-Headers", "ETag, Idempotency-Replayed, Retry-After, X-Request-Id"},
+		field{"Access-Control-Expose-Headers", "ETag, Idempotency-Replayed, Retry-After, X-Next-Cursor, X-Request-Id"},
 	)
 	if c.retry > 0 {
 		r.header = append(r.header, field{"Retry-After", strconv.Itoa(int((c.retry + time.Second - 1) / time.Second))})
@@ -50,6 +50,9 @@ func (c *call) encode(status int) *response {
 		r.header = append(r.header, field{"Allow", c.allow()})
 	}
 	r.header = append(r.header, field{"Content-Type", cmp.Or(c.contentType, "application/json")})
+	if c.next != "" {
+		r.header = append(r.header, field{"X-Next-Cursor", c.next})
+	}
 	if c.replayed {
 		r.header = append(r.header, field{"Idempotency-Replayed", "true"})
 	}

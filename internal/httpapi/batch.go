@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"net/http"
 	"slices"
 	"strconv"
@@ -158,6 +159,8 @@ type operationShown struct {
 	Code    int                 `json:"code,omitempty"`
 	Error   chat.Code           `json:"error,omitempty"`
 	Time    *string             `json:"time"`
+
+	place int // in its batch
 }
 
 func (c *call) showBatch(b chat.Batch) batchShown {
@@ -175,7 +178,11 @@ func (c *call) showBatch(b chat.Batch) batchShown {
 
 func getBatch(batches chat.BatchReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
-		page, err := c.page(defaultLimit)
+		table, limit := c.prefersCSV(), defaultLimit
+		if table {
+			limit = chat.MaxOperations
+		}
+		page, err := c.page(limit)
 		if err != nil {
 			return nil, err
 		}
@@ -214,11 +221,17 @@ func getBatch(batches chat.BatchReader) begin {
 					next = from - from%b.Chunk + i
 					break
 				}
-				shown = append(shown, showOperation(operations[i], r))
+				one := showOperation(operations[i], r)
+				one.place = from - from%b.Chunk + i
+				shown = append(shown, one)
 			}
 			from += b.Chunk - from%b.Chunk
 		}
 		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
+			if table {
+				c.operationTable(shown, next)
+				return http.StatusOK, nil
+			}
 			answer := batchAnswer{Code: http.StatusOK, Results: batchDetail{c.showBatch(b), shown}}
 			if next > 0 {
 				answer.Next = strconv.Itoa(next)
@@ -226,6 +239,39 @@ func getBatch(batches chat.BatchReader) begin {
 			c.json(answer)
 			return http.StatusOK, nil
 		}, nil
+	}
+}
+
+// operationTable writes operations as CSV, in the columns that createBatch takes and how each ended, as far as the answer holds them.
+func (c *call) operationTable(all []operationShown, next int) {
+	c.contentType = "text/csv; charset=utf-8"
+	var row bytes.Buffer
+	w := csv.NewWriter(&row)
+	write := func(fields ...string) {
+		row.Reset()
+		_ = w.Write(fields) // a buffer takes everything
+		w.Flush()
+	}
+	write("line", "op", "phone", "id", "outcome", "code", "error", "time")
+	c.out = append(c.out, row.Bytes()...)
+	room := c.max - weight(c.out)
+	for i, o := range all {
+		code, at := "", ""
+		if o.Code != 0 {
+			code = strconv.Itoa(o.Code)
+		}
+		if o.Time != nil {
+			at = *o.Time
+		}
+		write(strconv.Itoa(o.Line), string(o.Op), o.To, cell(o.ID), string(o.Outcome), code, string(o.Error), at)
+		if room -= weight(row.Bytes()); room < 0 && i > 0 {
+			next = o.place
+			break
+		}
+		c.out = append(c.out, row.Bytes()...)
+	}
+	if next > 0 {
+		c.next = strconv.Itoa(next)
 	}
 }
 

@@ -416,3 +416,41 @@ func TestBatchOfMany(t *testing.T) {
 		t.Errorf("%d, %d accepted, %d invalid, %d replaced in %v", m.Code, m.Results.Accepted, m.Results.InvalidCount, m.Results.ReplacedCount, took)
 	}
 }
+
+// TestBatchTable: how the operations ended as CSV, whole or in parts, which createBatch takes again.
+func TestBatchTable(t *testing.T) {
+	onBinary(t, func(w *world, call func(ask) answer) {
+		made := w.made(call(ask{body: "op,phone\nmute,081234567890\narchive," + string(family) + "\nunread,081299988877\n"}))
+		_, err := w.db.EndOperations(w.Context(), w.toko.ID, made.Results.BatchID, 0, map[int]chat.Result{
+			0: {State: chat.OperationDone, At: noon}, 1: {State: chat.OperationFailed, Failure: &chat.Error{Code: chat.WhatsAppRejected}, At: noon},
+		})
+		w.must("end", err)
+		get := func(query string) answer {
+			a := ask{endpoint: "getBatch", body: "x=1", query: "apiKey=" + w.tokoKey + query, header: map[string]string{"Accept": "text/csv"}}
+			for name, transport := range transports {
+				if strings.HasSuffix(w.Name(), name) {
+					return transport(w, a)
+				}
+			}
+			return answer{}
+		}
+		const head = "line,op,phone,id,outcome,code,error,time\n"
+		const first, second = "2,mute,6281234567890,,done,200,,2026-03-01T12:00:00.000Z\n", "3,archive," + string(family) + ",,failed,502,WHATSAPP_REJECTED,2026-03-01T12:00:00.000Z\n"
+		const third = "4,unread,6281299988877,,pending,,,\n"
+		for query, want := range map[string]string{"": head + first + second + third, "&only=failed": head + second, "&limit=2": head + first + second, "&cursor=2": head + third} {
+			a := get(query)
+			if string(a.body) != want || a.header.Get("Content-Type") != "text/csv; charset=utf-8" || (a.header.Get("X-Next-Cursor") == "2") != (query == "&limit=2") {
+				w.Errorf("%s: %v %s", query, a.header, a.body)
+			}
+		}
+		w.config.MaxAnswer = len(head + first + second)
+		if a := get(""); string(a.body) != head+first+second || a.header.Get("X-Next-Cursor") != "2" {
+			w.Errorf("a short answer: %v %s", a.header, a.body)
+		}
+		w.config.MaxAnswer = 0
+		again := w.made(call(ask{body: string(get("").body), header: map[string]string{"Content-Type": "text/csv"}}))
+		if got := w.operations(again); len(got) != 3 {
+			w.Errorf("again: %+v %v", again, got)
+		}
+	})
+}

@@ -32,6 +32,7 @@ type call struct {
 	endpoint *Endpoint
 	request  *request
 	params   params
+	next     string // cursor of what a table has no place for
 	file     []byte // that came with them, or in their place
 	now      time.Time
 	max      int    // bytes that the answer may have

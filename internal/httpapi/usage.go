@@ -120,7 +120,15 @@ func (c *call) prefersCSV() bool {
 	return table > document
 }
 
-// csv writes a table. A name that a spreadsheet would take for a formula begins with an apostrophe.
+// cell is a text in a table: what a spreadsheet would take for a formula begins with an apostrophe.
+func cell(text string) string {
+	if strings.ContainsAny(text[:min(1, len(text))], "=+-@\t\r") {
+		return "'" + text
+	}
+	return text
+}
+
+// csv writes a table.
 func (c *call) csv(rows []usageRow) {
 	c.contentType = "text/csv; charset=utf-8"
 	var b strings.Builder
@@ -128,12 +136,8 @@ func (c *call) csv(rows []usageRow) {
 	write := func(fields ...string) { _ = w.Write(fields) } // a builder takes everything
 	write("day", "key", "calls", "failed", "commands", "operations", "messages", "deliveries")
 	for _, r := range rows {
-		key := r.Key
-		if strings.ContainsAny(key[:min(1, len(key))], "=+-@\t\r") {
-			key = "'" + key
-		}
 		n := func(v int64) string { return strconv.FormatInt(v, 10) }
-		write(r.Day, key, n(r.Calls), n(r.Failed), n(r.Commands), n(r.Operations), n(r.Messages), n(r.Deliveries))
+		write(r.Day, cell(r.Key), n(r.Calls), n(r.Failed), n(r.Commands), n(r.Operations), n(r.Messages), n(r.Deliveries))
 	}
 	w.Flush()
 	c.out = append(c.out, b.String()...)
