@@ -75,6 +75,10 @@ go:
 openapi: build ## openapi.yaml as tools take it: a linter, calls made from it to the demo, clients in Go and TypeScript
 	@scripts/openapi
 
+.PHONY: vulnerabilities
+vulnerabilities: ## known vulnerabilities in what the programs call
+	@scripts/vulnerabilities
+
 .PHONY: fuzz
 fuzz: ## every fuzz test beyond its seeds; FUZZTIME=1m for longer
 	@$(GO) list -f '{{$$d := .Dir}}{{$$p := .ImportPath}}{{range .TestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$d}}/{{.}} {{$$p}}{{"\n"}}{{end}}' ./... | \

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -33,11 +34,68 @@ type Metrics struct {
 	changes   int
 	lag, age  sample
 	beat      time.Time // when the host looked for shards last
+
+	totals     Totals // of what was counted in lines that were written
+	lags, ages *Histogram
+}
+
+// Totals are what was measured since the start, for who collects it by himself.
+type Totals struct {
+	Devices, Connected              int // that run here now
+	LostLinks, Events, LeaseChanges int
+	ProjectionLag, CommandAge       Histogram // in seconds
+}
+
+// Bounds are those of the histograms' buckets, in seconds.
+var bounds = []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// Histogram counts what was measured.
+type Histogram struct {
+	Count   uint64
+	Sum     float64
+	Buckets map[float64]uint64 // how many were at most so large
+}
+
+func newHistogram() *Histogram {
+	h := &Histogram{Buckets: make(map[float64]uint64)}
+	for _, bound := range bounds {
+		h.Buckets[bound] = 0
+	}
+	return h
+}
+
+func (h *Histogram) add(d time.Duration) {
+	seconds := max(d, 0).Seconds()
+	h.Count++
+	h.Sum += seconds
+	for _, bound := range bounds {
+		if seconds <= bound {
+			h.Buckets[bound]++
+		}
+	}
+}
+
+func (h *Histogram) clone() Histogram { return Histogram{h.Count, h.Sum, maps.Clone(h.Buckets)} }
+
+// Totals returns what was measured until now.
+func (m *Metrics) Totals() Totals {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.totals
+	t.LostLinks, t.Events, t.LeaseChanges = t.LostLinks+m.lost, t.Events+m.events, t.LeaseChanges+m.changes
+	t.Devices = len(m.connected)
+	for _, connected := range m.connected {
+		if connected {
+			t.Connected++
+		}
+	}
+	t.ProjectionLag, t.CommandAge = m.lags.clone(), m.ages.clone()
+	return t
 }
 
 // New makes metrics of a stack's host.
 func New(stack string, now func() time.Time) *Metrics {
-	return &Metrics{stack: stack, now: now, connected: make(map[string]bool)}
+	return &Metrics{stack: stack, now: now, connected: make(map[string]bool), lags: newHistogram(), ages: newHistogram()}
 }
 
 // Run writes a line a minute until ctx ends, and then a last one.
@@ -114,6 +172,9 @@ func (m *Metrics) take() map[string]any {
 		"Timestamp":         m.now().UnixMilli(),
 		"CloudWatchMetrics": []directive{{Namespace, [][]string{{"Stack"}}, defined}},
 	}
+	m.totals.LostLinks += m.lost
+	m.totals.Events += m.events
+	m.totals.LeaseChanges += m.changes
 	m.lost, m.events, m.changes, m.lag, m.age = 0, 0, 0, sample{}, sample{}
 	return line
 }

@@ -149,6 +149,7 @@ func (c chats) Update(ctx context.Context, account string, jid chat.JID, ids []s
 	c.m.events++
 	if lag := c.m.now().Sub(time.Unix(newest, 0)); lag < live {
 		c.m.lag.add(lag)
+		c.m.lags.add(lag)
 	}
 	return nil
 }
@@ -169,5 +170,6 @@ func (c commands) EndCommand(ctx context.Context, account, id string, o chat.Out
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
 	c.m.age.add(r.EndedAt.Sub(r.RequestedAt))
+	c.m.ages.add(r.EndedAt.Sub(r.RequestedAt))
 	return r, nil
 }

@@ -28,6 +28,7 @@ import (
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
 	"pesan/internal/kv/sqlite"
+	"pesan/internal/metrics"
 	"pesan/internal/page"
 	"pesan/internal/queue/local"
 	"pesan/internal/store"
@@ -228,9 +229,19 @@ const shutdown = time.Second
 // serve runs the host, the API and what stands beside them until ctx ends or one of them fails.
 func (p *program) serve(ctx context.Context, beside ...func(context.Context) error) error {
 	commands := httpapi.WatchCommands(p.store)
+	m := metrics.New("", time.Now)
+	var scraped net.Listener
+	if p.Metrics != "" {
+		var err error
+		if scraped, err = net.Listen("tcp", p.Metrics); err != nil {
+			return fmt.Errorf(p.metricsBad, p.Metrics, reason(err))
+		}
+		defer scraped.Close() // closed already after serving
+		p.say(p.metricsAt, scraped.Addr())
+	}
 	stores := func(chat.Ownership) host.Stores { // the folder is locked: no account has another owner
 		return host.Stores{
-			Accounts: p.accounts, Chats: p.store, Commands: commands, Reports: p.store, Backlog: p.store, Batches: p.store,
+			Accounts: m.Accounts(p.accounts), Chats: m.Chats(p.store), Commands: m.Commands(commands), Reports: p.store, Backlog: p.store, Batches: p.store,
 		}
 	}
 	devices, err := p.devices(ctx, stores)
@@ -241,7 +252,7 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 	defer p.hooks.close()
 	h := host.New(host.Config{
 		Name: "pesan-" + ulid.MustNew(ulid.Now(), rand.Reader).String(), Queues: 1,
-		Leases: p.store, Stores: stores, Queue: p.queue, Sender: p.queue, Batches: p.queue, Devices: devices, Now: time.Now, Logger: p.Logger,
+		Leases: m.Leases(p.store), Stores: stores, Queue: p.queue, Sender: p.queue, Batches: p.queue, Devices: m.Devices(devices), Now: time.Now, Logger: p.Logger,
 		MaxRate: p.BatchRate, Beside: p.hooks.run,
 	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
@@ -282,6 +293,9 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 		usage.Watch(ctx, p.accounts, p.store, watchLimits, time.Now, p.Logger)
 		return nil
 	})
+	if scraped != nil {
+		group.Go(func() error { return serveMetrics(ctx, scraped, m, p.Logger) })
+	}
 	for _, run := range beside {
 		group.Go(func() error { return run(ctx) })
 	}

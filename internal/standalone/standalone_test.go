@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pesan/internal/chat"
+	"pesan/internal/metrics"
 	"pesan/internal/whatsapp"
 )
 
@@ -212,5 +215,37 @@ func TestLanguage(t *testing.T) {
 		if got := wordsOf(locale).toStop; got != want {
 			t.Errorf("%q: %q", locale, got)
 		}
+	}
+}
+
+// TestPrometheus: what is measured is told on a listener of its own, and nowhere unless asked.
+func TestPrometheus(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	m := metrics.New("", time.Now)
+	served := make(chan error, 1)
+	go func() { served <- serveMetrics(ctx, l, m, slog.New(slog.DiscardHandler)) }()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	answer, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	for _, want := range []string{
+		"pesan_devices 0", "pesan_devices_connected 0", "pesan_links_lost_total 0", "pesan_events_total 0",
+		`pesan_projection_lag_seconds_bucket{le="+Inf"} 0`, `pesan_command_age_seconds_count 0`, "go_goroutines", "process_open_fds",
+	} {
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("no %s, %v:\n%s", want, err, text)
+		}
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

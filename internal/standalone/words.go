@@ -48,6 +48,8 @@ type words struct {
 	otherPort     string // {address} {error} {other address}
 	folderBad     string // {path} {error}
 	examined      string // {seconds}
+	metricsAt     string // {address}
+	metricsBad    string // {address} {error}
 	isHurt        string // {path}
 	getBack       string
 	hurtAccount   string // {name} {id}
@@ -149,6 +151,8 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	otherPort:  "Can't listen on %s: %v. The demo takes %s instead.",
 	folderBad:  "can't use the data folder %s: %v. Choose another by -data or PESAN_DATA",
 	examined:   "The data was looked at for %.0f s, since the last end wasn't orderly: all is whole.",
+	metricsAt:  "  for Prometheus  http://%s/metrics",
+	metricsBad: "can't answer Prometheus on %s: %v. Choose another address by -metrics or PESAN_METRICS",
 	isHurt:     "the data in %s isn't as it was written: the disk has changed it, or something else has. Hurt are:",
 	getBack: `Put a backup in its place: pesan restore FILE.
 Or keep what is whole: pesan doctor -mend. Then, for each device that is named, end its link (serviceDestroy with logout=true) and link
@@ -238,6 +242,8 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	otherPort:  "Tidak dapat mendengarkan di %s: %v. Demo memakai %s.",
 	folderBad:  "folder data %s tidak dapat dipakai: %v. Pilih yang lain dengan -data atau PESAN_DATA",
 	examined:   "Data diperiksa selama %.0f detik, karena penghentian terakhir tidak tertib: semuanya utuh.",
+	metricsAt:  "  untuk Prometheus http://%s/metrics",
+	metricsBad: "tidak dapat menjawab Prometheus di %s: %v. Pilih alamat lain dengan -metrics atau PESAN_METRICS",
 	isHurt:     "data di %s tidak seperti ketika ditulis: disk atau sesuatu yang lain telah mengubahnya. Yang rusak:",
 	getBack: `Pasang cadangan sebagai gantinya: pesan restore FILE.
 Atau simpan yang masih utuh: pesan doctor -mend. Lalu, untuk setiap perangkat yang disebut, akhiri tautannya (serviceDestroy dengan
