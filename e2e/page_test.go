@@ -228,6 +228,9 @@ func TestPageWay(t *testing.T) {
 	w.shows("dialog pre", "pk_")
 	w.click("dialog header button")
 	w.shows("tbody", "Laporan")
+	w.shows("section[aria-label=Webhook] .state", "On") // the demo has one
+	w.click("[data-act=testWebhook]")
+	w.shows("[role=status].toasts", "The test was taken")
 	w.views("settings")
 	w.click(`nav a[href="#/devices"]`)
 	w.fill("form input", secret)

@@ -3,6 +3,7 @@ import { call, curl } from './api.js'
 import { button, dialog, el, field, form, run, say, showLine, table } from './dom.js'
 import { model } from './model.js'
 import { usageSection } from './usage.js'
+import { webhookSection } from './webhook.js'
 import { known, moment, t } from './words.js'
 
 const line = (endpoint, what, params) => button('curl', () => showLine(curl(endpoint, params)), { class: 'plain curl', 'aria-label': t('curlFor', { what }) })
@@ -13,7 +14,7 @@ export function settingsView() {
   const health = el('div', {})
   const keys = el('div', {})
   const node = el('section', { class: 'page' }, el('h1', { tabindex: '-1' }, t('settings')),
-    el('h2', {}, t('health')), health, el('h2', {}, t('keys')), el('p', {}, t('keysText')), keys, usageSection(signal))
+    el('h2', {}, t('health')), health, el('h2', {}, t('keys')), el('p', {}, t('keysText')), keys, webhookSection(signal), usageSection(signal))
 
   async function showHealth() {
     const began = performance.now()

@@ -45,6 +45,6 @@ export function usageSection(signal) {
     save(`pesan-${month.value}.csv`, await response.blob())
   })
   run(load)
-  return el('section', { 'aria-label': t('usage') }, el('h2', {}, t('usage')), el('div', { class: 'acts' }, field(t('month'), month), field(t('chartOf'), what), button(t('asCSV'), download), line),
+  return el('section', {}, el('h2', {}, t('usage')), el('div', { class: 'acts' }, field(t('month'), month), field(t('chartOf'), what), button(t('asCSV'), download), line),
     chart, rows)
 }
