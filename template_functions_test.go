@@ -101,7 +101,7 @@ func TestEnvironment(t *testing.T) {
 			if name == "DeliverWebhook" {
 				must = []string{"HOOKS_TABLE", "SECRETS_TABLE", "WEBHOOK_LOOPBACK"}
 			}
-			for _, part := range []string{"commander", "secret", "caller", "deliver"} {
+			for _, part := range []string{"commander", "secret", "caller", "deliver", "media"} {
 				if imports(t, file, "pesan/internal/function/"+part) {
 					must = append(must, variables(t, filepath.Join("internal", "function", part, part+".go"))...)
 				}
@@ -144,7 +144,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 // optional variables have a default.
 func optional(name string) bool {
 	return slices.Contains([]string{
-		"BATCH_RATE", "COMMAND_WAIT", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
+		"BATCH_RATE", "COMMAND_WAIT", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION", "MEDIA_LIMIT",
 	}, name)
 }
 

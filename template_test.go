@@ -206,6 +206,8 @@ func service(column string) string {
 		return "sqs:"
 	case "Secret":
 		return "ssm:"
+	case "Media":
+		return "s3:"
 	}
 	return "dynamodb:"
 }
@@ -228,6 +230,8 @@ func allowed(t *testing.T, role string, policy any) rights {
 			column = "Secret"
 		case slices.Equal(resources, []string{"EventQueue.Arn"}):
 			column = "Events"
+		case slices.Equal(resources, []string{"${MediaBucket.Arn}/*"}):
+			column = "Media"
 		case len(resources) == 1 && strings.HasSuffix(resources[0], "Table.Arn"):
 			column = strings.TrimSuffix(resources[0], "Table.Arn")
 		default:

@@ -167,6 +167,11 @@ def attempts(resources):
         QueueUrl=u, ReceiptHandle="none", VisibilityTimeout=0)
     yield "Events", "GetQueueAttributes", lambda c, u=url: c("sqs").get_queue_attributes(QueueUrl=u, AttributeNames=["QueueArn"])
     yield "DeadEvents", "ReceiveMessage", lambda c: c("sqs").receive_message(QueueUrl=resources["DeadEventsQueue"], WaitTimeSeconds=0)
+    bucket = resources["MediaBucket"]
+    yield "Media", "GetObject", lambda c: c("s3").get_object(Bucket=bucket, Key="nobody/nothing")
+    yield "Media", "PutObject", lambda c: c("s3").put_object(Bucket=bucket, Key="nobody/nothing", Body=b"", ContentMD5="AAAAAAAAAAAAAAAAAAAAAA==")
+    yield "Media", "DeleteObject", lambda c: c("s3").delete_object(Bucket=bucket, Key="nobody/nothing")
+    yield "Media", "ListBucket", lambda c: c("s3").list_objects_v2(Bucket=bucket, MaxKeys=1)
     yield "DeadCommands", "ReceiveMessage", lambda c: c("sqs").receive_message(QueueUrl=resources["DeadCommandsQueue"], WaitTimeSeconds=0)
     yield "Secret", "GetParameter", lambda c: c("ssm").get_parameter(Name=SECRET, WithDecryption=True)
 

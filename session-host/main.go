@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/logging"
 	"github.com/oklog/ulid/v2"
@@ -25,6 +26,7 @@ import (
 	"pesan/internal/host"
 	"pesan/internal/keystore"
 	kvdynamodb "pesan/internal/kv/dynamodb"
+	"pesan/internal/media/s3"
 	"pesan/internal/metrics"
 	"pesan/internal/program"
 	sqsqueue "pesan/internal/queue/sqs"
@@ -108,6 +110,7 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 		Devices: m.Devices(whatsapp.New(whatsapp.Config{
 			Keys:   keystore.New(db, keystore.Options{Log: logger}),
 			Stores: stores, HTTP: client, Now: time.Now, Logger: logger, News: meter.News,
+			Media: s3.New(awss3.NewFromConfig(s.aws, s3.Tuned), s.bucket), MaxMedia: s.maxMedia,
 		})),
 		Beside: func(ctx context.Context, o chat.Ownership, owns func(chat.Account) bool) {
 			owned := all.Owned(o)

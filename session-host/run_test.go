@@ -127,7 +127,7 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("ends with %v", err)
 	}
 	for _, name := range []string{
-		"STACK_NAME", "ACCOUNTS_TABLE", "MESSAGES_TABLE", "COMMANDS_TABLE", "REPORTS_TABLE", "WORK_TABLE", "DEVICES_TABLE", "HOOKS_TABLE", "SECRETS_TABLE",
+		"STACK_NAME", "ACCOUNTS_TABLE", "MESSAGES_TABLE", "COMMANDS_TABLE", "REPORTS_TABLE", "WORK_TABLE", "DEVICES_TABLE", "HOOKS_TABLE", "SECRETS_TABLE", "MEDIA_BUCKET",
 		"QUEUE_URL", "EVENT_QUEUE_URL", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION",
 	} {
 		if !strings.Contains(string(out), "\n"+name+": ") {

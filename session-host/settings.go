@@ -18,15 +18,17 @@ import (
 
 // settings are what the environment says.
 type settings struct {
-	name   string // of this host, like no other's
-	aws    aws.Config
-	stack  string
-	tables dynamodb.Tables
-	queues sqsqueue.Queues
-	events string // URL of the queue of events
-	health string // host:port of the health check
-	level  slog.Level
-	rate   int // operations of a batch a second, at most
+	name     string // of this host, like no other's
+	aws      aws.Config
+	stack    string
+	tables   dynamodb.Tables
+	queues   sqsqueue.Queues
+	bucket   string // of the files of messages
+	maxMedia int64  // bytes of such a file
+	events   string // URL of the queue of events
+	health   string // host:port of the health check
+	level    slog.Level
+	rate     int // operations of a batch a second, at most
 
 	whatsAppAddress, whatsAppRootKey string
 }
@@ -40,6 +42,8 @@ Environment:
   STACK_NAME         dimension of the metrics
   HEALTH_ADDRESS     host:port where -health asks the running host (127.0.0.1:8686)
   BATCH_RATE         operations of a batch a second, at most (50)
+  MEDIA_BUCKET       the bucket for the files of messages
+  MEDIA_LIMIT        MiB that such a file may have; 0: none is fetched (100)
   LOG_LEVEL          debug, info, warn or error (info)
   WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
   WHATSAPP_ROOT_KEY  the key that signs its certificates, 32 bytes in hex
@@ -64,6 +68,8 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 		events:          r.Required("EVENT_QUEUE_URL", "the URL of the queue of events for webhooks"),
 		health:          r.Address("HEALTH_ADDRESS", defaultHealth),
 		level:           env.Get(r, "LOG_LEVEL", slog.LevelInfo, parseLevel),
+		bucket:          r.Required("MEDIA_BUCKET", "the name of the bucket for the files of messages"),
+		maxMedia:        int64(r.Int("MEDIA_LIMIT", 100, 0, 2000)) << 20,
 		rate:            r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
 		whatsAppAddress: r.Address("WHATSAPP_ADDRESS", ""),
 	}

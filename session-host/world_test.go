@@ -123,7 +123,7 @@ func (s *stack) serve() {
 	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
 		Wait:   20 * time.Second,
-		Labels: stored, Usage: stored,
+		Labels: stored, Usage: stored, Media: noFiles{},
 		Hooks: stored, Feed: stored, Caller: s.sender(),
 	})...))
 	s.t.Cleanup(server.Close)
@@ -207,7 +207,7 @@ func (s *stack) environment() map[string]string {
 	return map[string]string{
 		"ACCOUNTS_TABLE": s.tables[kv.Accounts], "CHATS_TABLE": s.tables[kv.Chats], "MESSAGES_TABLE": s.tables[kv.Messages],
 		"COMMANDS_TABLE": s.tables[kv.Commands], "REPORTS_TABLE": s.tables[kv.Reports], "WORK_TABLE": s.tables[kv.Work],
-		"DEVICES_TABLE": s.tables[kv.Devices], "HOOKS_TABLE": s.tables[kv.Hooks], "SECRETS_TABLE": s.tables[kv.Secrets],
+		"DEVICES_TABLE": s.tables[kv.Devices], "HOOKS_TABLE": s.tables[kv.Hooks], "SECRETS_TABLE": s.tables[kv.Secrets], "MEDIA_BUCKET": "files",
 		"QUEUE_URL": s.queueURL(), "EVENT_QUEUE_URL": s.events, "STACK_NAME": "test", "HEALTH_ADDRESS": "127.0.0.1:0", "LOG_LEVEL": "debug",
 		"WHATSAPP_ADDRESS": s.whatsApp.Address(), "WHATSAPP_ROOT_KEY": hex.EncodeToString(key[:]),
 		"AWS_REGION": "local", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
@@ -347,4 +347,11 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// noFiles has no file, since no test here asks for one.
+type noFiles struct{}
+
+func (noFiles) MediaLink(context.Context, string, chat.Media, time.Time) (chat.MediaLink, error) {
+	return chat.MediaLink{}, &chat.Error{Code: chat.MediaNotFound}
 }

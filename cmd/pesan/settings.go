@@ -49,6 +49,7 @@ Environment:
   COUNTRY_CODE       what a leading 0 in a phone number stands for (62)
   COMMAND_WAIT       how long a call waits for WhatsApp before it answers 202 (8s)
   RATE_LIMIT         calls a second of one API key; 0: no limit (50)
+  MEDIA_LIMIT        MiB that the file of a message may have to be fetched; 0: none is (100)
   BATCH_RATE         operations of a batch a second, at most (50)
   WEBHOOK_LOOPBACK   1: webhooks may go to this machine, also by http; for a laptop (0)
   WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
@@ -68,6 +69,7 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 			Rate:        float64(r.Int("RATE_LIMIT", 50, 0, 1_000_000)),
 			BatchRate:   r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
 			Loopback:    r.Int("WEBHOOK_LOOPBACK", 0, 0, 1) == 1,
+			MaxMedia:    int64(r.Int("MEDIA_LIMIT", 100, 0, 2000)) << 20,
 			Sync:        r.Int("PESAN_SYNC", 1, 0, 1) == 1,
 			Locale:      cmp.Or(r.String("LC_ALL", ""), r.String("LC_MESSAGES", ""), r.String("LANG", "")),
 		},

@@ -30,6 +30,7 @@ const (
 	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
 	DeleteCommand     CommandKind = "delete"     // logout, then deletes the account with all its data
 
+	MediaCommand CommandKind = "fetchMedia" // with Message: fetches its file
 	OlderCommand CommandKind = "fetchOlder" // asks the phone for messages of a chat before those that are here
 
 	PasskeyCommand        CommandKind = "passkey"        // with Passkey: answers WhatsApp's request for one
@@ -136,11 +137,11 @@ func (c Command) Validate() error {
 		return &Error{Code: InvalidParameter, Message: "account"}
 	case c.RequestedAt.IsZero():
 		return &Error{Code: InvalidParameter, Message: "requestedAt"}
-	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" && slices.Contains(row.Takes, TakesID):
+	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" && (slices.Contains(row.Takes, TakesID) || c.Kind == MediaCommand):
 		return &Error{Code: InvalidParameter, Message: "message"}
 	case c.Limit < 0 || c.Limit > MaxOlderMessages || c.Limit > 0 && c.Kind != OlderCommand:
 		return &Error{Code: InvalidLimit}
-	case chats, c.Kind == OlderCommand:
+	case chats, c.Kind == OlderCommand, c.Kind == MediaCommand:
 		if jid, err := ParseJID(string(c.Chat)); err != nil || jid != c.Chat {
 			return &Error{Code: InvalidPhone}
 		}

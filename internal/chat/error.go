@@ -24,6 +24,8 @@ const (
 	MethodNotAllowed    Code = "METHOD_NOT_ALLOWED"
 	ChatNotFound        Code = "CHAT_NOT_FOUND"
 	MessageNotFound     Code = "MESSAGE_NOT_FOUND"
+	MediaNotFound       Code = "MEDIA_NOT_FOUND" // neither WhatsApp nor the phone has the file any more
+	MediaTooLarge       Code = "MEDIA_TOO_LARGE"
 	DeviceNotFound      Code = "DEVICE_NOT_FOUND"
 	CommandNotFound     Code = "COMMAND_NOT_FOUND"
 	WebhookNotFound     Code = "WEBHOOK_NOT_FOUND"

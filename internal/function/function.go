@@ -142,6 +142,8 @@ func wire(
 		return nil, fmt.Errorf("%s is made without what sends commands", e.Name)
 	case slices.Contains(e.Needs, httpapi.Caller) && w.Deps.Caller == nil:
 		return nil, fmt.Errorf("%s is made without what calls endpoints", e.Name)
+	case slices.Contains(e.Needs, httpapi.Media) && w.Deps.Media == nil:
+		return nil, fmt.Errorf("%s is made without what links to files", e.Name)
 	case e.Auth == httpapi.BySecret && c.Secret == "":
 		return nil, fmt.Errorf("%s is made without the secret", e.Name)
 	}
@@ -185,7 +187,7 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.use(kv.Commands)
 			w.Deps.Batches = w.store
 			w.Deps.BatchRate = w.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate)
-		case httpapi.Sending: // a part
+		case httpapi.Sending, httpapi.Media: // parts
 		default:
 			w.Reject(string(need), "is a port that functions don't have")
 		}

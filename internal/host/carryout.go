@@ -33,7 +33,7 @@ func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Co
 	case chat.PasskeyCommand, chat.ConfirmPasskeyCommand:
 		return answerPasskey(ctx, l, c)
 	}
-	if _, ok := chat.ChatCommandOf(c.Kind); ok || c.Kind == chat.OlderCommand {
+	if _, ok := chat.ChatCommandOf(c.Kind); ok || c.Kind == chat.OlderCommand || c.Kind == chat.MediaCommand {
 		return s.changeChat(ctx, l, a, c)
 	}
 	return unknownKind(c.Kind)

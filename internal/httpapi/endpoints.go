@@ -17,6 +17,7 @@ type Deps struct {
 	Chats    chat.ChatReader
 	Labels   chat.LabelReader // comes with Chats
 	Usage    chat.UsageReader
+	Media    chat.MediaLinker
 	Messages chat.MessageReader
 	Reports  chat.Reports
 	Commands chat.Commands // may be a Watcher, which saves polling
@@ -49,6 +50,7 @@ const (
 	Webhooks Port = "Webhooks" // Hooks
 	Feeds    Port = "Feeds"    // Feed
 	Caller   Port = "Caller"   // of endpoints of webhooks
+	Media    Port = "Media"
 	Requests Port = "Requests" // Commands alone, for what is done once under an Idempotency-Key
 	Batches  Port = "Batches"
 	Sending  Port = "Sending" // BatchSender
@@ -105,11 +107,12 @@ type Endpoint struct {
 	// Idle is what the example is answered while nothing is to be done, such as where WhatsApp asks for no passkey; "": it succeeds.
 	Idle chat.Code
 
-	admin  bool // takes a key of the scope admin
-	silent bool // success leaves no report
-	large  bool // the answer may be
-	body   int  // bytes that the body may have; maxBody
-	file   bool // the body may be a file of operations, or have one
+	scope  chat.Scope // that it takes; "": what its group and methods say
+	admin  bool       // takes a key of the scope admin
+	silent bool       // success leaves no report
+	large  bool       // the answer may be
+	body   int        // bytes that the body may have; maxBody
+	file   bool       // the body may be a file of operations, or have one
 	begin  begin
 }
 
@@ -128,6 +131,8 @@ func (e *Endpoint) Scope() chat.Scope {
 	switch {
 	case e.Auth != ByKey:
 		return ""
+	case e.scope != "":
+		return e.scope
 	case e.admin || e.Group == OfDevice && !e.Reads():
 		return chat.AdminScope
 	case e.Reads():
@@ -160,6 +165,7 @@ func Endpoints(d Deps) []Endpoint {
 		FetchMessageByID(d),
 		FetchOlder(d),
 		GetMessage(d),
+		GetMedia(d),
 		GetPoll(d),
 		GetGroup(d),
 		GetLabels(d),

@@ -39,6 +39,11 @@ var goldens = []struct {
 	{name: "fetchMessageById.group", ask: ask{endpoint: "fetchMessageById", body: `{"apiKey":"KEY","limit":2,"phone":"` + string(family) + `"}`}},
 	{name: "fetchOlder", ask: ask{endpoint: "fetchOlder", body: "apiKey=KEY&phone=081234567890&limit=20"}},
 	{name: "fetchOlder.bad", ask: ask{endpoint: "fetchOlder", body: "apiKey=KEY&phone=081234567890&limit=501"}, status: 400},
+	{name: "getMedia", before: withFile, ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=FILE1"}},
+	{name: "getMedia.pending", before: withSlowFile, ask: ask{method: "GET", endpoint: "getMedia", query: "apiKey=KEY&phone=081234567890&id=FILE1",
+		header: map[string]string{"Idempotency-Key": "file-1"}}, status: 202},
+	{name: "getMedia.gone", before: withLostFile, ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=FILE1"}, status: 404},
+	{name: "getMedia.none", ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=BUDI1"}, status: 400},
 	{name: "getMessage", ask: ask{endpoint: "getMessage", body: "apiKey=KEY&id=BUDI1&phone=" + string(lid)}},
 	{name: "getMessage.unknown", ask: ask{method: "GET", endpoint: "getMessage", query: "apiKey=KEY&id=BUDI3&phone=081234567890"}, status: 404},
 	{name: "getPoll", before: polled, ask: ask{endpoint: "getPoll", body: "apiKey=KEY&id=POLL1&phone=" + string(family)}},
@@ -141,6 +146,38 @@ func labelled(w *world) {
 	}}))
 	w.project(w.toko.ID, chat.Change{Chat: budi, State: chat.Chat{Labels: map[string]chat.Register[bool]{"7": set(true)}}})
 }
+
+// shelf has no file but those that were asked for.
+type shelf map[string]int64
+
+func (s shelf) MediaLink(_ context.Context, account string, m chat.Media, now time.Time) (chat.MediaLink, error) {
+	size, ok := s[account+"/"+m.ID()]
+	if !ok {
+		return chat.MediaLink{}, &chat.Error{Code: chat.MediaNotFound}
+	}
+	return chat.MediaLink{URL: "/media/" + m.ID()[:8], Size: size, Ends: now.Add(15 * time.Minute)}, nil
+}
+
+// withFile has a message with a file, which whoever carries commands out fetches.
+func withFile(w *world) {
+	m := text("FILE1", budi, noon.Unix()-20, "Nota")
+	hash := sha256.Sum256([]byte("nota"))
+	m.Content.Type, m.Content.Media = "documentMessage", true
+	m.Content.Message = chat.JSON(fmt.Sprintf(`{"documentMessage":{"caption":"Nota","directPath":"/v/x","fileLength":"4","fileName":"../nota\"2.pdf","fileSha256":%q,`+
+		`"fileEncSha256":%[1]q,"mediaKey":%[1]q,"mimetype":"text/html"}}`, base64.StdEncoding.EncodeToString(hash[:])))
+	w.project(w.toko.ID, chat.Change{Chat: budi, Messages: []chat.Message{m}})
+	files := shelf{}
+	w.deps.Media = files
+	w.onSend(func(ctx context.Context, c chat.Command) error {
+		if c.Kind == chat.MediaCommand && c.Chat == budi && c.Message == "FILE1" {
+			files[c.Account+"/"+fmt.Sprintf("%x", hash)] = 4
+		}
+		return w.end(ctx, c, nil)
+	})
+}
+
+func withSlowFile(w *world) { withFile(w); silentQueue(w) }
+func withLostFile(w *world) { withFile(w); failing(w, chat.MediaNotFound) }
 
 // polled has two persons vote in a poll, of whom one took it back, and the account itself.
 func polled(w *world) {

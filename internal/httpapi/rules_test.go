@@ -24,7 +24,7 @@ func onAll(t *testing.T, test func(w *world, call func(ask) answer)) {
 func TestMethods(t *testing.T) {
 	vendor := map[string]string{
 		"getChats": "GET", "getChatById": "POST", "fetchMessageById": "POST", "clearMessageById": "POST", "muteChat": "POST",
-		"unmuteChat": "POST", "clearReportApi": "POST", "serviceStart": "GET", "serviceDestroy": "GET", "getQR": "GET",
+		"unmuteChat": "POST", "clearReportApi": "POST", "serviceStart": "GET", "serviceDestroy": "GET", "getQR": "GET", "getMedia": "GET",
 		"listDevice": "GET", "addDevice": "POST", "editDevice": "POST",
 	}
 	reads := []string{"getChats", "getChatById", "fetchMessageById", "getLabels", "listKeys", "getReportApi", "getState", "getPasskey", "listDevice",

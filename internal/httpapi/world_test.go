@@ -75,8 +75,8 @@ func newWorld(t testing.TB) *world {
 	w.deps = httpapi.Deps{
 		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second,
 		Labels: w.db,
-		Usage:  w.db,
-		Hooks:  w.db, Feed: w.db, Caller: &w.hook,
+		Usage:  w.db, Media: shelf{},
+		Hooks: w.db, Feed: w.db, Caller: &w.hook,
 		Batches: w.db, BatchSender: w,
 	}
 	w.toko, w.tokoKey = w.addAccount("01JNGKX0T0AAAAAAAAAAAAAAAA", "Toko", random)

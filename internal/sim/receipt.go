@@ -44,6 +44,9 @@ func (c *conn) handleReceipt(n *waBinary.Node) {
 		c.device.phone.recordReceipt(ReceivedReceipt{
 			Type: kind, IDs: receiptIDs(n), Time: time.Now(), From: c.device.jid, Chat: key.from,
 		})
+		if rmr, ok := n.GetOptionalChildByTag("rmr"); ok && kind == types.ReceiptTypeServerError {
+			c.device.phone.uploadAgain(c, n, rmr, key.id)
+		}
 	case types.ReceiptTypeRead, types.ReceiptTypePlayed:
 		c.tellSender(n, key, kind)
 		c.tellOthers(n)

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
 	"pesan/internal/kv/sqlite"
+	mediafolder "pesan/internal/media/folder"
 	"pesan/internal/metrics"
 	"pesan/internal/page"
 	"pesan/internal/queue/local"
@@ -47,6 +49,7 @@ type Config struct {
 	Rate        float64      // calls a second of one key; 0: no limit
 	BatchRate   int          // operations of a batch a second, at most; 0: chat.BatchRateBound
 	Loopback    bool         // webhooks may go to this machine, and there also without TLS
+	MaxMedia    int64        // bytes that the file of a message may have to be fetched
 	Sync        bool         // wait for the disk, so that a power cut loses nothing that was acknowledged
 	WhatsApp    *http.Client // nil: the real one
 	Out         io.Writer    // what people read
@@ -134,6 +137,7 @@ type program struct {
 	accounts *watch
 	meter    *usage.Meter
 	hooks    *hooks // from serve on
+	media    *mediafolder.Store
 	secret   string
 	place    string // of the secret; "" when it was given
 }
@@ -184,6 +188,7 @@ func (p *program) open(ctx context.Context) (err error) {
 		return err
 	}
 	p.accounts = newWatch(p.store)
+	p.media = mediafolder.New(filepath.Join(p.folder.Path, "media"), time.Now)
 	p.meter = usage.New(p.store, rand.Text(), time.Now)
 	p.secret = p.Secret
 	if p.secret == "" {
@@ -346,7 +351,7 @@ func (p *program) purgeOnce(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.db.Purge(ctx)
+	return errors.Join(p.db.Purge(ctx), p.media.Purge())
 }
 
 // endServer takes no more calls, and lets those that go on end: after the host nothing is left that they could wait for.
@@ -404,7 +409,7 @@ func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.
 	}
 	return whatsapp.New(whatsapp.Config{
 		Keys: whatsapp.SQLKeys(p.keys.DB), Stores: stores, Flush: flush, HTTP: p.WhatsApp, Now: time.Now, Logger: p.Logger,
-		Failing: p.accounts.fails, News: p.meter.News,
+		Failing: p.accounts.fails, News: p.meter.News, Media: p.media, MaxMedia: p.MaxMedia,
 	}), nil
 }
 
@@ -415,6 +420,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		Accounts: p.accounts, Near: true, Meter: p.meter, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
 	})
 	mux := http.NewServeMux()
+	mux.Handle(mediafolder.Prefix, p.media)
 	describe(mux)
 	front := page.New(page.Options{Docs: true})
 	mux.Handle("/{$}", front)
@@ -431,7 +437,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
 		Wait:   p.CommandWait,
-		Labels: p.store, Usage: p.store,
+		Labels: p.store, Usage: p.store, Media: p.media,
 		Hooks: p.hooks, Feed: p.store, Caller: p.hooks.sender,
 	})...))
 	return mux

@@ -29,8 +29,11 @@ func (d *device) Change(ctx context.Context, c chat.Command) error {
 }
 
 func (r *run) changeChat(ctx context.Context, c chat.Command) error {
-	if c.Kind == chat.OlderCommand {
+	switch c.Kind {
+	case chat.OlderCommand:
 		return r.fetchOlder(ctx, c)
+	case chat.MediaCommand:
+		return r.fetchMedia(ctx, c)
 	}
 	row, ok := chat.ChatCommandOf(c.Kind)
 	if !ok {

@@ -30,6 +30,9 @@ type Config struct {
 	// Failing is told when an account's stores begin to fail and when they work again. It is for what must be shown though
 	// it can't be stored; it may be nil.
 	Failing func(account string, failing bool)
+	// Media keeps the files that are asked for, each of MaxMedia bytes at most; nil: none are.
+	Media    chat.MediaStore
+	MaxMedia int64
 	// News is told how many messages came that are no history; it may be nil.
 	News func(account string, messages int)
 }

@@ -108,6 +108,8 @@ func (r *run) handleContent(evt any) error {
 		return r.project(b, b.Undecryptable(evt, r.nextOrder()))
 	case *events.Receipt:
 		return r.project(b, b.Receipt(evt))
+	case *events.MediaRetry:
+		r.retries.came(evt)
 	case *events.GroupInfo:
 		if err := r.project(b, b.GroupChange(evt, r.groups.order(evt.ParticipantVersionID, evt.Timestamp))); err != nil {
 			return err

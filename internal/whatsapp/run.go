@@ -100,6 +100,7 @@ type run struct {
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
 	progress progress
 	older    sessions
+	retries  retries
 
 	mu    sync.Mutex // guards what follows
 	own   identity

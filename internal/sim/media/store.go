@@ -55,6 +55,7 @@ type entry struct {
 	data    []byte
 	sum     [32]byte // of data
 	deleted bool
+	phone   []byte // what the phone that has put it still has
 }
 
 // Fault makes the next requests fail.
@@ -146,6 +147,29 @@ func (s *Store) Remove(directPath string) bool {
 	return true
 }
 
+// Again puts an encrypted file under a new path, as a phone does that is asked for one that the service has dropped. It is
+// ErrNotFound for a file that was never there.
+func (s *Store) Again(directPath string) (File, error) {
+	path, _, _ := strings.Cut(directPath, "?")
+	s.mu.Lock()
+	e := s.files[path]
+	s.mu.Unlock()
+	if e == nil || e.phone == nil {
+		return File{}, ErrNotFound
+	}
+	return s.keep(e.kind, e.phone)
+}
+
+// Forget has the phone forget a file, which stays with the service.
+func (s *Store) Forget(directPath string) {
+	path, _, _ := strings.Cut(directPath, "?")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.files[path]; e != nil {
+		e.phone = nil
+	}
+}
+
 // Inject adds a fault; faults are used up in order.
 func (s *Store) Inject(f Fault) {
 	if f.Times == 0 {
@@ -172,7 +196,7 @@ func (s *Store) keep(kind Kind, data []byte) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	e := &entry{kind: kind, data: data, sum: sha256.Sum256(data)}
+	e := &entry{kind: kind, data: data, sum: sha256.Sum256(data), phone: data}
 	path := "/v/t62.7118-24/" + base64.RawURLEncoding.EncodeToString(name) + ".enc"
 	s.mu.Lock()
 	s.files[path] = e

@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"pesan/internal/chat"
+)
+
+// GetMedia says where the file of a message can be had. The first who asks has it fetched from WhatsApp.
+func GetMedia(d Deps) Endpoint {
+	return Endpoint{
+		Name: "getMedia", Group: OfChats, Methods: either, Needs: []Port{Messages, Commands, Media}, scope: chat.ReadScope,
+		begin:  getMedia(d.Messages, d.Media, d.commander()),
+		Params: []string{"phone", "id"}, Example: []string{"phone={phone}", "id={message}"},
+		Idle: chat.InvalidParameter, // the message has no file
+	}
+}
+
+type mediaAnswer struct {
+	Code  int `json:"code"`
+	Query struct {
+		ID string `json:"id"`
+		To string `json:"to"`
+	} `json:"query"`
+	Results any `json:"results"`
+}
+
+type mediaFile struct {
+	URL     string  `json:"url"`
+	Expires *string `json:"expiresAt"` // of the URL
+	Type    string  `json:"mimetype"`
+	Name    string  `json:"fileName"`
+	Size    int64   `json:"size"`
+}
+
+func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) begin {
+	return func(ctx context.Context, c *call) (finish, error) {
+		commandID, err := c.commandID()
+		if err != nil {
+			return nil, err
+		}
+		found, id, err := c.one(ctx, messages)
+		if err != nil {
+			return nil, err
+		}
+		m, ok := chat.MediaOf(found.Messages[0].Document)
+		if !ok {
+			return nil, wrong(chat.InvalidParameter, "id", "id pesan yang berisi berkas; pesan ini tidak", "the id of a message with a file; this one has none")
+		}
+		c.target = found.Chat.Echo()
+		answer := mediaAnswer{Code: http.StatusOK}
+		answer.Query.ID, answer.Query.To = id, c.target
+		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
+			link, err := links.MediaLink(ctx, a.ID, m, c.now)
+			if chat.CodeOf(err) == chat.MediaNotFound {
+				if err := connected(a); err != nil && !o.earlier(ctx, a.ID, commandID) {
+					return 0, err
+				}
+				r, err := o.do(ctx, c, a, chat.Command{ID: commandID, Kind: chat.MediaCommand, Chat: found.Chat, Message: id})
+				if err != nil {
+					return 0, err
+				}
+				if r.State == chat.CommandPending {
+					answer.Code, answer.Results = http.StatusAccepted, c.pending(r)
+					c.json(answer)
+					return answer.Code, nil
+				}
+				link, err = links.MediaLink(ctx, a.ID, m, c.now)
+				if err != nil {
+					return 0, err
+				}
+			} else if err != nil {
+				return 0, err
+			}
+			answer.Results = mediaFile{link.URL, moment(link.Ends), m.SafeType(), m.SafeName(), link.Size}
+			c.json(answer)
+			return answer.Code, nil
+		}, nil
+	}
+}
