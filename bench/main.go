@@ -46,6 +46,7 @@ var measurements = []measurement{
 	{"history", (*bench).runHistory, false},
 	{"functions", (*bench).runFunctions, true},
 	{"incoming", (*bench).runIncoming, true},
+	{"webhooks", (*bench).runWebhooks, false},
 	{"memory", (*bench).runMemory, true},
 }
 
