@@ -29,6 +29,7 @@ import (
 	"pesan/internal/httpapi"
 	"pesan/internal/kv"
 	kvdynamodb "pesan/internal/kv/dynamodb"
+	"pesan/internal/page"
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/sim"
 	"pesan/internal/store"
@@ -120,12 +121,16 @@ func (s *stack) serve() {
 		Accounts: stored.EventualAccounts(), Latest: stored, Reports: stored, Secret: s.secret,
 		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	server := httptest.NewServer(api.Handler(httpapi.Endpoints(httpapi.Deps{
+	mux, front := http.NewServeMux(), page.New(page.Options{})
+	mux.Handle("/{$}", front)
+	mux.Handle("/page/", front)
+	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
 		Wait:   20 * time.Second,
 		Labels: stored, Usage: stored, Media: noFiles{},
 		Hooks: stored, Feed: stored, Caller: s.sender(),
 	})...))
+	server := httptest.NewServer(mux)
 	s.t.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	var delivering sync.WaitGroup

@@ -111,10 +111,11 @@ func (r *round) settle(ctx context.Context, e chat.Event) (done bool, pause time
 	r.Logger.LogAttrs(ctx, slog.LevelWarn, "webhook failed", slog.String("account", r.account), slog.String("event", e.ID),
 		slog.String("error", result.Error), slog.Int("status", result.Status), slog.Int("failures", r.health.Failures))
 	if !r.health.Off.IsZero() || r.Now().Sub(e.At) >= chat.EventPatience {
-		if err := r.bury(ctx, e, result.HookAttempt); err != nil {
-			return false, 0, err
+		err := r.note(ctx) // first: who sees the event among the dead ones sees why
+		if err == nil {
+			err = r.bury(ctx, e, result.HookAttempt)
 		}
-		return true, 0, nil
+		return err == nil, 0, err
 	}
 	return false, r.health.Next.Sub(r.Now()), nil
 }
@@ -169,6 +170,7 @@ func (r *round) note(ctx context.Context) error {
 	if !r.changed {
 		return nil
 	}
+	r.changed = false
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	err := r.Log.PutHookHealth(ctx, r.account, r.hook, r.health)
