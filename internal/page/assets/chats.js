@@ -18,7 +18,7 @@ const filters = {
 }
 
 // What the list shows, and which chats are marked, stays when another page is looked at.
-const shown = { filter: 'all', wanted: '' }
+const shown = { filter: 'all', wanted: '', label: '' }
 const marked = new Set()
 
 export function chatsView(id) {
@@ -38,8 +38,12 @@ export function chatsView(id) {
 
   function show() {
     const keep = filters[shown.filter], wanted = shown.wanted.trim().toLowerCase()
-    const items = model.sorted().filter(chat => keep(chat) && (!wanted || chat.matches(wanted)))
+    const items = model.sorted().filter(chat => keep(chat) && (!shown.label || chat.labels.includes(shown.label)) && (!wanted || chat.matches(wanted)))
     list.show(items)
+    if (label.options.length !== model.labels.length + 1) {
+      label.replaceChildren(...[{ id: '', name: t('anyLabel') }, ...model.labels].map(({ id, name }) => el('option', { value: id, selected: id === shown.label }, name)))
+    }
+    label.hidden = model.labels.length === 0
     count.textContent = model.complete ? t('nChats', { n: items.length }) : t('loading')
     empty.hidden = items.length > 0 || !model.complete
     empty.textContent = model.chats.size ? t('noChats') : t('notLinked')
@@ -49,13 +53,14 @@ export function chatsView(id) {
     type: 'search', placeholder: t('search'), 'aria-label': t('search'), value: shown.wanted, maxlength: '200',
     oninput: () => { shown.wanted = search.value; list.top(); show() },
   })
+  const label = el('select', { 'aria-label': t('label'), hidden: true, onchange: () => { shown.label = label.value; list.top(); show() } })
   const choices = el('fieldset', { class: 'filters' }, el('legend', { class: 'sr' }, t('filter')), Object.keys(filters).map(name => el('label', {},
     el('input', { type: 'radio', name: 'filter', checked: shown.filter === name, onchange: () => { shown.filter = name; list.top(); show() } }),
     el('span', {}, t(name)))))
   const talk = id && new Talk(id)
   const node = el('div', { class: id ? 'chats talking' : 'chats' },
     el('section', { class: 'side', 'aria-label': t('chats') },
-      !talk && el('h1', { class: 'sr', tabindex: '-1' }, t('chats')), el('div', { class: 'top' }, search, choices, bar, count), el('p', { id: 'list-help', class: 'sr' }, t('listHelp')), list.node, empty),
+      !talk && el('h1', { class: 'sr', tabindex: '-1' }, t('chats')), el('div', { class: 'top' }, search, choices, label, bar, count), el('p', { id: 'list-help', class: 'sr' }, t('listHelp')), list.node, empty),
     talk ? talk.node : el('section', { class: 'talk none' }, el('p', { class: 'empty' }, t('pick'))))
   let due = false
   const changed = event => {

@@ -21,6 +21,7 @@ class Chat {
     this.pinned = document.pinned ?? 0
     this.archived = document.archived
     this.members = document.participant.length
+    this.labels = document.labels ?? []
     this.last = document.messages[0]?.message
     this.words = '' // that a search finds
     this.line = { of: '', text: '' }
@@ -44,6 +45,7 @@ class Chat {
 class Model extends EventTarget {
   chats = new Map() // by id
   people = new Map() // names by address
+  labels = [] // of a business account
   state = {} // of the link
   asOf = null
   complete = false
@@ -104,6 +106,8 @@ class Model extends EventTarget {
     await Promise.all([this.#load(signal), this.#link(signal)])
     this.#prepare(signal)
     this.follow(signal)
+    this.labels = (await call('getLabels', {}, { signal })).results
+    if (this.labels.length) this.changed()
   }
 
   stop() { this.#ended.abort() }

@@ -109,6 +109,8 @@ const words = {
   mutedOnes: ['Dibisukan', 'Muted'],
   pinnedOnes: ['Disematkan', 'Pinned'],
   archivedOnes: ['Diarsipkan', 'Archived'],
+  label: ['Label', 'Label'],
+  anyLabel: ['Semua label', 'Any label'],
   noChats: ['Tidak ada chat di sini.', 'No chats here.'],
   notLinked: ['Belum ada chat: tautkan ponsel dahulu.', 'No chats yet: link a phone first.'],
   nChats: ['{n} chat', '{n} chat|{n} chats'],
