@@ -1,5 +1,6 @@
 // A message as a person reads it.
-import { el, link, sign } from './dom.js'
+import { call } from './api.js'
+import { button, el, link, run, say, sign } from './dom.js'
 import { fact, label, notice, text, unwrap } from './content.js'
 import { model, user } from './model.js'
 import { clock, moment, t } from './words.js'
@@ -39,6 +40,7 @@ function content(m, kind, value, wrappers) {
     m.quotedMsg && quote(m.quotedMsg, context),
     wrappers.some(w => w.startsWith('viewOnce')) && el('p', { class: 'fact' }, '① ' + t('viewOnce')),
     picture(value), head(kind, value),
+    m.isMedia && fileButton(m),
     m.pollResults && poll(m.pollResults),
     (m.associatedMessages ?? []).map(part => album(part)),
     words(m, kind, value),
@@ -80,6 +82,17 @@ function head(kind, value) {
   more.push(value && fact(value))
   return el('div', { class: 'kind' }, el('p', {}, el('span', { 'aria-hidden': 'true' }, found[0] + ' '), found[1]),
     more.filter(Boolean).map(line => el('p', { class: 'fact', dir: 'auto' }, line)))
+}
+
+// fileButton fetches the file when it is asked for. It comes from an address of its own, which is good for a while.
+function fileButton(m) {
+  return button(t('openFile'), () => run(async () => {
+    const { code, results } = await call('getMedia', { phone: m.chatId, id: m.id })
+    if (code === 202) return say(t('fileComes'))
+    const file = link(new URL(results.url, document.baseURI).href)
+    file.download = results.fileName
+    file.click()
+  }), { class: 'plain' })
 }
 
 // words is the text, with its links and with the names of those it mentions; a very long one in parts.

@@ -140,6 +140,8 @@ const words = {
   nMembers: ['{n} anggota', '{n} member|{n} members'],
   mutedUntil: ['dibisukan sampai {time}', 'muted until {time}'],
   mutedForever: ['dibisukan sampai dibuka', 'muted until it is unmuted'],
+  openFile: ['Buka file', 'Open the file'],
+  fileComes: ['File sedang diambil dari WhatsApp; coba lagi sebentar lagi.', 'The file is being fetched from WhatsApp; try again in a moment.'],
   readMore: ['Selengkapnya', 'Read more'],
   starred: ['Berbintang', 'Starred'],
   forwarded: ['Diteruskan', 'Forwarded'],
