@@ -175,7 +175,7 @@ func TestUnpackBatch(t *testing.T) {
 		"no gzip":             {[]byte(csv), "", "gzip", "", chat.InvalidBody},
 		"half of gzip":        {gz([]byte(csv))[:20], "", "gzip", "", chat.InvalidBody},
 		"other encoding":      {[]byte(csv), "", "br", "", chat.InvalidBody},
-		"bomb":                {gz(make([]byte, 64<<20)), "text/csv", "gzip", "", chat.BodyTooLarge},
+		"bomb":                {gz(make([]byte, 24<<20)), "text/csv", "gzip", "", chat.BodyTooLarge},
 		"multipart":           {file, mixed, "", csv, ""},
 		"multipart, gzip":     {zipped, mixed, "", csv, ""},
 		"multipart, all gzip": {gz(file), mixed, "gzip", csv, ""},
