@@ -43,6 +43,7 @@ var measurements = []measurement{
 	{"reads", (*bench).runReads, false},
 	{"mute", (*bench).runMute, false},
 	{"messages", (*bench).runMessages, false},
+	{"flood", (*bench).runFlood, false},
 	{"history", (*bench).runHistory, false},
 	{"functions", (*bench).runFunctions, true},
 	{"incoming", (*bench).runIncoming, true},

@@ -44,6 +44,10 @@ type SendOptions struct {
 	HideAlt bool
 	// Spoil breaks the ciphertext, so that the client asks for another copy, which it gets unbroken.
 	Spoil bool
+	// Absent leaves the ciphertext out: the client is told that only the phone has the message.
+	Absent bool
+	// Why says why it is absent, such as "view_once", which the phone doesn't hand out either.
+	Why string
 }
 
 // Message is what somebody received.

@@ -87,7 +87,7 @@ func (c *Contact) sendTo(ctx context.Context, m *mail, devices []*Device) error 
 	defer c.mu.Unlock()
 	c.outbox.add(m)
 	var sealed groupSealed
-	if m.group != nil {
+	if m.group != nil && !m.o.Absent {
 		if sealed, err = c.groupSeal(ctx, m.group, plain); err != nil {
 			return err
 		}
@@ -95,7 +95,9 @@ func (c *Contact) sendTo(ctx context.Context, m *mail, devices []*Device) error 
 	for _, d := range devices {
 		var encs []waBinary.Node
 		var epoch int
-		if m.group != nil {
+		if m.o.Absent {
+			encs, epoch = []waBinary.Node{m.absence()}, -1
+		} else if m.group != nil {
 			encs, epoch, err = c.groupEncs(ctx, d, m, sealed)
 		} else {
 			encs, epoch, err = c.directEnc(ctx, d, m, plain)
@@ -182,6 +184,23 @@ func (m *mail) node(pushName string, encs []waBinary.Node) waBinary.Node {
 		}
 	}
 	return waBinary.Node{Tag: "message", Attrs: attrs, Content: encs}
+}
+
+// absence stands for what the client doesn't get.
+func (m *mail) absence() waBinary.Node {
+	attrs := waBinary.Attrs{}
+	if m.o.Why != "" {
+		attrs["type"] = m.o.Why
+	}
+	return waBinary.Node{Tag: "unavailable", Attrs: attrs}
+}
+
+// withheld tells whether a phone doesn't hand a message out.
+func (c *Contact) withheld(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.outbox.mail[outboxKey{id, false}]
+	return m != nil && m.o.Why != ""
 }
 
 // recipients names those of a broadcast list, by number, with the LID beside.

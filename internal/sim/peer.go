@@ -154,6 +154,10 @@ func (p *Phone) answerDataRequest(ctx context.Context, d *Device, id string, r *
 			if !ok {
 				continue
 			}
+			if from := p.s.find(m.From.ToNonAD()); from != nil && from.withheld(m.ID) {
+				p.s.violate(d, UnknownStanza, "request for a message that no client gets")
+				continue
+			}
 			data, err := proto.Marshal(p.webMessage(m))
 			if err != nil {
 				return err

@@ -123,9 +123,8 @@ type device struct {
 	refusals refusals
 
 	mu      sync.Mutex
-	running *run          // nil unless Run is under way
-	storage error         // of a store that fails
-	unshown []chat.Change // of messages that nobody can decrypt: they are acknowledged before they can be stored
+	running *run  // nil unless Run is under way
+	storage error // of a store that fails
 }
 
 var _ host.Device = (*device)(nil)
@@ -200,9 +199,6 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 	if err := d.clearBacklog(ctx); err != nil {
 		return fmt.Errorf("forget device: %w", err)
 	}
-	d.mu.Lock()
-	d.unshown = nil
-	d.mu.Unlock()
 	err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error {
 		if a.Owner == "" {
 			a.Owner, a.OwnerLID = a.JID, a.LID

@@ -128,7 +128,7 @@ func (c wholeContext) Value(key any) any { return c.values.Value(key) }
 func (g *guard) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
 	var undecryptable error
 	err := g.behind.EventBuffer.DoDecryptionTxn(g.whole(ctx), func(ctx context.Context) error {
-		undecryptable = decrypt(ctx)
+		undecryptable = decrypt(context.WithValue(ctx, handlingKey{}, nil))
 		return undecryptable
 	})
 	switch {
@@ -184,7 +184,13 @@ func (g *guard) GetSession(ctx context.Context, address string) ([]byte, error) 
 	return v, g.look(err)
 }
 
+// HasSession has whatsmeow's own requests to the phone be made here: while it handles a message, it looks for a session outside of
+// a decryption only to send one.
 func (g *guard) HasSession(ctx context.Context, address string) (bool, error) {
+	if h := handlingOf(ctx); h != nil {
+		h.ask()
+		return false, errAskedHere
+	}
 	v, err := g.behind.Sessions.HasSession(g.whole(ctx), address)
 	return v, g.look(err)
 }

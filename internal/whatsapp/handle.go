@@ -34,11 +34,9 @@ func (r *run) handle(evt any) (ok bool) {
 		return true
 	}
 	if r.crash.cause() != nil {
-		r.keepUndecryptable(evt)
 		return false
 	}
 	if err := r.handleContent(evt); err != nil {
-		r.keepUndecryptable(evt)
 		r.refuse(evt, fmt.Errorf("%T: %w", evt, err))
 		return false
 	}
@@ -57,20 +55,6 @@ func (r *run) refuse(evt any, err error) {
 	} else {
 		r.again(err)
 	}
-}
-
-// keepUndecryptable keeps a message that nobody can decrypt until it can be stored: it is acknowledged whatever becomes
-// of it.
-func (r *run) keepUndecryptable(evt any) {
-	u, ok := evt.(*events.UndecryptableMessage)
-	if !ok || r.stopping.Load() {
-		return
-	}
-	b := r.book()
-	changes := b.Undecryptable(u, r.nextOrder())
-	r.device.mu.Lock()
-	defer r.device.mu.Unlock()
-	r.unshown = append(r.unshown, changes...)
 }
 
 // again has the device reconnect.
@@ -105,6 +89,9 @@ func (r *run) handleContent(evt any) error {
 	case *events.Message:
 		return r.handleMessage(b, evt)
 	case *events.UndecryptableMessage:
+		if h := r.flow.handling(evt.Info.ID); h != nil && h.kept() {
+			return nil
+		}
 		return r.project(b, b.Undecryptable(evt, r.nextOrder()))
 	case *events.Receipt:
 		return r.project(b, b.Receipt(evt))
@@ -148,8 +135,7 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 		case p.GetHistorySyncNotification() != nil:
 			return r.deferHistory(evt.Info.ID, p.GetHistorySyncNotification())
 		case p.GetAppStateSyncKeyShare() != nil:
-			r.sync.keysCame()
-			return nil
+			return r.sync.keysCame(p.GetAppStateSyncKeyShare())
 		case p.GetLidMigrationMappingSyncMessage() != nil:
 			return r.migrate(p.GetLidMigrationMappingSyncMessage().GetEncodedMappingPayload())
 		}

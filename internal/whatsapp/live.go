@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"pesan/internal/chat"
@@ -77,6 +78,7 @@ func (r *run) live(ctx context.Context) ending {
 		return e
 	}
 	r.wire.ready()
+	r.flow.reset()
 	var life context.Context
 	life, c.cancel = context.WithCancel(r.ctx)
 	dialled := c.dialled
@@ -274,8 +276,9 @@ func (c *connection) signal(s any) (e ending, ended bool) {
 	case *events.ManualLoginReconnect:
 		c.restart = true
 		return ending{cause: paired}, c.scanned
-	case *events.KeepAliveTimeout:
-		return ending{cause: dropped, err: context.DeadlineExceeded}, s.ErrorCount >= deadAfter
+	case *events.KeepAliveTimeout: // the answer may stand behind what waits to be read
+		dead := s.ErrorCount >= deadAfter && !c.flow.alive(whatsmeow.KeepAliveIntervalMax)
+		return ending{cause: dropped, err: context.DeadlineExceeded}, dead
 	case *events.ConnectFailure:
 		err := fmt.Errorf("connect failure %d", int(s.Reason))
 		if s.Reason >= events.ConnectFailureInternalServerError { // its own fault, not ours
@@ -354,5 +357,6 @@ func (c *connection) connected() {
 	c.opener.start()
 	c.early.start()
 	c.groups.connected()
+	c.copies.connected()
 	c.persons.sweeper.start()
 }

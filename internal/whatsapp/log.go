@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"go.mau.fi/libsignal/logger"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	waLog "go.mau.fi/whatsmeow/util/log"
 )
 
@@ -16,19 +17,32 @@ import (
 // out, of numbers the last digits remain.
 type waLogger struct {
 	log   *slog.Logger
-	quiet func() bool // true: warnings are expected
-	part  string      // of whatsmeow
+	quiet func() bool                            // true: warnings are expected
+	saw   func(part string, node *waBinary.Node) // gets the stanzas that whatsmeow prints
+	part  string                                 // of whatsmeow
 }
 
-func newLogger(log *slog.Logger, quiet func() bool) waLog.Logger {
-	return waLogger{log, quiet, "Client"}
+// The parts of whatsmeow that print the stanzas that it receives, before it does anything with them, and sends.
+const (
+	partReceives = "Recv"
+	partSends    = "Send"
+)
+
+func newLogger(log *slog.Logger, quiet func() bool, saw func(string, *waBinary.Node)) waLog.Logger {
+	return waLogger{log, quiet, saw, "Client"}
 }
 
 // Sub makes no logger of its own: a client has half a dozen parts, which mostly say nothing.
-func (l waLogger) Sub(module string) waLog.Logger { return waLogger{l.log, l.quiet, module} }
+func (l waLogger) Sub(module string) waLog.Logger { return waLogger{l.log, l.quiet, l.saw, module} }
 
-// Debugf drops the stanzas that whatsmeow prints here.
-func (l waLogger) Debugf(string, ...any) {}
+// Debugf prints nothing of the stanzas that whatsmeow gives it.
+func (l waLogger) Debugf(_ string, args ...any) {
+	if len(args) == 1 && l.saw != nil {
+		if node, ok := args[0].(*waBinary.Node); ok {
+			l.saw(l.part, node)
+		}
+	}
+}
 
 func (l waLogger) Infof(format string, args ...any)  { l.print(slog.LevelDebug, format, args) }
 func (l waLogger) Warnf(format string, args ...any)  { l.print(slog.LevelWarn, format, args) }

@@ -78,6 +78,8 @@ type run struct {
 	sync    *syncer
 	states  *states
 	groups  *groups
+	copies  *copies
+	flow    *flow
 	persons *persons
 
 	signals  chan any                            // whatsmeow's events about the connection
@@ -88,6 +90,7 @@ type run struct {
 	online   atomic.Bool                         // logged in and active
 	stopping atomic.Bool                         // no event is taken any more
 	sending  *semaphore.Weighted                 // the lock of changes to the app state, which can be waited for with a context
+	telling  *semaphore.Weighted                 // the lock of messages to the phone
 	order    atomic.Int64                        // of the last message
 	stamp    atomic.Int64                        // time of the last change to the app state, ms since 1970
 	epoch    atomic.Int64                        // of the link; set before the first login
@@ -101,6 +104,7 @@ type run struct {
 	progress progress
 	older    sessions
 	retries  retries
+	handled  map[string]bool // tags of the stanzas that whatsmeow queues
 
 	mu    sync.Mutex // guards what follows
 	own   identity
@@ -225,11 +229,10 @@ func (d *device) loaded(ctx context.Context) (*store.Device, error) {
 // probe is the backlog's item that is written to see whether it can be.
 const probe = "probe"
 
-// retryStores tells whether the stores work again that have failed, without a connection, and stores what had to wait for
-// them.
+// retryStores tells whether the stores work again that have failed, without a connection.
 func (d *device) retryStores(ctx context.Context, keys *store.Device) error {
 	d.mu.Lock()
-	failed, unshown := d.storage != nil, d.unshown
+	failed := d.storage != nil
 	d.mu.Unlock()
 	if !failed {
 		return nil
@@ -245,12 +248,6 @@ func (d *device) retryStores(ctx context.Context, keys *store.Device) error {
 	if err := d.Backlog.DeleteBacklog(ctx, d.account, probe); err != nil {
 		return fmt.Errorf("write backlog: %w", err)
 	}
-	if err := d.projector.Apply(ctx, d.account, unshown...); err != nil {
-		return fmt.Errorf("show undecryptable messages: %w", err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.unshown = d.unshown[len(unshown):]
 	return nil
 }
 
@@ -262,6 +259,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 		trouble: make(chan error, 1),
 		crash:   newCrash(),
 		sending: semaphore.NewWeighted(1),
+		telling: semaphore.NewWeighted(1),
 		first:   make(chan struct{}),
 		done:    make(chan struct{}),
 	}
@@ -288,7 +286,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 	r.guard.install(keys)
 	r.states = newStates(r)
 	r.sync = newSyncer(r)
-	r.groups = newGroups(r)
+	r.groups, r.copies, r.flow = newGroups(r), newCopies(r), newFlow()
 	r.persons = newPersons(r)
 	r.progress.shown = true // from a run that was killed
 	r.identify()
@@ -330,7 +328,9 @@ func (r *run) identity() identity {
 }
 
 func (r *run) newClient() *whatsmeow.Client {
-	c := whatsmeow.NewClient(r.keys, newLogger(r.log, func() bool { return r.stopping.Load() || r.wire.isShut() }))
+	c := whatsmeow.NewClient(r.keys, newLogger(r.log, func() bool { return r.stopping.Load() || r.wire.isShut() }, r.saw))
+	r.handled = surround(c, r.around)
+	delete(r.handled, "iq") // most are answers, which aren't queued
 	websocket := &http.Client{Transport: r.wire, Timeout: dialLimit}
 	c.SetWebsocketHTTPClient(websocket)
 	c.SetPreLoginHTTPClient(websocket)
@@ -356,7 +356,7 @@ func (r *run) connect(ctx context.Context) error {
 		return nil
 	}
 	r.sync.begin()
-	r.groups.begin()
+	r.resume()
 	renewed, scans, failures, refusals := false, 0, 0, 0
 	for {
 		if r.claimed(ctx) != nil {
@@ -418,6 +418,16 @@ func (r *run) connect(ctx context.Context) error {
 			return r.end(ctx, e, e.reason)
 		}
 	}
+}
+
+// resume takes up questions that an earlier run has left.
+func (r *run) resume() {
+	items, err := r.Backlog.ListBacklog(r.ctx, r.account)
+	if err != nil {
+		r.log.Warn("list backlog", failure(err)) // the next run takes them up
+	}
+	r.groups.begin(items)
+	r.copies.begin(items)
 }
 
 // ban is how long a ban still lasts that the account tells of.

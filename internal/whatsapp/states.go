@@ -7,10 +7,12 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -30,11 +32,12 @@ type states struct {
 
 	mu   sync.Mutex
 	want map[appstate.WAPatchName]bool // collections to be fetched
+	keys map[string]time.Time          // that the phone was asked for, and when
 }
 
 func newStates(r *run) *states {
-	processor := appstate.NewProcessor(r.guard.device(), newLogger(r.log, r.stopping.Load))
-	return &states{run: r, processor: processor, want: make(map[appstate.WAPatchName]bool)}
+	processor := appstate.NewProcessor(r.guard.device(), newLogger(r.log, r.stopping.Load, nil))
+	return &states{run: r, processor: processor, want: make(map[appstate.WAPatchName]bool), keys: make(map[string]time.Time)}
 }
 
 // errFetchedHere is what whatsmeow gets when it wants to fetch.
@@ -143,7 +146,7 @@ func (s *states) apply(
 	mutations, next, err = s.processor.DecodePatches(ctx, list, state, true)
 	switch {
 	case errors.Is(err, appstate.ErrKeyNotFound):
-		s.spawn(func() { internals(s.wa).RequestMissingAppStateKeys(s.run.ctx, list) })
+		s.spawn(func() { s.requestKeys(list) })
 	case err != nil && ctx.Err() == nil && s.crash.cause() == nil:
 		s.sync.broken(list.Name)
 	}
@@ -164,6 +167,37 @@ func (s *states) apply(
 	}
 	s.refusals.over(list)
 	return mutations, next, nil
+}
+
+// keyPause is how long the phone isn't asked again for a key.
+const keyPause = 24 * time.Hour
+
+// requestKeys asks the phone for keys that a collection needs.
+func (s *states) requestKeys(list *appstate.PatchList) {
+	var request waE2E.AppStateSyncKeyRequest
+	s.mu.Lock()
+	for _, id := range s.processor.GetMissingKeyIDs(s.run.ctx, list) {
+		if last, asked := s.keys[string(id)]; !asked || time.Since(last) > keyPause {
+			s.keys[string(id)] = time.Now()
+			request.KeyIDs = append(request.KeyIDs, &waE2E.AppStateSyncKeyId{KeyID: id})
+		}
+	}
+	s.mu.Unlock()
+	if len(request.KeyIDs) == 0 {
+		return
+	}
+	err := s.tellPhone(s.run.ctx, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+		Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST.Enum(), AppStateSyncKeyRequest: &request,
+	}})
+	if err == nil {
+		return
+	}
+	s.log.Warn("ask for app state keys", failure(err))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range request.KeyIDs {
+		delete(s.keys, string(key.GetKeyID()))
+	}
 }
 
 // tell projects mutations in the order in which they count.

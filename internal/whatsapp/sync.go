@@ -3,12 +3,16 @@ package whatsapp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/socket"
+	"go.mau.fi/whatsmeow/store"
+	"google.golang.org/protobuf/proto"
 )
 
 // How long app state takes to settle.
@@ -73,14 +77,33 @@ func (s *syncer) fresh() {
 	s.keys = make(chan struct{})
 }
 
-// keysCame is called when the phone has shared its keys.
-func (s *syncer) keysCame() {
+// keysCame stores the keys that the phone shares. whatsmeow does too, but after it has acknowledged them, and the phone shares
+// a key once.
+func (s *syncer) keysCame(share *waE2E.AppStateSyncKeyShare) error {
+	appKeys := s.identity().appKeys
+	if appKeys == nil {
+		return errors.New("app state keys for a device that isn't linked")
+	}
+	for _, key := range share.GetKeys() {
+		data := key.GetKeyData()
+		fingerprint, err := proto.Marshal(data.GetFingerprint())
+		if err != nil {
+			return fmt.Errorf("marshal fingerprint of app state key: %w", err)
+		}
+		err = appKeys.PutAppStateSyncKey(s.run.ctx, key.GetKeyID().GetKeyID(), store.AppStateSyncKey{
+			Data: data.GetKeyData(), Fingerprint: fingerprint, Timestamp: data.GetTimestamp(),
+		})
+		if err != nil {
+			return fmt.Errorf("store app state key: %w", err)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.keys != nil {
 		close(s.keys)
 		s.keys = nil
 	}
+	return nil
 }
 
 // connected fetches what changed meanwhile: whatsmeow acknowledges the news of a change before it fetches it.
