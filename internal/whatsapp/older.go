@@ -7,11 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types"
 
 	"pesan/internal/chat"
-	"pesan/internal/whatsapp/translate"
 )
 
 // olderWait is how long the phone's answer is waited for. One that comes later is stored all the same.
@@ -45,8 +43,7 @@ func (r *run) fetchOlder(ctx context.Context, c chat.Command) error {
 	defer r.older.forget(session)
 	ctx, cancel := context.WithTimeout(ctx, olderWait)
 	defer cancel()
-	own := translate.WireJID(r.identity().pn)
-	if _, err := r.wa.SendMessage(ctx, own, request, whatsmeow.SendRequestExtra{ID: session, Peer: true}); err != nil {
+	if err := r.tellPhone(ctx, session, request); err != nil {
 		return fmt.Errorf("ask for older messages: %w", refusal(err))
 	}
 	select {

@@ -8,6 +8,8 @@ import (
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
+
+	"pesan/internal/whatsapp/translate"
 )
 
 // peerTimeout is how long WhatsApp may take to take a message for the phone.
@@ -15,13 +17,12 @@ const peerTimeout = 75 * time.Second
 
 // tellPhone sends a message to the account's phone, and waits until WhatsApp has taken it. During whatsmeow's SendPeerMessage nobody
 // else can send one, whatsmeow itself neither, which would wait for it in the middle of a message that comes in.
-func (r *run) tellPhone(ctx context.Context, m *waE2E.Message) error {
+func (r *run) tellPhone(ctx context.Context, id types.MessageID, m *waE2E.Message) error {
 	own := r.identity().pn
-	to, err := types.ParseJID(string(own))
-	if err != nil || own == "" {
+	if own == "" {
 		return whatsmeow.ErrNotLoggedIn
 	}
-	in, id := internals(r.wa), r.wa.GenerateMessageID()
+	in, to := internals(r.wa), translate.WireJID(own)
 	answer := in.WaitResponse(id)
 	defer in.CancelResponse(id, answer)
 	if err := r.sendPeer(ctx, to, id, m); err != nil {

@@ -186,7 +186,7 @@ func (s *states) requestKeys(list *appstate.PatchList) {
 	if len(request.KeyIDs) == 0 {
 		return
 	}
-	err := s.tellPhone(s.run.ctx, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+	err := s.tellPhone(s.run.ctx, s.wa.GenerateMessageID(), &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type: waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST.Enum(), AppStateSyncKeyRequest: &request,
 	}})
 	if err == nil {
