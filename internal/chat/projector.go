@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -129,19 +130,58 @@ func (p *Projector) link(ctx context.Context, moves *sync.RWMutex, l link) error
 	if p.linked(l) {
 		return nil
 	}
+	before, err := p.leads(ctx, l)
+	if err != nil {
+		return err
+	}
+	changed := before.IsPN() && before != l.pn
+	if changed {
+		if err := p.move(ctx, link{l.account, l.pn, before}); err != nil {
+			return err
+		}
+	}
 	if err := p.move(ctx, l); err != nil {
 		return err
 	}
 	if err := p.store.Alias(ctx, l.account, l.lid, l.pn); err != nil {
 		return err
 	}
+	if changed {
+		if err := p.leave(ctx, l.account, before); err != nil {
+			return err
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.links) >= maxLinks {
 		clear(p.links)
 	}
+	delete(p.links, link{l.account, before, l.lid})
 	p.links[l] = true
 	return nil
+}
+
+// leads is where the person's chat is found under the LID: under another number if the person has changed it.
+func (p *Projector) leads(ctx context.Context, l link) (jid JID, err error) {
+	err = p.store.Update(ctx, l.account, l.lid, nil, func(t *Thread) error {
+		jid = t.Chat.JID
+		return errLooked
+	})
+	if errors.Is(err, errLooked) {
+		err = nil
+	}
+	return jid, err
+}
+
+var errLooked = errors.New("only looked")
+
+// leave hides the chat of a number that its person has given up, once all of it has moved. The number may get another owner, so
+// it doesn't lead to the person any more.
+func (p *Projector) leave(ctx context.Context, account string, number JID) error {
+	return p.store.Update(ctx, account, number, nil, func(t *Thread) error {
+		gone := Chat{Deleted: RangeOf(max(t.Chat.Activity, t.Chat.Last.Time))}
+		return t.Apply(Change{Chat: number, State: gone, Epoch: t.Chat.Epoch}, p.now())
+	})
 }
 
 func (p *Projector) linked(l link) bool {

@@ -19,6 +19,7 @@ func Projection(t *testing.T, open func(*testing.T) chat.ChatStore) {
 	store := open(t)
 	t.Run("AnyOrder", rapid.MakeCheck(func(t *rapid.T) { anyOrder(t, store) }))
 	t.Run("Together", func(t *testing.T) { projectTogether(t, store) })
+	t.Run("NumberChanges", func(t *testing.T) { numberChanges(t, store) })
 	for _, one := range directed {
 		t.Run(one.name, func(t *testing.T) { one.everyOrder(t, store) })
 	}
@@ -43,6 +44,42 @@ func anyOrder(t *rapid.T, store chat.ChatStore) {
 			t.Fatalf("the order of the changes matters:\n%s\n%s\nafter %s\nand %s", first, other, text(changes), text(order))
 		}
 	}
+}
+
+// numberChanges has a person write by a number, then by another with the same LID, and then somebody else by the first.
+func numberChanges(t *testing.T, store chat.ChatStore) {
+	ctx, account := t.Context(), newTenant(t, store)
+	const other chat.JID = "333333333333333@lid"
+	apply := func(c chat.Change) {
+		t.Helper()
+		for range 2 { // also by a projector that knows nothing
+			ok(t, "apply", chat.NewProjector(store, now).Apply(ctx, account, c))
+		}
+	}
+	wants := func(jid chat.JID, ids, unread string) {
+		t.Helper()
+		c, err := store.Messages(ctx, account, jid, chat.Page{Limit: 10}, noon)
+		ok(t, "messages", err)
+		v, err := store.Chat(ctx, account, jid)
+		ok(t, "chat", err)
+		wantSame(t, "the messages", strings.Join(messageIDs(c.Messages), " "), ids)
+		if !strings.Contains(string(v.Document), `"unreadCount":`+unread) {
+			t.Errorf("not %s unread: %s", unread, v.Document)
+		}
+	}
+	apply(chat.Change{Chat: budi, Alt: budiLID, Messages: by(budi, message("a", 10), message("b", 20))})
+	apply(chat.Change{Chat: siti, Alt: budiLID, Messages: by(siti, message("c", 30))})
+	wants(siti, "a b c", "3")
+	wants(budiLID, "a b c", "3")
+	views, _, err := store.Chats(ctx, account, chat.Filter{}, chat.Page{Limit: 10}, noon)
+	ok(t, "chats", err)
+	if len(views) != 1 || views[0].JID != siti {
+		t.Errorf("the chats are %+v", views)
+	}
+	apply(chat.Change{Chat: budi, Alt: other, Messages: by(budi, message("new", 40))})
+	wants(budi, "new", "1")
+	wants(other, "new", "1")
+	wants(budiLID, "a b c", "3")
 }
 
 // projectTogether has changes under both addresses arrive while the addresses are linked, page by page.
