@@ -158,6 +158,9 @@ func (r *run) around(next handlerOfStanza) handlerOfStanza {
 func (r *run) saw(part string, node *waBinary.Node) {
 	switch {
 	case part == partReceives && r.handled[node.Tag]:
+		if node.Tag == "success" {
+			r.clock.Store(max(node.AttrGetter().OptionalUnixTime("t").Unix(), 0))
+		}
 		r.flow.received(node, r.wire.gone(), r.ctx.Done())
 	case part == partSends && (node.Tag == "ack" && node.Attrs["class"] == "message" || node.Tag == "receipt" && node.Attrs["type"] == "retry"):
 		id, _ := node.Attrs["id"].(string)

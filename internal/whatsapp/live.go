@@ -342,6 +342,9 @@ func (c *connection) connected() {
 			c.status.set(func(a *chat.Account) { a.OwnerLID = lid })
 		}
 	}
+	if at := c.clock.Load(); c.linkedAt.CompareAndSwap(0, at) {
+		c.status.set(func(a *chat.Account) { a.LinkedAt = at })
+	}
 	c.online.Store(true)
 	select {
 	case <-c.first:

@@ -34,6 +34,7 @@ func (r *run) claim(ctx context.Context) error {
 	a.JID, a.LID = own.pn, own.lid
 	foreign := a.Foreign()
 	r.epoch.Store(a.Epoch)
+	r.linkedAt.Store(a.LinkedAt)
 	if r.archive.Load() == nil {
 		setting := a.Unarchive
 		if a.Renewed != a.Epoch {

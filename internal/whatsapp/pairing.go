@@ -69,7 +69,7 @@ func (r *run) bind(jid types.JID, _, _ string) bool {
 	if err == nil {
 		epoch := a.Epoch + 1
 		err = r.Accounts.UpdateAccount(ctx, r.account, func(a *chat.Account) error {
-			a.Device, a.Epoch = jid.String(), epoch
+			a.Device, a.Epoch, a.LinkedAt = jid.String(), epoch, 0
 			return nil
 		})
 	}

@@ -203,6 +203,9 @@ func (s *states) requestKeys(list *appstate.PatchList) {
 // tell projects mutations in the order in which they count.
 func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error {
 	for _, m := range translate.Ordered(mutations) {
+		if m.CallBefore(s.linkedAt.Load()) {
+			continue
+		}
 		b := s.bookFor(ctx)
 		if name := m.Value.GetPushNameSetting().GetName(); name != "" {
 			s.status.set(func(a *chat.Account) { a.PushName = name })

@@ -71,6 +71,16 @@ func (b *Book) Mutation(m Mutation) []chat.Change {
 	return b.Setting(m.Index, m.Value, m.Order)
 }
 
+// CallBefore tells whether the mutation is of a call that began before a time, in seconds since 1970. Clients drop those from before
+// their link.
+func (m Mutation) CallBefore(at int64) bool {
+	if len(m.Index) == 0 || m.Index[0] != appstate.IndexCallLog || m.Removed {
+		return false
+	}
+	started := asSeconds(m.Value.GetCallLogAction().GetCallLogRecord().GetStartTime())
+	return started > 0 && started < at
+}
+
 // removed says what the removal of an entry tells: a contact loses the address book's name. Other entries are dropped by
 // WhatsApp's clients too, and their chats stay as they are: what is off is set.
 func (b *Book) removed(index []string, order int64) []chat.Change {

@@ -7,6 +7,7 @@ import (
 
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
 )
 
 func TestOrdered(t *testing.T) {
@@ -35,5 +36,35 @@ func TestOrdered(t *testing.T) {
 	// A patch that comes later counts more, whatever its place.
 	if more := Ordered([]appstate.Mutation{m(10, set, "a")}); more[0].Order <= last {
 		t.Errorf("version 10 has %d, version 9 %d", more[0].Order, last)
+	}
+}
+
+func TestCallBefore(t *testing.T) {
+	call := func(started int64) Mutation {
+		return Mutation{Index: []string{appstate.IndexCallLog, "creator", "id", "1"}, Value: &waSyncAction.SyncActionValue{
+			CallLogAction: &waSyncAction.CallLogAction{CallLogRecord: &waSyncAction.CallLogRecord{StartTime: &started}},
+		}}
+	}
+	other := Mutation{Index: []string{"mute", "x"}, Value: call(1).Value}
+	removed := call(1_700_000_000)
+	removed.Removed = true
+	for name, c := range map[string]struct {
+		m    Mutation
+		at   int64
+		want bool
+	}{
+		"before the link":   {call(1_700_000_000), 1_700_000_001, true},
+		"with the link":     {call(1_700_000_001), 1_700_000_001, false},
+		"in ms":             {call(1_700_000_000_500), 1_700_000_001, true},
+		"after it, in ms":   {call(1_700_000_002_500), 1_700_000_001, false},
+		"no link known":     {call(1_700_000_000), 0, false},
+		"without a time":    {call(0), 1_700_000_001, false},
+		"of another action": {other, 1_700_000_001, false},
+		"removed":           {removed, 1_700_000_001, false},
+		"without index":     {Mutation{}, 1_700_000_001, false},
+	} {
+		if got := c.m.CallBefore(c.at); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
