@@ -145,7 +145,7 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 		return err
 	}
 	p.Percent = int(max(n.GetProgress(), common.GetProgress()))
-	bootstrap := common.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP
+	bootstrap := common.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP && r.booted.Load() != r.epoch.Load()
 	var batch []*waHistorySync.Conversation
 	_, err = translate.ReadHistory(blob, func(conv *waHistorySync.Conversation) error {
 		if batch = append(batch, keepSecrets(conv)); len(batch) == secretsBatch {
@@ -161,8 +161,24 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 	if err := r.nameHistory(common); err != nil {
 		return err
 	}
+	if bootstrap && p.Percent >= 100 {
+		if err := r.boot(); err != nil {
+			return err
+		}
+	}
 	r.opener.start() // a secret may have come
 	r.log.Info("history", "type", common.GetSyncType().String(), "percent", p.Percent, "chats", p.Chats, "messages", p.Messages)
+	return nil
+}
+
+// boot says that the link's bootstrap is whole.
+func (r *run) boot() error {
+	epoch := r.epoch.Load()
+	err := r.Accounts.UpdateAccount(r.ctx, r.account, func(a *chat.Account) error { a.Booted = epoch; return nil })
+	if err != nil {
+		return fmt.Errorf("store the end of the bootstrap: %w", err)
+	}
+	r.booted.Store(epoch)
 	return nil
 }
 

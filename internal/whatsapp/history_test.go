@@ -316,3 +316,26 @@ func bigHistory(t testing.TB, chats, each int) (growth int64, took time.Duration
 	defer mu.Unlock()
 	return int64(peak) - int64(before.HeapAlloc), took
 }
+
+// TestBootstrapIsTakenOnce: what comes as a bootstrap once the link's is whole adds older messages, and nothing else.
+func TestBootstrapIsTakenOnce(t *testing.T) {
+	w := linkedWorld(t)
+	budi := "6281200000002@s.whatsapp.net"
+	told := func(progress, unread uint32, at uint64, name string, id string) {
+		t.Helper()
+		_, err := w.phone.SendHistory(w.soon(), sim.History{Sync: part(bootstrap, progress, &waHistorySync.Conversation{
+			ID: &budi, Name: &name, UnreadCount: &unread, ConversationTimestamp: proto.Uint64(start + at),
+			Messages: []*waHistorySync.HistorySyncMsg{past(budi, id, at/60, id)},
+		})})
+		w.ok(err)
+		w.eventually("the part", func() bool {
+			return slices.ContainsFunc(w.messages(chat.JID(budi)), func(m string) bool { return strings.Contains(m, `"id":"`+id+`"`) })
+		})
+	}
+	told(50, 1, 60, "Budi", "B1")
+	told(100, 2, 120, "Budi", "B2")
+	w.eventually("its end", func() bool { return len(backlog(w)) == 0 })
+	told(100, 9, 180, "Zaki", "B3")
+	v, _ := w.shown(chat.JID(budi))
+	says(t, string(v.Document), field("unreadCount", 2), `"name":"Budi"`)
+}

@@ -35,6 +35,7 @@ func (r *run) claim(ctx context.Context) error {
 	foreign := a.Foreign()
 	r.epoch.Store(a.Epoch)
 	r.linkedAt.Store(a.LinkedAt)
+	r.booted.Store(a.Booted)
 	if r.archive.Load() == nil {
 		setting := a.Unarchive
 		if a.Renewed != a.Epoch {

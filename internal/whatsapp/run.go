@@ -94,6 +94,7 @@ type run struct {
 	order    atomic.Int64                        // of the last message
 	stamp    atomic.Int64                        // time of the last change to the app state, ms since 1970
 	epoch    atomic.Int64                        // of the link; set before the first login
+	booted   atomic.Int64                        // the epoch whose bootstrap is whole
 	linkedAt atomic.Int64                        // seconds since 1970 of the link's first login, by WhatsApp's clock; 0: not yet
 	clock    atomic.Int64                        // WhatsApp's at the last login, seconds since 1970
 	archive  atomic.Pointer[chat.Register[bool]] // the account's Unarchive
