@@ -29,7 +29,10 @@ func (h *hooks) run(ctx context.Context, _ chat.Ownership, owns func(chat.Accoun
 	p := h.program
 	f := webhook.NewForwarder(webhook.Config{
 		Accounts: p.accounts, Feed: p.store, Messages: p.store, Hooks: p.store, Reports: p.store, Owns: owns,
-		Sink: &webhook.Deliverer{Log: p.store, Caller: h.sender, Now: time.Now, Logger: p.Logger}, Now: time.Now, Logger: p.Logger,
+		Sink: &webhook.Deliverer{
+			Log: p.store, Caller: h.sender, Now: time.Now, Logger: p.Logger, Delivered: p.meter.Delivered,
+		},
+		Now: time.Now, Logger: p.Logger,
 	})
 	h.working.Store(f)
 	f.Run(ctx)

@@ -64,6 +64,9 @@ func (m *Meter) News(account string, messages int) {
 	m.Count(account, "", chat.Usage{Messages: int64(messages)})
 }
 
+// Delivered counts an event that a webhook took.
+func (m *Meter) Delivered(account string) { m.Count(account, "", chat.Usage{Deliveries: 1}) }
+
 // Due tells whether nothing was stored for as long as every.
 func (m *Meter) Due(every time.Duration) bool {
 	m.mu.Lock()

@@ -23,6 +23,8 @@ type Deliverer struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Pauses []time.Duration // after the first failure, the second, …; the last one from then on. nil: those of a webhook
+	// Delivered is told of each event that an endpoint took, for who counts; it may be nil.
+	Delivered func(account string)
 }
 
 // pauses grow up to a quarter of an hour.
@@ -106,6 +108,9 @@ func (r *round) settle(ctx context.Context, e chat.Event) (done bool, pause time
 	}
 	r.record(result)
 	if result.Delivered() {
+		if r.Delivered != nil {
+			r.Delivered(r.account)
+		}
 		return true, 0, nil
 	}
 	r.Logger.LogAttrs(ctx, slog.LevelWarn, "webhook failed", slog.String("account", r.account), slog.String("event", e.ID),

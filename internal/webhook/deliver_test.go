@@ -140,6 +140,8 @@ func (w *world) wantDead(numbers ...int64) {
 
 func TestDelivers(t *testing.T) {
 	w := newWorld(t)
+	delivered := 0
+	w.Delivered = func(string) { delivered++ }
 	w.deliver(w.events(1, 2), 2, "") // nobody wants them
 	w.set()
 	w.deliver(w.events(3, 4, 5), 3, "3 4 5")
@@ -156,6 +158,12 @@ func TestDelivers(t *testing.T) {
 	}
 	w.deliver(w.events(12), 1, "")
 	w.wantDead()
+	w.set()
+	w.answer(500)
+	w.deliver(w.events(13), 0, "13")
+	if delivered != 5 {
+		t.Errorf("%d events count as delivered", delivered)
+	}
 }
 
 // TestRetries has an endpoint fail: its events wait in their order, the pauses grow, and nothing is called in one.
