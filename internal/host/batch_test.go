@@ -121,7 +121,7 @@ func TestBatchPace(t *testing.T) {
 		if b = w.now(b); b.Done < 295 || b.Done > 310 || b.State != chat.BatchRunning {
 			t.Errorf("after 100 s at 3 a second: %+v", b)
 		}
-		if left := b.EstimatedEnd(time.Now()).Sub(time.Now()); left < 95*time.Second || left > 105*time.Second {
+		if left := time.Until(b.EstimatedEnd(time.Now())); left < 95*time.Second || left > 105*time.Second {
 			t.Errorf("the end is estimated in %v", left)
 		}
 		pass(103 * time.Second)
