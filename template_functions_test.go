@@ -26,8 +26,10 @@ func TestFunctions(t *testing.T) {
 		e, ok := endpointOf(folder)
 		path := "/api/" + e.Name
 		if folder == "deliver-webhook" { // the queue of events calls it
-			wantEqual(t, f+" queue", all.prop(f, "Events", "Queue", "Properties", "Queue"), "EventQueue.Arn")
-			wantEqual(t, f+" failures", fmt.Sprint(all.prop(f, "Events", "Queue", "Properties", "FunctionResponseTypes")), "[ReportBatchItemFailures]")
+			wantEqual(t, f+" events", all.prop(f, "Events"), nil) // with one SAM would add rights of its own
+			wantEqual(t, f+" called", all.prop(f+"Queue", "FunctionName"), f+".Alias")
+			wantEqual(t, f+" queue", all.prop(f+"Queue", "EventSourceArn"), "EventQueue.Arn")
+			wantEqual(t, f+" failures", fmt.Sprint(all.prop(f+"Queue", "FunctionResponseTypes")), "[ReportBatchItemFailures]")
 			wantEqual(t, f+" log", all.prop(f, "LoggingConfig", "LogGroup"), f+"Log")
 			wantEqual(t, f+" build", all.Resources[f].Metadata["SkipBuild"], true)
 			continue

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +23,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "batch" {
 		os.Exit(batch(os.Args[2:]))
 	}
+	log.SetOutput(io.Discard) // net/http writes there what a webhook's endpoint says behind its answer
 	os.Exit(program.Run("pesan", patience, command))
 }
 

@@ -247,6 +247,8 @@ func TestNothingOutlivesItsAccount(t *testing.T) {
 		"a chat":    apply(t.Context(), s, account, chat.Change{Chat: jid, State: chat.Chat{Contact: asSet("Siti")}}),
 		"an alias":  s.Alias(t.Context(), account, "1@lid", jid),
 		"work":      s.PutBacklog(t.Context(), account, "1", []byte("x")),
+		"a webhook": s.SetHook(t.Context(), account, chat.Hook{URL: "https://example.com"}, "whsec_x"),
+		"a cursor":  s.PutHookCursor(t.Context(), account, chat.HookCursor{Number: 7}),
 	} {
 		if chat.CodeOf(err) != chat.DeviceNotFound {
 			t.Errorf("%s of a deleted account: %v", what, err)
@@ -255,6 +257,7 @@ func TestNothingOutlivesItsAccount(t *testing.T) {
 	for _, q := range []kv.Query{
 		{Collection: kv.Chats, Partition: account}, {Collection: kv.Chats, Partition: "feed/" + account},
 		{Collection: kv.Messages, Partition: account + "/" + string(jid)}, {Collection: kv.Work, Partition: "backlog/" + account},
+		{Collection: kv.Hooks, Partition: account}, {Collection: kv.Secrets, Partition: account},
 	} {
 		for it, err := range db.Query(t.Context(), q) {
 			t.Errorf("%s is stored: %v", it.Key, err)

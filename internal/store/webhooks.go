@@ -241,14 +241,23 @@ func (s *Store) HookCursor(ctx context.Context, account string) (c chat.HookCurs
 	return c, nil
 }
 
-// PutHookCursor implements chat.HookCursors.
+// PutHookCursor implements chat.HookCursors. The first one comes into being together with a check of its account.
 func (s *Store) PutHookCursor(ctx context.Context, account string, c chat.HookCursor) error {
 	fields := map[string]int64{cursorNumber: c.Number}
 	if !c.Told.IsZero() {
 		fields[cursorTold] = c.Told.UnixMilli()
 	}
 	it := kv.Item{Key: hookKey(account, cursorSort), Fields: fieldsOf(fields), Token: s.token}
-	return failed("put webhook's cursor", s.kv.Write(ctx, kv.Each(kv.Put(it, kv.Always()))))
+	err := s.kv.Write(ctx, kv.Each(kv.Put(it, kv.Present())))
+	if !errors.Is(err, kv.ErrConflict) {
+		return failed("put webhook's cursor", err)
+	}
+	if err = s.kv.Write(ctx, kv.Together(kv.Put(it, kv.Always()), s.accountExists(account))); errors.Is(err, kv.ErrConflict) {
+		if _, _, err = s.account(ctx, account, kv.Strong); err == nil {
+			err = &chat.Error{Code: chat.Unavailable}
+		}
+	}
+	return failed("put webhook's cursor", err)
 }
 
 // EmptyHook implements chat.HookCursors. The hook, which nothing up to the number passes any more, comes first.

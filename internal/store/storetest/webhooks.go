@@ -193,6 +193,7 @@ func hookCursor(t *testing.T, ctx context.Context, w Webhooks) {
 	c, err := w.HookCursor(ctx, account)
 	ok(t, "none", err)
 	wantSame(t, "none", c, chat.HookCursor{})
+	wantCode(t, "put without an account", w.PutHookCursor(ctx, newAccount(), chat.HookCursor{Number: 7}), chat.DeviceNotFound)
 	for _, want := range []chat.HookCursor{{Number: 7}, {Number: 1 << 40}, {Number: 8, Told: noon}} {
 		ok(t, "put", w.PutHookCursor(ctx, account, want))
 		got, err := w.HookCursor(ctx, account)
