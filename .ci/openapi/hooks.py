@@ -22,7 +22,7 @@ ALSO = {"phone": os.environ["PESAN_PHONE"]}
 def known(name, schema):
     if name in ONLY:
         return {"type": "string", "enum": [ONLY[name]]}
-    if name in ALSO:
+    if name in ALSO and "GroupJID" not in str(schema):
         return {"anyOf": [{"type": "string", "enum": [ALSO[name]]}, schema]}
     return schema
 
@@ -30,6 +30,8 @@ def known(name, schema):
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
     components = raw_schema["components"]
+    for body in components["requestBodies"].values():
+        body["content"].pop("application/x-ndjson", None)  # which Schemathesis can't write
     for parameter in components["parameters"].values():
         parameter["schema"] = known(parameter["name"], parameter["schema"])
     for name, schema in components["schemas"].items():
