@@ -191,7 +191,7 @@ func (o *options) run(ctx context.Context, words []string, e Env) (int, error) {
 	if o.key == "" {
 		return 0, &errUsage{"set PESAN_API_KEY to the account's key"}
 	}
-	c := &client{base: strings.TrimSuffix(base.String(), "/"), key: o.key, language: language(e.Lookup), pause: cmp.Or(e.Poll, time.Second)}
+	c := &client{base: strings.TrimSuffix(base.String(), "/"), key: o.key, language: language(e.Lookup), pause: cmp.Or(e.Poll, time.Second), interrupted: e.Interrupted}
 	s := &session{client: c, env: e, options: o}
 	verb, rest := words[0], words[1:]
 	argument := func(what string, needed bool) (string, error) {

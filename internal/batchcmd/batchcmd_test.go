@@ -303,6 +303,25 @@ func TestTriesAgain(t *testing.T) {
 	w.want("nobody", status, batchcmd.Failed, errOut, "can't be reached")
 }
 
+// TestInterrupted: who doesn't want to wait for a server that doesn't answer needn't.
+func TestInterrupted(t *testing.T) {
+	w := newWorld(t)
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(asked)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	interrupted := make(chan os.Signal, 1)
+	go func() { <-asked; interrupted <- os.Interrupt }()
+	var errOut bytes.Buffer
+	status := batchcmd.Run(t.Context(), []string{"mute", "--all", "--url", server.URL, "--key", w.key}, batchcmd.Env{
+		In: os.Stdin, Out: io.Discard, Err: &errOut, Lookup: os.LookupEnv, Interrupted: interrupted, Now: time.Now,
+	})
+	w.want("interrupted", status, batchcmd.Failed, errOut.String(), "interrupted; pesan batch list")
+}
+
 // terminal runs the command on a terminal of its own.
 func (w *world) terminal(args ...string) (tty *os.File, seen *screen, ended func() int) {
 	cmd := exec.Command(os.Args[0], args...)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,12 @@ import (
 type client struct {
 	base, key, language string
 	pause               time.Duration // before the second try; longer before each further one
+	interrupted         <-chan os.Signal
+	watching            bool // what interrupts is a question, and no call's business
 }
+
+// errInterrupted ends a call that the person didn't want to wait for.
+var errInterrupted = errors.New("interrupted; pesan batch list shows whether a batch was made")
 
 const (
 	tries     = 5
@@ -34,16 +40,30 @@ func (c *client) call(ctx context.Context, endpoint string, params url.Values, f
 	if file != nil || endpoint == "createBatch" || endpoint == "retryBatch" {
 		key = rand.Text()
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !c.watching {
+		go func() {
+			select {
+			case <-c.interrupted:
+				cancel(errInterrupted)
+			case <-ctx.Done():
+			}
+		}()
+	}
 	var last error
 	for n := range tries {
 		if n > 0 {
 			if err := pause(ctx, time.Duration(n)*c.pause); err != nil {
-				return err
+				return context.Cause(ctx)
 			}
 		}
 		again, err := c.once(ctx, endpoint, params, file, key, into)
-		if err == nil || !again || ctx.Err() != nil {
+		switch {
+		case err == nil || !again:
 			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		}
 		last = err
 	}

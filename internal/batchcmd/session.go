@@ -259,6 +259,7 @@ func (s *session) retry(ctx context.Context, id string) (int, error) {
 
 // watch shows a batch until it has ended, or the person goes.
 func (s *session) watch(ctx context.Context, id string) (int, error) {
+	s.watching = true
 	show := newProgress(s)
 	defer show.end()
 	var answers <-chan string
