@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -28,7 +29,7 @@ func TestSentences(t *testing.T) {
 			if !strings.HasSuffix(s, ".") || strings.ContainsAny(s, "{}") || strings.Contains(s, "..") {
 				t.Errorf("%s in %s: %q", code, language, s)
 			}
-			tells := code == chat.InvalidParameter || code == chat.WhatsAppRejected
+			tells := slices.Contains([]chat.Code{chat.InvalidParameter, chat.WhatsAppRejected, chat.InsufficientScope, chat.QuotaExceeded}, code)
 			if strings.Contains(s, "detail") != tells {
 				t.Errorf("%s in %s: %q", code, language, s)
 			}

@@ -204,7 +204,7 @@ func getGroup(chats chat.ChatReader) begin {
 			return nil, err
 		}
 		if address.Own.Kind() != chat.Group {
-			return nil, wrong(chat.InvalidPhone, "phone", "JID grup, seperti 120363041234567890@g.us", "a group's JID, such as 120363041234567890@g.us")
+			return nil, wrong(chat.InvalidParameter, "phone", "JID grup, seperti 120363041234567890@g.us", "a group's JID, such as 120363041234567890@g.us")
 		}
 		state, err := lookup(address, func(jid chat.JID) (chat.Chat, error) { return chats.State(ctx, c.claimed, jid) })
 		if err != nil {
