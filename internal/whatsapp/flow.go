@@ -54,9 +54,9 @@ func (f *flow) tell() {
 	}
 }
 
-// received is called for each stanza that has a handler, before it is queued, and returns when there is room, or when gone
+// received is called for each stanza that has a handler, before it is queued, and returns when there is room, or when over
 // or done is closed.
-func (f *flow) received(node *waBinary.Node, gone, done <-chan struct{}) {
+func (f *flow) received(node *waBinary.Node, over, done <-chan struct{}) {
 	f.mu.Lock()
 	size := stanzaSize(node)
 	f.queued[node] = size
@@ -77,7 +77,7 @@ func (f *flow) received(node *waBinary.Node, gone, done <-chan struct{}) {
 		select {
 		case <-changed:
 		case <-timer.C:
-		case <-gone:
+		case <-over:
 			timer.Stop()
 			return
 		case <-done:
@@ -161,7 +161,7 @@ func (r *run) saw(part string, node *waBinary.Node) {
 		if node.Tag == "success" {
 			r.clock.Store(max(node.AttrGetter().OptionalUnixTime("t").Unix(), 0))
 		}
-		r.flow.received(node, r.wire.gone(), r.ctx.Done())
+		r.flow.received(node, r.wire.over(), r.ctx.Done())
 	case part == partSends && (node.Tag == "ack" && node.Attrs["class"] == "message" || node.Tag == "receipt" && node.Attrs["type"] == "retry"):
 		id, _ := node.Attrs["id"].(string)
 		if h := r.flow.handling(id); h != nil {

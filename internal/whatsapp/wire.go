@@ -33,7 +33,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	if rwc, ok := resp.Body.(io.ReadWriteCloser); ok {
-		body := &wireBody{ReadWriteCloser: rwc, held: w.held, gone: make(chan struct{})}
+		body := &wireBody{ReadWriteCloser: rwc, held: w.held, gone: make(chan struct{}), over: make(chan struct{})}
 		resp.Body = body
 		w.mu.Lock()
 		w.body = body
@@ -54,6 +54,16 @@ func (w *wire) gone() <-chan struct{} {
 		return nil
 	}
 	return w.body.gone
+}
+
+// over is closed when nothing of the connection at hand is to be read any more; nil when there is none.
+func (w *wire) over() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.body == nil {
+		return nil
+	}
+	return w.body.over
 }
 
 // ready allows a new connection.
@@ -87,6 +97,8 @@ type wireBody struct {
 	held func() error
 	once sync.Once
 	gone chan struct{}
+	cuts sync.Once
+	over chan struct{} // closed by the first of a cut and the end
 
 	mu       sync.Mutex
 	last     []byte // what Read gives before the end, if somebody waits for it
@@ -107,6 +119,7 @@ func (b *wireBody) cut(handshake bool) {
 	}
 	b.mu.Unlock()
 	_ = b.ReadWriteCloser.Close()
+	b.cuts.Do(func() { close(b.over) })
 }
 
 // Read implements io.Reader.
@@ -152,4 +165,7 @@ func (b *wireBody) Close() error {
 	return b.ReadWriteCloser.Close()
 }
 
-func (b *wireBody) end() { b.once.Do(func() { close(b.gone) }) }
+func (b *wireBody) end() {
+	b.cuts.Do(func() { close(b.over) })
+	b.once.Do(func() { close(b.gone) })
+}
