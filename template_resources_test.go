@@ -227,6 +227,7 @@ func TestHost(t *testing.T) {
 	container := all.prop("HostTask", "ContainerDefinitions", 0)
 	wantEqual(t, "user", at(container, "User"), "65532:65532")
 	wantEqual(t, "read-only root", at(container, "ReadonlyRootFilesystem"), true)
+	wantEqual(t, "where files pass through", at(container, "MountPoints", 0, "ContainerPath"), "/tmp")
 	wantEqual(t, "health check", strings.Join(list(at(container, "HealthCheck", "Command")), " "), "CMD /session-host -health")
 	wantEqual(t, "rebalancing", all.prop("HostService", "AvailabilityZoneRebalancing"), "DISABLED")
 	if stop, _ := at(container, "StopTimeout").(int); stop < 25 {

@@ -28,6 +28,7 @@ PORT = 4566
 LOCALSTACK = "docker.io/localstack/localstack:4.14.0"
 HOST_IMAGE = "pesan-session-host:local"
 SECRET = "/pesan/secret"
+BUCKET = "pesan-media"
 
 
 class Engine:
@@ -145,7 +146,7 @@ def wait_for(url):
 
 
 def make_resources(secret):
-    """Tables, queues and the secret, as the template makes them. Returns the programs' variables, and the queues' numbers."""
+    """Tables, queues, the bucket and the secret, as the template makes them. Returns the programs' variables, and the queues' numbers."""
     def aws(service):
         return boto3.client(service, region_name=REGION, endpoint_url=f"http://127.0.0.1:{PORT}",
                             aws_access_key_id="test", aws_secret_access_key="test")
@@ -165,7 +166,12 @@ def make_resources(secret):
     for number in numbers.split(","):
         aws("sqs").create_queue(QueueName=f"pesan-queue-{number}.fifo", Attributes={
             key: str(queue[key]).lower() if isinstance(queue[key], bool) else str(queue[key]) for key in kept})
+    event = template["Resources"]["EventQueue"]["Properties"]
+    aws("sqs").create_queue(QueueName="pesan-events.fifo", Attributes={
+        key: str(event[key]).lower() if isinstance(event[key], bool) else str(event[key]) for key in kept if key in event})
+    aws("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     aws("ssm").put_parameter(Name=SECRET, Type="SecureString", Value=secret)
+    variables["MEDIA_BUCKET"] = BUCKET
     return variables, numbers
 
 
@@ -187,7 +193,7 @@ def local(options, progress, folder):
                 engine("network", "create", NETWORK)
             running.callback(engine.quietly, "network", "rm", "-f", NETWORK)
             engine("run", "-d", "--name", CLOUD, "--network", NETWORK, "--network-alias", "cloud", "-p", f"127.0.0.1:{PORT}:{PORT}",
-                   "-e", "SERVICES=dynamodb,sqs,ssm", LOCALSTACK)
+                   "-e", "SERVICES=dynamodb,s3,sqs,ssm", LOCALSTACK)
             running.callback(engine.quietly, "rm", "-f", CLOUD)
             wait_for(f"http://127.0.0.1:{PORT}/_localstack/health")
             secret = os.environ.get("PESAN_SECRET") or secrets.token_hex(20)
@@ -195,6 +201,7 @@ def local(options, progress, folder):
 
         def places(cloud):
             return dict(AWS_ENDPOINT_URL=f"http://{cloud}:{PORT}", SECRET_PARAMETER=SECRET,
+                        EVENT_QUEUE_URL=f"http://{cloud}:{PORT}/000000000000/pesan-events.fifo",
                         QUEUE_URL=f"http://{cloud}:{PORT}/000000000000/pesan-queue-{{{numbers}}}.fifo")
         with progress.step("start the functions"):
             sam = shlex.split(options.sam)
