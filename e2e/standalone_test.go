@@ -193,6 +193,11 @@ func (w *world) run(ctx context.Context, t testing.TB) *process {
 func TestStandalone(t *testing.T) {
 	w := newWorld(t, 3)
 	p := w.run(t.Context(), t)
+	w.Kill = func(ctx context.Context) error {
+		p.kill()
+		p = w.run(ctx, t)
+		return nil
+	}
 	Suite(t, w.System)
 	if took := p.stop(t); took > 10*time.Second {
 		t.Errorf("ends after %v", took)

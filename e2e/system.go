@@ -23,6 +23,8 @@ type System struct {
 	Phone    *sim.Phone
 	Friends  []*sim.Contact
 	Device   *sim.Device // once it is linked
+	// Kill ends the host at once and starts another; nil where that can't be done.
+	Kill func(context.Context) error
 }
 
 // number of the phone; of its friends the next.
@@ -122,7 +124,8 @@ type Step struct {
 // Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
 func Steps() []Step {
 	return []Step{
-		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Clear", clearChat}, {"Report", report}, {"Webhook", webhook}, {"Reconnect", reconnect}, {"Unlink", unlink},
+		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear", clearChat}, {"Report", report},
+		{"Webhook", webhook}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }
 

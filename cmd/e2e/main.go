@@ -75,7 +75,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	if flags.NArg() == 0 {
 		fmt.Fprintf(out, "start the host with\n  %s\n  %s\n", reach[0], reach[1])
 	}
-	end, err := startHost(flags.Args(), reach, errOut)
+	h, err := startHost(flags.Args(), reach)
 	if err != nil {
 		return err
 	}
@@ -83,9 +83,12 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 		Client:   &e2e.Client{URL: *url, Secret: *secret, HTTP: newHTTP()},
 		WhatsApp: server, Phone: phone, Friends: all,
 	}
+	if h != nil {
+		system.Kill = h.kill
+	}
 	err = e2e.Run(ctx, system, out)
 	err = errors.Join(err, strict.err())
-	return errors.Join(err, end(err != nil))
+	return errors.Join(err, h.end(err != nil, errOut))
 }
 
 // newHTTP makes a client that finds names under localhost on this machine, which not every resolver does.
@@ -102,30 +105,52 @@ func newHTTP() *http.Client {
 	}
 }
 
-// startHost starts the command. The returned function stops it, and shows what it printed if something has failed.
-func startHost(command, reach []string, errOut io.Writer) (end func(failed bool) error, err error) {
+// host is a session host that runs.
+type host struct {
+	command, env []string
+	printed      bytes.Buffer
+	cmd          *exec.Cmd
+}
+
+// startHost starts the command, if there is one.
+func startHost(command, reach []string) (*host, error) {
 	if len(command) == 0 {
-		return func(bool) error { return nil }, nil
+		return nil, nil
 	}
-	var printed bytes.Buffer
-	host := exec.Command(command[0], command[1:]...)
-	host.Env = append(os.Environ(), reach...)
-	host.Stdout, host.Stderr = &printed, &printed
-	host.WaitDelay = patience
-	if err := host.Start(); err != nil {
-		return nil, fmt.Errorf("start host: %w", err)
+	h := &host{command: command, env: append(os.Environ(), reach...)}
+	return h, h.start()
+}
+
+func (h *host) start() error {
+	h.cmd = exec.Command(h.command[0], h.command[1:]...)
+	h.cmd.Env, h.cmd.Stdout, h.cmd.Stderr, h.cmd.WaitDelay = h.env, &h.printed, &h.printed, patience
+	if err := h.cmd.Start(); err != nil {
+		return fmt.Errorf("start host: %w", err)
 	}
-	return func(failed bool) error {
-		_ = host.Process.Signal(syscall.SIGTERM) // it may have ended
-		err := host.Wait()
-		if err != nil {
-			err = fmt.Errorf("the host ends with %w", err)
-		}
-		if failed || err != nil {
-			fmt.Fprintf(errOut, "the host has printed:\n%s\n", &printed)
-		}
-		return err
-	}, nil
+	return nil
+}
+
+// kill ends the host at once, and starts it anew.
+func (h *host) kill(context.Context) error {
+	_ = h.cmd.Process.Kill() // it may have ended
+	_ = h.cmd.Wait()
+	return h.start()
+}
+
+// end stops the host, and shows what it printed if something has failed.
+func (h *host) end(failed bool, errOut io.Writer) error {
+	if h == nil {
+		return nil
+	}
+	_ = h.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	err := h.cmd.Wait()
+	if err != nil {
+		err = fmt.Errorf("the host ends with %w", err)
+	}
+	if failed || err != nil {
+		fmt.Fprintf(errOut, "the host has printed:\n%s\n", &h.printed)
+	}
+	return err
 }
 
 // violations are what a device did that WhatsApp would not accept.
