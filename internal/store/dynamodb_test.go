@@ -182,6 +182,32 @@ func TestBudgets(t *testing.T) {
 	must(err)
 	budget(t, &meter, "mute: record, report, chat, and the record's end", 3, 5, 8)
 
+	const operations = 500
+	batch := chat.Batch{ID: "01KXQZ5T9W4Y8N2M6P3R7V1B0F", Account: account, Rate: 10, Total: operations, Chunk: chat.BatchChunk,
+		State: chat.BatchQueued, RequestedAt: noon}
+	var all []chat.Operation
+	for i := range operations {
+		pn, _ := r.person()
+		all = append(all, chat.Operation{Op: chat.MuteCommand, Chat: pn, Seconds: 3600, Line: i + 1})
+	}
+	meter.Take()
+	must(s.PutOperations(ctx, account, batch.ID, all))
+	_, _, err = s.CreateBatch(ctx, batch, noon)
+	must(err)
+	_, _, err = s.Operations(ctx, account, batch.ID, 0)
+	must(err)
+	for from := 0; from < operations; from += 49 { // as many as a patch holds
+		_, err = s.Batch(ctx, account, batch.ID)
+		must(err)
+		results := make(map[int]chat.Result)
+		for i := from; i < min(from+49, operations); i++ {
+			results[i] = chat.Result{State: chat.OperationDone, At: noon.Add(time.Duration(from) * time.Second)}
+		}
+		_, err = s.EndOperations(ctx, account, batch.ID, 0, results)
+		must(err)
+	}
+	budget(t, &meter, "a batch of 500 mutes, without the chats", 0.3*operations, 0.5*operations, 60)
+
 	beat, err := s.Beat(ctx, chat.Heartbeat{Host: "host"}, noon, time.Minute)
 	must(err)
 	_, err = s.AcquireLease(ctx, chat.ShardsOf(1, 4), "host", noon)
