@@ -36,12 +36,12 @@ func TestAnotherNumberIsBound(t *testing.T) {
 				continue
 			}
 			w := newWorld(t)
-			w.deps.Wait = 10 * time.Millisecond
 			w.seed()
 			w.change(func(a *chat.Account) {
 				a.Owner, a.OwnerLID, a.Device = me, "555555@lid", "6289876543210:1@s.whatsapp.net"
 			})
 			w.want(overHTTP(w, w.example(httpapi.MuteChat(httpapi.Deps{}))), 200, "")
+			w.deps.Wait = 10 * time.Millisecond
 			w.change(bound)
 			sent := len(w.commandsSent())
 			a := overHTTP(w, w.example(e))
