@@ -101,6 +101,14 @@ func (p Position) String() string {
 	return s
 }
 
+// Before is the position at a moment not later than now, as which something was read: what time changes is reckoned from there.
+func (p Position) Before(now time.Time) Position {
+	if now.Before(p.At) {
+		p.At = now
+	}
+	return p
+}
+
 // ParsePosition reads what String gave. INVALID_SINCE for anything else.
 func ParsePosition(s string) (p Position, err error) {
 	parts := strings.Split(s, "-")
@@ -132,6 +140,36 @@ type Feed interface {
 	// Still tells whether nothing was appended behind a position that End or After has given. It costs least; on DynamoDB it
 	// may be wrong about the last second.
 	Still(ctx context.Context, account string, p Position) (bool, error)
+}
+
+// ChatDelta is what has changed about chats.
+type ChatDelta struct {
+	Views   []View // of those that changed and the filter accepts, newest activity first; for reading only
+	Gone    []JID  // those that changed and don't show, or that the filter doesn't accept; sorted
+	Cleared []JID  // those that messages were cleared from; sorted
+	Next    Position
+	More    bool // more has changed, which Next leads to
+}
+
+// MessageDelta is what has changed about a chat's messages.
+type MessageDelta struct {
+	Conversation          // the messages that changed, oldest first; where it is Complete the newest of all, as Messages gives them
+	Gone         []string // ids of messages that don't show any more; sorted
+	Complete     bool     // more has changed than can be named: what was known before counts no more
+	Position     Position
+	More         bool // more may have changed, which Position leads to
+}
+
+// Deltas tell what has changed since a position, in place of all. Whoever starts from what End and then ChatReader and
+// MessageReader give, and follows, has what they give now. SINCE_TOO_OLD as for Feed.After.
+type Deltas interface {
+	Feed
+	// ChatsSince reads what changed about chats, in up to limit entries of the feed or by itself.
+	ChatsSince(ctx context.Context, account string, p Position, f Filter, limit int, now time.Time) (ChatDelta, error)
+	// MessagesSince reads what changed about a chat's messages; limit is that of a complete answer. CHAT_NOT_FOUND as for Messages.
+	MessagesSince(ctx context.Context, account string, jid JID, p Position, limit int, now time.Time) (MessageDelta, error)
+	// Glance is ChatReader.Chat for half the price on DynamoDB: it may show the chat as it was a second ago.
+	Glance(ctx context.Context, account string, jid JID) (View, error)
 }
 
 // FeedAppender is for who tells of changes that no other port tells of by itself: chats, states and outcomes need none.

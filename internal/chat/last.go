@@ -171,6 +171,36 @@ func (l *Line) At(now time.Time) JSON {
 	return ""
 }
 
+// until is when, in seconds since 1970, another line shows than at the moment, or none; 0: never.
+func (l *Line) until(now time.Time) int64 {
+	rest := l.Document
+	if l.ID == "" || rest == "" {
+		return 0
+	}
+	if rest[0] == '{' {
+		return later(l.Expires, now.Unix())
+	}
+	for rest != "" && rest != "]" {
+		expires, _, more, err := cutLine(rest)
+		if err != nil {
+			return 0
+		}
+		if expires == 0 || expires > now.Unix() {
+			return expires
+		}
+		rest = more
+	}
+	return 0
+}
+
+// later is a moment that is still to come, else 0.
+func later(at, now int64) int64 {
+	if at > now {
+		return at
+	}
+	return 0
+}
+
 // staircase sorts lines and drops those that never show: behind each, only what ends later may.
 func staircase(lines []Line) []Line {
 	slices.SortFunc(lines, func(a, b Line) int { return b.compare(&a) })

@@ -52,6 +52,19 @@ func (f Filter) Accepts(v *View, now time.Time) bool {
 		(f.IdleDays == 0 || v.Activity <= now.AddDate(0, 0, -f.IdleDays).Unix())
 }
 
+// Until is when, in seconds since 1970, the chat shows otherwise by itself than at the moment, or the filter decides otherwise of
+// it; 0: never.
+func (f Filter) Until(v *View, now time.Time) int64 {
+	until := v.Until(now)
+	if f.IdleDays != 0 {
+		until = Sooner(until, later(time.Unix(v.Activity, 0).AddDate(0, 0, f.IdleDays).Unix(), now.Unix()))
+	}
+	return until
+}
+
+// Timed tells whether time alone may decide otherwise of a chat.
+func (f Filter) Timed() bool { return f.Muted != nil || f.IdleDays != 0 }
+
 // Head is the part of the filter that needs neither the name nor the labels of a chat.
 func (f Filter) Head() Filter {
 	f.Name, f.Label = "", ""
@@ -70,6 +83,14 @@ type Conversation struct {
 	Chat     JID // canonical
 	Messages []MessageView
 	Next     string // cursor of older messages; "" when there are none
+}
+
+// Until is when, in seconds since 1970, the first of the messages disappears; 0: none does.
+func (c *Conversation) Until() (until int64) {
+	for i := range c.Messages {
+		until = Sooner(until, c.Messages[i].Expires)
+	}
+	return until
 }
 
 // ChatReader reads chats, by either address of a person.

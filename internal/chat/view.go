@@ -20,6 +20,14 @@ type View struct {
 	Document JSON // an object: what doesn't depend on the moment of reading
 }
 
+// Until is when, in seconds since 1970, the chat shows otherwise by itself than at the moment; 0: never.
+func (v *View) Until(now time.Time) int64 {
+	return Sooner(v.Last.until(now), later((max(v.MuteEnd, 0)+999)/1000, now.Unix()))
+}
+
+// Sooner is the earlier of two moments, of which 0 never comes.
+func Sooner(a, b int64) int64 { return earliest(a, b) }
+
 // Outline is the view without its documents.
 func (c *Chat) Outline() View {
 	unread, _ := c.Unread.total()

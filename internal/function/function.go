@@ -163,10 +163,10 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.Deps.Usage = w.store
 		case httpapi.Chats:
 			w.use(kv.Chats)
-			w.Deps.Chats, w.Deps.Labels = w.store, w.store
+			w.Deps.Chats, w.Deps.Labels, w.Deps.Feed = w.store, w.store, w.store
 		case httpapi.Messages:
 			w.use(kv.Chats, kv.Messages)
-			w.Deps.Messages = w.store
+			w.Deps.Messages, w.Deps.Feed = w.store, w.store
 		case httpapi.Reports:
 			w.use(kv.Reports, kv.Commands) // whose outcome an entry tells
 			w.Deps.Reports = w.store

@@ -46,6 +46,9 @@ func (c *call) encode(status int) *response {
 			field{"Access-Control-Allow-Headers", "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-Api-Key"},
 			field{"Access-Control-Max-Age", "86400"})
 		return r
+	case status == http.StatusNotModified:
+		r.body, r.header = nil, append(r.header, field{"ETag", c.etag}, field{"Vary", "Accept-Encoding"})
+		return r
 	case status == http.StatusMethodNotAllowed:
 		r.header = append(r.header, field{"Allow", c.allow()})
 	}
@@ -56,13 +59,24 @@ func (c *call) encode(status int) *response {
 	if c.replayed {
 		r.header = append(r.header, field{"Idempotency-Replayed", "true"})
 	}
+	if c.etag != "" {
+		r.header = append(r.header, field{"ETag", c.etag}, field{"Vary", "Accept-Encoding"})
+	}
 	if c.request.compress && len(r.body) >= compressFrom && acceptsGzip(c.request.header("Accept-Encoding")) {
 		zipped := c.gzips.compress(c.buffers.get(), r.body)
 		r.free()
 		r.body, r.zipped, r.free = zipped, true, func() { c.buffers.put(zipped) }
-		r.header = append(r.header, field{"Content-Encoding", "gzip"}, field{"Vary", "Accept-Encoding"})
+		r.header = append(r.header, field{"Content-Encoding", "gzip"})
+		if c.etag == "" {
+			r.header = append(r.header, field{"Vary", "Accept-Encoding"})
+		}
 	}
 	return r
+}
+
+// bodiless tells whether an answer of the status has no body, nor its length.
+func bodiless(status int) bool {
+	return status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 func (c *call) allow() string { return strings.Join(c.endpoint.Methods, ", ") + ", OPTIONS" }

@@ -54,6 +54,7 @@ type API struct {
 	secret   secret
 	buffers  buffers
 	room     *room
+	waits    *waits
 	gzips    gzips
 }
 
@@ -72,7 +73,7 @@ func New(c Config) *API {
 		c.Random = rand.Reader
 	}
 	return &API{
-		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(),
+		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(), waits: newWaits(),
 		secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()},
 	}
 }

@@ -50,6 +50,7 @@ type call struct {
 	retry       time.Duration // for Retry-After
 	stay        *stay         // the room that the answer takes
 	replayed    bool          // an earlier call under the same id is answered again
+	etag        string        // of the answer; "": it has none
 }
 
 // serve answers a call, whatever happens.

@@ -19,6 +19,7 @@ type Deps struct {
 	Usage    chat.UsageReader
 	Media    chat.MediaLinker
 	Messages chat.MessageReader
+	Feed     chat.Deltas // comes with Chats and Messages too; may be a chat.FeedWatcher, which saves polling where it is near
 	Reports  chat.Reports
 	Commands chat.Commands // may be a Watcher, which saves polling
 	Sender   chat.CommandSender
@@ -30,7 +31,6 @@ type Deps struct {
 	BatchRate   int // operations of a batch a second, at most; chat.BatchRateBound
 
 	Hooks  Hooks
-	Feed   chat.Feed
 	Caller chat.HookCaller
 }
 
@@ -164,6 +164,7 @@ func Endpoints(d Deps) []Endpoint {
 		GetChatByID(d),
 		FetchMessageByID(d),
 		FetchOlder(d),
+		GetChanges(d),
 		GetMessage(d),
 		GetMedia(d),
 		GetPoll(d),

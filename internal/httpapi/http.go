@@ -45,11 +45,11 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 		for _, f := range response.header {
 			w.Header().Set(f.name, f.value)
 		}
-		if response.status != http.StatusNoContent {
+		if !bodiless(response.status) {
 			w.Header().Set("Content-Length", strconv.Itoa(len(response.body)))
 		}
 		w.WriteHeader(response.status)
-		if r.Method != http.MethodHead && response.status != http.StatusNoContent {
+		if r.Method != http.MethodHead && !bodiless(response.status) {
 			_, _ = w.Write(response.body) // a client that has gone needs no answer
 		}
 	})

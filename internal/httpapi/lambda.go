@@ -71,7 +71,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		compress: true,
 	}, f.limit)
 	defer r.free()
-	if method == http.MethodHead || r.status == http.StatusNoContent {
+	if method == http.MethodHead || bodiless(r.status) {
 		r.body, r.zipped = nil, false
 	}
 	return encodeEvent(r), nil

@@ -102,20 +102,26 @@ func feedEntryOf(it *kv.Item) (e feedEntry, err error) {
 
 // After implements chat.Feed.
 func (s *Store) After(ctx context.Context, account string, p chat.Position, limit int) (entries []chat.FeedEntry, next chat.Position, err error) {
+	entries, next, _, err = s.told(ctx, account, p, limit)
+	return entries, next, err
+}
+
+// told is After, and tells whether there may be more.
+func (s *Store) told(ctx context.Context, account string, p chat.Position, limit int) (entries []chat.FeedEntry, next chat.Position, more bool, err error) {
 	stored, next, err := s.after(ctx, account, p, limit)
 	if err != nil {
-		return nil, next, failed("read feed", err)
+		return nil, next, false, failed("read feed", err)
 	}
 	for i := range stored {
 		switch stored[i].Kind {
 		case chat.FeedVoid:
 		case chat.FeedEmptied:
-			return nil, next, &chat.Error{Code: chat.SinceTooOld}
+			return nil, next, false, &chat.Error{Code: chat.SinceTooOld}
 		default:
 			entries = append(entries, stored[i].FeedEntry)
 		}
 	}
-	return entries, next, nil
+	return entries, next, len(stored) == limit, nil
 }
 
 // after reads entries whose changes are stored, without a gap.

@@ -9,8 +9,8 @@ import (
 	"pesan/internal/kv"
 )
 
-// Messages implements chat.MessageReader. What a chat hides is read with strong consistency, so that a chat that was cleared
-// is empty at once; the messages themselves for half the price.
+// Messages implements chat.MessageReader. All is read with strong consistency: a chat that was cleared is empty at once, and who
+// follows the feed from where it was before misses no message.
 func (s *Store) Messages(ctx context.Context, account string, jid chat.JID, p chat.Page, now time.Time) (chat.Conversation, error) {
 	before, err := openCursor(messageCursor, p.Cursor, func(position string) bool {
 		_, _, _, ok := placeIn(position)
@@ -65,7 +65,7 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 		return err
 	}
 	q := kv.Query{
-		Collection: kv.Messages, Partition: conversation(account, jid), Reverse: true, Expect: limit + 1, Consistency: kv.Eventual,
+		Collection: kv.Messages, Partition: conversation(account, jid), Reverse: true, Expect: limit + 1,
 	}.Prefix(timeline)
 	if before != "" {
 		q.To = before

@@ -87,7 +87,7 @@ var (
 	_ chat.Leases    = (*Store)(nil)
 	_ chat.Backlog   = (*Store)(nil)
 
-	_ chat.Feed         = (*Store)(nil)
+	_ chat.Deltas       = (*Store)(nil)
 	_ chat.FeedAppender = (*Store)(nil)
 	_ chat.FeedWatcher  = (*Store)(nil)
 )
