@@ -433,6 +433,7 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		}
 		healthAnswer(w, err)
 	})
+	mux.Handle("/api/events", api.Events(p.store))
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
