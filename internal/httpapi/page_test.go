@@ -162,7 +162,7 @@ func (l longTexts) Messages(_ context.Context, _ string, jid chat.JID, p chat.Pa
 func TestAnswerFitsALambda(t *testing.T) {
 	w := newWorld(t)
 	api := httpapi.New(w.config)
-	endpoint := endpoint("fetchMessageById", httpapi.Deps{Messages: longTexts{600}})
+	endpoint := endpoint("fetchMessageById", httpapi.Deps{Messages: longTexts{600}, Feed: w.db})
 	query := "phone=081234567890&limit=1000&apiKey=" + w.tokoKey
 	b, err := api.Lambda(endpoint).Invoke(t.Context(), []byte(`{"rawQueryString":"`+query+`","requestContext":{"http":{"method":"GET"}}}`))
 	w.must("invoke", err)
