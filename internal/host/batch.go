@@ -279,6 +279,8 @@ func (w *chunk) step(ctx context.Context, places []int, commands []chat.Command)
 		switch {
 		case err == nil:
 			results[place] = chat.Result{State: chat.OperationDone, At: now}
+		case errors.Is(err, errOvertaken):
+			results[place] = chat.Result{State: chat.OperationOvertaken, At: now}
 		case chat.CodeOf(err) == chat.WhatsAppLimited:
 			limited = err
 		case chat.CodeOf(err) == chat.DeviceNotConnected: // the connection was lost meanwhile; the next step finds out
@@ -330,6 +332,19 @@ func (w *chunk) together(ctx context.Context, commands []chat.Command) (ended ma
 	defer w.link.turn.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
+	ended = make(map[int]error)
+	var left []chat.Command
+	var places []int
+	for i, c := range commands {
+		if w.link.later(c) {
+			ended[i] = errOvertaken
+		} else {
+			left, places = append(left, c), append(places, i)
+		}
+	}
+	if len(left) == 0 {
+		return ended, nil
+	}
 	err = caught(func() error {
 		a, err := w.stores.Accounts.Account(ctx, w.batch.Account)
 		switch {
@@ -350,7 +365,10 @@ func (w *chunk) together(ctx context.Context, commands []chat.Command) (ended ma
 		if !w.link.running() {
 			return errAway
 		}
-		ended, err = w.link.device.Together(ctx, commands)
+		done, err := w.link.device.Together(ctx, left)
+		for i, err := range done {
+			ended[places[i]] = err
+		}
 		if chat.CodeOf(err) == chat.DeviceNotConnected {
 			return errAway
 		}
@@ -361,6 +379,38 @@ func (w *chunk) together(ctx context.Context, commands []chat.Command) (ended ma
 
 // errAway is that a batch's device isn't connected, and may be again.
 var errAway = errors.New("the device isn't connected for now")
+
+// errOvertaken is that a command that was wanted after the batch has set the same of a chat.
+var errOvertaken = errors.New("a later command has set it")
+
+// wish is what a command sets.
+type wish struct {
+	chat    chat.JID
+	setting chat.Setting
+	message string
+}
+
+func wishOf(c chat.Command) wish {
+	row, _ := chat.ChatCommandOf(c.Kind)
+	return wish{c.Chat, row.Setting, c.Message}
+}
+
+// maxWishes bounds what a link remembers of commands. It is forgotten when the host ends: a batch that another host goes on with
+// may then set what a later command has set.
+const maxWishes = 10_000
+
+// changed notes that a command was carried out, so that no batch that was wanted before undoes it. The link is locked.
+func (l *link) changed(c chat.Command) {
+	if l.latest == nil || len(l.latest) >= maxWishes {
+		l.latest = make(map[wish]time.Time)
+	}
+	if w := wishOf(c); c.RequestedAt.After(l.latest[w]) {
+		l.latest[w] = c.RequestedAt
+	}
+}
+
+// later tells whether a command that was wanted after this one has set the same. The link is locked.
+func (l *link) later(c chat.Command) bool { return l.latest[wishOf(c)].After(c.RequestedAt) }
 
 // banned is the reason of an account that WhatsApp has banned.
 const banned = "BANNED"

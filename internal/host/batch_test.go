@@ -197,6 +197,30 @@ func TestBatchAcrossHosts(t *testing.T) {
 	})
 }
 
+// TestBatchOvertaken: a command that is wanted after a batch isn't undone by it.
+func TestBatchOvertaken(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.account()
+		stop := w.fast()
+		b := w.batch(a, 30, slow)
+		pass(2 * time.Second)
+		c := w.command(a, chat.UnmuteCommand, func(c *chat.Command) { c.Chat = member(25) })
+		other := w.command(a, chat.ArchiveCommand, func(c *chat.Command) { c.Chat = member(26) }) // of another setting
+		w.send(c, other)
+		pass(time.Minute)
+		w.ended(c, "", 1)
+		if b = w.now(b); b.State != chat.BatchDone || b.Overtaken != 1 || b.Done != 29 {
+			t.Errorf("batch is %+v", b)
+		}
+		for _, call := range w.device(a).said() {
+			if strings.HasPrefix(call, "mute") && strings.Contains(call, string(member(25))) {
+				t.Errorf("%s came after the unmute", call)
+			}
+		}
+		stop()
+	})
+}
+
 func TestBatchCancelled(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.account()

@@ -73,7 +73,11 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 		if !c.Meant(now) {
 			return errOtherNumber
 		}
-		return d.Change(ctx, c)
+		err = d.Change(ctx, c)
+		if err == nil {
+			l.changed(c)
+		}
+		return err
 	})
 }
 
