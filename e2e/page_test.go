@@ -327,8 +327,13 @@ func TestPageLink(t *testing.T) {
 		must(t, err)
 		must(t, s.Device.WaitAcked(ctx, id))
 	}
+	eval[any](w, `import(document.querySelector("script").src.replace("main.js", "model.js")).then(({model}) => { model.addEventListener("chats", () => window.heard = Date.now()) })`)
 	arrives(sim.Text("halo"))
+	acked := time.Now()
 	w.until(`document.querySelector("[role=option] .line")?.textContent === "halo"`)
+	if late := eval[float64](w, `window.heard`) - float64(acked.UnixMilli()); late > 1000 {
+		t.Errorf("a message shows %v ms after it came", late)
+	}
 	w.click("[role=option]")
 	w.shows(".message .words", "halo")
 

@@ -51,6 +51,7 @@ class Model extends EventTarget {
   complete = false
   #ended = new AbortController()
   #order
+  #since = ''
 
   // name of a person or a group by its address.
   name = (jid, push) => {
@@ -116,6 +117,7 @@ class Model extends EventTarget {
     let cursor
     do {
       const answer = await call('getChats', { limit: cursor ? 1000 : 60, cursor }, { signal })
+      if (!cursor) this.#since = answer.nextSince // whatever changes while the rest is read comes again
       this.take(answer.results)
       this.asOf = answer.asOf
       cursor = answer.nextCursor
@@ -146,16 +148,43 @@ class Model extends EventTarget {
     } else await this.#link(signal)
   }
 
+  // follow hears of changes as they come, and asks for the chats that have changed.
   async follow(signal) {
     while (!signal.aborted) {
-      await new Promise(done => setTimeout(done, 2000))
-      if (document.hidden || signal.aborted) continue
+      if (document.hidden) await new Promise(seen => document.addEventListener('visibilitychange', seen, { once: true })) // nobody looks
       try {
-        const answer = await call('getChats', { limit: 50 }, { signal })
-        this.take(answer.results)
-        this.changed()
-        await this.#link(signal)
-      } catch { /* the next time */ }
+        const news = await call('getChanges', { since: this.#since, wait: 20 }, { signal })
+        if (news.results.some(change => change.type === 'emptied')) return this.start()
+        if (news.results.some(change => change.type === 'state')) await this.#link(signal)
+        if (news.results.some(change => change.type === 'chat')) await this.#delta(signal)
+        this.#since = news.nextSince
+      } catch (error) {
+        if (signal.aborted) return
+        if (error.status === 410) return this.start() // away for too long
+        await new Promise(done => setTimeout(done, 2000))
+        await this.#glance(signal).catch(() => {})
+      }
+    }
+  }
+
+  // glance looks at the newest chats, where a call that waits fails: something between here and the server may cut it.
+  async #glance(signal) {
+    const answer = await call('getChats', { limit: 50 }, { signal })
+    this.take(answer.results)
+    this.changed()
+    await this.#link(signal)
+  }
+
+  async #delta(signal) {
+    let since = this.#since
+    for (let more = true; more;) {
+      const answer = await call('getChats', { since }, { signal })
+      this.take(answer.results)
+      for (const id of answer.deleted) this.chats.delete(id)
+      this.asOf = answer.asOf
+      this.changed([...answer.results.map(chat => chat.id), ...answer.deleted, ...answer.cleared])
+      since = answer.nextSince
+      more = answer.more === true
     }
   }
 }
