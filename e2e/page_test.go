@@ -377,7 +377,7 @@ func (w *window) readQR() string {
 	must(w, err)
 	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
 	must(w, err)
-	result, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
+	result, err := qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
 	must(w, err)
 	return result.GetText()
 }
