@@ -210,6 +210,27 @@ func TestBudgets(t *testing.T) {
 
 	beat, err := s.Beat(ctx, chat.Heartbeat{Host: "host"}, noon, time.Minute)
 	must(err)
+	at, err := s.End(ctx, account)
+	must(err)
+	meter.Take()
+	read()
+	still, err := s.Still(ctx, account, at)
+	if must(err); !still {
+		t.Error("the end isn't the end")
+	}
+	budget(t, &meter, "304 of getChats, with the account", 1, 0, 2)
+
+	for range 10 {
+		project(t, s, account, r.chat(1))
+	}
+	meter.Take()
+	read()
+	delta, err := s.ChatsSince(ctx, account, at, chat.Filter{}, 1000, noon)
+	if must(err); len(delta.Views) != 10 {
+		t.Errorf("%d chats have changed", len(delta.Views))
+	}
+	budget(t, &meter, "since of getChats, 10 changed chats, with the account", 4, 0, 4)
+
 	_, err = s.AcquireLease(ctx, chat.ShardsOf(1, 4), "host", noon)
 	must(err)
 	meter.Take()
