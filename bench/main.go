@@ -42,6 +42,7 @@ var measurements = []measurement{
 	{"demo", (*bench).runDemo, false},
 	{"reads", (*bench).runReads, false},
 	{"mute", (*bench).runMute, false},
+	{"batch", (*bench).runBatch, false},
 	{"messages", (*bench).runMessages, false},
 	{"flood", (*bench).runFlood, false},
 	{"history", (*bench).runHistory, false},
