@@ -191,18 +191,35 @@ func (s *Store) freeSlot(ctx context.Context, account string, now time.Time) (st
 
 // UpdateBatch implements chat.Batches.
 func (s *Store) UpdateBatch(ctx context.Context, account, id string, change func(*chat.Batch) error) error {
+	var changed chat.Batch
 	err := retryOnConflict(ctx, func() error {
 		b, it, err := s.batch(ctx, account, id)
 		if err != nil {
 			return err
 		}
-		ops, err := s.changeBatch(b, &it, change)
+		ops, err := s.changeBatch(b, &it, func(b *chat.Batch) error {
+			err := change(b)
+			changed = *b
+			return err
+		})
 		if err != nil {
 			return err
 		}
 		return s.kv.Write(ctx, kv.Together(ops...))
 	})
+	if err == nil {
+		err = s.tellBatch(ctx, account, changed)
+	}
 	return failed("update batch", err)
+}
+
+// tellBatch tells how far a batch is, as its account's owner.
+func (s *Store) tellBatch(ctx context.Context, account string, b chat.Batch) error {
+	if !s.owns() {
+		return nil
+	}
+	progress := chat.FeedProgress{ID: b.ID, State: string(b.State), Total: b.Total, Done: b.Done, Failed: b.Failed}
+	return s.AppendFeed(ctx, account, chat.FeedEntry{Kind: chat.FeedBatch, Batch: &progress})
 }
 
 // changeBatch is what a change of a stored batch writes.
@@ -409,5 +426,8 @@ func (s *Store) EndOperations(ctx context.Context, account, id string, chunk int
 		it := kv.Item{Key: key, Data: data, Expires: s.batchExpires(b.RequestedAt)}
 		return s.kv.Write(ctx, kv.Together(append(ops, kv.Put(it, kv.As(read[1])))...))
 	})
+	if err == nil {
+		err = s.tellBatch(ctx, account, b)
+	}
 	return b, failed("end operations", err)
 }
