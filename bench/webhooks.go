@@ -45,7 +45,7 @@ func newHookWorld(ctx context.Context, file string, wait bool) (*hookWorld, erro
 	w.sender = webhook.NewSender(webhook.Options{Loopback: true, Now: time.Now})
 	silent := slog.New(slog.DiscardHandler)
 	w.forwarder = webhook.NewForwarder(webhook.Config{
-		Accounts: w.store, Feed: w.store, Messages: w.store, Hooks: w.store, Reports: w.store, Owns: func(chat.Account) bool { return true },
+		Accounts: w.store, Feed: w.store, Messages: w.store, Hooks: w.store, Reports: w.store, Shards: chat.ShardsOf(0, 1),
 		Sink: &webhook.Deliverer{Log: w.store, Caller: w.sender, Now: time.Now, Logger: silent}, Now: time.Now, Logger: silent,
 	})
 	return w, nil

@@ -131,7 +131,7 @@ func (s *stack) linked(ctx context.Context, count int) []*driven {
 			d.sent = append(d.sent, map[string]string{})
 		}
 		must(s.t, d.AddDevice(ctx))
-		accounts, err := s.accounts.Accounts(ctx)
+		accounts, err := s.accounts.AccountsOf(ctx, chat.ShardsOf(0, 1))
 		must(s.t, err)
 		for _, a := range accounts {
 			if !known[a.ID] {

@@ -112,10 +112,10 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 			Stores: stores, HTTP: client, Now: time.Now, Logger: logger, News: meter.News,
 			Media: s3.New(awss3.NewFromConfig(s.aws, s3.Tuned), s.bucket), MaxMedia: s.maxMedia,
 		})),
-		Beside: func(ctx context.Context, o chat.Ownership, owns func(chat.Account) bool) {
+		Beside: func(ctx context.Context, o chat.Ownership, shards []int) {
 			owned := all.Owned(o)
 			webhook.NewForwarder(webhook.Config{
-				Accounts: owned, Feed: owned, Messages: owned, Hooks: owned, Reports: owned, Sink: events, Owns: owns,
+				Accounts: owned, Feed: owned, Messages: owned, Hooks: owned, Reports: owned, Sink: events, Shards: shards,
 				Now: time.Now, Logger: logger,
 			}).Run(ctx)
 		},

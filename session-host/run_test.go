@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pesan/e2e"
+	"pesan/internal/chat"
 	"pesan/internal/testkit/awsfault"
 	"pesan/internal/whatsapp"
 )
@@ -86,7 +87,7 @@ func (s *stack) codes(ctx context.Context) []string {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		all, _ := s.accounts.Accounts(ctx) // faults are what the test is about
+		all, _ := s.accounts.AccountsOf(ctx, chat.ShardsOf(0, 1)) // faults are what the test is about
 		for _, a := range all {
 			seen[a.QR], seen[a.PairingCode] = true, true
 		}

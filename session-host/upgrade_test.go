@@ -23,7 +23,7 @@ func TestFunctionsOfALaterRelease(t *testing.T) {
 	s := newStack(t, 1, nil)
 	s.start(nil)
 	d := s.linked(ctx, 1)[0]
-	accounts, err := s.accounts.Accounts(ctx)
+	accounts, err := s.accounts.AccountsOf(ctx, chat.ShardsOf(0, 1))
 	must(t, err)
 	friend := d.Friends[0].PN().User
 	body, err := json.Marshal(chat.Command{

@@ -6,6 +6,8 @@ import (
 	"encoding/base32"
 	"fmt"
 	"io"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,7 +32,9 @@ type Account struct {
 	Keys      []APIKey  `json:"keys,omitempty"`  // the others
 	Limits    Limits    `json:"limits,omitzero"` // of the first key
 	Shard     int       `json:"shard"`
-	On        bool      `json:"on"` // desired state
+	Fence     int64     `json:"fence,omitempty"` // fencing token of who let it go to another shard: the owner's is to be greater
+	Proxy     string    `json:"proxy,omitempty"` // URL of the proxy that the device reaches WhatsApp by; "": none
+	On        bool      `json:"on"`              // desired state
 	CreatedAt time.Time `json:"createdAt"`
 
 	State       State     `json:"state"`
@@ -54,6 +58,25 @@ type Account struct {
 	Owner     JID            `json:"owner,omitempty"`    // number that all that is stored comes from; it outlasts the link
 	OwnerLID  JID            `json:"ownerLid,omitempty"` // its LID, where known
 	EmptiedAt time.Time      `json:"emptiedAt,omitzero"` // when what came from the owner before was deleted; zero: never
+}
+
+// maxProxy bounds the URL of a proxy, in bytes.
+const maxProxy = 512
+
+// ParseProxy reads the URL of a proxy: http, https or socks5, a host and a port, and perhaps a user with a password.
+// INVALID_PARAMETER for anything else.
+func ParseProxy(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || len(s) > maxProxy, u.Hostname() == "" || u.Opaque != "",
+		u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5",
+		u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return nil, &Error{Code: InvalidParameter, Message: "proxy"}
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+		return nil, &Error{Code: InvalidParameter, Message: "proxy"}
+	}
+	return u, nil
 }
 
 // Passkey is what WhatsApp asks for before it links the device of an account that has one.

@@ -3,6 +3,7 @@ package chat
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,6 +27,7 @@ const (
 	UnstarCommand     CommandKind = "unstar"
 	DisappearCommand  CommandKind = "disappear"
 	ConnectCommand    CommandKind = "connect"    // with Phone: link by pairing code
+	RestartCommand    CommandKind = "restart"    // connects the device anew; with Shard: as one of that shard
 	DisconnectCommand CommandKind = "disconnect" // keeps the link
 	LogoutCommand     CommandKind = "logout"     // ends the link and deletes the device's keys
 	DeleteCommand     CommandKind = "delete"     // logout, then deletes the account with all its data
@@ -65,8 +67,10 @@ type Command struct {
 	Phone       string      `json:"phone,omitempty"`   // connect: digits of the phone that gets a pairing code
 	Request     string      `json:"request,omitempty"` // id of the API's call, for the logs
 	Number      JID         `json:"number,omitempty"`  // whose chats it was made for: the account's Owner then; "" where unknown
+	Shard       *int        `json:"shard,omitempty"`   // restart: where the account is to go; nil: it stays
 	Passkey     JSON        `json:"passkey,omitempty"` // passkey: a credential as PublicKeyCredential.toJSON gives it
 	Through     *Through    `json:"through,omitempty"` // what a command of a range is about; nil: to be fixed at the first receipt
+	Hops        int         `json:"hops,omitempty"`    // how often it was sent on to another queue
 	Report      string      `json:"report,omitempty"`  // id of its report entry
 	Name        string      `json:"name,omitempty"`    // add: of the device
 	Device      string      `json:"device,omitempty"`  // add: id of the device
@@ -123,11 +127,14 @@ const MaxPasskey = 16 << 10
 
 const maxCommandID = 128
 
+// MaxHops bounds how often a command is sent on: once where queues have changed, twice for an account that changes shards.
+const MaxHops = 16
+
 // Validate returns INVALID_PARAMETER, INVALID_PHONE or INVALID_SECOND when the command can't be carried out. What comes
 // from the queue is checked too, since others may write there.
 func (c Command) Validate() error {
 	row, chats := ChatCommandOf(c.Kind)
-	links := []CommandKind{ConnectCommand, DisconnectCommand, LogoutCommand, DeleteCommand, ConfirmPasskeyCommand}
+	links := []CommandKind{ConnectCommand, DisconnectCommand, LogoutCommand, DeleteCommand, ConfirmPasskeyCommand, RestartCommand}
 	switch {
 	case c.Version != CommandVersion:
 		return &Error{Code: InvalidParameter, Message: "version"}
@@ -135,6 +142,8 @@ func (c Command) Validate() error {
 		return &Error{Code: InvalidParameter, Message: "id"}
 	case !isULID(c.Account):
 		return &Error{Code: InvalidParameter, Message: "account"}
+	case c.Hops < 0 || c.Hops > MaxHops:
+		return &Error{Code: InvalidParameter, Message: "hops"}
 	case c.RequestedAt.IsZero():
 		return &Error{Code: InvalidParameter, Message: "requestedAt"}
 	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" && (slices.Contains(row.Takes, TakesID) || c.Kind == MediaCommand):
@@ -157,6 +166,9 @@ func (c Command) Validate() error {
 	if jid, err := ParseJID(string(c.Number)); c.Number != "" && (err != nil || jid != c.Number) {
 		return &Error{Code: InvalidParameter, Message: "number"}
 	}
+	if c.Shard != nil && (c.Kind != RestartCommand || *c.Shard < 0 || *c.Shard >= Shards) {
+		return &Error{Code: InvalidParameter, Message: "shard"}
+	}
 	if c.Starred != "" && c.Starred != KeepStarred && c.Starred != DeleteStarred {
 		return &Error{Code: InvalidParameter, Message: "starred"}
 	}
@@ -178,11 +190,19 @@ func ValidCommandID(id string) bool {
 		strings.IndexFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
 }
 
+// Dispatch tells one sending of the command to a queue from the others: its id, and with it how often it was sent on.
+func (c Command) Dispatch() string {
+	if c.Hops == 0 {
+		return c.ID
+	}
+	return c.ID + " " + strconv.Itoa(c.Hops)
+}
+
 // Meant tells whether the command was made for the number that owns the account now. What was wanted of the chats or the
 // link of another isn't carried out on it.
 func (c Command) Meant(a Account) bool {
 	switch c.Kind {
-	case ConnectCommand, DisconnectCommand, DeleteCommand: // the account's own, whoever is linked
+	case ConnectCommand, DisconnectCommand, DeleteCommand, RestartCommand: // the account's own, whoever is linked
 		return true
 	}
 	if c.Number == "" {
@@ -197,6 +217,9 @@ func (c Command) Same(o Command) bool {
 		return false
 	}
 	starred := (c.Starred == DeleteStarred) == (o.Starred == DeleteStarred)
+	if (c.Shard == nil) != (o.Shard == nil) || c.Shard != nil && *c.Shard != *o.Shard {
+		return false
+	}
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&
 		c.Passkey == o.Passkey && c.Name == o.Name && starred && c.Message == o.Message && c.Quiet == o.Quiet && c.Limit == o.Limit
 }

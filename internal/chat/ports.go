@@ -19,8 +19,10 @@ type AccountReader interface {
 // Accounts keeps accounts.
 type Accounts interface {
 	AccountReader
-	// Accounts returns all, oldest first.
-	Accounts(ctx context.Context) ([]Account, error)
+	// Accounts returns a page of all, oldest first, and the cursor of the next page, "" when there is none.
+	Accounts(ctx context.Context, p Page) (accounts []Account, next string, err error)
+	// AccountsOf returns the accounts of shards, in any order.
+	AccountsOf(ctx context.Context, shards []int) ([]Account, error)
 	// CreateAccount stores a new account; its id must be new.
 	CreateAccount(ctx context.Context, a Account) error
 	// UpdateAccount loads the account, lets change work on it, and stores it, atomically. change may be called again, on

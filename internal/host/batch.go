@@ -52,7 +52,10 @@ func (s *shard) handleBatch(ctx context.Context, d chat.Delivery, m chat.BatchMe
 		return fmt.Errorf("find account: %w", err)
 	case !s.owns(a):
 		log.Info("batch goes to its account's queue", "shard", a.Shard)
+		m.Again = ulid.Make().String() // it may come back to a queue
 		return s.Batches.SendBatch(ctx, a.Shard, m)
+	case s.outgrown(a):
+		return errDraining
 	case invalid != nil:
 		log.Warn("invalid batch", "error", invalid)
 		return s.refuseBatch(ctx, m, invalid)
@@ -350,6 +353,8 @@ func (w *chunk) together(ctx context.Context, commands []chat.Command) (ended ma
 		switch {
 		case err != nil:
 			return fmt.Errorf("find account: %w", err)
+		case !w.owns(a):
+			return errDraining // the account has gone, and the batch goes after it
 		case a.Linked() && !w.batch.Meant(a):
 			return errOtherNumber
 		case !a.Linked() && (!w.batch.Wait || !w.batch.StartedAt.IsZero()), a.Reason == banned:

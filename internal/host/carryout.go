@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // carryOut does what a valid command asks for; the link is locked.
 func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
 	switch c.Kind {
-	case chat.ConnectCommand, chat.DisconnectCommand, chat.LogoutCommand, chat.DeleteCommand:
+	case chat.ConnectCommand, chat.DisconnectCommand, chat.LogoutCommand, chat.DeleteCommand, chat.RestartCommand:
 		l.commanded = true
 	}
 	switch c.Kind {
@@ -25,7 +26,9 @@ func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Co
 			return nil // likewise
 		}
 		l.stop()
-		return s.turnOff(ctx, c.Account)
+		return s.turnOff(ctx, l.account)
+	case chat.RestartCommand:
+		return s.restart(ctx, l, a, c)
 	case chat.LogoutCommand:
 		return s.logout(ctx, l)
 	case chat.DeleteCommand:
@@ -90,6 +93,33 @@ func (s *shard) connectDevice(ctx context.Context, l *link, c chat.Command) erro
 		return nil
 	}
 	return l.patiently(ctx, func(d Device) error { return d.PairingCode(ctx, c.Phone) })
+}
+
+// errMoved is how an attempt ends at a command whose account belongs to another host from now on: there it goes on.
+var errMoved = errors.New("the account has gone to another shard")
+
+// restart connects the device anew, after it has let the account go to another shard, if that is wanted.
+func (s *shard) restart(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
+	l.stop()
+	if c.Shard != nil && *c.Shard != a.Shard {
+		err := s.stores.Accounts.UpdateAccount(ctx, a.ID, func(stored *chat.Account) error {
+			if stored.Shard = *c.Shard; !s.owns(*stored) {
+				stored.Fence = s.hold.Token() // the next owner's is to be greater
+			}
+			a = *stored
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("move account: %w", err)
+		}
+	}
+	switch {
+	case !s.owns(a):
+		return errMoved
+	case !a.On:
+		return nil
+	}
+	return l.start(ctx)
 }
 
 // logout ends the link while the device is still connected, if it is: WhatsApp is to know.

@@ -44,6 +44,8 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return fmt.Errorf("find account: %w", err)
 	case !s.owns(a):
 		return s.forward(ctx, log, a, c)
+	case s.outgrown(a):
+		return errDraining
 	}
 	l := s.link(c.Account)
 	if err := l.turn.Acquire(ctx, 1); err != nil {
@@ -56,6 +58,9 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 // forward sends a command on that was sent while there were other queues, or while its account belonged to another shard.
 func (s *shard) forward(ctx context.Context, log *slog.Logger, a chat.Account, c chat.Command) error {
 	log.Info("command goes to its account's queue", "shard", a.Shard)
+	if c.Hops++; c.Hops > chat.MaxHops {
+		return fmt.Errorf("command was sent on %d times", chat.MaxHops)
+	}
 	if err := s.Sender.Send(ctx, a.Shard, c); err != nil {
 		return fmt.Errorf("send command on: %w", err)
 	}
@@ -92,6 +97,10 @@ func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Ac
 	default:
 		err = s.attempt(ctx, l, a, r)
 		again = temporary(err)
+	}
+	if errors.Is(err, errMoved) {
+		a.Shard = *c.Shard
+		return s.forward(ctx, log, a, c)
 	}
 	if again && attempt < chat.MaxAttempts {
 		return err

@@ -32,8 +32,8 @@ type Config struct {
 	Queue    chat.CommandQueue
 	Sender   chat.CommandSender // for commands that came by a queue that isn't their account's any more
 	Devices  Devices
-	Beside   func(ctx context.Context, o chat.Ownership, owns func(chat.Account) bool) // runs while shards are held, until ctx ends; may be nil
-	Now      func() time.Time                                                          // with a monotonic reading, as time.Now
+	Beside   func(ctx context.Context, o chat.Ownership, shards []int) // runs while shards are held, until ctx ends; may be nil
+	Now      func() time.Time                                          // with a monotonic reading, as time.Now
 	Logger   *slog.Logger
 	Batches  chat.BatchSender // sends again what waited for its device
 	TTL      time.Duration    // of a heartbeat; 15 s

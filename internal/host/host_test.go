@@ -323,11 +323,11 @@ type flakyAccounts struct {
 
 type accountPort interface{ chat.Accounts }
 
-func (f *flakyAccounts) Accounts(ctx context.Context) ([]chat.Account, error) {
+func (f *flakyAccounts) AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error) {
 	if f.faults--; f.faults >= 0 {
 		return nil, errPlanted
 	}
-	return f.accountPort.Accounts(ctx)
+	return f.accountPort.AccountsOf(ctx, shards)
 }
 
 // flakyDevices fails to open at first.

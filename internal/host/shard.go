@@ -50,7 +50,7 @@ func (s *shard) work(held context.Context) {
 	var starting sync.WaitGroup
 	starting.Go(s.connect)
 	if s.Beside != nil {
-		s.running.Go(func() { s.Beside(devices, s.hold, s.owns) })
+		s.running.Go(func() { s.Beside(devices, s.hold, s.hold.lease.Shards) })
 	}
 	s.consume(held)
 	starting.Wait()
@@ -89,7 +89,7 @@ func (s *shard) connect() {
 	slices.SortStableFunc(accounts, func(a, b chat.Account) int { return b.AsOf.Compare(a.AsOf) })
 	var wg sync.WaitGroup
 	for _, a := range accounts {
-		if !s.owns(a) || !a.On {
+		if !s.owns(a) || !a.On || s.outgrown(a) {
 			continue
 		}
 		if err := s.startListed(a.ID); err != nil {
@@ -99,12 +99,23 @@ func (s *shard) connect() {
 	wg.Wait()
 }
 
+// outgrown tells whether the account came from a shard whose lease is newer than this one, so that what is written of it under this
+// one would be refused. Then the shards are let go, for a moment: the next lease of them is the newest.
+func (s *shard) outgrown(a chat.Account) bool {
+	if a.Fence < s.hold.Token() {
+		return false
+	}
+	s.Logger.Info("shards are leased anew for an account that came", "queue", s.queue, "account", a.ID)
+	s.stop()
+	return true
+}
+
 // owns tells whether the account belongs to the shards.
 func (s *shard) owns(a chat.Account) bool { return a.Shard%s.Queues == s.queue }
 
 func (s *shard) list() ([]chat.Account, error) {
 	for wait := firstWait; ; wait = longer(wait) {
-		accounts, err := s.stores.Accounts.Accounts(s.ctx)
+		accounts, err := s.stores.Accounts.AccountsOf(s.ctx, s.hold.lease.Shards)
 		if err == nil {
 			return accounts, nil
 		}

@@ -134,6 +134,9 @@ var goldens = []struct {
 	{name: "revokeKey", before: withKey, ask: ask{endpoint: "revokeKey", body: "apiKey=KEY&name=Laporan"}},
 	{name: "addDevice", ask: ask{endpoint: "addDevice", body: "name=Cabang+Timur&secret=" + secret}},
 	{name: "editDevice", ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&name=Pusat&secret=" + secret}},
+	{name: "editDevice.proxy", ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&proxy=socks5://toko:rahasia@10.0.0.7:1080&secret=" + secret}},
+	{name: "editDevice.pending", before: silentQueue, ask: ask{endpoint: "editDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&shard=7&secret=" + secret,
+		header: map[string]string{"Idempotency-Key": "order-9"}}, status: 202},
 	{name: "listDevice", ask: ask{method: "GET", endpoint: "listDevice", body: "secret=" + secret}},
 	{name: "deleteDevice", ask: ask{endpoint: "deleteDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&secret=" + secret}},
 	{name: "deleteDevice.pending", before: silentQueue, ask: ask{endpoint: "deleteDevice", body: "id=01JNGKX0T0AAAAAAAAAAAAAAAA&secret=" + secret,
@@ -387,6 +390,7 @@ func (w *world) fill(a ask) ask {
 var (
 	dataURI = regexp.MustCompile(`data:image/png;base64,[A-Za-z0-9+/=]+`)
 	noonID  = regexp.MustCompile(`01KJMMA2G0[0-9A-Z]{16}`) // a ULID made at noon
+	shardOf = regexp.MustCompile(`"shard": ?[0-9]+`)       // made from the id
 	someKey = regexp.MustCompile(`pk_[0-9A-Z]{26}_[a-z2-7]{52}`)
 )
 
@@ -400,6 +404,7 @@ func (w *world) normal(body []byte) []byte {
 		}
 		return []byte("data:image/png;base64,PNG")
 	})
+	body = shardOf.ReplaceAll(body, []byte(`"shard": 0`))
 	return noonID.ReplaceAll(someKey.ReplaceAll(body, []byte("KEY")), []byte("ID"))
 }
 

@@ -52,7 +52,7 @@ func TestAddDeviceOnce(t *testing.T) {
 		if dump := w.dump(); strings.Contains(dump, key[len(key)-52:]) {
 			w.Error("the key is stored")
 		}
-		all, err := w.db.Accounts(w.Context())
+		all, err := w.db.AccountsOf(w.Context(), chat.ShardsOf(0, 1))
 		if w.must("list", err); len(all) != 2+3 {
 			w.Errorf("%d accounts, want 5", len(all))
 		}

@@ -21,6 +21,7 @@ type systemAnswer struct {
 	Message   string `json:"message,omitempty"`
 	CommandID string `json:"commandId,omitempty"`
 	Data      any    `json:"data,omitempty"`
+	Next      string `json:"nextCursor,omitempty"`
 }
 
 // device is what the system's endpoints show of an account.
@@ -32,12 +33,18 @@ type device struct {
 	Reason    string     `json:"reason,omitempty"`
 	Number    string     `json:"number,omitempty"`
 	Service   bool       `json:"service"` // wanted on
+	Shard     int        `json:"shard"`
+	Proxy     string     `json:"proxy,omitempty"` // without its password
 	CreatedAt *string    `json:"createdAt"`
 	AsOf      *string    `json:"asOf,omitempty"`
 }
 
 func showDevice(a chat.Account, key string) device {
-	return device{a.ID, a.Name, key, a.State, a.Reason, a.JID.User(), a.On, moment(a.CreatedAt), moment(a.AsOf)}
+	proxy := ""
+	if u, err := chat.ParseProxy(a.Proxy); err == nil {
+		proxy = u.Redacted()
+	}
+	return device{a.ID, a.Name, key, a.State, a.Reason, a.JID.User(), a.On, a.Shard, proxy, moment(a.CreatedAt), moment(a.AsOf)}
 }
 
 // maskedKey stands for a key that can't be shown again.
@@ -52,8 +59,8 @@ type AccountCreator interface {
 
 // AccountLister lists accounts.
 type AccountLister interface {
-	// Accounts returns all, oldest first.
-	Accounts(ctx context.Context) ([]chat.Account, error)
+	// Accounts returns a page of all, oldest first.
+	Accounts(ctx context.Context, p chat.Page) (accounts []chat.Account, next string, err error)
 }
 
 // AddDevice makes an account on one of the shards, and answers with its key, this once; a repeated Idempotency-Key gets the
@@ -169,52 +176,124 @@ func shardOf(id string) int {
 	return int(h.Sum32() % chat.Shards)
 }
 
-// EditDevice renames an account.
+// EditDevice renames an account, and says by which proxy its device reaches WhatsApp and to which shard it belongs. A device that is
+// on connects anew for that.
 func EditDevice(d Deps) Endpoint {
 	return Endpoint{
-		Name: "editDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts}, begin: editDevice(d.Accounts),
-		Params: []string{"id", "name"}, Example: []string{"id={id}", "name=Gudang"},
+		Name: "editDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Commands},
+		begin:  editDevice(d.Accounts, d.commander()),
+		Params: []string{"id", "name", "proxy", "shard"}, Example: []string{"id={id}", "name=Gudang"},
 	}
 }
 
-func editDevice(accounts AccountUpdater) begin {
+// edit is what editDevice changes; nil: nothing.
+type edit struct {
+	name, proxy *string
+	shard       *int
+}
+
+// noProxy takes a device's proxy away.
+const noProxy = "none"
+
+func (c *call) edit() (e edit, err error) {
+	proxy, shard := c.params.get("proxy"), c.params.number("shard")
+	if c.params.get("name") != "" || proxy == "" && shard == "" {
+		name, err := c.name()
+		if err != nil {
+			return e, err
+		}
+		e.name = &name
+	}
+	switch proxy {
+	case "":
+	case noProxy:
+		e.proxy = new(string)
+	default:
+		if _, err := chat.ParseProxy(proxy); err != nil {
+			return e, wrong(chat.InvalidParameter, "proxy", "http://, https:// atau socks5:// dengan host dan port, atau none",
+				"http://, https:// or socks5:// with a host and a port, or none")
+		}
+		e.proxy = &proxy
+	}
+	if shard != "" {
+		n, ok := whole(shard)
+		if !ok || n < 0 || n >= chat.Shards {
+			return e, wrong(chat.InvalidParameter, "shard", "0 sampai 63", "0 to 63")
+		}
+		number := int(n)
+		e.shard = &number
+	}
+	return e, nil
+}
+
+func editDevice(accounts AccountUpdater, o commander) begin {
 	return func(_ context.Context, c *call) (finish, error) {
 		id, err := c.id()
 		if err != nil {
 			return nil, err
 		}
-		name, err := c.name()
+		e, err := c.edit()
+		if err != nil {
+			return nil, err
+		}
+		commandID, err := c.commandID()
 		if err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, c *call, _ chat.Account) (int, error) {
-			if _, err := c.update(ctx, accounts, id, func(a *chat.Account) { a.Name = name }); err != nil {
+			restart := e.shard != nil
+			a, err := c.update(ctx, accounts, id, func(a *chat.Account) {
+				if e.name != nil {
+					a.Name = *e.name
+				}
+				if e.proxy != nil {
+					restart = restart || a.On
+					a.Proxy = *e.proxy
+				}
+			})
+			if err != nil {
 				return 0, err
+			}
+			if restart {
+				r, err := o.do(ctx, c, a, chat.Command{ID: commandID, Kind: chat.RestartCommand, Shard: e.shard})
+				if err != nil {
+					return 0, err
+				}
+				if r.State == chat.CommandPending {
+					return c.system(systemAnswer{
+						Code: http.StatusAccepted, Status: true, Message: "Device is connecting anew", CommandID: r.ID,
+					})
+				}
 			}
 			return c.system(systemAnswer{Status: true, Message: "Device successfully updated"})
 		}, nil
 	}
 }
 
-// ListDevice lists all accounts.
+// ListDevice lists accounts.
 func ListDevice(d Deps) Endpoint {
 	return Endpoint{
 		Name: "listDevice", Group: OfSystem, Auth: BySecret, Methods: reading, Needs: []Port{Accounts}, begin: listDevice(d.Accounts),
+		Params: []string{"limit", "cursor"},
 	}
 }
 
 func listDevice(accounts AccountLister) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
-		all, err := accounts.Accounts(ctx)
+		page, err := c.page(maxLimit)
+		if err != nil {
+			return nil, err
+		}
+		listed, next, err := accounts.Accounts(ctx, page)
 		if err != nil {
 			return nil, err
 		}
 		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
-			devices := make([]device, 0, len(all))
-			for _, a := range all {
+			devices := make([]device, 0, len(listed))
+			for _, a := range listed {
 				devices = append(devices, showDevice(a, maskedKey(a)))
 			}
-			return c.system(systemAnswer{Status: true, Data: devices})
+			return c.system(systemAnswer{Status: true, Data: devices, Next: next})
 		}, nil
 	}
 }

@@ -101,7 +101,7 @@ func accountNames(ctx context.Context, f *folder) map[string]string {
 		return names
 	}
 	defer db.Close()
-	if all, err := store.New(db, store.Options{}).Accounts(ctx); err == nil {
+	if all, err := store.New(db, store.Options{}).AccountsOf(ctx, chat.ShardsOf(0, 1)); err == nil {
 		for _, a := range all {
 			names[a.ID] = a.Name
 		}

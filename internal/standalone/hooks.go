@@ -25,10 +25,10 @@ func (p *program) newHooks() *hooks {
 func (h *hooks) close() { h.sender.Close() }
 
 // run works until ctx ends.
-func (h *hooks) run(ctx context.Context, _ chat.Ownership, owns func(chat.Account) bool) {
+func (h *hooks) run(ctx context.Context, _ chat.Ownership, shards []int) {
 	p := h.program
 	f := webhook.NewForwarder(webhook.Config{
-		Accounts: p.accounts, Feed: p.store, Messages: p.store, Hooks: p.store, Reports: p.store, Owns: owns,
+		Accounts: p.accounts, Feed: p.store, Messages: p.store, Hooks: p.store, Reports: p.store, Shards: shards,
 		Sink: &webhook.Deliverer{
 			Log: p.store, Caller: h.sender, Now: time.Now, Logger: p.Logger, Delivered: p.meter.Delivered,
 		},

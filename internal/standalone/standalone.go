@@ -100,7 +100,7 @@ func (p *program) greet(ctx context.Context) error {
 		p.say(p.exposed, a)
 	}
 	p.say("%s\n", p.toStop)
-	all, err := p.accounts.Accounts(ctx)
+	all, _, err := p.accounts.Accounts(ctx, chat.Page{Limit: 1})
 	if err != nil || len(all) > 0 {
 		return err
 	}
@@ -342,7 +342,7 @@ func (p *program) purge(ctx context.Context) {
 
 // purgeOnce deletes what has expired, after the chats whose last message it was have got another to show.
 func (p *program) purgeOnce(ctx context.Context) error {
-	accounts, err := p.store.Accounts(ctx)
+	accounts, err := p.store.AccountsOf(ctx, chat.ShardsOf(0, 1))
 	if err != nil {
 		return err
 	}

@@ -59,12 +59,12 @@ func (w *watch) Account(ctx context.Context, id string) (chat.Account, error) {
 }
 
 // Accounts implements chat.Accounts.
-func (w *watch) Accounts(ctx context.Context) ([]chat.Account, error) {
-	all, err := w.accountPort.Accounts(ctx)
-	for i := range all {
-		all[i] = w.asItIs(all[i])
+func (w *watch) Accounts(ctx context.Context, p chat.Page) (accounts []chat.Account, next string, err error) {
+	accounts, next, err = w.accountPort.Accounts(ctx, p)
+	for i := range accounts {
+		accounts[i] = w.asItIs(accounts[i])
 	}
-	return all, err
+	return accounts, next, err
 }
 
 // UpdateAccount tells of what it stored.

@@ -42,7 +42,7 @@ func TestFailingStores(t *testing.T) {
 		if err != nil || a.State != test.want || a.Reason != test.reason {
 			t.Errorf("%+v: %s %s, %v", test, a.State, a.Reason, err)
 		}
-		all, err := w.Accounts(t.Context())
+		all, _, err := w.Accounts(t.Context(), chat.Page{Limit: 10})
 		if err != nil || len(all) != 1 || all[0].State != test.want {
 			t.Errorf("%+v: listed as %+v, %v", test, all, err)
 		}

@@ -2,12 +2,11 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"unicode/utf8"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -17,6 +16,13 @@ const (
 	accountSort = "account"
 	directory   = "accounts" // the partition of the list of all; it is written only when an account comes or goes
 )
+
+// listedUnder is where an account is listed among those of its shard.
+func listedUnder(shard int, id string) kv.Key {
+	return kv.Key{Collection: kv.Accounts, Partition: shardPartition(shard), Sort: id}
+}
+
+func shardPartition(shard int) string { return fmt.Sprintf("shard/%d", shard) }
 
 func accountKey(id string) kv.Key {
 	return kv.Key{Collection: kv.Accounts, Partition: "account/" + id, Sort: accountSort}
@@ -69,18 +75,56 @@ func (r eventualAccounts) Account(ctx context.Context, id string) (chat.Account,
 	return a, failed("get account", err)
 }
 
-// Accounts implements chat.Accounts.
-func (s *Store) Accounts(ctx context.Context) ([]chat.Account, error) {
-	var keys []kv.Key
-	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Accounts, Partition: directory, KeysOnly: true}) {
+// Accounts implements chat.Accounts. They are in the order of their ids, which begin with the time.
+func (s *Store) Accounts(ctx context.Context, p chat.Page) (accounts []chat.Account, next string, err error) {
+	last, err := openCursor(accountCursor, p.Cursor, func(id string) bool { return len(id) <= kv.MaxKey && utf8.ValidString(id) })
+	if err != nil {
+		return nil, "", err
+	}
+	q := kv.Query{Collection: kv.Accounts, Partition: directory, KeysOnly: true, Expect: p.Limit + 1}
+	if last != "" {
+		q.From = kv.After(last)
+	}
+	var ids []string
+	for it, err := range s.kv.Query(ctx, q) {
 		if err != nil {
-			return nil, failed("list accounts", err)
+			return nil, "", failed("list accounts", err)
 		}
-		keys = append(keys, accountKey(it.Sort))
+		if len(ids) == p.Limit {
+			next = makeCursor(accountCursor, ids[len(ids)-1])
+			break
+		}
+		ids = append(ids, it.Sort)
+	}
+	accounts, err = s.accounts(ctx, ids)
+	return accounts, next, failed("list accounts", err)
+}
+
+// AccountsOf implements chat.Accounts.
+func (s *Store) AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error) {
+	var ids []string
+	for _, shard := range shards {
+		q := kv.Query{Collection: kv.Accounts, Partition: shardPartition(shard), KeysOnly: true}
+		for it, err := range s.kv.Query(ctx, q) {
+			if err != nil {
+				return nil, failed("list accounts of shard", err)
+			}
+			ids = append(ids, it.Sort)
+		}
+	}
+	accounts, err := s.accounts(ctx, ids)
+	return accounts, failed("list accounts of shard", err)
+}
+
+// accounts reads those that are there yet.
+func (s *Store) accounts(ctx context.Context, ids []string) ([]chat.Account, error) {
+	keys := make([]kv.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = accountKey(id)
 	}
 	found, err := s.kv.GetMany(ctx, keys)
 	if err != nil {
-		return nil, failed("get accounts", err)
+		return nil, err
 	}
 	accounts := make([]chat.Account, 0, len(found))
 	for _, it := range found {
@@ -93,9 +137,6 @@ func (s *Store) Accounts(ctx context.Context) ([]chat.Account, error) {
 		}
 		accounts = append(accounts, a)
 	}
-	slices.SortFunc(accounts, func(a, b chat.Account) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
 	return accounts, nil
 }
 
@@ -106,6 +147,7 @@ func (s *Store) CreateAccount(ctx context.Context, a chat.Account) error {
 		err = s.kv.Write(ctx, kv.Together(
 			kv.Put(kv.Item{Key: accountKey(a.ID), Data: data, Token: s.token}, kv.Absent()),
 			kv.Put(kv.Item{Key: listedKey(a.ID)}, kv.Always()),
+			kv.Put(kv.Item{Key: listedUnder(a.Shard, a.ID)}, kv.Always()),
 		))
 	}
 	return failed("create account", err)
@@ -137,11 +179,15 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 		if token == 0 {
 			token = old.Token
 		}
-		put := kv.Each(kv.Put(kv.Item{Key: old.Key, Data: data, Token: token}, kv.Unchanged(old.Version)))
-		if s.owns() && (a.State != was.State || a.Reason != was.Reason) {
-			return s.tell(ctx, id, &chat.FeedEntry{Kind: chat.FeedState, State: a.State, Reason: a.Reason}, put)
+		put := kv.Put(kv.Item{Key: old.Key, Data: data, Token: token}, kv.Unchanged(old.Version))
+		step := kv.Each(put)
+		if a.Shard != was.Shard {
+			step = kv.Together(put, kv.Delete(listedUnder(was.Shard, id), kv.Always(), 0), kv.Put(kv.Item{Key: listedUnder(a.Shard, id)}, kv.Always()))
 		}
-		return s.kv.Write(ctx, put)
+		if s.owns() && (a.State != was.State || a.Reason != was.Reason) {
+			return s.tell(ctx, id, &chat.FeedEntry{Kind: chat.FeedState, State: a.State, Reason: a.Reason}, step)
+		}
+		return s.kv.Write(ctx, step)
 	})
 	if refused != nil {
 		return refused
@@ -151,10 +197,20 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 
 // DeleteAccount implements chat.Accounts. Its backlog, its webhook and its feed go with it.
 func (s *Store) DeleteAccount(ctx context.Context, id string) error {
-	err := s.kv.Write(ctx, kv.Together(
-		kv.Delete(accountKey(id), kv.Always(), s.token),
-		kv.Delete(listedKey(id), kv.Always(), 0),
-	))
+	err := retryOnConflict(ctx, func() error {
+		a, it, err := s.account(ctx, id, kv.Strong)
+		if chat.CodeOf(err) == chat.DeviceNotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return s.kv.Write(ctx, kv.Together(
+			kv.Delete(accountKey(id), kv.Unchanged(it.Version), s.token),
+			kv.Delete(listedKey(id), kv.Always(), 0),
+			kv.Delete(listedUnder(a.Shard, id), kv.Always(), 0),
+		))
+	})
 	if err == nil {
 		err = s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: backlogPartition(id)}, 0, nil)
 	}

@@ -219,6 +219,7 @@ const (
 	exportCursor  = 'x'
 	batchCursor   = 'b'
 	eventCursor   = 'e'
+	accountCursor = 'a'
 )
 
 func makeCursor(letter byte, position string) string {

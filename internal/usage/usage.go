@@ -138,8 +138,8 @@ func (m *Meter) Run(ctx context.Context, every time.Duration, log *slog.Logger) 
 
 // Accounts are whose keys are watched.
 type Accounts interface {
-	// Accounts returns all.
-	Accounts(ctx context.Context) ([]chat.Account, error)
+	// AccountsOf returns those of shards.
+	AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error)
 	// UpdateAccount changes one.
 	UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error
 }
@@ -162,7 +162,7 @@ func Watch(ctx context.Context, accounts Accounts, usage chat.UsageReader, every
 
 // Mark marks the keys that have used up their calls of the month of a moment.
 func Mark(ctx context.Context, accounts Accounts, usage chat.UsageReader, now time.Time) error {
-	all, err := accounts.Accounts(ctx)
+	all, err := accounts.AccountsOf(ctx, chat.ShardsOf(0, 1))
 	if err != nil {
 		return err
 	}

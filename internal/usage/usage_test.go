@@ -109,7 +109,7 @@ type accounts struct {
 	updates int
 }
 
-func (a *accounts) Accounts(context.Context) ([]chat.Account, error) { return a.all, nil }
+func (a *accounts) AccountsOf(context.Context, []int) ([]chat.Account, error) { return a.all, nil }
 
 func (a *accounts) UpdateAccount(_ context.Context, id string, change func(*chat.Account) error) error {
 	a.updates++

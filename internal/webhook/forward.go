@@ -35,7 +35,7 @@ type Messages interface {
 type Config struct {
 	Accounts interface {
 		chat.AccountReader
-		Accounts(ctx context.Context) ([]chat.Account, error)
+		AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error)
 	}
 	Feed interface {
 		chat.Feed
@@ -48,7 +48,7 @@ type Config struct {
 		AddReport(ctx context.Context, r chat.Report) error
 	}
 	Sink    Sink
-	Owns    func(chat.Account) bool
+	Shards  []int // whose accounts' feeds are forwarded
 	Now     func() time.Time
 	Logger  *slog.Logger
 	Recheck time.Duration // how long an account without a webhook is left alone; 10 s
@@ -98,12 +98,10 @@ func (f *Forwarder) Run(ctx context.Context) {
 	defer f.end()
 	defer f.Feed.WatchFeed("", f.heard)()
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		accounts, err := f.Accounts.Accounts(ctx)
+		accounts, err := f.Accounts.AccountsOf(ctx, f.Shards)
 		if err == nil {
 			for _, a := range accounts {
-				if f.Owns(a) {
-					f.Wake(a.ID)
-				}
+				f.Wake(a.ID)
 			}
 			<-ctx.Done()
 			return
@@ -251,7 +249,7 @@ func (w *worker) step(ctx context.Context) (pause time.Duration, again bool, err
 	if err != nil {
 		return 0, false, err
 	}
-	if !w.Owns(a) {
+	if !slices.Contains(w.Shards, a.Shard) {
 		w.none = true
 		return 0, false, nil
 	}

@@ -150,7 +150,7 @@ func newOffice(t testing.TB, s *store.Store, sink Sink) *office {
 	}
 	o.forwarder = NewForwarder(Config{
 		Accounts: s, Feed: s, Messages: s, Hooks: s, Reports: s, Sink: sink, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		Owns: func(a chat.Account) bool { return a.Shard == 0 }, Recheck: 50 * time.Millisecond,
+		Shards: []int{0}, Recheck: 50 * time.Millisecond,
 	})
 	return o
 }

@@ -31,8 +31,8 @@ func sendAsProcess(args []string) error {
 	caller := NewSender(Options{Loopback: true, Now: time.Now})
 	f := NewForwarder(Config{
 		Accounts: s, Feed: s, Messages: s, Hooks: s, Reports: s, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		Sink: &Deliverer{Log: s, Caller: caller, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
-		Owns: func(chat.Account) bool { return true },
+		Sink:   &Deliverer{Log: s, Caller: caller, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+		Shards: chat.ShardsOf(0, 1),
 	})
 	go f.Run(context.Background())
 	projector := chat.NewProjector(s, time.Now)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (k sqlKeys) NewDevice(string, chat.Ownership) *store.Device { return k.cont
 type Devices struct {
 	Config
 	version *version
-	media   *http.Client
+	media   *http.Client // without a proxy
 	codes   codes
 	turns   *turns
 
@@ -99,6 +100,24 @@ func New(c Config) *Devices {
 	}
 }
 
+// client reaches WhatsApp by the account's proxy, if it has one.
+func (ds *Devices) client(proxy string) (*http.Client, error) {
+	if proxy == "" {
+		return ds.media, nil
+	}
+	address, err := url.Parse(proxy)
+	if err != nil {
+		return nil, &chat.Error{Code: chat.InvalidParameter, Message: "proxy"} // the URL may hold a password
+	}
+	transport, ok := ds.media.Transport.(*http.Transport)
+	if !ok {
+		transport = http.DefaultTransport.(*http.Transport)
+	}
+	transport = transport.Clone()
+	transport.Proxy = http.ProxyURL(address)
+	return &http.Client{Transport: transport}, nil
+}
+
 // Open implements host.Devices.
 func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
 	stores := ds.Stores(o)
@@ -123,8 +142,9 @@ type device struct {
 	refusals refusals
 
 	mu      sync.Mutex
-	running *run  // nil unless Run is under way
-	storage error // of a store that fails
+	running *run   // nil unless Run is under way
+	proxy   string // as the account said when its keys were read
+	storage error  // of a store that fails
 }
 
 var _ host.Device = (*device)(nil)
@@ -147,6 +167,9 @@ func (d *device) load(ctx context.Context) (*store.Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load device: %w", err)
 	}
+	d.mu.Lock()
+	d.proxy = a.Proxy
+	d.mu.Unlock()
 	if a.Device == "" {
 		return d.Keys.NewDevice(d.account, d.owner), nil
 	}

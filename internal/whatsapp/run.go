@@ -68,6 +68,7 @@ type run struct {
 	cancel  context.CancelFunc
 	keys    *store.Device
 	wa      *whatsmeow.Client
+	http    *http.Client // makes its connections
 	wire    *wire
 	status  *status
 	history *errand
@@ -187,7 +188,14 @@ func (d *device) start(ctx context.Context, turn func()) (*run, error) {
 		turn()
 		return nil, err
 	}
-	r := d.newRun(ctx, keys)
+	d.mu.Lock()
+	client, err := d.client(d.proxy)
+	d.mu.Unlock()
+	if err != nil {
+		turn()
+		return nil, err
+	}
+	r := d.newRun(ctx, keys, client)
 	r.turn = turn
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -254,9 +262,11 @@ func (d *device) retryStores(ctx context.Context, keys *store.Device) error {
 	return nil
 }
 
-func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
+// newRun makes a run whose connections client makes.
+func (d *device) newRun(ctx context.Context, keys *store.Device, client *http.Client) *run {
 	r := &run{
 		device:  d,
+		http:    client,
 		keys:    keys,
 		signals: make(chan any, 64),
 		trouble: make(chan error, 1),
@@ -267,7 +277,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device) *run {
 		done:    make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	r.wire = newWire(d.HTTP, func() error {
+	r.wire = newWire(client, func() error {
 		if err := r.crash.cause(); err != nil {
 			return err
 		}
@@ -337,7 +347,7 @@ func (r *run) newClient() *whatsmeow.Client {
 	websocket := &http.Client{Transport: r.wire, Timeout: dialLimit}
 	c.SetWebsocketHTTPClient(websocket)
 	c.SetPreLoginHTTPClient(websocket)
-	c.SetMediaHTTPClient(r.media)
+	c.SetMediaHTTPClient(r.http)
 	c.EnableAutoReconnect, c.DisableLoginAutoReconnect = false, true // connect does it
 	c.SynchronousAck, c.EnableDecryptedEventBuffer = true, true
 	c.ManualHistorySyncDownload, c.EmitAppStateEventsOnFullSync = true, true

@@ -47,7 +47,7 @@ func New(store kv.Store, queues int, visibility time.Duration) *Queue {
 func (q *Queue) Send(ctx context.Context, shard int, c chat.Command) error {
 	body, err := json.Marshal(c)
 	if err == nil {
-		err = q.enqueue(ctx, shard%q.queues, c.Account, c.ID, body)
+		err = q.enqueue(ctx, shard%q.queues, c.Account, c.Dispatch(), body)
 	}
 	if err != nil {
 		return fmt.Errorf("send command: %w", err)

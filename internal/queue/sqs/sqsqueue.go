@@ -91,7 +91,7 @@ func (s *Sender) Send(ctx context.Context, shard int, c chat.Command) error {
 	_, err = s.sqs.SendMessage(ctx, &sqs.SendMessageInput{
 		QueueUrl: url, MessageBody: aws.String(string(body)),
 		MessageGroupId:         &c.Account,
-		MessageDeduplicationId: aws.String(deduplicationID(c.Account, c.ID)),
+		MessageDeduplicationId: aws.String(deduplicationID(c.Account, c.Dispatch())),
 	})
 	return failed("send command", err)
 }

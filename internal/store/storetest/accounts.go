@@ -18,6 +18,7 @@ func Accounts(t *testing.T, open func(*testing.T) chat.Accounts) {
 	runAll(t, open, []test[chat.Accounts]{
 		{"Create", createAccount},
 		{"OldestFirst", listAccounts},
+		{"OfShards", accountsOfShards},
 		{"Update", updateAccount},
 		{"UpdateFails", updateAccountFails},
 		{"UpdateTogether", updateAccountTogether},
@@ -59,6 +60,22 @@ func createAccount(t *testing.T, ctx context.Context, accounts chat.Accounts) {
 	wantSame(t, "a small account", got, small)
 }
 
+// everyAccount follows the pages.
+func everyAccount(t *testing.T, ctx context.Context, accounts chat.Accounts, limit int) (all []chat.Account) {
+	t.Helper()
+	for p := (chat.Page{Limit: limit}); ; {
+		page, next, err := accounts.Accounts(ctx, p)
+		ok(t, "list", err)
+		if all = append(all, page...); next == "" {
+			return all
+		}
+		if len(page) > limit {
+			t.Fatalf("%d accounts on a page of %d", len(page), limit)
+		}
+		p.Cursor = next
+	}
+}
+
 func listAccounts(t *testing.T, ctx context.Context, accounts chat.Accounts) {
 	var want []string
 	for i := range 5 {
@@ -69,15 +86,50 @@ func listAccounts(t *testing.T, ctx context.Context, accounts chat.Accounts) {
 		created := noon.Add(time.Duration(i) * time.Minute)
 		ok(t, "create", accounts.CreateAccount(ctx, chat.Account{ID: want[i], CreatedAt: created, State: chat.ServiceOff}))
 	}
-	all, err := accounts.Accounts(ctx)
-	ok(t, "list", err)
-	var got []string
-	for _, a := range all {
-		if slices.Contains(want, a.ID) {
-			got = append(got, a.ID)
+	for _, limit := range []int{1, 2, 1000} {
+		var got []string
+		for _, a := range everyAccount(t, ctx, accounts, limit) {
+			if slices.Contains(want, a.ID) {
+				got = append(got, a.ID)
+			}
 		}
+		wantSame(t, "the accounts", got, want)
 	}
-	wantSame(t, "the accounts", got, want)
+	for _, cursor := range []string{"nonsense", "YQ", "cg", "bXg"} {
+		_, _, err := accounts.Accounts(ctx, chat.Page{Limit: 1, Cursor: cursor})
+		wantCode(t, "a made-up cursor", err, chat.InvalidCursor)
+	}
+}
+
+func accountsOfShards(t *testing.T, ctx context.Context, accounts chat.Accounts) {
+	first, second, other := newShard(), newShard(), newShard()
+	a, b, c := fullAccount(), fullAccount(), fullAccount()
+	a.Shard, b.Shard, c.Shard = first, second, other
+	for _, account := range []chat.Account{a, b, c} {
+		ok(t, "create", accounts.CreateAccount(ctx, account))
+	}
+	of := func(shards ...int) (ids []string) {
+		t.Helper()
+		all, err := accounts.AccountsOf(ctx, shards)
+		ok(t, "list", err)
+		for _, account := range all {
+			ids = append(ids, account.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	both := []string{a.ID, b.ID}
+	slices.Sort(both)
+	wantSame(t, "the accounts of two shards", of(first, second), both)
+	wantSame(t, "those of none", of(), []string(nil))
+	wantSame(t, "those of an empty shard", of(newShard()), []string(nil))
+	ok(t, "move", accounts.UpdateAccount(ctx, a.ID, func(stored *chat.Account) error { stored.Shard = other; return nil }))
+	moved := []string{a.ID, c.ID}
+	slices.Sort(moved)
+	wantSame(t, "those of a shard that one came to", of(other), moved)
+	wantSame(t, "those of a shard that one left", of(first), []string(nil))
+	ok(t, "delete", accounts.DeleteAccount(ctx, a.ID))
+	wantSame(t, "those of a shard of which one was deleted", of(other), []string{c.ID})
 }
 
 func updateAccount(t *testing.T, ctx context.Context, accounts chat.Accounts) {
@@ -165,8 +217,7 @@ func deleteAccount(t *testing.T, ctx context.Context, accounts chat.Accounts) {
 	ok(t, "delete", accounts.DeleteAccount(ctx, a.ID))
 	_, err := accounts.Account(ctx, a.ID)
 	wantCode(t, "a deleted account", err, chat.DeviceNotFound)
-	all, err := accounts.Accounts(ctx)
-	ok(t, "list", err)
+	all := everyAccount(t, ctx, accounts, 1000)
 	if slices.ContainsFunc(all, func(x chat.Account) bool { return x.ID == a.ID }) {
 		t.Error("a deleted account is listed")
 	}
