@@ -30,7 +30,7 @@ func TestMethods(t *testing.T) {
 	reads := []string{"getChats", "getChatById", "fetchMessageById", "getLabels", "listKeys", "getReportApi", "getState", "getPasskey", "listDevice",
 		"getBatch", "listBatches"}
 	reads = append(reads, "getUsage", "getMessage", "getPoll", "getGroup")
-	reads = append(reads, "getWebhook", "listDeadLetters")
+	reads = append(reads, "getWebhook", "listDeadLetters", "getChanges")
 	onAll(t, func(w *world, call func(ask) answer) {
 		for _, e := range w.endpoints() {
 			want := []string{"POST"}
