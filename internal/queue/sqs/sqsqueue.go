@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +23,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"pesan/internal/chat"
 )
@@ -102,63 +100,26 @@ func deduplicationID(group, id string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// What one request sends at most.
-const (
-	sendTogether = 10
-	sendBytes    = 240 << 10
-)
-
-// SendBatch implements chat.BatchSender.
+// SendBatch implements chat.BatchSender. A chunk is a message, and some 500 operations, so one request each costs next to nothing.
 func (s *Sender) SendBatch(ctx context.Context, shard int, messages ...chat.BatchMessage) error {
 	url, err := s.queues.of(shard)
 	if err != nil {
 		return err
 	}
-	var entries []types.SendMessageBatchRequestEntry
-	size := 0
-	for i, m := range messages {
+	for _, m := range messages {
 		body, err := json.Marshal(m)
 		if err != nil {
 			return fmt.Errorf("encode batch: %w", err)
 		}
-		if len(entries) == sendTogether || len(entries) > 0 && size+len(body) > sendBytes {
-			if err := s.sendTogether(ctx, url, entries); err != nil {
-				return failed("send batch", err)
-			}
-			entries, size = nil, 0
-		}
-		size += len(body)
-		entries = append(entries, types.SendMessageBatchRequestEntry{
-			Id: aws.String(strconv.Itoa(i)), MessageBody: aws.String(string(body)),
+		_, err = s.sqs.SendMessage(ctx, &sqs.SendMessageInput{
+			QueueUrl: url, MessageBody: aws.String(string(body)),
 			MessageGroupId: aws.String(m.Group()), MessageDeduplicationId: aws.String(deduplicationID(m.Group(), m.ID())),
 		})
-	}
-	if len(entries) == 0 {
-		return nil
-	}
-	return failed("send batch", s.sendTogether(ctx, url, entries))
-}
-
-// sendTogether sends some messages, and those again that the queue didn't take.
-func (s *Sender) sendTogether(ctx context.Context, url *string, entries []types.SendMessageBatchRequestEntry) error {
-	for range attempts {
-		out, err := s.sqs.SendMessageBatch(ctx, &sqs.SendMessageBatchInput{QueueUrl: url, Entries: entries})
-		if err != nil || len(out.Failed) == 0 {
-			return err
-		}
-		refused := make(map[string]bool, len(out.Failed))
-		for _, f := range out.Failed {
-			if refused[aws.ToString(f.Id)] = true; f.SenderFault {
-				return fmt.Errorf("the queue refuses a message: %s", aws.ToString(f.Code))
-			}
-		}
-		entries = slices.DeleteFunc(entries, func(e types.SendMessageBatchRequestEntry) bool { return !refused[aws.ToString(e.Id)] })
-		pause(ctx, firstBackoff)
-		if err := ctx.Err(); err != nil {
-			return err
+		if err != nil {
+			return failed("send batch", err)
 		}
 	}
-	return &chat.Error{Code: chat.Unavailable}
+	return nil
 }
 
 const (
