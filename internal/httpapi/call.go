@@ -109,8 +109,11 @@ func (c *call) run(ctx context.Context) (status int, err error) {
 			body, c.file, refused = unpackBatch(body, c.request.header("Content-Type"), c.request.header("Content-Encoding"), c.endpoint.Room())
 		}
 	}
-	params, undecoded := decode(c.request.query, body, c.request.header("Content-Type"),
-		append([]string{"apiKey", "secret"}, c.endpoint.Params...))
+	known := c.endpoint.Params
+	if credential := c.endpoint.Auth.Credential(); credential != "" {
+		known = append([]string{credential}, known...)
+	}
+	params, undecoded := decode(c.request.query, body, c.request.header("Content-Type"), known)
 	c.params = params
 	switch {
 	case !slices.Contains(c.endpoint.Methods, c.request.method):
