@@ -140,6 +140,13 @@ func (w *world) carryOut(from, to int, failing ...chat.JID) {
 	}
 }
 
+// beside does something while the command runs; it has ended before the store is closed.
+func (w *world) beside(do func()) {
+	ended := make(chan struct{})
+	go func() { defer close(ended); do() }()
+	w.Cleanup(func() { <-ended })
+}
+
 // noon is what the command takes for now.
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("WIB", 7*3600))
 
@@ -195,7 +202,7 @@ func TestDryRun(t *testing.T) {
 // TestOutcomes: the exit status says how it ended.
 func TestOutcomes(t *testing.T) {
 	w := newWorld(t)
-	go w.carryOut(0, 30)
+	w.beside(func() { w.carryOut(0, 30) })
 	status, out, errOut := w.run("", "--rate", "20", "mute", "--type", "group", "--until", "07:00")
 	w.want("done", status, batchcmd.OK, out+errOut, "30 operations", "done 30/30 100%")
 	b := w.newest()
@@ -208,12 +215,12 @@ func TestOutcomes(t *testing.T) {
 	status, out, errOut = w.run("", "run", file)
 	w.want("wrong line", status, batchcmd.Usage, out+errOut, "Nothing was begun", "Line 4: The chat was not found.")
 	first := w.newest().ID
-	go func() {
+	w.beside(func() {
 		for w.newest().ID == first {
 			time.Sleep(5 * time.Millisecond)
 		}
 		w.carryOut(0, 2, "6281200000002@s.whatsapp.net")
-	}()
+	})
 	status, out, _ = w.run("", "run", file, "--on-invalid", "skip")
 	w.want("partly", status, batchcmd.Partly, out, "not done: line 4: The chat was not found.", "done 2/2", "failed 1", "failed: line 3: archive 6281200000002: WHATSAPP_REJECTED")
 	status, out, _ = w.run("", "status", w.newest().ID, "--json")
@@ -293,7 +300,7 @@ func TestWrongArguments(t *testing.T) {
 func TestTriesAgain(t *testing.T) {
 	w := newWorld(t)
 	w.broken, w.after = 1, 1
-	go w.carryOut(0, 30)
+	w.beside(func() { w.carryOut(0, 30) })
 	status, out, errOut := w.run("", "mute", "--type", "group")
 	w.want("bad way", status, batchcmd.OK, out+errOut, "done 30/30")
 	if all, _, err := w.db.ListBatches(t.Context(), w.account.ID, chat.Page{Limit: 5}); err != nil || len(all) != 1 {
