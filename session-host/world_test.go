@@ -124,9 +124,10 @@ func (s *stack) serve() {
 	mux, front := http.NewServeMux(), page.New(page.Options{})
 	mux.Handle("/{$}", front)
 	mux.Handle("/page/", front)
+	sender := sqsqueue.NewSender(queue, s.queues)
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
-		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sqsqueue.NewSender(queue, s.queues),
-		Wait:   20 * time.Second,
+		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sender,
+		Wait: 20 * time.Second, Batches: stored, BatchSender: sender,
 		Labels: stored, Usage: stored, Media: noFiles{},
 		Hooks: stored, Feed: stored, Caller: s.sender(),
 	})...))
