@@ -27,6 +27,7 @@ CLOUD = "pesan-local-cloud"  # the container of LocalStack
 PORT = 4566
 LOCALSTACK = "docker.io/localstack/localstack:4.14.0"
 HOST_IMAGE = "pesan-session-host:local"
+HOST = "pesan-local-host"
 SECRET = "/pesan/secret"
 BUCKET = "pesan-media"
 
@@ -221,7 +222,8 @@ def local(options, progress, folder):
             wait_for_api(f"http://127.0.0.1:{port}/api/noSuchEndpoint", api)
         # The host shares this machine's network: so it reaches the simulated WhatsApp, which listens here only.
         values = variables | places("127.0.0.1") | access | dict(STACK_NAME="local", HEALTH_ADDRESS="127.0.0.1:0")
-        host = engine.command + ["run", "--rm", "--network", "host", "--read-only"]
+        host = engine.command + ["run", "--rm", "--name", HOST, "--network", "host", "--read-only"]
+        running.callback(engine.quietly, "rm", "-f", HOST)
         for name, value in values.items():
             host += ["-e", f"{name}={value}"]
         url = f"http://127.0.0.1:{port}"
@@ -231,6 +233,9 @@ def local(options, progress, folder):
                 p.wait()
             return
         host += ["-e", "WHATSAPP_ADDRESS", "-e", "WHATSAPP_ROOT_KEY", HOST_IMAGE]
+        # The suite kills the host and starts it again. What it kills is the engine's client; the container goes before the next begins.
+        remove = shlex.join(engine.command + ["rm", "-f", HOST])
+        host = ["sh", "-c", f"{remove} >/dev/null 2>&1; exec {shlex.join(host)}"]
         with progress.step("run the end-to-end suite: HTTP API → functions → SQS → session host → WhatsApp → DynamoDB"):
             with process(["bin/e2e", "-url", url, "-limit", "15m", "--"] + host, None, env=engine.environment | dict(PESAN_SECRET=secret)) as p:
                 code = p.wait()
