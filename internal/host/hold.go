@@ -10,6 +10,7 @@ import (
 
 // life is a host's heartbeat as the host sees it. What the host holds lasts as long.
 type life struct {
+	name  string           // of the host in this life
 	clock func() time.Time // with a monotonic reading, as time.Now
 	leave chan struct{}    // closed when the host hands over what it holds
 

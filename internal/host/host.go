@@ -99,8 +99,8 @@ func (h *Host) Run(ctx context.Context) error {
 func (h *Host) live(ctx context.Context, name string) {
 	// What remains of a heartbeat after trust is for requests under way and for clocks that don't run alike.
 	how := beats{leases: h.Leases, trust: h.TTL - h.TTL/5, ttl: h.TTL, every: h.Renew}
-	l := &life{clock: h.Now, leave: make(chan struct{})}
-	first, err := h.begin(ctx, l, name, how)
+	l := &life{name: name, clock: h.Now, leave: make(chan struct{})}
+	first, err := h.begin(ctx, l, how)
 	if err != nil {
 		return
 	}
@@ -112,7 +112,7 @@ func (h *Host) live(ctx context.Context, name string) {
 			h.Logger.Error("heartbeat lost, and all shards with it", "error", err)
 		}
 	})
-	h.share(ctx, living, l, name)
+	h.share(ctx, living, l)
 	lost := living.Err() != nil
 	close(l.leave) // first, so that the others take what this one lets go
 	for _, s := range h.owned {
@@ -136,9 +136,9 @@ func (h *Host) live(ctx context.Context, name string) {
 }
 
 // begin makes the first heartbeat.
-func (h *Host) begin(ctx context.Context, l *life, name string, how beats) (chat.Heartbeat, error) {
+func (h *Host) begin(ctx context.Context, l *life, how beats) (chat.Heartbeat, error) {
 	for wait := h.Poll; ; wait = longer(wait) {
-		b, err := l.beat(ctx, chat.Heartbeat{Host: name}, how)
+		b, err := l.beat(ctx, chat.Heartbeat{Host: l.name}, how)
 		if err == nil {
 			return b, nil
 		}
@@ -152,9 +152,9 @@ func (h *Host) begin(ctx context.Context, l *life, name string, how beats) (chat
 }
 
 // share takes and lets go shards until ctx or living ends.
-func (h *Host) share(ctx, living context.Context, l *life, name string) {
+func (h *Host) share(ctx, living context.Context, l *life) {
 	for {
-		tick := time.NewTimer(h.balance(ctx, living, l, name))
+		tick := time.NewTimer(h.balance(ctx, living, l))
 		select {
 		case <-ctx.Done():
 			tick.Stop()
@@ -171,7 +171,7 @@ func (h *Host) share(ctx, living context.Context, l *life, name string) {
 }
 
 // balance takes free shards up to this host's share, and lets go what is over it. It tells when to look again.
-func (h *Host) balance(ctx, living context.Context, l *life, name string) time.Duration {
+func (h *Host) balance(ctx, living context.Context, l *life) time.Duration {
 	if ctx.Err() != nil || living.Err() != nil {
 		return h.Poll
 	}
@@ -184,14 +184,14 @@ func (h *Host) balance(ctx, living context.Context, l *life, name string) time.D
 		}
 		return h.Poll
 	}
-	first, share := h.shareAmong(hosts, name)
+	first, share := h.shareAmong(hosts, l.name)
 	for _, s := range h.surplus(share) {
 		h.Logger.Info("shards go to another host", "queue", s.queue)
 		s.stop()
 	}
 	for i := 0; i < h.Queues && len(h.owned) < share && ctx.Err() == nil; i++ {
 		if queue := (first + i) % h.Queues; h.owned[queue] == nil {
-			h.acquire(ctx, living, l, name, queue)
+			h.acquire(ctx, living, l, queue)
 		}
 	}
 	switch {
@@ -231,10 +231,10 @@ func (h *Host) surplus(share int) []*shard {
 	return working[min(share, len(working)):]
 }
 
-func (h *Host) acquire(ctx, living context.Context, l *life, name string, queue int) {
+func (h *Host) acquire(ctx, living context.Context, l *life, queue int) {
 	ask, cancel := context.WithTimeout(ctx, h.Renew)
 	defer cancel()
-	lease, err := h.Leases.AcquireLease(ask, chat.ShardsOf(queue, h.Queues), name, h.Now())
+	lease, err := h.Leases.AcquireLease(ask, chat.ShardsOf(queue, h.Queues), l.name, h.Now())
 	if err != nil {
 		if chat.CodeOf(err) != chat.LeaseHeld && ctx.Err() == nil {
 			h.Logger.Warn("take shards", "queue", queue, "error", err)

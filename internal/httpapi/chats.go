@@ -25,18 +25,11 @@ func getChats(chats chat.ChatReader, feed chat.Deltas) begin {
 		if err != nil {
 			return nil, err
 		}
-		page, err := c.page(0)
-		if err != nil {
-			return nil, err
-		}
-		since, follows, err := c.since()
+		page, since, follows, err := c.pageOrSince(0)
 		if err != nil {
 			return nil, err
 		}
 		if follows {
-			if page.Cursor != "" {
-				return nil, errBothWays
-			}
 			return c.chatsSince(ctx, feed, since, filter, page.Limit)
 		}
 		at, err := c.end(ctx, feed)
@@ -56,9 +49,6 @@ func getChats(chats chat.ChatReader, feed chat.Deltas) begin {
 		return end.finish, nil
 	}
 }
-
-var errBothWays = &refusal{chat.InvalidParameter, "Parameter since dan cursor tidak bisa dipakai bersama: lanjutkan dengan nextSince.",
-	"The parameters since and cursor don't go together: go on with nextSince."}
 
 // deltaStep is how many entries of the feed an answer tells unless the client says so.
 const deltaStep = 1000

@@ -22,18 +22,11 @@ func fetchMessageByID(messages chat.MessageReader, feed chat.Deltas) begin {
 		if err != nil {
 			return nil, err
 		}
-		page, err := c.page(defaultLimit)
-		if err != nil {
-			return nil, err
-		}
-		since, follows, err := c.since()
+		page, since, follows, err := c.pageOrSince(defaultLimit)
 		if err != nil {
 			return nil, err
 		}
 		if follows {
-			if page.Cursor != "" {
-				return nil, errBothWays
-			}
 			return c.messagesSince(ctx, feed, address, since, page.Limit)
 		}
 		at, err := c.end(ctx, feed)

@@ -21,6 +21,20 @@ func (c *call) since() (p chat.Position, ok bool, err error) {
 	return p, true, err
 }
 
+var errBothWays = &refusal{chat.InvalidParameter, "Parameter since dan cursor tidak bisa dipakai bersama: lanjutkan dengan nextSince.",
+	"The parameters since and cursor don't go together: go on with nextSince."}
+
+// pageOrSince reads which part of an answer is wanted: a page of all, or what has changed since a position, which follows tells.
+func (c *call) pageOrSince(limit int) (p chat.Page, since chat.Position, follows bool, err error) {
+	if p, err = c.page(limit); err != nil {
+		return p, since, false, err
+	}
+	if since, follows, err = c.since(); err == nil && follows && p.Cursor != "" {
+		err = errBothWays
+	}
+	return p, since, follows, err
+}
+
 // unlessSame answers 304 in place of what read would answer, where the client has that. It looks at the end of the feed alone,
 // unless glance is another way to find out.
 func unlessSame(feed chat.Deltas, glance func(context.Context, *call, chat.Position) (bool, error), read begin) begin {
