@@ -41,8 +41,8 @@ const kept = 10
 // quiet is how often a delivery is noted while all goes well: each note is a write.
 const quiet = 10 * time.Second
 
-// Deliver sends events of one account, in order, until all are settled, one fails, or the deadline of ctx leaves no time for another
-// attempt. settled is how many needn't be given again: they were delivered, kept as dead, or nobody wants them. pause is how
+// Deliver sends events of one account, in order, until all are settled, one fails, the webhook has become another, or the deadline of
+// ctx leaves no time for another attempt. settled is how many needn't be given again: they were delivered, kept as dead, or nobody wants them. pause is how
 // long to wait before the others are given again. An error is the store's; giving the others again mends it.
 func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.Event) (settled int, pause time.Duration, err error) {
 	hook, health, err := d.Log.Hook(ctx, account)
@@ -54,6 +54,12 @@ func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.E
 	}
 	r := &round{Deliverer: d, account: account, hook: hook, health: health}
 	for settled < len(events) && pause == 0 && err == nil && r.hasTime(ctx) {
+		if settled > 0 { // while the one before was sent, all that came from the number before may have been emptied
+			var same bool
+			if same, err = r.same(ctx); !same {
+				break
+			}
+		}
 		var done bool
 		if done, pause, err = r.settle(ctx, events[settled]); done {
 			settled++
@@ -73,6 +79,15 @@ type round struct {
 	health  chat.HookHealth
 	secret  string
 	changed bool // health is to be stored
+}
+
+// same tells whether the webhook is as it was when the round began.
+func (r *round) same(ctx context.Context) (bool, error) {
+	hook, _, err := r.Log.Hook(ctx, r.account)
+	if chat.CodeOf(err) == chat.WebhookNotFound {
+		return false, nil
+	}
+	return err == nil && hook.Version == r.hook.Version, err
 }
 
 // hasTime tells whether an attempt can end before ctx does.
