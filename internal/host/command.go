@@ -2,16 +2,14 @@ package host
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"pesan/internal/chat"
+	"pesan/internal/stableid"
 )
 
 // attemptTime bounds one attempt at a command.
@@ -236,9 +234,5 @@ func clip(s string) string {
 }
 
 func reportID(at time.Time, c chat.Command) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%d", c.Account, c.ID, c.Kind, c.Chat, c.Seconds))
-	var id ulid.ULID
-	_ = id.SetTime(ulid.Timestamp(at)) // of our times, none is too big
-	_ = id.SetEntropy(sum[:10])        // it has the right length
-	return id.String()
+	return stableid.New(at, fmt.Sprintf("%s\x00%s\x00%s\x00%s\x00%d", c.Account, c.ID, c.Kind, c.Chat, c.Seconds))
 }

@@ -3,17 +3,15 @@ package webhook
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"pesan/internal/chat"
 	"pesan/internal/render"
+	"pesan/internal/stableid"
 )
 
 // Sink takes events of one account, in order.
@@ -366,11 +364,7 @@ func (w *worker) tell(ctx context.Context, a chat.Account, health chat.HookHealt
 
 // offID is the same each time.
 func offID(account string, at time.Time) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", account, at.UnixMilli()))
-	var id ulid.ULID
-	_ = id.SetTime(ulid.Timestamp(at)) // of our times, none is too big
-	_ = id.SetEntropy(sum[:10])        // it has the right length
-	return id.String()
+	return stableid.New(at, fmt.Sprintf("%s\x00%d", account, at.UnixMilli()))
 }
 
 // maxEvent bounds what is sent: what SQS takes for the smallest of its messages, with room for what is around it.

@@ -2,14 +2,13 @@ package whatsapp
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
+	"pesan/internal/stableid"
 )
 
 // OtherNumber is the account's reason while what came from the number before is deleted.
@@ -131,9 +130,5 @@ func (r *run) renew(ctx context.Context, epoch int64) error {
 const renewPage = 1000
 
 func emptiedID(account string, at time.Time) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", account, at.UnixNano()))
-	var id ulid.ULID
-	_ = id.SetTime(ulid.Timestamp(at)) // of our times, none is too big
-	_ = id.SetEntropy(sum[:10])        // it has the right length
-	return id.String()
+	return stableid.New(at, fmt.Sprintf("%s\x00%d", account, at.UnixNano()))
 }
