@@ -118,10 +118,7 @@ func TestBackup(t *testing.T) {
 func TestDamage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w := newWorld(t, 1)
-	p := w.run(ctx, t)
-	must(t, w.AddDevice(ctx))
-	must(t, w.Link(ctx))
+	w, p := linkedWorld(ctx, t)
 	for i := range 30 {
 		w.say(ctx, t, strings.Repeat("halo ", 20+i), time.Duration(i)*time.Second)
 	}
@@ -172,10 +169,7 @@ func TestDamage(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w := newWorld(t, 1)
-	p := w.run(ctx, t)
-	must(t, w.AddDevice(ctx))
-	must(t, w.Link(ctx))
+	w, p := linkedWorld(ctx, t)
 	p.stop(t)
 	ok := func() {
 		t.Helper()

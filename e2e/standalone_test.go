@@ -155,6 +155,16 @@ type world struct {
 	env    []string
 }
 
+// linkedWorld is a world with one friend, whose program runs with its device linked.
+func linkedWorld(ctx context.Context, t *testing.T) (*world, *process) {
+	t.Helper()
+	w := newWorld(t, 1)
+	p := w.run(ctx, t)
+	must(t, w.AddDevice(ctx))
+	must(t, w.Link(ctx))
+	return w, p
+}
+
 func newWorld(t testing.TB, friends int) *world {
 	t.Helper()
 	server, err := sim.New(sim.Options{OnViolation: func(v sim.Violation) { t.Errorf("violation: %v", v) }})
@@ -261,10 +271,7 @@ func TestRestart(t *testing.T) {
 func TestStopUnderLoad(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w := newWorld(t, 1)
-	p := w.run(ctx, t)
-	must(t, w.AddDevice(ctx))
-	must(t, w.Link(ctx))
+	w, p := linkedWorld(ctx, t)
 	id, err := w.Friends[0].Send(ctx, w.Phone, sim.Text("halo"), sim.SendOptions{})
 	must(t, err)
 	must(t, w.Device.WaitAcked(ctx, id))
