@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -114,6 +115,9 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 		})),
 		Beside: func(ctx context.Context, o chat.Ownership, shards []int) {
 			owned := all.Owned(o)
+			var limits sync.WaitGroup
+			limits.Go(func() { usage.Watch(ctx, all, shards, all, watchLimits, time.Now, logger) })
+			defer limits.Wait()
 			webhook.NewForwarder(webhook.Config{
 				Accounts: owned, Feed: owned, Messages: owned, Hooks: owned, Reports: owned, Sink: events, Shards: shards,
 				Now: time.Now, Logger: logger,
@@ -127,10 +131,6 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	group.Go(func() error { return m.Run(ctx, lines) })
 	group.Go(func() error {
 		meter.Run(ctx, storeUsage, logger)
-		return nil
-	})
-	group.Go(func() error {
-		usage.Watch(ctx, all, all, watchLimits, time.Now, logger)
 		return nil
 	})
 	group.Go(func() error { return serveHealth(ctx, listener, m.Beat) })

@@ -75,7 +75,7 @@ func TestLimitsOfAKey(t *testing.T) {
 		w.want(state(), 200, "")
 		w.want(state(), 200, "")
 		w.must("flush", m.Flush(w.Context()))
-		w.must("mark", usage.Mark(w.Context(), w.db, w.db, w.clock()))
+		w.must("mark", usage.Mark(w.Context(), w.db, chat.ShardsOf(0, 1), w.db, w.clock()))
 		over := state()
 		w.want(over, 429, chat.QuotaExceeded)
 		if body := string(over.body); over.header.Get("Retry-After") != "2635200" || !strings.Contains(body, "2026-04-01") || !strings.Contains(body, "2,") {
@@ -85,7 +85,7 @@ func TestLimitsOfAKey(t *testing.T) {
 		w.want(limit("id="+w.toko.ID+"&name=Laporan"), 200, "")                       // no limit any more
 		w.want(state(), 200, "")
 		w.want(limit("id="+w.toko.ID+"&name=Laporan&perMonth=2"), 200, "")
-		w.must("mark", usage.Mark(w.Context(), w.db, w.db, w.clock()))
+		w.must("mark", usage.Mark(w.Context(), w.db, chat.ShardsOf(0, 1), w.db, w.clock()))
 		w.pass(31 * 24 * time.Hour)
 		w.want(state(), 200, "") // another month
 	})

@@ -295,7 +295,7 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 		return nil
 	})
 	group.Go(func() error {
-		usage.Watch(ctx, p.accounts, p.store, watchLimits, time.Now, p.Logger)
+		usage.Watch(ctx, p.accounts, chat.ShardsOf(0, 1), p.store, watchLimits, time.Now, p.Logger)
 		return nil
 	})
 	if scraped != nil {

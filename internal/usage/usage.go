@@ -144,8 +144,8 @@ type Accounts interface {
 	UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error
 }
 
-// Watch marks keys that have used up a month's calls, every so often, until ctx ends.
-func Watch(ctx context.Context, accounts Accounts, usage chat.UsageReader, every time.Duration, now func() time.Time, log *slog.Logger) {
+// Watch marks keys of the shards' accounts that have used up a month's calls, every so often, until ctx ends.
+func Watch(ctx context.Context, accounts Accounts, shards []int, usage chat.UsageReader, every time.Duration, now func() time.Time, log *slog.Logger) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -154,15 +154,15 @@ func Watch(ctx context.Context, accounts Accounts, usage chat.UsageReader, every
 			return
 		case <-tick.C:
 		}
-		if err := Mark(ctx, accounts, usage, now()); err != nil && ctx.Err() == nil {
+		if err := Mark(ctx, accounts, shards, usage, now()); err != nil && ctx.Err() == nil {
 			log.Warn("watch limits", "error", err)
 		}
 	}
 }
 
-// Mark marks the keys that have used up their calls of the month of a moment.
-func Mark(ctx context.Context, accounts Accounts, usage chat.UsageReader, now time.Time) error {
-	all, err := accounts.AccountsOf(ctx, chat.ShardsOf(0, 1))
+// Mark marks the keys of the shards' accounts that have used up their calls of the month of a moment.
+func Mark(ctx context.Context, accounts Accounts, shards []int, usage chat.UsageReader, now time.Time) error {
+	all, err := accounts.AccountsOf(ctx, shards)
 	if err != nil {
 		return err
 	}

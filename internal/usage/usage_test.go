@@ -143,7 +143,7 @@ func TestMark(t *testing.T) {
 		{Day: "2026-03-31", Key: "other", Usage: chat.Usage{Calls: 200}},
 	}
 	march := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
-	if err := Mark(t.Context(), a, used, march); err != nil {
+	if err := Mark(t.Context(), a, chat.ShardsOf(0, 1), used, march); err != nil {
 		t.Fatal(err)
 	}
 	bound := a.all[1]
@@ -152,7 +152,7 @@ func TestMark(t *testing.T) {
 	}
 	used = append(used, chat.DayUsage{Day: "2026-03-31", Key: "main", Usage: chat.Usage{Calls: 1}})
 	for range 3 {
-		if err := Mark(t.Context(), a, used, march); err != nil {
+		if err := Mark(t.Context(), a, chat.ShardsOf(0, 1), used, march); err != nil {
 			t.Fatal(err)
 		}
 	}
