@@ -124,7 +124,8 @@ type ChatStore interface {
 	// Update loads the chat, a Chat with only its JID where there is none, and the messages with these ids that are
 	// stored, lets change work on them, stores the chat, the messages in Changed and their views, and deletes what Prune
 	// covers but for stubs, whose time isn't known. jid may be an alias. change may be called again, on a newer state, which
-	// may hold what it did already; its error is returned as it is. The thread belongs to change for its call only.
+	// may hold what it did already; its error is returned as it is. The thread belongs to change for its call only. Changed
+	// holds nothing but messages with these ids: one that is stored but wasn't loaded conflicts for ever.
 	//
 	// On another error some of it may have been stored: messages, and the deletions too. A change that joins, as Apply does,
 	// completes it when it is made again.

@@ -87,7 +87,7 @@ func updateLoads(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	messages := []chat.Message{fullMessage("a", 1), message("b", 2), {ID: "stub", Status: chat.Read}, message("c", 3)}
 	var state chat.Chat
 	var stored map[string]*chat.Message
-	ok(t, "update", store.Update(ctx, account, budi, nil, func(th *chat.Thread) error {
+	ok(t, "update", store.Update(ctx, account, budi, []string{"a", "b", "stub", "c"}, func(th *chat.Thread) error {
 		err := th.Apply(chat.Change{Chat: budi, State: fullState(), Messages: messages}, noon)
 		state, stored = th.Chat, th.Changed
 		return err
