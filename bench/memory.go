@@ -77,14 +77,14 @@ func (b *bench) residentIdle(ctx context.Context, name string, link linker) (flo
 		}
 	}
 	// What the logins left behind is given back to the system within some garbage collections.
-	settle := time.NewTimer(settling)
-	defer settle.Stop()
+	quiet := time.NewTimer(quietTime)
+	defer quiet.Stop()
 	select {
-	case <-settle.C:
+	case <-quiet.C:
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
 	return process.resident("VmRSS")
 }
 
-const settling = 2*time.Minute + 30*time.Second
+const quietTime = 2*time.Minute + 30*time.Second

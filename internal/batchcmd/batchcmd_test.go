@@ -120,8 +120,8 @@ func (w *world) newest() chat.Batch {
 	return chat.Batch{}
 }
 
-// carryOut ends operations of the newest batch as a host does; those of some chats fail.
-func (w *world) carryOut(from, to int, failing ...chat.JID) {
+// endOperations ends operations of the newest batch as a host does; those of some chats fail.
+func (w *world) endOperations(from, to int, failing ...chat.JID) {
 	b := w.newest()
 	operations, _, err := w.db.Operations(context.Background(), w.account.ID, b.ID, 0)
 	if err != nil {
@@ -202,7 +202,7 @@ func TestDryRun(t *testing.T) {
 // TestOutcomes: the exit status says how it ended.
 func TestOutcomes(t *testing.T) {
 	w := newWorld(t)
-	w.beside(func() { w.carryOut(0, 30) })
+	w.beside(func() { w.endOperations(0, 30) })
 	status, out, errOut := w.run("", "--rate", "20", "mute", "--type", "group", "--until", "07:00")
 	w.want("done", status, batchcmd.OK, out+errOut, "30 operations", "done 30/30 100%")
 	b := w.newest()
@@ -219,7 +219,7 @@ func TestOutcomes(t *testing.T) {
 		for w.newest().ID == first {
 			time.Sleep(5 * time.Millisecond)
 		}
-		w.carryOut(0, 2, "6281200000002@s.whatsapp.net")
+		w.endOperations(0, 2, "6281200000002@s.whatsapp.net")
 	})
 	status, out, _ = w.run("", "run", file, "--on-invalid", "skip")
 	w.want("partly", status, batchcmd.Partly, out, "not done: line 4: The chat was not found.", "done 2/2", "failed 1", "failed: line 3: archive 6281200000002: WHATSAPP_REJECTED")
@@ -300,7 +300,7 @@ func TestWrongArguments(t *testing.T) {
 func TestTriesAgain(t *testing.T) {
 	w := newWorld(t)
 	w.broken, w.after = 1, 1
-	w.beside(func() { w.carryOut(0, 30) })
+	w.beside(func() { w.endOperations(0, 30) })
 	status, out, errOut := w.run("", "mute", "--type", "group")
 	w.want("bad way", status, batchcmd.OK, out+errOut, "done 30/30")
 	if all, _, err := w.db.ListBatches(t.Context(), w.account.ID, chat.Page{Limit: 5}); err != nil || len(all) != 1 {
@@ -395,7 +395,7 @@ func TestTerminal(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			tty, seen, ended := w.terminal("mute", "--type", "group")
-			w.carryOut(0, 15)
+			w.endOperations(0, 15)
 			w.shows(seen, "▕████████████░░░░░░░░░░░░▏ running 15/30 50%")
 			_, err := tty.Write([]byte{3})
 			w.must(err)
@@ -403,7 +403,7 @@ func TestTerminal(t *testing.T) {
 			_, err = tty.Write([]byte(c.answer))
 			w.must(err)
 			if c.state == chat.BatchDone {
-				w.carryOut(15, 30)
+				w.endOperations(15, 30)
 			}
 			w.shows(seen, c.shows)
 			if status := ended(); status != c.status {

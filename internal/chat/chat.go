@@ -115,8 +115,8 @@ func (c *Chat) Join(o Chat) {
 	c.Received = max(c.Received, o.Received)
 }
 
-// settle takes out of the unread count what was read, cleared or deleted.
-func (c *Chat) settle() {
+// dropRead takes out of the unread count what was read, cleared or deleted.
+func (c *Chat) dropRead() {
 	for _, r := range []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted} {
 		if r.Through == 0 {
 			continue
@@ -125,7 +125,7 @@ func (c *Chat) settle() {
 		for _, id := range r.IDs {
 			hashes[hashID(id)] = true
 		}
-		c.Unread.settle(r.Through, func(time int64, id uint32) bool {
+		c.Unread.drop(r.Through, func(time int64, id uint32) bool {
 			return time < r.Through || time == r.Through && (len(r.IDs) == 0 || hashes[id])
 		})
 	}

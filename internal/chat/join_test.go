@@ -244,15 +244,15 @@ func TestUnreadBases(t *testing.T) {
 		t.Errorf("%d, %d are unread", n, m)
 	}
 	none := func(int64, uint32) bool { return false }
-	u.settle(9, none)
+	u.drop(9, none)
 	if n, _ := u.total(); n != 6 {
 		t.Errorf("%d are unread after a read before the histories", n)
 	}
-	u.settle(10, none)
+	u.drop(10, none)
 	if n, _ := u.total(); n != 4 {
 		t.Errorf("%d are unread after a read of the first history", n)
 	}
-	u.settle(20, none)
+	u.drop(20, none)
 	if n, _ := u.total(); n != 1 {
 		t.Errorf("%d are unread after a read of both", n)
 	}

@@ -69,7 +69,7 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 		t.readdress(c, m.rename)
 		t.join(m)
 	}
-	t.Chat.settle()
+	t.Chat.dropRead()
 	if err := t.recount(c, &was, loaded); err != nil {
 		return err
 	}

@@ -138,8 +138,8 @@ func (u *Unread) join(o Unread) {
 	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.counted() || s.news <= u.Folded.Through })
 }
 
-// settle drops what a read, clear or delete covers.
-func (u *Unread) settle(through int64, covered func(time int64, id uint32) bool) {
+// drop forgets what a read, clear or delete covers.
+func (u *Unread) drop(through int64, covered func(time int64, id uint32) bool) {
 	if through >= u.At {
 		u.Count, u.Mentions = 0, 0
 	}

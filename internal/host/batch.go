@@ -329,10 +329,10 @@ func (w *chunk) together(ctx context.Context, commands []chat.Command) (ended ma
 		return nil, err
 	}
 	defer w.steps.Release(1)
-	if err := w.link.turn.Acquire(ctx, 1); err != nil {
+	if err := w.link.lock.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer w.link.turn.Release(1)
+	defer w.link.lock.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	ended = make(map[int]error)

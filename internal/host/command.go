@@ -46,11 +46,11 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return errDraining
 	}
 	l := s.link(c.Account)
-	if err := l.turn.Acquire(ctx, 1); err != nil {
+	if err := l.lock.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer l.turn.Release(1)
-	return s.settle(ctx, log, l, a, c, invalid, d.Attempt())
+	defer l.lock.Release(1)
+	return s.execute(ctx, log, l, a, c, invalid, d.Attempt())
 }
 
 // forward sends a command on that was sent while there were other queues, or while its account belonged to another shard.
@@ -65,8 +65,8 @@ func (s *shard) forward(ctx context.Context, log *slog.Logger, a chat.Account, c
 	return nil
 }
 
-// settle brings a command to its outcome; the link is locked, lest two deliveries of one command both carry it out.
-func (s *shard) settle(ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error, attempt int) error {
+// execute brings a command to its outcome; the link is locked, lest two deliveries of one command both execute it.
+func (s *shard) execute(ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error, attempt int) error {
 	if !chat.ValidCommandID(c.ID) {
 		log.Warn("invalid command", "error", invalid)
 		return s.refuse(ctx, c, invalid)
@@ -131,7 +131,7 @@ func (s *shard) attempt(ctx context.Context, l *link, a chat.Account, r chat.Com
 				return err
 			}
 		}
-		return s.carryOut(ctx, l, a, r.Command)
+		return s.executeCommand(ctx, l, a, r.Command)
 	})
 }
 

@@ -13,7 +13,7 @@ func TestUnknownKindIsRefused(t *testing.T) {
 	for _, kind := range []chat.CommandKind{"explode", "", "Clear", "mute "} {
 		// A shard without devices: anything that were carried out would panic.
 		err := caught(func() error {
-			return new(shard).carryOut(t.Context(), &link{}, a, chat.Command{Kind: kind, Chat: a.JID})
+			return new(shard).executeCommand(t.Context(), &link{}, a, chat.Command{Kind: kind, Chat: a.JID})
 		})
 		if chat.CodeOf(err) != chat.InvalidParameter {
 			t.Errorf("%q: %v", kind, err)

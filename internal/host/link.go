@@ -16,7 +16,7 @@ import (
 type link struct {
 	shard   *shard
 	account string
-	turn    *semaphore.Weighted // the lock, which can be waited for with a context
+	lock    *semaphore.Weighted // can be waited for with a context
 
 	commanded bool // a command has started or stopped it
 
@@ -103,8 +103,8 @@ func (l *link) stop() {
 	l.device = nil
 }
 
-// patiently commands the device. A device that runs but isn't connected is waited for: after a start it still connects.
-func (l *link) patiently(ctx context.Context, do func(Device) error) error {
+// retryUntilConnected commands the device. A device that runs but isn't connected is waited for: after a start it still connects.
+func (l *link) retryUntilConnected(ctx context.Context, do func(Device) error) error {
 	patience := time.NewTimer(l.shard.Patience)
 	defer patience.Stop()
 	for wait := firstWait / 10; ; wait = min(2*wait, 2*firstWait) {

@@ -143,10 +143,10 @@ func (s *shard) wake(account string, err error) {
 // one that comes yet will.
 func (s *shard) startListed(account string) error {
 	l := s.link(account)
-	if err := l.turn.Acquire(s.ctx, 1); err != nil {
+	if err := l.lock.Acquire(s.ctx, 1); err != nil {
 		return err
 	}
-	defer l.turn.Release(1)
+	defer l.lock.Release(1)
 	if l.commanded {
 		return nil
 	}
@@ -159,7 +159,7 @@ func (s *shard) link(account string) *link {
 	defer s.mu.Unlock()
 	l := s.links[account]
 	if l == nil {
-		l = &link{shard: s, account: account, turn: semaphore.NewWeighted(1), parked: make(chan struct{}, 1)}
+		l = &link{shard: s, account: account, lock: semaphore.NewWeighted(1), parked: make(chan struct{}, 1)}
 		s.links[account] = l
 	}
 	return l

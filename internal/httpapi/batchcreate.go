@@ -438,7 +438,7 @@ func (o batcher) resolve(ctx context.Context, c *call, lines []line) (w wish, er
 			operations = append(operations, r.operation)
 		}
 	}
-	c.settle(&w, operations)
+	c.resolveRepeats(&w, operations)
 	return w, nil
 }
 
@@ -462,9 +462,9 @@ func (c *call) resolveOne(l line, find func(chat.JID) (chat.View, error)) (o cha
 	return o, row.Fits(chat.Command{Chat: o.Chat, Seconds: o.Seconds})
 }
 
-// settle finds lines about the same setting of the same chat. Where they ask for the same change, the last one counts; where for
+// resolveRepeats finds lines about the same setting of the same chat. Where they ask for the same change, the last one counts; where for
 // opposite ones, nobody can tell what is meant.
-func (c *call) settle(w *wish, operations []chat.Operation) {
+func (c *call) resolveRepeats(w *wish, operations []chat.Operation) {
 	type place struct {
 		chat    chat.JID
 		setting chat.Setting

@@ -80,7 +80,7 @@ func BenchmarkFetchMessageByID(b *testing.B) {
 func BenchmarkMuteChat(b *testing.B) {
 	w := newWorld(b)
 	w.seed()
-	w.onSend(w.carryOut)
+	w.onSend(w.executeCommand)
 	handler := httpapi.New(w.config).Handler(w.endpoints()...)
 	for b.Loop() {
 		if status := serveHTTP(handler, w.fill(muteBudi(""))); status != 200 {

@@ -35,7 +35,7 @@ func TestCommandSent(t *testing.T) {
 			if len(reports) != 1 || reports[0].ID != c.Report || reports[0].Finished() || reports[0].CommandID != c.ID {
 				w.Errorf("reports %+v", reports)
 			}
-			return w.carryOut(ctx, c)
+			return w.executeCommand(ctx, c)
 		})
 		w.want(call(muteBudi("order-1")), 200, "")
 		w.pass(time.Second)
@@ -141,7 +141,7 @@ func (w *world) died() chat.Command {
 // before the repetition, it is only told.
 func TestRepeatAfterADeath(t *testing.T) {
 	onAll(t, func(w *world, call func(ask) answer) {
-		w.onSend(w.carryOut)
+		w.onSend(w.executeCommand)
 		died := w.died()
 		for range 2 {
 			w.want(call(muteBudi("order-1")), 200, "")
@@ -174,7 +174,7 @@ func TestLostCommand(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			onAll(t, func(w *world, call func(ask) answer) {
-				w.onSend(w.carryOut)
+				w.onSend(w.executeCommand)
 				died := w.died()
 				w.must("add report", w.db.AddReport(w.Context(), chat.Report{
 					ID: died.Report, Account: died.Account, At: w.clock(), Endpoint: "muteChat", Status: 202, CommandID: died.ID, Command: chat.CommandPending,

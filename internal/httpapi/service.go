@@ -38,7 +38,7 @@ func serviceStart(accounts AccountUpdater, o commander) begin {
 			if !a.Linked() {
 				message += ", please scan the qr code to connect the device"
 			}
-			return o.turn(ctx, c, a, accounts, true, chat.Command{ID: id, Kind: chat.ConnectCommand}, message)
+			return o.setOn(ctx, c, a, accounts, true, chat.Command{ID: id, Kind: chat.ConnectCommand}, message)
 		}, nil
 	}
 }
@@ -66,14 +66,14 @@ func serviceDestroy(accounts AccountUpdater, o commander) begin {
 			cmd.Kind = chat.LogoutCommand
 		}
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
-			return o.turn(ctx, c, a, accounts, false, cmd, "Whatsapp API service successfully turned off.")
+			return o.setOn(ctx, c, a, accounts, false, cmd, "Whatsapp API service successfully turned off.")
 		}, nil
 	}
 }
 
-// turn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
+// setOn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
 // hears the command: it reads it when it takes the account. A repeated id doesn't wish again.
-func (o commander) turn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
+func (o commander) setOn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
 	if a.On != on && !o.earlier(ctx, a.ID, cmd.ID) {
 		if err := accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error {
 			a.On = on

@@ -57,7 +57,7 @@ type world struct {
 
 	mu   sync.Mutex
 	now  time.Time
-	send func(context.Context, chat.Command) error // what the queue does with a command; nil: carryOut
+	send func(context.Context, chat.Command) error // what the queue does with a command; nil: executeCommand
 	sent []chat.Command
 
 	batches []chat.BatchMessage // sent
@@ -134,7 +134,7 @@ func (w *world) Send(ctx context.Context, _ int, c chat.Command) error {
 	if send != nil {
 		return send(ctx, c)
 	}
-	return w.carryOut(ctx, c)
+	return w.executeCommand(ctx, c)
 }
 
 // SendBatch takes the messages of a batch in place of a queue; nobody works on them.
@@ -158,8 +158,8 @@ func (w *world) commandsSent() []chat.Command {
 	return slices.Clone(w.sent)
 }
 
-// carryOut does what a host does.
-func (w *world) carryOut(ctx context.Context, c chat.Command) error {
+// executeCommand does what a host does.
+func (w *world) executeCommand(ctx context.Context, c chat.Command) error {
 	at := w.clock()
 	state := chat.Chat{}
 	switch c.Kind {

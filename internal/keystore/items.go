@@ -23,8 +23,8 @@ type deviceKeys struct {
 	c         *Container
 	account   *Account
 	partition string
-	turn      *semaphore.Weighted // held by who changes something
-	migrated  map[string]bool     // numbers that have no ratchets any more; by whose turn it is
+	lock      *semaphore.Weighted // held by who changes something
+	migrated  map[string]bool     // numbers that have no ratchets any more; under lock
 	// whatsmeow goes on with a message after it couldn't learn which session is the sender's. Its decryption is refused then, or it
 	// would fail for a wrong reason and the message be acknowledged.
 	unsure atomic.Bool
@@ -40,7 +40,7 @@ var (
 
 func newDeviceKeys(a *Account, generation int64) *deviceKeys {
 	return &deviceKeys{
-		c: a.c, account: a, partition: partition(a.id, generation), turn: semaphore.NewWeighted(1), migrated: map[string]bool{},
+		c: a.c, account: a, partition: partition(a.id, generation), lock: semaphore.NewWeighted(1), migrated: map[string]bool{},
 	}
 }
 
@@ -61,7 +61,7 @@ func (k *deviceKeys) alive() error {
 // edit makes the new value of an item out of the old one; none is empty.
 type edit func(old []byte) ([]byte, error)
 
-// unit is work whose turn it is. That of a decryption collects what is to be written.
+// unit is work that holds the lock. That of a decryption collects what is to be written.
 type unit struct {
 	of    *deviceKeys
 	edits map[string][]edit // nil unless it collects
@@ -76,15 +76,15 @@ func (k *deviceKeys) unit(ctx context.Context) *unit {
 	return nil
 }
 
-// take waits for the turn, unless ctx has it. It must be given back.
+// take waits for the lock, unless ctx has it. It must be given back.
 func (k *deviceKeys) take(ctx context.Context, u *unit) (_ context.Context, giveBack func(), err error) {
 	if k.unit(ctx) != nil {
 		return ctx, func() {}, nil
 	}
-	if err := k.turn.Acquire(ctx, 1); err != nil {
-		return nil, nil, refused("wait for the turn", err)
+	if err := k.lock.Acquire(ctx, 1); err != nil {
+		return nil, nil, refused("wait for the lock", err)
 	}
-	return context.WithValue(ctx, unitKey{}, u), func() { k.turn.Release(1) }, nil
+	return context.WithValue(ctx, unitKey{}, u), func() { k.lock.Release(1) }, nil
 }
 
 // get returns the value as this context sees it, none as nil. It is shared: not to be changed.

@@ -158,12 +158,12 @@ func (c *client) link(phone *sim.Phone) {
 		c.t.Fatal(err)
 	}
 	c.device = d
-	c.settle(phone)
+	c.quiet(phone)
 }
 
-// settle waits until a new client has all that its phone gave it, and told so. whatsmeow does it in goroutines that race
+// quiet waits until a new client has all that its phone gave it, and told so. whatsmeow does it in goroutines that race
 // with a later logout.
-func (c *client) settle(phone *sim.Phone) {
+func (c *client) quiet(phone *sim.Phone) {
 	c.t.Helper()
 	wait[*events.Connected](c, nil)
 	wait[*events.OfflineSyncCompleted](c, nil)

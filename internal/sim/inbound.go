@@ -351,7 +351,7 @@ func (c *Contact) decrypt(ctx context.Context, d *Device, enc waBinary.Node) ([]
 		return nil, err
 	}
 	p := c.peer(d)
-	p.settled, p.byLID = true, true // the client encrypts for the LID
+	p.confirmed, p.byLID = true, true // the client encrypts for the LID
 	if p.epoch == 0 || kind == "pkmsg" {
 		p.epoch++
 	}

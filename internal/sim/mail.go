@@ -31,10 +31,10 @@ type mail struct {
 
 // peer is what a sender knows of a device that it sends to.
 type peer struct {
-	epoch   int                // counts the sessions
-	settled bool               // the device has shown that it has the session
-	byLID   bool               // the device knows the session under the sender's LID
-	groups  map[types.JID]bool // whose sender key it has; by LID if true
+	epoch     int                // counts the sessions
+	confirmed bool               // the device has shown that it has the session
+	byLID     bool               // the device knows the session under the sender's LID
+	groups    map[types.JID]bool // whose sender key it has; by LID if true
 }
 
 // outbox keeps the newest mail, for devices that ask for another copy.
@@ -303,20 +303,20 @@ func (c *Contact) newSession(ctx context.Context, d *Device, keys *deviceKeys) e
 	d.mu.Unlock()
 	p := c.peer(d)
 	p.epoch++
-	p.settled = false
+	p.confirmed = false
 	return c.signal.startSession(ctx, d.jid.SignalAddress(), bundle)
 }
 
-// settle notes that a device has the session of an epoch: pre key messages end.
-func (c *Contact) settle(ctx context.Context, d *Device, epoch int) error {
+// confirm notes that a device has the session of an epoch: pre key messages end.
+func (c *Contact) confirm(ctx context.Context, d *Device, epoch int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.peer(d)
-	if p.settled || p.epoch != epoch {
+	if p.confirmed || p.epoch != epoch {
 		return nil
 	}
-	p.settled = true
-	return c.signal.settle(ctx, d.jid.SignalAddress())
+	p.confirmed = true
+	return c.signal.confirm(ctx, d.jid.SignalAddress())
 }
 
 // groupEncs is the sender key's distribution, if the device lacks it, and the message under the sender key.

@@ -47,7 +47,7 @@ func TestPairByCode(t *testing.T) {
 	code := must(c.PairPhone(soon(t), w.phone.PN().User, true, whatsmeow.PairClientChrome, "Chrome (Linux)"))(t)
 	c.device = must(w.phone.EnterCode(soon(t), strings.ToLower(code)))(t)
 	wait[*events.PairSuccess](c, nil)
-	c.settle(w.phone)
+	c.quiet(w.phone)
 	equal(t, "JID", *c.Store.ID, c.device.JID())
 	equal(t, "online", c.device.Online(), true)
 }

@@ -124,7 +124,7 @@ func (c *conn) acknowledgeParcel(st *stanza, kind string) error {
 	}
 	switch kind {
 	case "delivered", "inactive", "sender":
-		return st.mail.from.settle(c.s.ctx, d, st.epoch)
+		return st.mail.from.confirm(c.s.ctx, d, st.epoch)
 	}
 	return nil
 }

@@ -126,8 +126,8 @@ func (s *signalStore) decrypt(ctx context.Context, a *protocol.SignalAddress, ki
 	return unpad(plain)
 }
 
-// settle stops sending pre key messages in the current session: the other side has shown that it has the session.
-func (s *signalStore) settle(ctx context.Context, a *protocol.SignalAddress) error {
+// confirm stops sending pre key messages in the current session: the other side has shown that it has the session.
+func (s *signalStore) confirm(ctx context.Context, a *protocol.SignalAddress) error {
 	r, err := s.LoadSession(ctx, a)
 	if err != nil {
 		return err

@@ -148,7 +148,7 @@ func (s *Store) after(ctx context.Context, account string, p chat.Position, limi
 	if len(entries) == 0 {
 		return nil, next, s.notAhead(ctx, account, p)
 	}
-	if entries, err = s.settled(ctx, account, p.Seq, entries); err != nil {
+	if entries, err = s.contiguous(ctx, account, p.Seq, entries); err != nil {
 		return nil, p, err
 	}
 	if len(entries) > 0 {
@@ -166,8 +166,8 @@ func (s *Store) notAhead(ctx context.Context, account string, p chat.Position) e
 	return err
 }
 
-// settled cuts entries that follow a number off where one is missing, or its change isn't stored.
-func (s *Store) settled(ctx context.Context, account string, after int64, entries []feedEntry) ([]feedEntry, error) {
+// contiguous cuts entries that follow a number off where one is missing, or its change isn't stored.
+func (s *Store) contiguous(ctx context.Context, account string, after int64, entries []feedEntry) ([]feedEntry, error) {
 	open := entries[len(entries)-1].open
 	var looked []int
 	for i := range entries {
@@ -245,7 +245,7 @@ func (s *Store) End(ctx context.Context, account string) (chat.Position, error) 
 		}
 		entries = append(entries, last)
 	}
-	if entries, err = s.settled(ctx, account, before, entries); err != nil {
+	if entries, err = s.contiguous(ctx, account, before, entries); err != nil {
 		return chat.Position{}, failed("find the feed's end", err)
 	}
 	if len(entries) > 0 {

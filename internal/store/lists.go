@@ -28,7 +28,7 @@ type lists struct {
 
 // list is all chats of an account that show. It is in use as long as it stands in lists.
 type list struct {
-	turn *semaphore.Weighted // held to bring it up to date
+	refresh *semaphore.Weighted // held to bring it up to date
 
 	// Under the lists' lock:
 	views   []chat.View // in the order of Chats; readers have them too, so that they are replaced and never changed
@@ -38,7 +38,7 @@ type list struct {
 	size    int
 	used    int64
 
-	activity map[chat.JID]int64 // of the views, to find them by; under turn
+	activity map[chat.JID]int64 // of the views, to find them by; under refresh
 }
 
 func newLists(limit int) *lists { return &lists{limit: limit, all: make(map[string]*list)} }
@@ -52,10 +52,10 @@ func (k *lists) read(ctx context.Context, s *Store, account string) (views []cha
 	if fresh != nil {
 		return fresh, true, nil
 	}
-	if err := l.turn.Acquire(ctx, 1); err != nil {
+	if err := l.refresh.Acquire(ctx, 1); err != nil {
 		return nil, false, err
 	}
-	defer l.turn.Release(1)
+	defer l.refresh.Release(1)
 	views, read, changed := k.begin(l)
 	grown := 0
 	switch {
@@ -88,7 +88,7 @@ func (k *lists) find(account string) (l *list, fresh []chat.View) {
 	defer k.mu.Unlock()
 	l = k.all[account]
 	if l == nil {
-		l = &list{turn: semaphore.NewWeighted(1), changed: make(map[chat.JID]bool)}
+		l = &list{refresh: semaphore.NewWeighted(1), changed: make(map[chat.JID]bool)}
 		k.all[account] = l
 	}
 	k.reads++

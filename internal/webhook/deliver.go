@@ -41,10 +41,10 @@ const kept = 10
 // quiet is how often a delivery is noted while all goes well: each note is a write.
 const quiet = 10 * time.Second
 
-// Deliver sends events of one account, in order, until all are settled, one fails, the webhook has become another, or the deadline of
-// ctx leaves no time for another attempt. settled is how many needn't be given again: they were delivered, kept as dead, or nobody wants them. pause is how
+// Deliver sends events of one account, in order, until all are finished, one fails, the webhook has become another, or the deadline of
+// ctx leaves no time for another attempt. finished is how many needn't be given again: they were delivered, kept as dead, or nobody wants them. pause is how
 // long to wait before the others are given again. An error is the store's; giving the others again mends it.
-func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.Event) (settled int, pause time.Duration, err error) {
+func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration, err error) {
 	hook, health, err := d.Log.Hook(ctx, account)
 	if chat.CodeOf(err) == chat.WebhookNotFound {
 		return len(events), 0, nil
@@ -53,22 +53,22 @@ func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.E
 		return 0, 0, err
 	}
 	r := &round{Deliverer: d, account: account, hook: hook, health: health}
-	for settled < len(events) && pause == 0 && err == nil && r.hasTime(ctx) {
-		if settled > 0 { // while the one before was sent, all that came from the number before may have been emptied
+	for finished < len(events) && pause == 0 && err == nil && r.hasTime(ctx) {
+		if finished > 0 { // while the one before was sent, all that came from the number before may have been emptied
 			var same bool
 			if same, err = r.same(ctx); !same {
 				break
 			}
 		}
 		var done bool
-		if done, pause, err = r.settle(ctx, events[settled]); done {
-			settled++
+		if done, pause, err = r.finish(ctx, events[finished]); done {
+			finished++
 		}
 	}
 	if noted := r.note(ctx); err == nil {
 		err = noted
 	}
-	return settled, pause, err
+	return finished, pause, err
 }
 
 // round is the events of one account that are being sent.
@@ -99,8 +99,8 @@ func (r *round) hasTime(ctx context.Context) bool {
 // storeTime is for what is written after an attempt.
 const storeTime = 2 * time.Second
 
-// settle brings one event to its end, or says when to try it again.
-func (r *round) settle(ctx context.Context, e chat.Event) (done bool, pause time.Duration, err error) {
+// finish brings one event to its end, or says when to try it again.
+func (r *round) finish(ctx context.Context, e chat.Event) (done bool, pause time.Duration, err error) {
 	now := r.Now()
 	switch {
 	case !r.hook.Takes(e.Kind, e.Number):

@@ -101,11 +101,11 @@ func (w *world) events(numbers ...int64) (all []chat.Event) {
 }
 
 // deliver holds what a delivery comes to.
-func (w *world) deliver(events []chat.Event, settled int, taken string) (pause time.Duration) {
+func (w *world) deliver(events []chat.Event, finished int, taken string) (pause time.Duration) {
 	w.t.Helper()
 	n, pause, err := w.Deliver(w.t.Context(), account, events)
-	if got := w.taken(); err != nil || n != settled || got != taken {
-		w.t.Fatalf("settled %d, %v, taken %q; want %d, %q", n, err, got, settled, taken)
+	if got := w.taken(); err != nil || n != finished || got != taken {
+		w.t.Fatalf("finished %d, %v, taken %q; want %d, %q", n, err, got, finished, taken)
 	}
 	return pause
 }
@@ -206,12 +206,12 @@ func TestGivesUp(t *testing.T) {
 	waiting := append(first, w.events(2, 3)...)
 	attempts := 0
 	for len(w.dead()) == 0 {
-		settled, pause, err := w.Deliver(t.Context(), account, waiting)
+		finished, pause, err := w.Deliver(t.Context(), account, waiting)
 		if err != nil {
 			t.Fatal(err)
 		}
 		attempts++
-		waiting = waiting[settled:]
+		waiting = waiting[finished:]
 		w.pass(pause)
 	}
 	w.wantDead(1)
@@ -238,11 +238,11 @@ func TestSwitchesOff(t *testing.T) {
 		number++
 		waiting := w.events(number)
 		for len(waiting) > 0 {
-			settled, pause, err := w.Deliver(t.Context(), account, waiting)
+			finished, pause, err := w.Deliver(t.Context(), account, waiting)
 			if err != nil {
 				t.Fatal(err)
 			}
-			waiting = waiting[settled:]
+			waiting = waiting[finished:]
 			w.pass(pause)
 		}
 	}
@@ -291,9 +291,9 @@ func TestChangedWhileItFails(t *testing.T) {
 		}
 		return nil, io.ErrUnexpectedEOF
 	})
-	settled, _, err := w.Deliver(t.Context(), account, old)
-	if settled != 0 || chat.CodeOf(err) != chat.WebhookNotFound {
-		t.Errorf("settled %d, %v", settled, err)
+	finished, _, err := w.Deliver(t.Context(), account, old)
+	if finished != 0 || chat.CodeOf(err) != chat.WebhookNotFound {
+		t.Errorf("finished %d, %v", finished, err)
 	}
 	w.deliver(old, 1, "")
 	w.wantDead()

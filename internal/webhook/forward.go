@@ -16,9 +16,9 @@ import (
 
 // Sink takes events of one account, in order.
 type Sink interface {
-	// Deliver takes the events that it can take now. settled is how many needn't be given again, also with an error; pause is how
+	// Deliver takes the events that it can take now. finished is how many needn't be given again, also with an error; pause is how
 	// long to wait before the others are.
-	Deliver(ctx context.Context, account string, events []chat.Event) (settled int, pause time.Duration, err error)
+	Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration, err error)
 }
 
 var _ Sink = (*Deliverer)(nil)
@@ -59,14 +59,14 @@ type Forwarder struct {
 	Config
 	mu      sync.Mutex
 	ctx     context.Context      // Run's; nil: it doesn't work yet, or no more
-	working map[string]*turn     // by account
+	working map[string]*signals  // by account
 	idle    map[string]time.Time // accounts without a webhook, and since when that is known
 	later   map[string]*time.Timer
 	wg      sync.WaitGroup
 }
 
-// turn is the work on an account's events. Each channel has an element when it is so.
-type turn struct {
+// signals reach the one who works on an account's events. Each channel has an element when it is so.
+type signals struct {
 	more  chan struct{} // there may be more events
 	woken chan struct{} // the webhook may be another
 }
@@ -75,7 +75,7 @@ type turn struct {
 func NewForwarder(c Config) *Forwarder {
 	c.Recheck = cmp.Or(c.Recheck, 10*time.Second)
 	return &Forwarder{
-		Config: c, working: make(map[string]*turn), idle: make(map[string]time.Time), later: make(map[string]*time.Timer),
+		Config: c, working: make(map[string]*signals), idle: make(map[string]time.Time), later: make(map[string]*time.Timer),
 	}
 }
 
@@ -161,7 +161,7 @@ func (f *Forwarder) start(account string) {
 	if ctx == nil || ctx.Err() != nil {
 		return
 	}
-	t := &turn{make(chan struct{}, 1), make(chan struct{}, 1)}
+	t := &signals{make(chan struct{}, 1), make(chan struct{}, 1)}
 	f.working[account] = t
 	f.wg.Go(func() { f.work(ctx, account, t) })
 }
@@ -174,7 +174,7 @@ func raise(flag chan struct{}) {
 }
 
 // work hands on an account's events until there are none.
-func (f *Forwarder) work(ctx context.Context, account string, t *turn) {
+func (f *Forwarder) work(ctx context.Context, account string, t *signals) {
 	w := &worker{Forwarder: f, account: account, log: f.Logger.With("account", account)}
 	for wait := firstWait; ctx.Err() == nil; {
 		pause, again, err := w.step(ctx)
@@ -281,15 +281,15 @@ func (w *worker) step(ctx context.Context) (pause time.Duration, again bool, err
 		}
 		events = append(events, slices.DeleteFunc(told, func(e chat.Event) bool { return !hook.Takes(e.Kind, e.Number) })...)
 	}
-	settled := len(events)
+	finished := len(events)
 	if len(events) > 0 {
-		settled, pause, err = w.Sink.Deliver(ctx, w.account, bounded(events))
+		finished, pause, err = w.Sink.Deliver(ctx, w.account, bounded(events))
 	}
 	through := next.Seq
-	if settled < len(events) {
-		through = events[settled].Number - 1
+	if finished < len(events) {
+		through = events[finished].Number - 1
 	}
-	if noted := w.note(ctx, through, settled > 0); err == nil {
+	if noted := w.note(ctx, through, finished > 0); err == nil {
 		err = noted
 	}
 	return pause, len(entries) > 0, err

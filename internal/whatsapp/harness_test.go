@@ -337,12 +337,12 @@ func (w *world) scan() (text string) {
 	w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
 	w.ok(err)
 	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
-	w.settled()
+	w.quiet()
 	return a.QR
 }
 
-// settled waits until the device has taken all that waited for it, and the app state is there.
-func (w *world) settled() {
+// quiet waits until the device has taken all that waited for it, and the app state is there.
+func (w *world) quiet() {
 	w.t.Helper()
 	w.ok(w.linked.WaitOnline(w.soon()))
 	w.ok(w.linked.WaitDrained(w.soon()))

@@ -36,7 +36,7 @@ func TestPairingByCode(t *testing.T) {
 	if a.PairingCode != "" || a.QR != "" || !a.CodeExpires.IsZero() || string(a.JID) != ownNumber+"@s.whatsapp.net" || !a.LID.IsLID() {
 		t.Errorf("account %+v", a)
 	}
-	w.settled()
+	w.quiet()
 	w.ok(w.device.PairingCode(w.soon(), ownNumber)) // a linked device needs none
 }
 

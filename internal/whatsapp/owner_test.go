@@ -123,7 +123,7 @@ func testAnotherNumber(t *testing.T, fault string, times int) {
 		w.run()
 	}
 	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
-	w.settled()
+	w.quiet()
 	w.nothingOf(budi)
 	a, err = w.store.Account(w.soon(), account)
 	w.ok(err)

@@ -65,7 +65,7 @@ func (w *world) linkedBy(result <-chan scanned) {
 	if a.Passkey != nil || a.QR != "" || !a.CodeExpires.IsZero() {
 		w.t.Errorf("account %+v", a)
 	}
-	w.settled()
+	w.quiet()
 }
 
 func TestPasskey(t *testing.T) {

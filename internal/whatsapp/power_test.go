@@ -108,7 +108,7 @@ func TestPowerCut(t *testing.T) {
 			w.ok(err)
 			w.cut()
 			w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Linked() })
-			w.settled()
+			w.quiet()
 			const people, each, cuts = 3, 40, 8
 			var contacts []*sim.Contact
 			for i := range people {

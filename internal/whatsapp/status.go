@@ -22,7 +22,7 @@ type status struct {
 	now      func() time.Time
 	log      *slog.Logger
 	writer   *errand
-	turn     chan struct{} // one writes at a time
+	writing  chan struct{} // one writes at a time
 
 	mu      sync.Mutex
 	pending []func(*chat.Account) // not written yet, in order
@@ -35,7 +35,7 @@ type status struct {
 func newStatus(ctx context.Context, d *device, spawn func(func()) bool) *status {
 	s := &status{
 		accounts: d.Accounts, account: d.account, now: d.Now, log: d.log,
-		turn: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		writing: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
 	s.writer = newErrand(spawn, func() { s.write(ctx) })
 	return s
@@ -99,8 +99,8 @@ func (s *status) write(ctx context.Context) {
 // flush stores what is pending; left tells whether more came meanwhile.
 func (s *status) flush(ctx context.Context) (left bool, err error) {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
 	case <-ctx.Done():
 		return true, ctx.Err()
 	}

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// How long app state takes to settle.
+// How long app state takes to come to rest.
 const (
 	quiet    = 10 * time.Second // without a change: all events of the last have come
 	keysWait = 20 * time.Second // a new device gets its keys by then, and whatsmeow fetches by itself
@@ -29,8 +29,8 @@ const appStateMark = "appstate"
 // events are projected; where it is found later, everything is fetched again.
 type syncer struct {
 	*run
-	fetcher *errand
-	settler *errand
+	fetcher  *errand
+	unmarker *errand
 
 	mu      sync.Mutex // held during the writes of the mark, so that they keep their order
 	marked  bool
@@ -50,7 +50,7 @@ type refetch struct {
 func newSyncer(r *run) *syncer {
 	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]*refetch)}
 	s.fetcher = newErrand(r.spawn, s.fetch)
-	s.settler = newErrand(r.spawn, s.settle)
+	s.unmarker = newErrand(r.spawn, s.unmark)
 	return s
 }
 
@@ -213,7 +213,7 @@ func (s *syncer) fetch() {
 		}
 	}
 	if all {
-		s.settler.start()
+		s.unmarker.start()
 	}
 }
 
@@ -256,13 +256,13 @@ func (s *syncer) mark(ctx context.Context) error {
 			return err
 		}
 		s.marked = true
-		s.settler.start()
+		s.unmarker.start()
 	}
 	return nil
 }
 
-// settle takes the mark away when nothing has changed for a while.
-func (s *syncer) settle() {
+// unmark takes the mark away when nothing has changed for a while.
+func (s *syncer) unmark() {
 	for {
 		s.mu.Lock()
 		if left := quiet - time.Since(s.changed); left > 0 {

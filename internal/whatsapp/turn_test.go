@@ -128,7 +128,7 @@ func TestTurnToConnect(t *testing.T) {
 
 	w.run()
 	w.ok(w.linked.WaitLogins(w.soon(), before+1))
-	w.settled()
+	w.quiet()
 	take()() // it has caught up
 	w.linked.Drop()
 	w.ok(w.linked.WaitLogins(w.soon(), before+2))

@@ -25,14 +25,14 @@ type version struct {
 	now  func() time.Time
 	log  *slog.Logger
 
-	turn    chan struct{} // one fetches at a time
-	mu      sync.Mutex
-	current store.WAVersionContainer
-	asked   time.Time // when it was last fetched, or tried
+	fetching chan struct{} // one fetches at a time
+	mu       sync.Mutex
+	current  store.WAVersionContainer
+	asked    time.Time // when it was last fetched, or tried
 }
 
 func newVersion(http *http.Client, now func() time.Time, log *slog.Logger) *version {
-	return &version{http: http, now: now, log: log, turn: make(chan struct{}, 1), current: store.GetWAVersion()}
+	return &version{http: http, now: now, log: log, fetching: make(chan struct{}, 1), current: store.GetWAVersion()}
 }
 
 // ensure fetches the version if it was never tried. Failing is no failure: the one that whatsmeow knows may do.
@@ -47,8 +47,8 @@ func (v *version) renew(ctx context.Context) {
 
 func (v *version) fetch(ctx context.Context, due func(asked time.Time) bool) {
 	select {
-	case v.turn <- struct{}{}:
-		defer func() { <-v.turn }()
+	case v.fetching <- struct{}{}:
+		defer func() { <-v.fetching }()
 	case <-ctx.Done():
 		return
 	}

@@ -142,12 +142,12 @@ func (h *Handler) deliver(ctx context.Context, account string, messages []one) (
 	for i, m := range messages {
 		events[i] = m.event
 	}
-	settled, pause, err := h.Deliverer.Deliver(ctx, account, events)
+	finished, pause, err := h.Deliverer.Deliver(ctx, account, events)
 	if err != nil {
 		h.Logger.Error("deliver", "account", account, "error", err)
 		pause = max(pause, storeAgain)
 	}
-	done, left := messages[:settled], messages[settled:]
+	done, left := messages[:finished], messages[finished:]
 	if len(done) > 0 {
 		if err := h.Queue.Done(ctx, receipts(done)); err != nil {
 			h.Logger.Warn("delete messages", "account", account, "error", err) // Lambda does it too

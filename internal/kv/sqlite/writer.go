@@ -35,7 +35,7 @@ type call struct {
 	work   func(*writer) error
 	err    error
 	chosen bool      // the lead was handed to it
-	turn   chan bool // true: lead; false: err is the answer
+	lead   chan bool // true: lead; false: err is the answer
 }
 
 const (
@@ -72,7 +72,7 @@ func (w *writer) do(ctx context.Context, work func(*writer) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c := &call{work: work, turn: make(chan bool, 1)}
+	c := &call{work: work, lead: make(chan bool, 1)}
 	w.mu.Lock()
 	w.waiting = append(w.waiting, c)
 	lead := !w.leading
@@ -80,12 +80,12 @@ func (w *writer) do(ctx context.Context, work func(*writer) error) error {
 	w.mu.Unlock()
 	if !lead {
 		select {
-		case lead = <-c.turn:
+		case lead = <-c.lead:
 		case <-ctx.Done():
 			if w.withdraw(c) {
 				return ctx.Err()
 			}
-			lead = <-c.turn // it is being written, which takes no time, or has been chosen
+			lead = <-c.lead // it is being written, which takes no time, or has been chosen
 		}
 	}
 	if lead {
@@ -123,13 +123,13 @@ func (w *writer) lead(ctx context.Context, own *call) {
 		w.write(batch)
 	}
 	for _, c := range batch[1:] {
-		c.turn <- false
+		c.lead <- false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.leading = len(w.waiting) > 0; w.leading {
 		w.waiting[0].chosen = true
-		w.waiting[0].turn <- true
+		w.waiting[0].lead <- true
 	}
 }
 

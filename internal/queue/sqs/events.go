@@ -38,22 +38,22 @@ func ParseEvent(body string) (m EventMessage, err error) {
 
 // Deliver puts events on the queue, one after the other, so that they stand there in their order: of several that are sent
 // together SQS may refuse one and take those after it. An event that is given again within minutes isn't put twice.
-func (q *EventQueue) Deliver(ctx context.Context, account string, events []chat.Event) (settled int, pause time.Duration, err error) {
+func (q *EventQueue) Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration, err error) {
 	for _, e := range events {
 		body, err := json.Marshal(EventMessage{account, e})
 		if err != nil {
-			return settled, 0, fmt.Errorf("encode event: %w", err)
+			return finished, 0, fmt.Errorf("encode event: %w", err)
 		}
 		_, err = q.sqs.SendMessage(ctx, &sqs.SendMessageInput{
 			QueueUrl: &q.url, MessageBody: aws.String(string(body)), MessageGroupId: &account,
 			MessageDeduplicationId: aws.String(deduplicationID(account, e.ID)),
 		})
 		if err != nil {
-			return settled, 0, failed("send event", err)
+			return finished, 0, failed("send event", err)
 		}
-		settled++
+		finished++
 	}
-	return settled, 0, nil
+	return finished, 0, nil
 }
 
 // longestHide is what SQS allows.

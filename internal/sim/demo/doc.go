@@ -72,7 +72,7 @@ func InboxOf(seed uint64, now time.Time, chats, messages int) (*Account, error) 
 	if err := a.write(&writer{rng: rng, owner: a.Owner}, messages); err != nil {
 		return nil, fmt.Errorf("write the inbox: %w", err)
 	}
-	a.settle(rng)
+	a.applySettings(rng)
 	return a, nil
 }
 

@@ -167,8 +167,8 @@ func (a *Account) writeStatus(w *writer) error {
 	return nil
 }
 
-// settle makes the settings of the account.
-func (a *Account) settle(rng *rand.Rand) {
+// applySettings makes the settings of the account.
+func (a *Account) applySettings(rng *rand.Rand) {
 	add := func(m appstate.Mutation) { a.Settings = append(a.Settings, m) }
 	add(appstate.PushName(a.Owner.PushName))
 	add(appstate.Locale("id_ID"))

@@ -9,8 +9,8 @@ import (
 	"pesan/internal/chat"
 )
 
-// carryOut does what a valid command asks for; the link is locked.
-func (s *shard) carryOut(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
+// executeCommand does what a valid command asks for; the link is locked.
+func (s *shard) executeCommand(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
 	switch c.Kind {
 	case chat.ConnectCommand, chat.DisconnectCommand, chat.LogoutCommand, chat.DeleteCommand, chat.RestartCommand:
 		l.commanded = true
@@ -53,12 +53,12 @@ func answerPasskey(ctx context.Context, l *link, c chat.Command) error {
 	return l.device.Passkey(ctx, c.Passkey)
 }
 
-// unknownKind refuses a command of a kind that nothing here carries out. It can't become known by trying again.
+// unknownKind refuses a command of a kind that nothing here executes. It can't become known by trying again.
 func unknownKind(kind chat.CommandKind) error {
 	return &chat.Error{Code: chat.InvalidParameter, Message: fmt.Sprintf("unknown kind of command %q", clip(string(kind)))}
 }
 
-// changeChat carries out what changes one chat.
+// changeChat executes a command that changes one chat.
 func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.Command) error {
 	if !a.On || !a.Linked() {
 		return &chat.Error{Code: chat.DeviceNotConnected}
@@ -68,7 +68,7 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 			return err
 		}
 	}
-	return l.patiently(ctx, func(d Device) error {
+	return l.retryUntilConnected(ctx, func(d Device) error {
 		now, err := s.stores.Accounts.Account(ctx, c.Account) // while the device was waited for, another number may have been linked
 		if err != nil {
 			return fmt.Errorf("find account: %w", err)
@@ -92,7 +92,7 @@ func (s *shard) connectDevice(ctx context.Context, l *link, c chat.Command) erro
 	if c.Phone == "" {
 		return nil
 	}
-	return l.patiently(ctx, func(d Device) error { return d.PairingCode(ctx, c.Phone) })
+	return l.retryUntilConnected(ctx, func(d Device) error { return d.PairingCode(ctx, c.Phone) })
 }
 
 // errMoved is how an attempt ends at a command whose account belongs to another host from now on: there it goes on.
