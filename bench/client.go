@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -22,26 +21,31 @@ import (
 // clientCommand makes this program the yardstick: whatsmeow alone, as an application must set it up to lose no message.
 const clientCommand = "whatsmeow"
 
+// durableClientCommand makes it one that waits for the disk at every commit.
+const durableClientCommand = "durable-whatsmeow"
+
 // runClients connects clients on one file of keys: those linked already or, when there are none, a new one for each of the
 // phone numbers, for which it prints the pairing codes.
 func runClients(ctx context.Context, args []string) error {
-	if len(args) < 2 {
-		return fmt.Errorf("usage: %s <file> <phone>…", clientCommand)
+	if len(args) < 3 {
+		return fmt.Errorf("usage: %s|%s <file> <phone>…", clientCommand, durableClientCommand)
 	}
+	open := devicedb.Open
+	if args[0] == durableClientCommand {
+		open = devicedb.OpenDurable
+	}
+	args = args[1:]
 	root, err := hex.DecodeString(os.Getenv("WHATSAPP_ROOT_KEY"))
 	if err != nil {
 		return err
 	}
 	copy(whatsmeow.WACertPubKey[:], root)
-	// Pesan's settings, but the driver as it is.
-	db, err := sql.Open("sqlite", devicedb.DSN(args[0]))
+	db, err := open(ctx, args[0])
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	db.SetMaxOpenConns(devicedb.Conns)
-	db.SetMaxIdleConns(devicedb.Conns)
-	container := sqlstore.NewWithDB(db, "sqlite3", nil)
+	container := sqlstore.NewWithDB(db.DB, "sqlite3", nil)
 	if err := container.Upgrade(ctx); err != nil {
 		return err
 	}

@@ -64,43 +64,6 @@ func (b *bench) runMute(ctx context.Context) ([]row, error) {
 	return []row{{"muteChat, request to answer: p50 (CPU " + ms(cpu) + ")", ms(p50), "30 ms", p50 <= 30*time.Millisecond}}, nil
 }
 
-// streamed is how many messages wait for the device whose throughput is measured.
-const streamed = 10_000
-
-// runMessages measures decrypt → stored → acknowledged, Pesan against whatsmeow alone, in turn.
-func (b *bench) runMessages(ctx context.Context) ([]row, error) {
-	const rounds = 3
-	// The same settings for both: whatsmeow's store doesn't wait for the disk.
-	unsynced := func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
-		return b.linkPesanWith(ctx, s, folder, phones, "PESAN_SYNC=0")
-	}
-	var ours, alone []float64
-	for round := range rounds {
-		progress("round %d of %d", round+1, rounds)
-		rate, err := b.streamTo(ctx, fmt.Sprint("alone", round), b.linkClient)
-		if err != nil {
-			return nil, err
-		}
-		alone = append(alone, rate)
-		if rate, err = b.streamTo(ctx, fmt.Sprint("pesan", round), unsynced); err != nil {
-			return nil, err
-		}
-		ours = append(ours, rate)
-	}
-	progress("on the disk")
-	synced, err := b.streamTo(ctx, "synced", b.linkPesan)
-	if err != nil {
-		return nil, err
-	}
-	a, o := median(alone), median(ours)
-	return []row{{
-		fmt.Sprintf("messages of one device, %.0f/s against whatsmeow alone, %.0f/s", o, a),
-		fmt.Sprintf("%.2f ×", o/a), "0.7 ×", o/a >= 0.7,
-	}, {
-		"messages of one device, each on the disk before it is acknowledged", fmt.Sprintf("%.0f/s", synced), "", true,
-	}}, nil
-}
-
 func median[T cmp.Ordered](v []T) T {
 	v = slices.Sorted(slices.Values(v))
 	return v[len(v)/2]
@@ -108,56 +71,6 @@ func median[T cmp.Ordered](v []T) T {
 
 // linker links devices of the phones to a program that keeps its state in a folder, and gives back what starts it again.
 type linker func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (again func() (*process, error), err error)
-
-// streamTo lets messages wait for a device that is offline, starts its program, and measures from the first
-// acknowledgement to the last.
-func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64, error) {
-	s, err := sim.New(sim.Options{})
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{})
-	if err != nil {
-		return 0, err
-	}
-	again, err := link(ctx, s, filepath.Join(b.folder, name), []*sim.Phone{phone})
-	if err != nil {
-		return 0, err
-	}
-	device := phone.Devices()[0]
-	if err := device.WaitOffline(ctx); err != nil {
-		return 0, err
-	}
-	const contacts = 20
-	var ids []string
-	for i := range contacts {
-		contact, err := s.NewContact(phoneNumber(100+i), "", fmt.Sprint("Kontak ", i))
-		if err != nil {
-			return 0, err
-		}
-		for j := range streamed / contacts {
-			text := fmt.Sprintf("Pesan ke-%d: pesanannya sudah kami kirim pagi ini ya Kak", j)
-			id, err := contact.Send(ctx, phone, sim.Text(text), sim.SendOptions{})
-			if err != nil {
-				return 0, err
-			}
-			ids = append(ids, id)
-		}
-	}
-	before := len(device.Acks())
-	process, err := again()
-	if err != nil {
-		return 0, err
-	}
-	defer process.stop()
-	if err := device.WaitAcked(ctx, ids...); err != nil {
-		return 0, err
-	}
-	acks := device.Acks()[before:]
-	took := acks[len(acks)-1].Time.Sub(acks[0].Time)
-	return float64(len(acks)-1) / took.Seconds(), nil
-}
 
 func (b *bench) linkPesan(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
 	return b.linkPesanWith(ctx, s, folder, phones)
@@ -204,6 +117,16 @@ var codeLine = regexp.MustCompile(`^code (\S+)$`)
 var readyLine = regexp.MustCompile(`^ready (all)$`)
 
 func (b *bench) linkClient(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
+	return linkClientBy(ctx, s, folder, phones, clientCommand)
+}
+
+func (b *bench) linkDurableClient(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
+	return linkClientBy(ctx, s, folder, phones, durableClientCommand)
+}
+
+func linkClientBy(
+	ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone, command string,
+) (func() (*process, error), error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -211,7 +134,7 @@ func (b *bench) linkClient(ctx context.Context, s *sim.Server, folder string, ph
 	if err != nil {
 		return nil, err
 	}
-	args := []string{clientCommand, filepath.Join(folder, "devices.db")}
+	args := []string{command, filepath.Join(folder, "devices.db")}
 	for _, phone := range phones {
 		args = append(args, phone.PN().User)
 	}

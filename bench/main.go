@@ -65,8 +65,8 @@ func (b *bench) names() (names []string) {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if len(os.Args) > 1 && os.Args[1] == clientCommand {
-		if err := runClients(ctx, os.Args[2:]); err != nil {
+	if len(os.Args) > 1 && (os.Args[1] == clientCommand || os.Args[1] == durableClientCommand) {
+		if err := runClients(ctx, os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, "bench client:", err)
 			os.Exit(1)
 		}

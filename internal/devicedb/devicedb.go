@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +42,16 @@ type DB struct {
 // Open opens the file and makes it where it is missing. It is a file of its own: whatsmeow's transactions and the product's would
 // wait for each other. It is one for all devices, since a file costs some 400 KiB of memory.
 func Open(ctx context.Context, path string) (*DB, error) {
-	connector, err := driver.NewConnector(DSN(path))
+	return open(ctx, path, DSN(path))
+}
+
+// OpenDurable is Open for who doesn't call Flush: every commit waits for the disk. It is the yardstick for the way of Flush.
+func OpenDurable(ctx context.Context, path string) (*DB, error) {
+	return open(ctx, path, strings.Replace(DSN(path), "_synchronous=NORMAL", "_synchronous=FULL", 1))
+}
+
+func open(ctx context.Context, path, dsn string) (*DB, error) {
+	connector, err := driver.NewConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open device keys %s: %w", path, err)
 	}

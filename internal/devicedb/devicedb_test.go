@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t *testing.T) *DB {
+func openTest(t *testing.T) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
 	if err != nil {
@@ -28,7 +28,7 @@ func open(t *testing.T) *DB {
 }
 
 func TestSettings(t *testing.T) {
-	db := open(t)
+	db := openTest(t)
 	for pragma, want := range map[string]string{"foreign_keys": "1", "journal_mode": "wal", "synchronous": "1",
 		"busy_timeout": "20000"} {
 		var got string
@@ -40,7 +40,7 @@ func TestSettings(t *testing.T) {
 
 // TestFlush writes in every way that there is: a flush waits for the disk after it, and only then.
 func TestFlush(t *testing.T) {
-	db := open(t)
+	db := openTest(t)
 	waits := 0
 	db.SyncFile = func(file string) error {
 		waits++
@@ -97,7 +97,7 @@ func TestFlush(t *testing.T) {
 
 // TestFlushTogether has many flush at once, while they write: what each wrote before is on the disk when its flush returns.
 func TestFlushTogether(t *testing.T) {
-	db := open(t)
+	db := openTest(t)
 	if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (a TEXT)"); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestFlushTogether(t *testing.T) {
 
 // TestFlushFails has the disk fail once: nobody may believe a later success, since the system forgets what it couldn't write.
 func TestFlushFails(t *testing.T) {
-	db := open(t)
+	db := openTest(t)
 	fault := errors.New("a fault of the disk")
 	db.SyncFile = func(string) error {
 		db.SyncFile = func(string) error { return nil }
