@@ -1,6 +1,5 @@
 """Runs Pesan in containers on this machine and tests it. See scripts/local, which starts this."""
 
-import argparse
 import contextlib
 import json
 import os
@@ -9,18 +8,16 @@ import resource
 import secrets
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 import urllib.request
 
 import boto3
 from samcli.yamlhelper import yaml_parse
 
-from rehearse import REGION, Failure, Progress, free_port, process, run
+from rehearse import REGION, Failure, command, free_port, process, run
 
 NETWORK = "pesan-local"
 CLOUD = "pesan-local-cloud"  # the container of LocalStack
@@ -261,29 +258,12 @@ def wait_for_api(url, log):
     raise Failure("sam local doesn't answer: " + pathlib.Path(log).read_text(errors="replace")[-4000:])
 
 
-def main():
-    arches = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sam", required=True, help="command of the SAM CLI")
+def arguments(parser):
     parser.add_argument("--ministack", required=True, help="folder of MiniStack's environment")
     parser.add_argument("--serve", action="store_true", help="stay, instead of running the suite")
     parser.add_argument("--stand-ins", action="store_true", help="pull no image")
     parser.add_argument("--port", type=int, help="of the API; a free one")
-    parser.add_argument("--arch", default=arches.get(os.uname().machine, os.uname().machine), help="GOARCH of this machine")
-    options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    progress = Progress()
-    folder = tempfile.mkdtemp(prefix="pesan-local-")
-    try:
-        local(options, progress, folder)
-        print(f"all went well; {time.monotonic() - progress.began:.0f} s")
-    except Failure as e:
-        sys.exit(f"local: {e}")
-    except KeyboardInterrupt:
-        sys.exit("local: interrupted")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main()
+    command("local", __doc__, local, arguments)

@@ -295,26 +295,31 @@ def rehearse(options, progress, folder):
                 raise Failure(f"the suite failed; MiniStack's log is in {keep}")
 
 
-def main():
+def command(name, description, work, add=lambda parser: None):
+    """Runs work(options, progress, folder) as a command, which says how it went and leaves no folder behind."""
     arches = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--sam", required=True, help="command of the SAM CLI")
-    parser.add_argument("--ministack", required=True, help="command of MiniStack")
     parser.add_argument("--arch", default=arches.get(os.uname().machine, os.uname().machine), help="GOARCH of this machine")
+    add(parser)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     progress = Progress()
-    folder = tempfile.mkdtemp(prefix="pesan-rehearsal-")
+    folder = tempfile.mkdtemp(prefix=f"pesan-{name}-")
     try:
-        rehearse(options, progress, folder)
-        print(f"the rehearsal went well; {time.monotonic() - progress.began:.0f} s")
+        work(options, progress, folder)
+        print(f"{name}: all went well; {time.monotonic() - progress.began:.0f} s")
     except Failure as e:
-        sys.exit(f"rehearse: {e}")
+        sys.exit(f"{name}: {e}")
     except KeyboardInterrupt:
-        sys.exit("rehearse: interrupted")
+        sys.exit(f"{name}: interrupted")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def arguments(parser):
+    parser.add_argument("--ministack", required=True, help="command of MiniStack")
+
+
 if __name__ == "__main__":
-    main()
+    command("rehearse", __doc__, rehearse, arguments)

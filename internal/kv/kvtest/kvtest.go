@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pesan/internal/kv"
+	"pesan/internal/testkit/check"
 )
 
 // Open opens an adapter with a clock. What it opens may hold other data and may be shared among tests, if each has its own clock:
@@ -206,18 +207,7 @@ func show(items ...*kv.Item) string {
 // atOnce runs n calls at the same time and fails with the first error.
 func atOnce(t *testing.T, n int, call func(i int) error) {
 	t.Helper()
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() {
-			<-start
-			errs[i] = call(i)
-		})
-	}
-	close(start)
-	group.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := check.Together(n, call); err != nil {
 		t.Fatal(err)
 	}
 }

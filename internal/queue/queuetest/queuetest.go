@@ -3,15 +3,12 @@
 package queuetest
 
 import (
-	"encoding/json"
-	"fmt"
-	"testing"
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
+	"pesan/internal/testkit/check"
 )
 
 // noon is the moment at which the tests take place.
@@ -26,41 +23,4 @@ func muteCommand(account, id string) chat.Command {
 	}
 }
 
-func wantCode(t *testing.T, what string, err error, want chat.Code) {
-	t.Helper()
-	if chat.CodeOf(err) != want {
-		t.Fatalf("%s: error %v, want code %q", what, err, want)
-	}
-}
-
-func ok(t *testing.T, what string, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-}
-
-// wantSame compares the JSON of two values.
-func wantSame(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if g, w := text(got), text(want); g != w {
-		t.Fatalf("%s:\n got %s\nwant %s", what, g, w)
-	}
-}
-
-func text(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprintf("%#v (%v)", v, err)
-	}
-	return string(b)
-}
-
-// together runs n calls at the same time and returns the first error.
-func together(n int, call func(i int) error) error {
-	var group errgroup.Group
-	for i := range n {
-		group.Go(func() error { return call(i) })
-	}
-	return group.Wait()
-}
+var ok, wantCode, wantSame, together = check.OK, check.Code, check.Same, check.Together

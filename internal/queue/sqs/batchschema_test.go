@@ -7,24 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 
 	"pesan/internal/chat"
 )
 
 const batchSchemaFile = "../../../docs/batch.schema.json"
-
-func batchSchema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	compiled, err := compiler.Compile(batchSchemaFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiled
-}
 
 // acceptedBatch is what the host makes of a body, its operations included.
 func acceptedBatch(body string) error {
@@ -86,7 +74,7 @@ func drawBatch(t *rapid.T) chat.BatchMessage {
 
 // TestBatchSchema: the schema allows what the host carries out, and nothing else.
 func TestBatchSchema(t *testing.T) {
-	s := batchSchema(t)
+	s := schema(t, batchSchemaFile)
 	rapid.Check(t, func(t *rapid.T) {
 		b, err := json.Marshal(drawBatch(t))
 		if err != nil {

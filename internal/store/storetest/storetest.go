@@ -5,17 +5,15 @@ package storetest
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
+	"pesan/internal/testkit/check"
 )
 
 // noon is the moment at which the tests take place.
@@ -44,57 +42,6 @@ func createTenant(ctx context.Context, store any) (string, error) {
 
 // newShard picks a shard that no other test uses.
 func newShard() int { return 1 + rand.IntN(1<<30) }
-
-func wantCode(t testing.TB, what string, err error, want chat.Code) {
-	t.Helper()
-	if chat.CodeOf(err) != want {
-		t.Fatalf("%s: error %v, want code %q", what, err, want)
-	}
-}
-
-func ok(t testing.TB, what string, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatalf("%s: %v", what, err)
-	}
-}
-
-// wantSame compares the JSON of two values.
-func wantSame(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if g, w := text(got), text(want); g != w {
-		t.Fatalf("%s:\n got %s\nwant %s", what, g, w)
-	}
-}
-
-func text(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprintf("%#v (%v)", v, err)
-	}
-	return string(b)
-}
-
-// together runs n calls at the same time and returns the first error.
-func together(n int, call func(i int) error) error {
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() {
-			<-start
-			errs[i] = call(i)
-		})
-	}
-	close(start)
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // walk reads all pages of a port and returns what page gives, checking that each page but the last is full.
 func walk[T any](t *testing.T, limit int, page func(chat.Page) ([]T, string, error)) []T {
@@ -160,3 +107,5 @@ func Contracts(t *testing.T, open func(*testing.T) Store) {
 	t.Run("Hooks", func(t *testing.T) { Hooks(t, func(t *testing.T) Webhooks { return open(t) }) })
 	t.Run("Feed", func(t *testing.T) { Feed(t, func(t *testing.T) FeedStore { return open(t) }) })
 }
+
+var ok, wantCode, wantSame, text, together = check.OK, check.Code, check.Same, check.Text, check.Together
