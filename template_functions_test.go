@@ -38,11 +38,13 @@ func TestFunctions(t *testing.T) {
 			path = "$default"
 		} else if folder == "page" {
 			path = "/"
+		} else if folder == "mcp" {
+			path = "/mcp"
 		} else if !ok {
 			t.Errorf("%s is built of %q, which has no endpoint", f, folder)
 			continue
 		}
-		if made := main(t, filepath.Join("functions", folder, "main.go")); folder != "page" && !strings.EqualFold(made, cmp.Or(e.Name, "Unknown")) {
+		if made := main(t, filepath.Join("functions", folder, "main.go")); folder != "page" && folder != "mcp" && !strings.EqualFold(made, cmp.Or(e.Name, "Unknown")) {
 			t.Errorf("functions/%s makes %q, want %q", folder, made, e.Name)
 		}
 		call := all.prop(f, "Events", "Call", "Properties")

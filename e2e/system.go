@@ -124,7 +124,7 @@ type Step struct {
 // Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
 func Steps() []Step {
 	return []Step{
-		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear", clearChat}, {"Report", report},
+		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Assistant", assistant}, {"Batch", batch}, {"Clear", clearChat}, {"Report", report},
 		{"Webhook", webhook}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }
@@ -320,7 +320,7 @@ func report(ctx context.Context, t T, s *System) {
 			t.Errorf("pending: %+v", r)
 		}
 	}
-	for entry, want := range map[string]int{"muteChat 200": 2, "unmuteChat 200": 1, "clearMessageById 200": 1} {
+	for entry, want := range map[string]int{"muteChat 200": 3, "unmuteChat 200": 2, "clearMessageById 200": 1} {
 		if seen[entry] != want {
 			t.Errorf("%d reports of %s, want %d; all: %v", seen[entry], entry, want, seen)
 		}

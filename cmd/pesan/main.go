@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pesan/internal/batchcmd"
+	"pesan/internal/mcp"
 	"pesan/internal/program"
 	"pesan/internal/standalone"
 	"pesan/internal/whatsapp"
@@ -20,8 +21,13 @@ import (
 const patience = 10 * time.Second
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "batch" {
-		os.Exit(batch(os.Args[2:]))
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "batch":
+			os.Exit(batch(os.Args[2:]))
+		case "mcp":
+			os.Exit(assist(os.Args[2:]))
+		}
 	}
 	log.SetOutput(io.Discard) // net/http writes there what a webhook's endpoint says behind its answer
 	os.Exit(program.Run("pesan", patience, command))
@@ -37,6 +43,13 @@ func batch(args []string) int {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal(os.Stdin) && isTerminal(os.Stdout),
 		Lookup: os.LookupEnv, Interrupted: interrupted, Now: time.Now,
 	})
+}
+
+// assist runs pesan mcp, whose standard input and output are an assistant's.
+func assist(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return mcp.Run(ctx, args, mcp.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lookup: os.LookupEnv})
 }
 
 // command runs what the arguments name.

@@ -33,6 +33,7 @@ const usage = `Pesan serves the chats of a linked WhatsApp account over HTTP.
   pesan demo   an inbox of 200 chats on a simulated WhatsApp; nothing is kept
   pesan run    links a phone by QR code and serves its chats
   pesan batch  changes many chats by one call; see pesan batch help
+  pesan mcp    offers an account's chats to an assistant that starts it; see pesan mcp help
   pesan backup file    writes accounts and chats into a new file, also while pesan runs
   pesan restore file   puts a backup in the place of what is there, also while pesan runs; devices are linked again
   pesan doctor         looks at folder, data, clock and WhatsApp, and says what to mend; -mend keeps of damaged data what is whole

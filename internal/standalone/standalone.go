@@ -29,6 +29,7 @@ import (
 	"pesan/internal/host"
 	"pesan/internal/httpapi"
 	"pesan/internal/kv/sqlite"
+	"pesan/internal/mcp"
 	mediafolder "pesan/internal/media/folder"
 	"pesan/internal/metrics"
 	"pesan/internal/page"
@@ -434,13 +435,15 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 		healthAnswer(w, err)
 	})
 	mux.Handle("/api/events", api.Events(p.store))
-	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
+	endpoints := api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
 		Wait:   p.CommandWait,
 		Labels: p.store, Usage: p.store, Media: p.media,
 		Hooks: p.hooks, Feed: p.store, Caller: p.hooks.sender,
-	})...))
+	})...)
+	mux.Handle("/", endpoints)
+	mux.Handle("/mcp", mcp.New(mcp.Config{API: mcp.InProcess{Handler: endpoints}, Base: "http://pesan", Logger: p.Logger, Now: time.Now}))
 	return mux
 }
 
