@@ -98,6 +98,11 @@ lint: ## gofmt, vet, staticcheck, actionlint, and what may link what
 	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml docs/examples/deploy.yml
 	@.ci/links
 
+.PHONY: scale
+scale: build ## a thousand devices for real, and what up to 100,000 cost and bear, computed
+	@$(GO) run ./bench fleet
+	@$(GO) run ./scale
+
 .PHONY: bench
 bench: build ## speed, size and memory, beside whatsmeow alone; BENCH=reads for one part
 	@$(GO) run ./bench $(BENCH)

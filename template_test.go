@@ -10,134 +10,24 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
+	"pesan/internal/stack"
 )
 
-// resource of the template. Short functions are their arguments: !Ref X is X, !GetAtt X.Arn is X.Arn.
-type resource struct {
-	Type                string         `yaml:"Type"`
-	Condition           string         `yaml:"Condition"`
-	DeletionPolicy      string         `yaml:"DeletionPolicy"`
-	UpdateReplacePolicy string         `yaml:"UpdateReplacePolicy"`
-	Metadata            map[string]any `yaml:"Metadata"`
-	Properties          map[string]any `yaml:"Properties"`
-}
-
-type template struct {
-	Resources map[string]resource `yaml:"Resources"`
-	Globals   struct {
-		Function map[string]any `yaml:"Function"`
-	} `yaml:"Globals"`
-}
+// template is what the tests look at.
+type template struct{ *stack.Template }
 
 func read(t *testing.T) template {
 	t.Helper()
-	file, err := os.ReadFile("template.yaml")
+	all, err := stack.Read(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(file, &document); err != nil {
-		t.Fatal(err)
-	}
-	for i, section := range document.Content[0].Content {
-		if section.Value == "Resources" {
-			unroll(t, document.Content[0].Content[i+1], parameterLists(t, document))
-		}
-	}
-	var all template
-	if err := document.Decode(&all); err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return template{all}
 }
 
-// parameterLists are the defaults of the parameters that are lists.
-func parameterLists(t *testing.T, document yaml.Node) map[string][]string {
-	t.Helper()
-	var all struct {
-		Parameters map[string]struct {
-			Type    string `yaml:"Type"`
-			Default string `yaml:"Default"`
-		} `yaml:"Parameters"`
-	}
-	if err := document.Decode(&all); err != nil {
-		t.Fatal(err)
-	}
-	lists := map[string][]string{}
-	for name, p := range all.Parameters {
-		if p.Type == "CommaDelimitedList" {
-			lists[name] = strings.Split(p.Default, ",")
-		}
-	}
-	return lists
-}
+func (all template) of(kind string) []string { return all.Of(kind) }
 
-// unroll puts what each Fn::ForEach stands for in its place: [variable, list, {name: resource}], the variable in braces.
-func unroll(t *testing.T, resources *yaml.Node, lists map[string][]string) {
-	t.Helper()
-	var out []*yaml.Node
-	for i := 0; i < len(resources.Content); i += 2 {
-		name, value := resources.Content[i], resources.Content[i+1]
-		if !strings.HasPrefix(name.Value, "Fn::ForEach::") {
-			out = append(out, name, value)
-			continue
-		}
-		var names []string
-		if value.Content[1].Tag == "!Ref" {
-			names = lists[value.Content[1].Value]
-		} else if err := value.Content[1].Decode(&names); err != nil {
-			t.Fatal(err)
-		}
-		if len(names) == 0 {
-			t.Fatalf("%s is over nothing", name.Value)
-		}
-		body, err := yaml.Marshal(value.Content[2])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, one := range names {
-			var node yaml.Node
-			if err := yaml.Unmarshal([]byte(strings.ReplaceAll(string(body), "${"+value.Content[0].Value+"}", one)), &node); err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, node.Content[0].Content...)
-		}
-	}
-	resources.Content = out
-}
-
-// of returns the names of the resources of a type, sorted.
-func (all template) of(kind string) []string {
-	var names []string
-	for name, r := range all.Resources {
-		if r.Type == kind {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// at follows names through maps, and numbers through lists; nil where there is nothing.
-func at(v any, path ...any) any {
-	for _, step := range path {
-		switch here := v.(type) {
-		case map[string]any:
-			name, _ := step.(string)
-			v = here[name]
-		case []any:
-			i, ok := step.(int)
-			if !ok || i >= len(here) {
-				return nil
-			}
-			v = here[i]
-		default:
-			return nil
-		}
-	}
-	return v
-}
+func at(v any, path ...any) any { return stack.At(v, path...) }
 
 // list is a list of texts; a text alone is a list too.
 func list(v any) []string {
@@ -152,9 +42,7 @@ func list(v any) []string {
 	return all
 }
 
-func (all template) prop(name string, path ...any) any {
-	return at(any(all.Resources[name].Properties), path...)
-}
+func (all template) prop(name string, path ...any) any { return all.Prop(name, path...) }
 
 const functionType = "AWS::Serverless::Function"
 

@@ -49,12 +49,15 @@ func makeProgram(ctx context.Context, args ...string) error {
 	return nil
 }
 
+// queues of the stack, as by default.
+const queues = 4
+
 // cloud is a stack's tables and queue on local servers, and its API, which this program serves.
 type cloud struct {
 	api
 	host     string // the built program
 	tables   kvdynamodb.Tables
-	queue    string
+	queues   sqsqueue.Queues
 	db       *dynamodb.Client
 	dynamoDB *localserver.Server
 	sqs      *localserver.Server
@@ -104,20 +107,23 @@ func (c *cloud) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
 // serve makes the queue and serves what is needed to link devices.
 func (c *cloud) serve(ctx context.Context) error {
 	client := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.sqs.URL, Credentials: keysOfTest()}, sqsqueue.Tuned)
-	queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("bench-0.fifo"), Attributes: map[string]string{
-		"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
-	}})
-	if err != nil {
-		return err
+	for i := range queues {
+		queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("bench-%d.fifo", i)), Attributes: map[string]string{
+			"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
+		}})
+		if err != nil {
+			return err
+		}
+		c.queues = append(c.queues, *queue.QueueUrl)
 	}
-	c.queue = *queue.QueueUrl
 	stored := c.store()
 	api := httpapi.New(httpapi.Config{
 		Accounts: stored.EventualAccounts(), Reports: stored, Secret: secret, Logger: slog.New(slog.DiscardHandler),
 	})
+	var err error
 	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices is called, and nothing else
 		Accounts: stored, Reports: stored, Commands: stored,
-		Sender: sqsqueue.NewSender(client, sqsqueue.Queues{c.queue}), Wait: 8 * time.Second,
+		Sender: sqsqueue.NewSender(client, c.queues), Wait: 8 * time.Second, Chats: stored, Feed: stored, Labels: stored,
 	})...)); err != nil {
 		return err
 	}
@@ -147,8 +153,8 @@ func (c *cloud) environment() []string {
 		"ACCOUNTS_TABLE=" + c.tables[kv.Accounts], "CHATS_TABLE=" + c.tables[kv.Chats], "MESSAGES_TABLE=" + c.tables[kv.Messages],
 		"COMMANDS_TABLE=" + c.tables[kv.Commands], "REPORTS_TABLE=" + c.tables[kv.Reports], "WORK_TABLE=" + c.tables[kv.Work],
 		"DEVICES_TABLE=" + c.tables[kv.Devices], "HOOKS_TABLE=" + c.tables[kv.Hooks], "SECRETS_TABLE=" + c.tables[kv.Secrets],
-		"EVENT_QUEUE_URL=" + c.queue, "QUEUE_URL=" + strings.Replace(c.queue, "bench-0.fifo", "bench-{0}.fifo", 1),
-		"STACK_NAME=bench", "HEALTH_ADDRESS=127.0.0.1:0",
+		"EVENT_QUEUE_URL=" + c.queues[0], "QUEUE_URL=" + strings.Replace(c.queues[0], "bench-0.fifo", "bench-{0,1,2,3}.fifo", 1),
+		"STACK_NAME=bench", "MEDIA_BUCKET=bench", "HEALTH_ADDRESS=127.0.0.1:0",
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL=" + c.dynamoDB.URL, "AWS_ENDPOINT_URL_SQS=" + c.sqs.URL, "RATE_LIMIT=0",
 	}

@@ -49,6 +49,7 @@ var measurements = []measurement{
 	{"functions", (*bench).runFunctions, true},
 	{"incoming", (*bench).runIncoming, true},
 	{"webhooks", (*bench).runWebhooks, false},
+	{"fleet", (*bench).runFleet, true},
 	{"memory", (*bench).runMemory, true},
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -157,26 +158,48 @@ func (b *bench) run(ctx context.Context, s *sim.Server, folder string, env ...st
 
 // call calls an endpoint and returns the answer's body; what isn't 200 is an error.
 func (p api) call(ctx context.Context, endpoint string, params ...string) ([]byte, error) {
+	status, body, err := p.post(ctx, endpoint, "", params...)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s: %d %s", endpoint, status, body)
+	}
+	return body, err
+}
+
+func (p api) post(ctx context.Context, endpoint, id string, params ...string) (status int, body []byte, err error) {
 	form := url.Values{}
 	for i := 0; i < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/api/"+endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept-Encoding", "identity")
+	if id != "" {
+		request.Header.Set("Idempotency-Key", id)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %d %s", endpoint, response.StatusCode, body)
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}
+
+// command calls an endpoint under an id of its own until it is answered that the command is done.
+func (p api) command(ctx context.Context, endpoint string, params ...string) error {
+	id := rand.Text()
+	for {
+		status, body, err := p.post(ctx, endpoint, id, params...)
+		if err != nil || status == http.StatusOK {
+			return err
+		}
+		if status != http.StatusAccepted {
+			return fmt.Errorf("%s: %d %s", endpoint, status, body)
+		}
 	}
-	return body, err
 }
 
 // addDevice adds a device and returns its key.
@@ -196,7 +219,7 @@ func (p api) addDevice(ctx context.Context, name string) (string, error) {
 func (p api) link(ctx context.Context, key string, phone *sim.Phone) (*sim.Device, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if _, err := p.call(ctx, "serviceStart", "apiKey", key); err != nil {
+	if err := p.command(ctx, "serviceStart", "apiKey", key); err != nil {
 		return nil, err
 	}
 	for {

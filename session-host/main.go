@@ -69,12 +69,6 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	return run(ctx, s, client, logger, lines)
 }
 
-// poll is how often shards are looked for: what another host hands over is taken that soon. It costs a read unit each time.
-const poll = 500 * time.Millisecond
-
-// alone is how often another host is looked for while there is none.
-const alone = 5 * time.Second
-
 // What was counted is stored so often, and the limits of months are looked after; each costs some units for every account that uses
 // something or has limits.
 const (
@@ -123,7 +117,7 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 				Now: time.Now, Logger: logger,
 			}).Run(ctx)
 		},
-		Now: time.Now, Logger: logger, Poll: poll, Alone: alone, MaxRate: s.rate,
+		Now: time.Now, Logger: logger, Poll: host.CloudPoll, Alone: host.CloudAlone, MaxRate: s.rate,
 	})
 	logger.Info("host starts", "queues", len(s.queues), "health", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)

@@ -127,7 +127,7 @@ func (s *stack) serve() {
 	sender := sqsqueue.NewSender(queue, s.queues)
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sender,
-		Wait: 20 * time.Second, Batches: stored, BatchSender: sender,
+		Outcomes: stored.EventualCommands(), Hosts: stored, Wait: 20 * time.Second, Batches: stored, BatchSender: sender,
 		Labels: stored, Usage: stored, Media: noFiles{},
 		Hooks: stored, Feed: stored, Caller: s.sender(),
 	})...))

@@ -181,7 +181,7 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.Deps.Commands = w.store
 		case httpapi.Commands:
 			w.use(kv.Commands)
-			w.Deps.Commands, w.Deps.Hosts = w.store, w.store
+			w.Deps.Commands, w.Deps.Outcomes, w.Deps.Hosts = w.store, w.store.EventualCommands(), w.store
 			w.Deps.Wait = w.Duration("COMMAND_WAIT", 8*time.Second, 0, 20*time.Second)
 		case httpapi.Batches:
 			w.use(kv.Commands)

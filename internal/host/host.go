@@ -47,6 +47,16 @@ type Config struct {
 	Steps    int              // patches of batches that are made at a time, of all shards together; 8
 }
 
+// How often a host on AWS looks for shards: among others so often that it takes soon what another hands over; alone for another host.
+// Each look costs a part of a read unit.
+const (
+	CloudPoll  = 500 * time.Millisecond
+	CloudAlone = 5 * time.Second
+)
+
+// TTL of a heartbeat, by default; a host beats three times as often.
+const TTL = 15 * time.Second
+
 // Stores hold what belongs to accounts, as their owner uses it: they write under his lease alone.
 type Stores struct {
 	Accounts chat.Accounts
@@ -68,7 +78,7 @@ type Host struct {
 
 // New makes a host; Run makes it work.
 func New(c Config) *Host {
-	c.TTL = cmp.Or(c.TTL, 15*time.Second)
+	c.TTL = cmp.Or(c.TTL, TTL)
 	c.Renew = cmp.Or(c.Renew, c.TTL/3)
 	c.Poll = cmp.Or(c.Poll, time.Second)
 	c.Alone = cmp.Or(c.Alone, c.Poll)

@@ -14,6 +14,7 @@ import (
 // commander is what endpoints need that command a device.
 type commander struct {
 	commands chat.Commands
+	outcomes chat.CommandReader
 	sender   chat.CommandSender
 	most     time.Duration // of waiting for the outcome; 8 s
 	hosts    Hosts         // nil when there is always one
@@ -28,8 +29,13 @@ type Hosts interface {
 const (
 	commandWait = 8 * time.Second
 	submitTime  = 10 * time.Second
-	firstPoll   = 150 * time.Millisecond // no command is done sooner where polling is needed; each poll costs
-	slowestPoll = 250 * time.Millisecond
+)
+
+// A call that waits looks after FirstPoll how its command has ended, since none has sooner where looking is needed, and then with
+// growing pauses up to SlowestPoll: each look costs.
+const (
+	FirstPoll   = 150 * time.Millisecond
+	SlowestPoll = 250 * time.Millisecond
 )
 
 // pending are the results of a call whose command goes on.
@@ -191,7 +197,7 @@ func (o commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *
 func (o commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.most, commandWait))
 	defer cancel()
-	pause := firstPoll
+	pause := FirstPoll
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	for r.State == chat.CommandPending {
@@ -202,7 +208,7 @@ func (o commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ende
 			ended = nil
 		case <-timer.C:
 		}
-		now, err := o.commands.Command(ctx, r.Account, r.ID)
+		now, err := o.outcomes.Command(ctx, r.Account, r.ID)
 		switch {
 		case err == nil:
 			r = now
@@ -212,7 +218,7 @@ func (o commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ende
 				r.State = chat.CommandDone
 			}
 		}
-		pause = min(pause*3/2, slowestPoll)
+		pause = min(pause*3/2, SlowestPoll)
 		timer.Reset(pause)
 	}
 	return r, nil

@@ -23,8 +23,9 @@ type Deps struct {
 	Reports  chat.Reports
 	Commands chat.Commands // may be a Watcher, which saves polling
 	Sender   chat.CommandSender
-	Wait     time.Duration // for a command's outcome; 8 s
-	Hosts    Hosts         // no outcome is waited for while there is none; nil: there is one
+	Wait     time.Duration      // for a command's outcome; 8 s
+	Outcomes chat.CommandReader // where a call looks that waits, and may see what was a moment ago; nil: Commands
+	Hosts    Hosts              // no outcome is waited for while there is none; nil: there is one
 
 	Batches     chat.Batches
 	BatchSender chat.BatchSender
@@ -34,7 +35,13 @@ type Deps struct {
 	Caller chat.HookCaller
 }
 
-func (d Deps) commander() commander { return commander{d.Commands, d.Sender, d.Wait, d.Hosts} }
+func (d Deps) commander() commander {
+	o := commander{d.Commands, d.Outcomes, d.Sender, d.Wait, d.Hosts}
+	if o.outcomes == nil {
+		o.outcomes = d.Commands
+	}
+	return o
+}
 
 // Port names what an endpoint needs of Deps, beyond the accounts and the report that every call needs.
 type Port string

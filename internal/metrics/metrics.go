@@ -9,12 +9,21 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Namespace is that of all metrics; they have one dimension, Stack.
 const Namespace = "Pesan"
+
+// Names of the metrics that a host writes. All else of its lines is no metric, which would cost.
+var Names = []string{missing, commandAge}
+
+const (
+	missing    = "MissingDevices" // per cent of those that should be connected
+	commandAge = "CommandAge"     // ms from the call to the end
+)
 
 // Every is how often Run writes a line: CloudWatch's own resolution.
 const Every = time.Minute
@@ -153,20 +162,21 @@ func (m *Metrics) take() map[string]any {
 			devices++
 		}
 	}
-	missing := 0.0
+	part := 0.0
 	if all := len(m.connected) + m.lost; all > 0 {
-		missing = 100 * float64(all-devices) / float64(all)
+		part = 100 * float64(all-devices) / float64(all)
 	}
-	defined := []definition{{"MissingDevices", "Percent"}}
+	defined := []definition{{missing, "Percent"}}
 	line := map[string]any{
-		"Stack": m.stack, "MissingDevices": missing,
+		"Stack": m.stack, missing: part,
 		"ConnectedDevices": devices, "LostLinks": m.lost, "Events": m.events, "LeaseChanges": m.changes,
 	}
-	for name, s := range map[string]*sample{"ProjectionLag": &m.lag, "CommandAge": &m.age} {
-		if len(s.values) > 0 {
-			defined = append(defined, definition{name, "Milliseconds"})
-			line[name] = s.values
-		}
+	if len(m.lag.values) > 0 {
+		line["EventAge"] = m.lag.quantile(0.99)
+	}
+	if len(m.age.values) > 0 {
+		defined = append(defined, definition{commandAge, "Milliseconds"})
+		line[commandAge] = m.age.values
 	}
 	line["_aws"] = map[string]any{
 		"Timestamp":         m.now().UnixMilli(),
@@ -193,4 +203,10 @@ func (s *sample) add(d time.Duration) {
 	} else if i := rand.IntN(s.seen); i < mostValues {
 		s.values[i] = ms
 	}
+}
+
+// quantile is what that part of the values doesn't exceed.
+func (s *sample) quantile(part float64) float64 {
+	sorted := slices.Sorted(slices.Values(s.values))
+	return sorted[min(int(part*float64(len(sorted))), len(sorted)-1)]
 }

@@ -20,12 +20,22 @@ func commandKey(account, id string) kv.Key {
 
 // Command implements chat.CommandReader.
 func (s *Store) Command(ctx context.Context, account, id string) (chat.CommandRecord, error) {
-	r, _, err := s.command(ctx, account, id)
+	r, _, err := s.command(ctx, account, id, kv.Strong)
 	return r, failed("get command", err)
 }
 
-func (s *Store) command(ctx context.Context, account, id string) (r chat.CommandRecord, it kv.Item, err error) {
-	it, err = s.kv.Get(ctx, commandKey(account, id), kv.Strong)
+// EventualCommands finds commands for half the price on DynamoDB, as they were a moment ago: for who asks again until one has ended.
+func (s *Store) EventualCommands() chat.CommandReader { return eventualCommands{s} }
+
+type eventualCommands struct{ store *Store }
+
+func (r eventualCommands) Command(ctx context.Context, account, id string) (chat.CommandRecord, error) {
+	c, _, err := r.store.command(ctx, account, id, kv.Eventual)
+	return c, failed("get command", err)
+}
+
+func (s *Store) command(ctx context.Context, account, id string, c kv.Consistency) (r chat.CommandRecord, it kv.Item, err error) {
+	it, err = s.kv.Get(ctx, commandKey(account, id), c)
 	if errors.Is(err, kv.ErrNotFound) {
 		return r, it, &chat.Error{Code: chat.CommandNotFound}
 	}
@@ -60,7 +70,7 @@ func (s *Store) PutCommand(ctx context.Context, c chat.Command) (stored chat.Com
 		if !errors.Is(err, kv.ErrConflict) {
 			return err
 		}
-		if stored, _, err = s.command(ctx, c.Account, c.ID); chat.CodeOf(err) == chat.CommandNotFound {
+		if stored, _, err = s.command(ctx, c.Account, c.ID, kv.Strong); chat.CodeOf(err) == chat.CommandNotFound {
 			return kv.ErrConflict // it has gone meanwhile
 		}
 		return err
@@ -80,7 +90,7 @@ func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outco
 	}
 	err = retryOnConflict(ctx, func() error {
 		var it kv.Item
-		if r, it, err = s.command(ctx, account, id); err != nil || r.State != chat.CommandPending {
+		if r, it, err = s.command(ctx, account, id, kv.Strong); err != nil || r.State != chat.CommandPending {
 			return err
 		}
 		r.State, r.Failure, r.Attempts, r.EndedAt = o.State(), o.Failure, o.Attempts, o.At

@@ -13,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"pesan/internal/budget"
 	"pesan/internal/chat"
 	"pesan/internal/kv/dynamodb"
 	"pesan/internal/render"
@@ -101,13 +102,13 @@ func fill(t testing.TB, s *store.Store, account string, chats int) chat.JID {
 	return first
 }
 
-// budget fails the test when a piece of work costs more than it may.
-func budget(t *testing.T, meter *dynamolocal.Meter, work string, read, write float64, requests int) {
+// within fails the test when a piece of work costs more than it may.
+func within(t *testing.T, meter *dynamolocal.Meter, work budget.Work) {
 	t.Helper()
 	used := meter.Take()
-	t.Logf("%-60s %7.1f RRU %5.1f WRU %3d requests", work, used.Read, used.Write, used.Requests)
-	if used.Read > read || used.Write > write || used.Requests > requests {
-		t.Errorf("%s may cost %.1f RRU, %.1f WRU, %d requests", work, read, write, requests)
+	t.Logf("%-60s %7.1f RRU %5.1f WRU %3d requests", work.Name, used.Read, used.Write, used.Requests)
+	if used.Read > work.Read || used.Write > work.Write || used.Requests > work.Requests {
+		t.Errorf("%s may cost %.1f RRU, %.1f WRU, %d requests", work.Name, work.Read, work.Write, work.Requests)
 	}
 }
 
@@ -144,30 +145,30 @@ func TestBudgets(t *testing.T) {
 	if err != nil || len(views) != 1000 {
 		t.Fatalf("%d chats, %v", len(views), err)
 	}
-	budget(t, &meter, "getChats, 1,000 chats, with the account", 130, 0, 2)
+	within(t, &meter, budget.GetChats)
 
 	read()
 	_, err = s.Chat(ctx, account, person)
 	must(err)
-	budget(t, &meter, "getChatById, with the account", 1.5, 0, 2)
+	within(t, &meter, budget.GetChatByID)
 
 	read()
 	c, err := s.Messages(ctx, account, person, chat.Page{Limit: 100}, noon)
 	if err != nil || len(c.Messages) != 100 {
 		t.Fatalf("%d messages, %v", len(c.Messages), err)
 	}
-	budget(t, &meter, "fetchMessageById, 100 text messages, with the account", 15, 0, 3)
+	within(t, &meter, budget.FetchMessageByID)
 
 	project(t, s, account, chat.Change{Chat: person, Messages: []chat.Message{r.text(person, noon.Unix()+1000)}})
-	budget(t, &meter, "an incoming text message", 2, 4, 5)
+	within(t, &meter, budget.StoreMessage)
 
 	last := chat.Message{ID: c.Messages[99].ID, Status: chat.Read, Receipts: map[chat.JID]chat.Receipt{person: {Read: noon.Unix()}}}
 	project(t, s, account, chat.Change{Chat: person, Messages: []chat.Message{last}})
-	budget(t, &meter, "a receipt of a message that isn't the last", 3, 3, 5)
+	within(t, &meter, budget.StoreReceipt)
 
 	stranger, _ := r.person()
 	project(t, s, account, chat.Change{Chat: stranger, Messages: []chat.Message{r.text(stranger, noon.Unix()+1000)}})
-	budget(t, &meter, "the first message of a new chat", 3, 12, 7)
+	within(t, &meter, budget.StoreNewChat)
 
 	report := chat.Report{ID: "01KXQZ5T9W4Y8N2M6P3R7V1B0D", Account: account, At: noon, Endpoint: "muteChat", Target: person.Echo(), Status: 202,
 		CommandID: "01KXQZ5T9W4Y8N2M6P3R7V1B0E", Command: chat.CommandPending}
@@ -180,9 +181,9 @@ func TestBudgets(t *testing.T) {
 	must(err)
 	_, err = s.Command(ctx, account, mute.ID)
 	must(err)
-	budget(t, &meter, "mute: record, report, chat, and the record's end", 3, 5, 8)
+	within(t, &meter, budget.StoreMute)
 
-	const operations = 500
+	const operations = budget.Operations
 	batch := chat.Batch{ID: "01KXQZ5T9W4Y8N2M6P3R7V1B0F", Account: account, Rate: 10, Total: operations, Chunk: chat.BatchChunk,
 		State: chat.BatchQueued, RequestedAt: noon}
 	var all []chat.Operation
@@ -206,7 +207,7 @@ func TestBudgets(t *testing.T) {
 		_, err = s.EndOperations(ctx, account, batch.ID, 0, results)
 		must(err)
 	}
-	budget(t, &meter, "a batch of 500 mutes, without the chats", 0.3*operations, 0.5*operations, 60)
+	within(t, &meter, budget.StoreBatch)
 
 	beat, err := s.Beat(ctx, chat.Heartbeat{Host: "host"}, noon, time.Minute)
 	must(err)
@@ -218,7 +219,7 @@ func TestBudgets(t *testing.T) {
 	if must(err); !still {
 		t.Error("the end isn't the end")
 	}
-	budget(t, &meter, "304 of getChats, with the account", 1, 0, 2)
+	within(t, &meter, budget.NotModified)
 
 	for range 10 {
 		project(t, s, account, r.chat(1))
@@ -229,14 +230,18 @@ func TestBudgets(t *testing.T) {
 	if must(err); len(delta.Views) != 10 {
 		t.Errorf("%d chats have changed", len(delta.Views))
 	}
-	budget(t, &meter, "since of getChats, 10 changed chats, with the account", 4, 0, 4)
+	within(t, &meter, budget.ChatsSince)
 
 	_, err = s.AcquireLease(ctx, chat.ShardsOf(1, 4), "host", noon)
 	must(err)
 	meter.Take()
 	_, err = s.Beat(ctx, beat, noon, time.Minute)
 	must(err)
-	budget(t, &meter, "a heartbeat, with all leases", 0, 1, 1)
+	within(t, &meter, budget.Beat)
+	if hosts, err := s.Hosts(ctx, noon); err != nil || len(hosts) != 1 {
+		t.Errorf("hosts %v, %v", hosts, err)
+	}
+	within(t, &meter, budget.Look)
 }
 
 func cpuTime() time.Duration {

@@ -336,15 +336,25 @@ func (g *guard) GetAllContacts(ctx context.Context) (map[types.JID]types.Contact
 }
 
 func (g *guard) PutMutedUntil(ctx context.Context, chat types.JID, mutedUntil time.Time) error {
-	return g.look(g.behind.ChatSettings.PutMutedUntil(g.whole(ctx), chat, mutedUntil))
+	return g.setting(ctx, chat, func(ctx context.Context) error { return g.behind.ChatSettings.PutMutedUntil(ctx, chat, mutedUntil) })
 }
 
 func (g *guard) PutPinned(ctx context.Context, chat types.JID, pinned bool) error {
-	return g.look(g.behind.ChatSettings.PutPinned(g.whole(ctx), chat, pinned))
+	return g.setting(ctx, chat, func(ctx context.Context) error { return g.behind.ChatSettings.PutPinned(ctx, chat, pinned) })
 }
 
 func (g *guard) PutArchived(ctx context.Context, chat types.JID, archived bool) error {
-	return g.look(g.behind.ChatSettings.PutArchived(g.whole(ctx), chat, archived))
+	return g.setting(ctx, chat, func(ctx context.Context) error { return g.behind.ChatSettings.PutArchived(ctx, chat, archived) })
+}
+
+// setting puts a chat's first setting. Nothing is read of settings but whether there is one: what they are stands in the chat.
+func (g *guard) setting(ctx context.Context, chat types.JID, put func(context.Context) error) error {
+	ctx = g.whole(ctx)
+	has, err := g.behind.ChatSettings.GetChatSettings(ctx, chat)
+	if err != nil || has.Found {
+		return g.look(err)
+	}
+	return g.look(put(ctx))
 }
 
 func (g *guard) GetChatSettings(ctx context.Context, chat types.JID) (types.LocalChatSettings, error) {

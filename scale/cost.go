@@ -1,0 +1,274 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pesan/internal/budget"
+	"pesan/internal/host"
+	"pesan/internal/httpapi"
+	"pesan/internal/metrics"
+	"pesan/internal/stack"
+)
+
+// deployment is what the template makes, with some parameters.
+type deployment struct {
+	hosts, queues int
+	processor     float64 // vCPU of a host
+	memory        float64 // GB of a host
+	spot          bool
+	alarms        int // metrics that alarms watch
+	metrics       int // that hosts write, or that are made of a log
+	dashboard     bool
+	wait          time.Duration // of a poll of a queue
+	reading       float64       // GB of a function that reads
+	commanding    float64       // GB of a function that commands
+	sending       float64       // GB of the function that sends events
+	calls         float64       // a second, of all clients
+}
+
+func deploy(t *stack.Template, settings map[string]string) (d deployment, err error) {
+	number := func(name string) float64 {
+		n, wrong := strconv.ParseFloat(settings[name], 64)
+		if wrong != nil {
+			err = fmt.Errorf("%s is %q", name, settings[name])
+		}
+		return n
+	}
+	d = deployment{
+		hosts: int(number("Hosts")), queues: len(strings.Split(settings["Queues"], ",")), processor: number("HostCpu") / 1024, memory: number("HostMemory") / 1024,
+		spot: settings["HostCapacity"] == "FARGATE_SPOT", dashboard: settings["Dashboard"] == "true", calls: number("CallsPerSecond"),
+	}
+	holds := map[string]bool{"": true, "HasHost": true, "WatchesAll": settings["Watch"] == "all", "WatchesHost": settings["Watch"] == "all"}
+	for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::Logs::MetricFilter"} {
+		for _, name := range t.Of(kind) {
+			there, known := holds[t.Resources[name].Condition]
+			if !known {
+				return d, fmt.Errorf("%s has the condition %s", name, t.Resources[name].Condition)
+			}
+			switch {
+			case !there:
+			case kind == "AWS::Logs::MetricFilter":
+				d.metrics++
+			default:
+				d.alarms += max(1, watched(t.Prop(name, "Metrics")))
+			}
+		}
+	}
+	d.metrics += len(metrics.Names)
+	seconds, _ := t.Prop("Queue0", "ReceiveMessageWaitTimeSeconds").(int)
+	d.wait = time.Duration(seconds) * time.Second
+	size := func(v any) float64 { n, _ := v.(int); return float64(n) / 1024 }
+	d.reading = size(t.Globals.Function["MemorySize"])
+	d.commanding = size(t.Prop("MuteChat", "MemorySize"))
+	d.sending = size(t.Prop("DeliverWebhook", "MemorySize"))
+	if d.sending == 0 {
+		d.sending = d.reading
+	}
+	if err == nil && (d.wait == 0 || d.reading == 0 || d.commanding == 0 || d.alarms == 0) {
+		err = fmt.Errorf("the template says too little: %+v", d)
+	}
+	return d, err
+}
+
+// watched counts the metrics of an alarm that computes.
+func watched(v any) (n int) {
+	all, _ := v.([]any)
+	for _, m := range all {
+		if stack.At(m, "MetricStat") != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// A name with what it costs.
+type part struct {
+	name    string
+	dollars float64
+}
+
+func total(parts []part) (sum float64) {
+	for _, p := range parts {
+		sum += p.dollars
+	}
+	return sum
+}
+
+const (
+	month   = hours * 3600 // seconds
+	pollers = 5            // of Lambda, at a queue that a function is called by, each with polls of 20 s
+	lambdas = 20 * time.Second
+)
+
+// perMonth is how often something happens in a month.
+func perMonth(every time.Duration) float64 { return month / every.Seconds() }
+
+func units(w budget.Work) float64 {
+	return w.Write*dynamoWrites.dollars/1e6 + w.Read*dynamoReads.dollars/1e6
+}
+
+// idle is what a stack costs in a month in which nothing happens.
+func (d deployment) idle() []part {
+	share := 1.0
+	if d.spot {
+		share = spotShare.dollars
+	}
+	look := perMonth(host.CloudAlone)
+	if d.hosts > 1 {
+		look = perMonth(host.CloudPoll)
+	}
+	n := float64(d.hosts)
+	parts := []part{
+		{"hosts", n * hours * share * (d.processor*hostProcessor.dollars + d.memory*hostMemory.dollars)},
+		{"public addresses", n * hours * publicAddress.dollars},
+		{"heartbeats, and looking for other hosts", n * (perMonth(host.TTL/3)*units(budget.Beat) + look*units(budget.Look))},
+		{"waiting for commands", float64(d.queues) * perMonth(d.wait) * queueRequests.dollars / 1e6},
+		{"Lambda waiting for events of webhooks", pollers * perMonth(lambdas) * queueRequests.dollars / 1e6},
+		{"metrics", float64(d.metrics) * metric.dollars},
+		{"alarms", float64(d.alarms) * alarm.dollars},
+	}
+	if d.dashboard {
+		parts = append(parts, part{"dashboard", dashboard.dollars})
+	}
+	return parts
+}
+
+// free is what AWS takes off the bill for ever: requests to SQS, metrics, alarms; not DynamoDB on demand, Fargate or addresses.
+func (d deployment) free() float64 {
+	requests := float64(d.queues)*perMonth(d.wait) + pollers*perMonth(lambdas)
+	return min(requests, 1e6)*queueRequests.dollars/1e6 + float64(min(d.metrics, 10))*metric.dollars + float64(min(d.alarms, 10))*alarm.dollars
+}
+
+// A line of a log as CloudWatch counts it, in KB: of the API about a call, of a function, of a host about a command.
+const (
+	apiLine      = 0.36
+	functionLine = 0.30
+	hostLine     = 0.38
+)
+
+// looks is how often a call that waits looks for the end of its command.
+func looks(wait time.Duration) (n float64) {
+	pause := httpapi.FirstPoll
+	for at := pause; ; at += pause {
+		n++
+		if at >= wait {
+			return n
+		}
+		pause = min(pause*3/2, httpapi.SlowestPoll)
+	}
+}
+
+// call is a call of a function: of so many GB for so long.
+func call(memory float64, took time.Duration) float64 {
+	return gatewayCalls.dollars/1e6 + lambdaCalls.dollars/1e6 + memory*took.Seconds()*lambdaTime.dollars + (apiLine+functionLine)*logged.dollars/1e6
+}
+
+// What functions are billed for a call that reads.
+const (
+	chatTook     = 10 * time.Millisecond
+	messagesTook = 15 * time.Millisecond
+	chatsTook    = 40 * time.Millisecond
+	sameTook     = 8 * time.Millisecond
+	asyncTook    = 60 * time.Millisecond
+	eventTook    = 150 * time.Millisecond // most of it the endpoint's
+)
+
+// command is a mute by a call that takes so long and looks so often.
+func (d deployment) command(took time.Duration, looks float64) float64 {
+	return call(d.commanding, took) + units(budget.MuteByCall) + looks*units(budget.Wait) + units(budget.MuteByHost) +
+		3*queueRequests.dollars/1e6 + hostLine*logged.dollars/1e6
+}
+
+// batched is a mute of a batch. Its record, its results and its call are shared.
+func batched() float64 {
+	of := budget.StoreBatch
+	of.Read, of.Write = of.Read/budget.Operations, of.Write/budget.Operations
+	return units(budget.BatchByHost) + units(of) + 0.05*queueRequests.dollars/1e6
+}
+
+// event is an event for a webhook, beside what it is about. Three requests of five put it on the queue and take it off; Lambda
+// hands over up to ten at a time, of different accounts mostly one.
+func (d deployment) event() float64 {
+	return units(budget.EventByHost) + units(budget.EventBySender) + 3*queueRequests.dollars/1e6 + lambdaCalls.dollars/1e6 +
+		d.sending*eventTook.Seconds()*lambdaTime.dollars + functionLine*logged.dollars/1e6
+}
+
+// file is a message's file of so many GB that somebody asks for, and gets once.
+func (d deployment) file(size float64) float64 {
+	return d.command(400*time.Millisecond, looks(400*time.Millisecond)) + (filesPut.dollars+filesGot.dollars)/1e6 + size*(filesKept.dollars/30+transferred.dollars)
+}
+
+const waiting = time.Second // a call of muteChat, if WhatsApp takes its time
+
+// million is what a million of something costs, and what the most of it is.
+type million struct {
+	name, most string
+	dollars    float64
+}
+
+func (d deployment) millions() []million {
+	times := func(name string, each float64, most string) million { return million{name, most, 1e6 * each} }
+	const soon = 400 * time.Millisecond
+	return []million{
+		times("`getChatById`", call(d.reading, chatTook)+units(budget.GetChatByID), "API Gateway"),
+		times("`fetchMessageById`, 100 messages", call(d.reading, messagesTook)+units(budget.FetchMessageByID),
+			fmt.Sprintf("%.0f read units each", budget.FetchMessageByID.Read)),
+		times("`getChats`, 1,000 chats", call(d.reading, chatsTook)+units(budget.GetChats), fmt.Sprintf("%.0f read units each", budget.GetChats.Read)),
+		times("`getChats`, unchanged: 304 by `ETag`", call(d.reading, sameTook)+units(budget.NotModified), "API Gateway"),
+		times("`getChats` by `since`, 10 changed chats", call(d.reading, sameTook)+units(budget.ChatsSince), "API Gateway"),
+		times("`muteChat`, done after a second", d.command(waiting, looks(waiting)), d.mostOfMute()),
+		times("`muteChat`, done after 0.4 s", d.command(soon, looks(soon)), "as before, with less of the function's time"),
+		times("`muteChat` with `Prefer: respond-async`", d.command(asyncTook, 0), "as before, without waiting"),
+		times("mutes in batches", batched(), fmt.Sprintf("%.1f write units each, and a share of the batch's", budget.BatchByHost.Write)),
+		times("incoming messages", units(budget.Message), fmt.Sprintf("%.1f write units each", budget.Message.Write)),
+		times("events for webhooks", d.event(), fmt.Sprintf("%.0f read units each at most, and 3 SQS requests", budget.EventByHost.Read+budget.EventBySender.Read)),
+		times("files of 200 KB, each asked for once", d.file(0.0002), "transfer to the internet"),
+	}
+}
+
+func (d deployment) mostOfMute() string {
+	return fmt.Sprintf("%.1f write and %.1f read units, the function's second, 3 SQS requests",
+		budget.MuteByCall.Write+budget.MuteByHost.Write, budget.MuteByCall.Read+budget.MuteByHost.Read+looks(waiting)*budget.Wait.Read)
+}
+
+// day is what an account does in one.
+var day = struct {
+	messages, getChats, fetches, mutes float64
+	chats                              float64 // of a getChats
+	stored                             float64 // GB
+}{200, 20, 50, 10, 200, 0.020}
+
+// monthly is what so many accounts cost.
+func (d deployment) monthly(accounts float64) []part {
+	times := accounts * hours / 24
+	lists := budget.GetChats
+	lists.Read *= day.chats / 1000
+	idle := d.idle()
+	return []part{
+		{"hosts, with addresses and heartbeats", total(idle[:3])},
+		{"messages", times * day.messages * units(budget.Message)},
+		{"reads", times * (day.getChats*(call(d.reading, chatTook)+units(lists)) + day.fetches*(call(d.reading, messagesTook)+units(budget.FetchMessageByID)))},
+		{"commands", times * day.mutes * d.command(waiting, looks(waiting))},
+		{"storage with recovery", accounts * day.stored * (dynamoStorage.dollars + dynamoBackup.dollars)},
+		{"metrics, alarms, waiting for work", total(idle[3:])},
+	}
+}
+
+// before is what things cost at first, as it was computed then.
+var before = []million{
+	{name: "idle, one host, on demand, a month", dollars: 19.12},
+	{name: "a million `getChats` of 1,000 chats that haven't changed", dollars: 18.22},
+	{name: "a million `muteChat`, done after a second", dollars: 16.55},
+}
+
+func (d deployment) now() []float64 {
+	all := d.millions()
+	at := func(name string) float64 {
+		return all[slices.IndexFunc(all, func(m million) bool { return strings.HasPrefix(m.name, name) })].dollars
+	}
+	return []float64{total(d.idle()), at("`getChats`, unchanged"), at("`muteChat`, done after a second")}
+}
