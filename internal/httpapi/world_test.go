@@ -65,7 +65,7 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	w := &world{TB: t, now: noon, file: filepath.Join(t.TempDir(), "pesan.db")}
-	w.db = storetest.Open(t, w.file, func() time.Time { return noon })
+	w.db = storetest.Open(t, w.file, w.clock)
 	w.commands = httpapi.WatchCommands(w.db)
 	random := rand.NewChaCha8([32]byte{1})
 	w.config = httpapi.Config{
