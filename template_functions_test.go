@@ -148,7 +148,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 // optional variables have a default.
 func optional(name string) bool {
 	return slices.Contains([]string{
-		"BATCH_RATE", "COMMAND_WAIT", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION", "MEDIA_LIMIT",
+		"BATCH_RATE", "COMMAND_WAIT", "HEALTH_ADDRESS", "LOG_LEVEL", "WHATSAPP_ADDRESS", "WHATSAPP_ROOT_KEY", "AWS_REGION", "MEDIA_LIMIT", "FEED_DAYS",
 	}, name)
 }
 

@@ -87,7 +87,7 @@ func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logg
 	})
 	m := metrics.New(s.stack, time.Now)
 	db := kvdynamodb.New(dynamodb.NewFromConfig(s.aws, kvdynamodb.Tuned), s.tables, time.Now)
-	all := store.New(db, store.Options{Compression: store.Zstd})
+	all := store.New(db, store.Options{Compression: store.Zstd, FeedAge: s.feedAge})
 	stores := func(o chat.Ownership) host.Stores {
 		owned := all.Owned(o)
 		return host.Stores{

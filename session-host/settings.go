@@ -28,6 +28,7 @@ type settings struct {
 	events   string // URL of the queue of events
 	health   string // host:port of the health check
 	level    slog.Level
+	feedAge  time.Duration
 	rate     int // operations of a batch a second, at most
 
 	whatsAppAddress, whatsAppRootKey string
@@ -42,6 +43,7 @@ Environment:
   STACK_NAME         dimension of the metrics
   HEALTH_ADDRESS     host:port where -health asks the running host (127.0.0.1:8686)
   BATCH_RATE         operations of a batch a second, at most (50)
+  FEED_DAYS          days for which the feed's entries are kept; the functions must say the same (7)
   MEDIA_BUCKET       the bucket for the files of messages
   MEDIA_LIMIT        MiB that such a file may have; 0: none is fetched (100)
   LOG_LEVEL          debug, info, warn or error (info)
@@ -70,6 +72,7 @@ func read(ctx context.Context, lookup func(string) (string, bool)) (settings, er
 		level:           env.Get(r, "LOG_LEVEL", slog.LevelInfo, parseLevel),
 		bucket:          r.Required("MEDIA_BUCKET", "the name of the bucket for the files of messages"),
 		maxMedia:        int64(r.Int("MEDIA_LIMIT", 100, 0, 2000)) << 20,
+		feedAge:         time.Duration(r.Int("FEED_DAYS", 7, 1, chat.MostFeedDays)) * chat.LeastFeedAge,
 		rate:            r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
 		whatsAppAddress: r.Address("WHATSAPP_ADDRESS", ""),
 	}

@@ -51,6 +51,7 @@ Environment:
   COMMAND_WAIT       how long a call waits for WhatsApp before it answers 202 (8s)
   RATE_LIMIT         calls a second of one API key; 0: no limit (50)
   MEDIA_LIMIT        MiB that the file of a message may have to be fetched; 0: none is (100)
+  FEED_DAYS          days for which what has changed can be asked for: since, getChanges, webhooks (7)
   BATCH_RATE         operations of a batch a second, at most (50)
   WEBHOOK_LOOPBACK   1: webhooks may go to this machine, also by http; for a laptop (0)
   WHATSAPP_ADDRESS   host:port of another WhatsApp server, without TLS
@@ -71,6 +72,7 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 			BatchRate:   r.Int("BATCH_RATE", chat.BatchRateBound, 1, chat.MaxBatchRate),
 			Loopback:    r.Int("WEBHOOK_LOOPBACK", 0, 0, 1) == 1,
 			MaxMedia:    int64(r.Int("MEDIA_LIMIT", 100, 0, 2000)) << 20,
+			FeedAge:     time.Duration(r.Int("FEED_DAYS", 7, 1, chat.MostFeedDays)) * chat.LeastFeedAge,
 			Sync:        r.Int("PESAN_SYNC", 1, 0, 1) == 1,
 			Locale:      cmp.Or(r.String("LC_ALL", ""), r.String("LC_MESSAGES", ""), r.String("LANG", "")),
 		},

@@ -84,6 +84,12 @@ type FeedProgress struct {
 // FeedAge is how long entries are kept unless a store is told otherwise.
 const FeedAge = 7 * 24 * time.Hour
 
+// LeastFeedAge is the shortest time that they may be kept.
+const LeastFeedAge = 24 * time.Hour
+
+// MostFeedDays bounds a setting of it.
+const MostFeedDays = 365
+
 // Position is a place in a feed: behind the entry with the number, at a moment when it was the last. The zero position
 // has no feed behind it.
 type Position struct {

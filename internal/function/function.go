@@ -236,6 +236,7 @@ func NewWiring(lookup func(string) (string, bool)) *Wiring {
 	}
 	w.tables = kvdynamodb.Tables{}
 	db := kvdynamodb.New(dynamodb.NewFromConfig(w.AWS, kvdynamodb.Tuned), w.tables, time.Now)
-	w.store = store.New(db, store.Options{Compression: store.Zstd})
+	feedAge := time.Duration(w.Int("FEED_DAYS", 7, 1, chat.MostFeedDays)) * chat.LeastFeedAge
+	w.store = store.New(db, store.Options{Compression: store.Zstd, FeedAge: feedAge})
 	return w
 }

@@ -47,15 +47,16 @@ type Config struct {
 	Secret      string // the system's; "": kept in a file of the folder
 	CountryCode string // what a leading 0 in a phone number stands for
 	CommandWait time.Duration
-	Rate        float64      // calls a second of one key; 0: no limit
-	BatchRate   int          // operations of a batch a second, at most; 0: chat.BatchRateBound
-	Loopback    bool         // webhooks may go to this machine, and there also without TLS
-	MaxMedia    int64        // bytes that the file of a message may have to be fetched
-	Sync        bool         // wait for the disk, so that a power cut loses nothing that was acknowledged
-	WhatsApp    *http.Client // nil: the real one
-	Out         io.Writer    // what people read
-	Terminal    bool         // Out is one
-	Locale      string       // such as id_ID.UTF-8
+	Rate        float64       // calls a second of one key; 0: no limit
+	BatchRate   int           // operations of a batch a second, at most; 0: chat.BatchRateBound
+	Loopback    bool          // webhooks may go to this machine, and there also without TLS
+	FeedAge     time.Duration // how long the feed's entries may be asked for; 0: chat.FeedAge
+	MaxMedia    int64         // bytes that the file of a message may have to be fetched
+	Sync        bool          // wait for the disk, so that a power cut loses nothing that was acknowledged
+	WhatsApp    *http.Client  // nil: the real one
+	Out         io.Writer     // what people read
+	Terminal    bool          // Out is one
+	Locale      string        // such as id_ID.UTF-8
 	Logger      *slog.Logger
 	anyPort     bool // where Listen's is taken
 }
@@ -181,8 +182,8 @@ func (p *program) open(ctx context.Context) (err error) {
 		return p.notOpened(p.folder.Database(), err)
 	}
 	p.queue = local.New(p.db, 1, 0)
-	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true}) // as the folder is locked
-	if err := p.store.TakeOver(ctx); err != nil {                                     // who held anything was killed
+	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true, FeedAge: p.FeedAge}) // as the folder is locked
+	if err := p.store.TakeOver(ctx); err != nil {                                                         // who held anything was killed
 		return err
 	}
 	if p.keys, err = devicedb.Open(ctx, p.folder.Devices()); err != nil {

@@ -35,6 +35,9 @@ const (
 	maxFeedMessages = 50
 )
 
+// beginning stands in place of a number for where the entries of a feed begin that was empty: its time is the first number.
+const beginning = 0
+
 func feedPartition(account string) string { return "feed/" + account }
 
 func feedKey(account string, seq int64) kv.Key {
@@ -108,20 +111,27 @@ func (s *Store) After(ctx context.Context, account string, p chat.Position, limi
 
 // told is After, and tells whether there may be more.
 func (s *Store) told(ctx context.Context, account string, p chat.Position, limit int) (entries []chat.FeedEntry, next chat.Position, more bool, err error) {
-	stored, next, err := s.after(ctx, account, p, limit)
-	if err != nil {
-		return nil, next, false, failed("read feed", err)
-	}
-	for i := range stored {
-		switch stored[i].Kind {
-		case chat.FeedVoid:
-		case chat.FeedEmptied:
-			return nil, next, false, &chat.Error{Code: chat.SinceTooOld}
-		default:
-			entries = append(entries, stored[i].FeedEntry)
+	next = p
+	for {
+		want := limit - len(entries)
+		stored, end, err := s.after(ctx, account, next, want)
+		if err != nil {
+			return nil, next, false, failed("read feed", err)
+		}
+		next = end
+		for i := range stored {
+			switch stored[i].Kind {
+			case chat.FeedVoid:
+			case chat.FeedEmptied:
+				return nil, next, false, &chat.Error{Code: chat.SinceTooOld}
+			default:
+				entries = append(entries, stored[i].FeedEntry)
+			}
+		}
+		if len(stored) < want || len(entries) == limit {
+			return entries, next, len(stored) == want, nil
 		}
 	}
-	return entries, next, len(stored) == limit, nil
 }
 
 // after reads entries whose changes are stored, without a gap.
@@ -152,9 +162,24 @@ func (s *Store) after(ctx context.Context, account string, p chat.Position, limi
 		return nil, p, err
 	}
 	if len(entries) > 0 {
+		if first := entries[0].Seq; first > p.Seq+1 && now.Sub(p.At) > chat.LeastFeedAge {
+			if err := s.expired(ctx, account, p, first); err != nil {
+				return nil, p, err
+			}
+		}
 		next.Seq = entries[len(entries)-1].Seq
 	}
 	return entries, next, nil
+}
+
+// expired refuses a position behind which entries were kept for less long than now, and have gone. Where the feed has begun
+// anew since the position, nothing is missing.
+func (s *Store) expired(ctx context.Context, account string, p chat.Position, first int64) error {
+	it, err := s.get(ctx, feedKey(account, beginning))
+	if err == nil && (it == nil || it.Fields[fieldAt] <= p.Seq || it.Fields[fieldAt] > first) {
+		err = &chat.Error{Code: chat.SinceTooOld}
+	}
+	return err
 }
 
 // notAhead refuses a position that the feed hasn't reached: it comes from a database that was put back.
@@ -210,7 +235,7 @@ func (s *Store) hasStored(ctx context.Context, account string, e *chat.FeedEntry
 }
 
 func (s *Store) lastEntry(ctx context.Context, account string, c kv.Consistency) (e feedEntry, there bool, err error) {
-	q := kv.Query{Collection: kv.Chats, Partition: feedPartition(account), Reverse: true, Expect: 1, Consistency: c}
+	q := kv.Query{Collection: kv.Chats, Partition: feedPartition(account), From: sortable(1), Reverse: true, Expect: 1, Consistency: c}
 	for it, err := range s.kv.Query(ctx, q) {
 		if err != nil {
 			return e, false, err

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
@@ -32,6 +33,47 @@ type feedEnd struct {
 	next  int64
 	open  map[int64]openEntry // those whose changes aren't known to be stored
 	moved chan struct{}       // closed when one ends
+	late  map[lateMessage]bool
+}
+
+// lateMessage is one that a former owner was about to store, and perhaps still is. Who gets it again finds it stored then, but by a
+// change that nobody was told.
+type lateMessage struct {
+	chat chat.JID
+	id   string
+}
+
+// maxLate bounds the memory of them.
+const maxLate = 1000
+
+// awaitMessages notes messages that are to come again.
+func (f *feeds) awaitMessages(account string, jid chat.JID, messages []chat.FeedMessage) {
+	e := f.end(account)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range messages {
+		if (m.What == chat.FeedNew || m.What == chat.FeedAdded) && len(e.late) < maxLate {
+			e.late[lateMessage{jid, m.ID}] = true
+		}
+	}
+}
+
+// isAwaited tells whether a message is to come again.
+func (f *feeds) isAwaited(account string, jid chat.JID, id string) bool {
+	e := f.end(account)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return e.late[lateMessage{jid, id}]
+}
+
+// came notes messages that were told.
+func (f *feeds) came(account string, jid chat.JID, messages []chat.FeedMessage) {
+	e := f.end(account)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range messages {
+		delete(e.late, lateMessage{jid, m.ID})
+	}
 }
 
 type openEntry bool
@@ -54,7 +96,7 @@ func (f *feeds) end(account string) *feedEnd {
 	defer f.mu.Unlock()
 	e := f.all[account]
 	if e == nil {
-		e = &feedEnd{look: semaphore.NewWeighted(1), mending: semaphore.NewWeighted(1), open: make(map[int64]openEntry), moved: make(chan struct{})}
+		e = &feedEnd{look: semaphore.NewWeighted(1), mending: semaphore.NewWeighted(1), open: make(map[int64]openEntry), moved: make(chan struct{}), late: make(map[lateMessage]bool)}
 		f.all[account] = e
 	}
 	return e
@@ -233,14 +275,19 @@ func (s *Store) findEnd(ctx context.Context, account string, e *feedEnd) error {
 			return nil // somebody else has looked meanwhile
 		}
 		last, there, err := s.lastEntry(ctx, account, kv.Strong)
+		if err == nil && !there {
+			last, err = s.beginFeed(ctx, account)
+		}
 		switch {
+		case errors.Is(err, kv.ErrConflict):
+			continue
 		case err != nil:
 			return err
 		case s.token != 0 && last.token > s.token:
 			return fmt.Errorf("%w: %w", kv.ErrFenced, errFenced)
 		}
-		next, open := s.feeds.found(e, last, there, s.now().UnixMilli())
-		if there && s.token > last.token {
+		next, open := s.feeds.found(e, last)
+		if s.token > last.token {
 			fence, err := s.feedItem(account, &chat.FeedEntry{Seq: next, At: s.now(), Kind: chat.FeedVoid}, open)
 			if err == nil {
 				err = s.kv.Write(ctx, kv.Each(fence))
@@ -258,17 +305,40 @@ func (s *Store) findEnd(ctx context.Context, account string, e *feedEnd) error {
 	}
 }
 
+// begins is for how long an owner may be about to append the first entry of a feed.
+const begins = time.Hour
+
+// beginFeed is the end of a feed that has no entries: all have expired, or there were none. It is noted, so that two owners who
+// look at the same time begin with the same number, and the later one's fence stands where the former would append.
+func (s *Store) beginFeed(ctx context.Context, account string) (feedEntry, error) {
+	it, err := s.get(ctx, feedKey(account, beginning))
+	if err != nil {
+		return feedEntry{}, err
+	}
+	if now := s.now(); it == nil || now.Sub(time.UnixMilli(it.Fields[fieldAt])) > begins {
+		put, err := s.feedItem(account, &chat.FeedEntry{Seq: beginning, At: now, Kind: chat.FeedVoid}, beginning)
+		if err != nil {
+			return feedEntry{}, err
+		}
+		put.Condition = kv.As(it)
+		if err := s.kv.Write(ctx, kv.Each(put)); err != nil {
+			return feedEntry{}, err
+		}
+		it = &put.Item
+	}
+	e := feedEntry{open: it.Fields[fieldAt], token: it.Token}
+	e.Seq = e.open - 1
+	return e, nil
+}
+
 // found notes which entries may not be stored, and returns the next number and the least that is open.
-func (f *feeds) found(e *feedEnd, last feedEntry, there bool, first int64) (next, open int64) {
+func (f *feeds) found(e *feedEnd, last feedEntry) (next, open int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	next = max(e.next, first)
-	if there {
-		next = max(e.next, last.Seq+1)
-		for seq := last.open; seq <= last.Seq; seq++ {
-			if _, own := e.open[seq]; !own {
-				e.open[seq] = inDoubt
-			}
+	next = max(e.next, last.Seq+1)
+	for seq := last.open; seq <= last.Seq; seq++ {
+		if _, own := e.open[seq]; !own {
+			e.open[seq] = inDoubt
 		}
 	}
 	open = next
@@ -360,13 +430,13 @@ func (s *Store) mendChat(ctx context.Context, name chatName, e *chat.FeedEntry) 
 	}
 	s.recent.take(name)
 	now := chat.FeedEntry{Kind: chat.FeedChat, Chat: name.jid, Shows: at.shows(), Moved: at.target, Cleared: e.Cleared, Many: e.Many}
+	s.feeds.awaitMessages(name.account, name.jid, e.Messages)
 	for _, m := range e.Messages {
 		m.What, m.Status = chat.FeedChanged, chat.NoStatus
 		now.Messages = append(now.Messages, m)
 	}
 	if at.item == nil {
-		now.Sure = true
-		return s.tell(ctx, name.account, &now)
+		return s.mendAbsent(ctx, name, now)
 	}
 	if now.Shows {
 		v := headOfChat(name.jid, at.item)
@@ -381,6 +451,32 @@ func (s *Store) mendChat(ctx context.Context, name chatName, e *chat.FeedEntry) 
 	}
 	it := kv.Item{Key: at.item.Key, Data: at.item.Data, Fields: numbered(at.item.Fields, a.seq)}
 	err = s.kv.Write(ctx, a.step, kv.Each(kv.Put(it, kv.Unchanged(at.item.Version))))
+	s.lists.note(name.account, name.jid)
+	return a.ended(ctx, err)
+}
+
+// mendAbsent has a chat that isn't there carry the number: one that doesn't show comes into being. Whoever told of it, and may only be
+// paused, can't bring it into being any more.
+func (s *Store) mendAbsent(ctx context.Context, name chatName, now chat.FeedEntry) error {
+	if _, _, err := s.account(ctx, name.account, kv.Strong); chat.CodeOf(err) == chat.DeviceNotFound {
+		now.Sure = true
+		return s.tell(ctx, name.account, &now)
+	} else if err != nil {
+		return err
+	}
+	t := &thread{s: s, name: name, Thread: chat.Thread{Chat: chat.Chat{JID: name.jid}}}
+	empty, err := t.next()
+	if err != nil {
+		return err
+	}
+	a, err := s.begin(ctx, name.account, &now)
+	if err != nil {
+		return err
+	}
+	put := kv.Put(kv.Item{
+		Key: chatKey(name.account, name.jid, false), Data: empty.record, Fields: numbered(empty.fields, a.seq),
+	}, kv.Absent())
+	err = s.kv.Write(ctx, a.step, kv.Together(t.creating(put)...))
 	s.lists.note(name.account, name.jid)
 	return a.ended(ctx, err)
 }

@@ -272,7 +272,11 @@ func (t *thread) store(ctx context.Context) error {
 		return err
 	}
 	next.fields[fieldSeq] = a.seq
-	return a.ended(ctx, t.write(ctx, w, next, []kv.Step{a.step}))
+	if err := t.write(ctx, w, next, []kv.Step{a.step}); err != nil {
+		return a.ended(ctx, err)
+	}
+	t.s.feeds.came(t.name.account, t.name.jid, e.Messages)
+	return a.ended(ctx, nil)
 }
 
 // next is the chat as it is to be stored; where it stands is left open.
@@ -478,7 +482,11 @@ func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView) e
 		}
 		before.ID, before.Document = v.ID, document
 		if before == *v {
-			return nil
+			if !t.s.feeds.isAwaited(t.name.account, t.name.jid, m.ID) {
+				return nil
+			}
+			tells.What = chat.FeedAdded
+			break
 		}
 		less := *m
 		less.Status, less.Receipts = old.message.Status, old.message.Receipts
