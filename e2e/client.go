@@ -30,6 +30,7 @@ type Answer struct {
 	Results    json.RawMessage `json:"results"`
 	Data       json.RawMessage `json:"data"`
 	NextCursor string          `json:"nextCursor"`
+	NextSince  string          `json:"nextSince"`
 	State      string          `json:"state"`
 
 	Status int    `json:"-"` // of HTTP

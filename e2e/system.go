@@ -25,6 +25,8 @@ type System struct {
 	Device   *sim.Device // once it is linked
 	// Kill ends the host at once and starts another; nil where that can't be done.
 	Kill func(context.Context) error
+	// NoFiles says that there is nothing to keep the files of messages in.
+	NoFiles bool
 }
 
 // number of the phone; of its friends the next.
@@ -125,7 +127,7 @@ type Step struct {
 func Steps() []Step {
 	return []Step{
 		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Assistant", assistant}, {"Batch", batch}, {"Clear", clearChat}, {"Report", report},
-		{"Webhook", webhook}, {"Reconnect", reconnect}, {"Unlink", unlink},
+		{"News", news}, {"Webhook", webhook}, {"Files", files}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }
 

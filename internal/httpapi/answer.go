@@ -53,6 +53,9 @@ func (c *call) encode(status int) *response {
 		r.header = append(r.header, field{"Allow", c.allow()})
 	}
 	r.header = append(r.header, field{"Content-Type", cmp.Or(c.contentType, "application/json")})
+	if c.location != "" {
+		r.header = append(r.header, field{"Location", c.location})
+	}
 	if c.next != "" {
 		r.header = append(r.header, field{"X-Next-Cursor", c.next})
 	}

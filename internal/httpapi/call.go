@@ -51,6 +51,7 @@ type call struct {
 	stay        *stay         // the room that the answer takes
 	replayed    bool          // an earlier call under the same id is answered again
 	etag        string        // of the answer; "": it has none
+	location    string        // likewise, where it leads
 }
 
 // serve answers a call, whatever happens.

@@ -40,6 +40,8 @@ var goldens = []struct {
 	{name: "fetchOlder", ask: ask{endpoint: "fetchOlder", body: "apiKey=KEY&phone=081234567890&limit=20"}},
 	{name: "fetchOlder.bad", ask: ask{endpoint: "fetchOlder", body: "apiKey=KEY&phone=081234567890&limit=501"}, status: 400},
 	{name: "getMedia", before: withFile, ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=FILE1"}},
+	{name: "getMedia.redirect", before: withFile, ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=FILE1&redirect=true"}, status: 303},
+	{name: "getMedia.redirect.bad", ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=FILE1&redirect=maybe"}, status: 400},
 	{name: "getMedia.pending", before: withSlowFile, ask: ask{method: "GET", endpoint: "getMedia", query: "apiKey=KEY&phone=081234567890&id=FILE1",
 		header: map[string]string{"Idempotency-Key": "file-1"}}, status: 202},
 	{name: "getMedia.gone", before: withLostFile, ask: ask{endpoint: "getMedia", body: "apiKey=KEY&phone=081234567890&id=FILE1"}, status: 404},

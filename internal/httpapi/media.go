@@ -12,7 +12,7 @@ func GetMedia(d Deps) Endpoint {
 	return Endpoint{
 		Name: "getMedia", Group: OfChats, Methods: either, Needs: []Port{Messages, Commands, Media}, scope: chat.ReadScope,
 		begin:  getMedia(d.Messages, d.Media, d.commander()),
-		Params: []string{"phone", "id"}, Example: []string{"phone={phone}", "id={message}"},
+		Params: []string{"phone", "id", "redirect"}, Example: []string{"phone={phone}", "id={message}"},
 		Idle: chat.InvalidParameter, // the message has no file
 	}
 }
@@ -37,6 +37,10 @@ type mediaFile struct {
 func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		commandID, err := c.commandID()
+		if err != nil {
+			return nil, err
+		}
+		redirect, err := c.flag("redirect")
 		if err != nil {
 			return nil, err
 		}
@@ -72,6 +76,9 @@ func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) 
 				}
 			} else if err != nil {
 				return 0, err
+			}
+			if redirect != nil && *redirect {
+				answer.Code, c.location = http.StatusSeeOther, link.URL
 			}
 			answer.Results = mediaFile{link.URL, moment(link.Ends), m.SafeType(), m.SafeName(), link.Size}
 			c.json(answer)
