@@ -10,11 +10,7 @@ import (
 	"net/url"
 	"time"
 
-	"go.mau.fi/whatsmeow/proto/waE2E"
-	"google.golang.org/protobuf/proto"
-
 	"pesan/internal/sim"
-	"pesan/internal/sim/media"
 )
 
 // files has files fetched that somebody has sent: one that WhatsApp has, one that it has dropped and the phone has, and one that nobody has.
@@ -22,24 +18,21 @@ func files(ctx context.Context, t T, s *System) {
 	if s.NoFiles {
 		return
 	}
-	send := func(plain []byte) (file media.File, id string) {
-		file, err := s.WhatsApp.Media().Put(media.Document, plain)
+	send := func(plain []byte) (path, id string) {
+		message, path, err := s.WhatsApp.Document(plain, "text/html", "nota.html")
 		must(t, err)
-		id, err = s.Friends[0].Send(ctx, s.Phone, &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
-			URL: &file.URL, DirectPath: &file.DirectPath, MediaKey: file.MediaKey, FileSHA256: file.FileSHA256, FileEncSHA256: file.FileEncSHA256,
-			FileLength: proto.Uint64(uint64(len(plain))), Mimetype: proto.String("text/html"), FileName: proto.String("nota.html"),
-		}}, sim.SendOptions{Time: time.Now().Add(8 * time.Second)})
+		id, err = s.Friends[0].Send(ctx, s.Phone, message, sim.SendOptions{Time: time.Now().Add(8 * time.Second)})
 		must(t, err)
 		must(t, s.Device.WaitAcked(ctx, id))
-		return file, id
+		return path, id
 	}
 	kept, here := bytes.Repeat([]byte("<script>nota</script>"), 10_000), []byte("di ponsel")
 	_, keptID := send(kept)
 	dropped, hereID := send(here)
 	lost, lostID := send([]byte("hilang"))
-	s.WhatsApp.Media().Remove(dropped.DirectPath)
-	s.WhatsApp.Media().Forget(lost.DirectPath)
-	s.WhatsApp.Media().Remove(lost.DirectPath)
+	s.WhatsApp.Media().Remove(dropped)
+	s.WhatsApp.Media().Forget(lost)
+	s.WhatsApp.Media().Remove(lost)
 	for id, want := range map[string][]byte{keptID: kept, hereID: here} {
 		var found struct {
 			URL  string

@@ -7,10 +7,24 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/sim/media"
 )
 
 // Text is a plain text message.
 func Text(text string) *waE2E.Message { return &waE2E.Message{Conversation: proto.String(text)} }
+
+// Document is a message with a file, which is put where devices download from; path is where.
+func (s *Server) Document(plain []byte, mimetype, name string) (m *waE2E.Message, path string, err error) {
+	f, err := s.media.Put(media.Document, plain)
+	if err != nil {
+		return nil, "", err
+	}
+	return &waE2E.Message{DocumentMessage: &waE2E.DocumentMessage{
+		URL: &f.URL, DirectPath: &f.DirectPath, MediaKey: f.MediaKey, FileSHA256: f.FileSHA256, FileEncSHA256: f.FileEncSHA256,
+		FileLength: proto.Uint64(uint64(len(plain))), Mimetype: &mimetype, FileName: &name,
+	}}, f.DirectPath, nil
+}
 
 // Edit replaces the content of the sender's own message id in a chat.
 func Edit(chat types.JID, id string, content *waE2E.Message) *waE2E.Message {

@@ -198,6 +198,7 @@ func (s *show) explain(ctx context.Context) error {
 	for _, line := range s.calls(example) {
 		s.say("%s", line)
 	}
+	s.say("\n"+s.demoNews, curl(s.url(), "getChanges", "apiKey="+s.key, "wait=20"))
 	s.say("\n"+s.demoBatch, s.url(), s.key, os.Args[0])
 	s.say("\n%s", s.demoLive)
 	s.say("%s", s.toStop)

@@ -42,6 +42,7 @@ type words struct {
 	demoKey       string
 	demoSecret    string
 	demoBatch     string // {url} {key} {program}
+	demoNews      string // {line}
 	demoLive      string
 	inUse         string // {process} {path}
 	addressBad    string // {address} {error}
@@ -144,6 +145,7 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	demoKey:    "API key         %s",
 	demoSecret: "system secret   %s",
 	demoBatch:  "Mute all groups until the morning, and watch it:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
+	demoNews:   "Wait for what is new:\n\n%s",
 	demoHook:   "A webhook has arrived: %s of %s (%s)",
 	demoLive:   "All of it is made up, and gone when it stops.",
 	inUse:      "another process (%d) uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
@@ -235,6 +237,7 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	demoKey:    "kunci API        %s",
 	demoSecret: "rahasia sistem   %s",
 	demoBatch:  "Bisukan semua grup sampai pagi, dan lihat kemajuannya:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
+	demoNews:   "Tunggu kabar terbaru:\n\n%s",
 	demoHook:   "Sebuah webhook tiba: %s dari %s (%s)",
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
 	inUse:      "proses lain (%d) memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
