@@ -40,6 +40,10 @@ func TestFunctions(t *testing.T) {
 			path = "/"
 		} else if folder == "mcp" {
 			path = "/mcp"
+		} else if folder == "health" {
+			e = httpapi.Health(httpapi.Deps{})
+			path = httpapi.HealthPaths[0]
+			wantEqual(t, f+" second path", all.prop(f, "Events", "Ready", "Properties", "Path"), httpapi.HealthPaths[1])
 		} else if !ok {
 			t.Errorf("%s is built of %q, which has no endpoint", f, folder)
 			continue
@@ -101,6 +105,9 @@ func TestEnvironment(t *testing.T) {
 			folder := strings.TrimPrefix(str(all.prop(name, "CodeUri")), "dist/")
 			file := filepath.Join("functions", folder, "main.go")
 			e, _ := endpointOf(folder)
+			if name == "Health" {
+				e = httpapi.Health(httpapi.Deps{})
+			}
 			must = needed(e)
 			if name == "DeliverWebhook" {
 				must = []string{"HOOKS_TABLE", "SECRETS_TABLE", "WEBHOOK_LOOPBACK"}
@@ -138,7 +145,7 @@ func needed(e httpapi.Endpoint) (all []string) {
 			all = append(all, "HOOKS_TABLE", "SECRETS_TABLE")
 		case httpapi.Feeds:
 			all = append(all, "CHATS_TABLE")
-		case httpapi.Reports, httpapi.Commands, httpapi.Requests, httpapi.Batches:
+		case httpapi.Reports, httpapi.Commands, httpapi.Requests, httpapi.Batches, httpapi.Heartbeats:
 			all = append(all, "COMMANDS_TABLE")
 		}
 	}

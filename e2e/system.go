@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -159,9 +160,31 @@ func doors(ctx context.Context, t T, s *System) {
 		t.Errorf("noSuchEndpoint answers %d %s", answer.Status, answer.Body)
 	}
 	must(t, s.page(ctx))
+	must(t, s.health(ctx))
 }
 
-var pageFile = regexp.MustCompile(`(?:src|href)="(page/[^"]+)"`)
+// health checks that load balancers learn what they ask for.
+func (s *System) health(ctx context.Context) error {
+	for _, path := range httpapi.HealthPaths {
+		body, err := s.get(ctx, path, nil)
+		var answer struct {
+			Status      string
+			HostHeardAt *time.Time
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(body), &answer)
+		}
+		if err != nil || answer.Status != "ok" {
+			return fmt.Errorf("%s is answered %s, %w", path, body, err)
+		}
+	}
+	return nil
+}
+
+var (
+	pageFile = regexp.MustCompile(`(?:src|href)="(page/[^"]+)"`)
+	docsFile = regexp.MustCompile(`(?:src|href)="/(docs/[^"]+\.(?:css|js))"`)
+)
 
 // page checks that the web page is there, with all its files.
 func (s *System) page(ctx context.Context) error {
@@ -178,12 +201,32 @@ func (s *System) page(ctx context.Context) error {
 			return err
 		}
 	}
+	docs, err := s.file(ctx, "docs")
+	if err != nil {
+		return err
+	}
+	files = docsFile.FindAllStringSubmatch(docs, -1)
+	if len(files) < 2 {
+		return fmt.Errorf("/docs is %q", docs)
+	}
+	for _, f := range append(files, []string{"", "openapi.json"}) {
+		if _, err := s.file(ctx, f[1]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// file gets what stands under a path, and holds it to the page's policy.
+// file gets what stands under a path, and holds it to a page's policy.
 func (s *System) file(ctx context.Context, path string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/"+path, nil)
+	return s.get(ctx, "/"+path, func(h http.Header) bool {
+		return strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'")
+	})
+}
+
+// get gets what stands under a path.
+func (s *System) get(ctx context.Context, path string, right func(http.Header) bool) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -193,8 +236,8 @@ func (s *System) file(ctx context.Context, path string) (string, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err == nil && (response.StatusCode != http.StatusOK || len(body) == 0 || !strings.HasPrefix(response.Header.Get("Content-Security-Policy"), "default-src 'none'")) {
-		err = fmt.Errorf("/%s is answered %s, %v", path, response.Status, response.Header)
+	if err == nil && (response.StatusCode != http.StatusOK || len(body) == 0 || right != nil && !right(response.Header)) {
+		err = fmt.Errorf("%s is answered %s, %v", path, response.Status, response.Header)
 	}
 	return string(body), err
 }

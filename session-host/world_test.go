@@ -121,9 +121,13 @@ func (s *stack) serve() {
 		Accounts: stored.EventualAccounts(), Latest: stored, Reports: stored, Secret: s.secret,
 		Logger: slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	mux, front := http.NewServeMux(), page.New(page.Options{})
-	mux.Handle("/{$}", front)
-	mux.Handle("/page/", front)
+	mux, front := http.NewServeMux(), page.New()
+	for _, path := range page.Paths {
+		mux.Handle(path, front)
+	}
+	for _, path := range httpapi.HealthPaths {
+		mux.Handle(path, api.One(httpapi.Health(httpapi.Deps{Beats: stored})))
+	}
 	sender := sqsqueue.NewSender(queue, s.queues)
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sender,

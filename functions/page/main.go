@@ -1,4 +1,4 @@
-// The Lambda of the web page: it hands out files that are in it, and has no rights.
+// The Lambda of the web page and of what describes the API: it hands out files that are in it, and has no rights.
 package main
 
 import (
@@ -7,4 +7,4 @@ import (
 	"pesan/internal/page"
 )
 
-func main() { lambda.Start(page.New(page.Options{})) }
+func main() { lambda.Start(page.New()) }

@@ -183,6 +183,9 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 			w.use(kv.Commands)
 			w.Deps.Commands, w.Deps.Outcomes, w.Deps.Hosts = w.store, w.store.EventualCommands(), w.store
 			w.Deps.Wait = w.Duration("COMMAND_WAIT", 8*time.Second, 0, 20*time.Second)
+		case httpapi.Heartbeats:
+			w.use(kv.Commands)
+			w.Deps.Beats = w.store
 		case httpapi.Batches:
 			w.use(kv.Commands)
 			w.Deps.Batches = w.store

@@ -20,6 +20,7 @@ type request struct {
 	id       string
 	source   string // where it comes from, as an IP address
 	method   string
+	path     string
 	query    string // raw
 	header   func(name string) string
 	body     func() ([]byte, error) // at most what the endpoint takes, or a chat.Error
@@ -95,11 +96,14 @@ func (c *call) meter(status int) {
 // run makes the answer; a panic is an error like others.
 func (c *call) run(ctx context.Context) (status int, err error) {
 	defer recovered(&err)
-	if c.endpoint.Auth == Open {
-		return c.open(ctx)
-	}
-	if c.request.method == http.MethodOptions {
+	named := len(c.endpoint.Methods) > 0 // else no path leads here
+	switch {
+	case named && c.request.method == http.MethodOptions:
 		return http.StatusNoContent, nil
+	case named && c.endpoint.Auth == Open && !slices.Contains(c.endpoint.Methods, c.request.method):
+		return 0, &chat.Error{Code: chat.MethodNotAllowed}
+	case c.endpoint.Auth == Open:
+		return c.open(ctx)
 	}
 	body, refused := c.request.body()
 	if c.endpoint.file {

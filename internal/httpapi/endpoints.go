@@ -26,6 +26,7 @@ type Deps struct {
 	Wait     time.Duration      // for a command's outcome; 8 s
 	Outcomes chat.CommandReader // where a call looks that waits, and may see what was a moment ago; nil: Commands
 	Hosts    Hosts              // no outcome is waited for while there is none; nil: there is one
+	Beats    Beats
 
 	Batches     chat.Batches
 	BatchSender chat.BatchSender
@@ -61,6 +62,8 @@ const (
 	Requests Port = "Requests" // Commands alone, for what is done once under an Idempotency-Key
 	Batches  Port = "Batches"
 	Sending  Port = "Sending" // BatchSender
+
+	Heartbeats Port = "Heartbeats" // Beats
 )
 
 // Group says what an endpoint is about. The documents are ordered by it.

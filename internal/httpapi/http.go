@@ -24,10 +24,6 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 	for i := range endpoints {
 		byName[endpoints[i].Name] = &endpoints[i]
 	}
-	limit := a.MaxAnswer
-	if limit <= 0 {
-		limit = maxPage
-	}
 	none := Unknown(Deps{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, ok := strings.CutPrefix(r.URL.Path, pathPrefix)
@@ -36,23 +32,36 @@ func (a *API) Handler(endpoints ...Endpoint) http.Handler {
 		if !ok || e == nil {
 			e = &none
 		}
-		response := a.serve(r.Context(), e, &request{
-			id: a.requestID(), source: a.source(r), method: r.Method, query: r.URL.RawQuery, header: r.Header.Get,
-			body:     func() ([]byte, error) { return readBody(w, r, e.Room()) },
-			compress: !loopback(r.RemoteAddr),
-		}, limit)
-		defer response.free()
-		for _, f := range response.header {
-			w.Header().Set(f.name, f.value)
-		}
-		if !bodiless(response.status) {
-			w.Header().Set("Content-Length", strconv.Itoa(len(response.body)))
-		}
-		w.WriteHeader(response.status)
-		if r.Method != http.MethodHead && !bodiless(response.status) {
-			_, _ = w.Write(response.body) // a client that has gone needs no answer
-		}
+		a.respond(w, r, e)
 	})
+}
+
+// One serves an endpoint at whatever path leads to it.
+func (a *API) One(e Endpoint) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.respond(w, r, &e) })
+}
+
+func (a *API) respond(w http.ResponseWriter, r *http.Request, e *Endpoint) {
+	limit := a.MaxAnswer
+	if limit <= 0 {
+		limit = maxPage
+	}
+	response := a.serve(r.Context(), e, &request{
+		id: a.requestID(), source: a.source(r), method: r.Method, path: r.URL.Path, query: r.URL.RawQuery, header: r.Header.Get,
+		body:     func() ([]byte, error) { return readBody(w, r, e.Room()) },
+		compress: !loopback(r.RemoteAddr),
+	}, limit)
+	defer response.free()
+	for _, f := range response.header {
+		w.Header().Set(f.name, f.value)
+	}
+	if !bodiless(response.status) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(response.body)))
+	}
+	w.WriteHeader(response.status)
+	if r.Method != http.MethodHead && !bodiless(response.status) {
+		_, _ = w.Write(response.body) // a client that has gone needs no answer
+	}
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, room int) ([]byte, error) {

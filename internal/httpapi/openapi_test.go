@@ -115,6 +115,14 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range httpapi.HealthPaths {
+		for method := range all.at(t, "paths", path) {
+			if !slices.Contains(httpapi.Health(w.deps).Methods, strings.ToUpper(method)) {
+				t.Errorf("%s %s isn't served", method, path)
+			}
+		}
+		delete(paths, path)
+	}
 	for path := range paths {
 		t.Errorf("%s is not served", path)
 	}

@@ -28,12 +28,7 @@ var policy = strings.Join([]string{
 	"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
 }, "; ")
 
-// Options of a page.
-type Options struct {
-	Docs bool // /docs shows the API's description
-}
-
-// Page answers with its files.
+// Page answers with its files, and with those that describe the API.
 type Page struct {
 	files map[string]file // by path
 }
@@ -42,6 +37,7 @@ type file struct {
 	kind   string // media type
 	tag    string // as in ETag
 	fixed  bool   // its path changes with what it holds
+	policy string // what a browser may do with it
 	zipped []byte
 	plain  []byte
 }
@@ -50,7 +46,7 @@ type file struct {
 const prefix = "/page/"
 
 // New reads the page's files.
-func New(o Options) *Page {
+func New() *Page {
 	folder, err := fs.Sub(assets, "assets")
 	if err != nil {
 		panic(err) // they are in the program
@@ -74,35 +70,38 @@ func New(o Options) *Page {
 			modules.WriteString(`<link rel="modulepreload" href="page/` + version + "/" + name + "\">\n")
 		}
 		if name != index {
-			p.files[prefix+version+"/"+name] = newFile(name, contents[name], true)
+			f := newFile(name, contents[name], policy)
+			f.fixed = true
+			p.files[prefix+version+"/"+name] = f
 		}
 	}
-	docs := ""
-	if o.Docs {
-		docs = "docs"
-	}
-	text := strings.NewReplacer("{version}", version, "{modules}", modules.String(), "{docs}", docs).Replace(string(contents[index]))
-	p.files["/"] = newFile(index, []byte(text), false)
+	text := strings.NewReplacer("{version}", version, "{modules}", modules.String()).Replace(string(contents[index]))
+	p.files["/"] = newFile(index, []byte(text), policy)
 	return p
 }
+
+// Paths are those that a Page answers, as net/http's patterns.
+var Paths = []string{"/{$}", prefix, Description, Docs, Docs + "/"}
 
 const index = "index.html"
 
 // kinds are media types, which systems don't agree on.
 var kinds = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-	".svg": "image/svg+xml",
+	".svg": "image/svg+xml", ".png": "image/png", ".json": "application/json",
 }
 
-func newFile(name string, content []byte, fixed bool) file {
-	sum := sha256.Sum256(content)
-	f := file{kind: kinds[path.Ext(name)], tag: `"` + hex.EncodeToString(sum[:8]) + `"`, fixed: fixed, plain: content}
+func newFile(name string, content []byte, policy string) file {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one
 	_, _ = w.Write(content)                               // nor does a buffer fail
 	_ = w.Close()
-	f.zipped = b.Bytes()
-	return f
+	return zippedFile(name, content, b.Bytes(), policy)
+}
+
+func zippedFile(name string, plain, zipped []byte, policy string) file {
+	sum := sha256.Sum256(plain)
+	return file{kind: kinds[path.Ext(name)], tag: `"` + hex.EncodeToString(sum[:8]) + `"`, plain: plain, zipped: zipped, policy: policy}
 }
 
 // answer is what a call is answered.
@@ -116,6 +115,13 @@ type answer struct {
 // answer answers a call for a path.
 func (p *Page) answer(method, path string, header func(string) string) answer {
 	f, ok := p.files[path]
+	if isDocs(path) {
+		files, err := docs()
+		if err != nil {
+			panic(err) // they are in the program
+		}
+		f, ok = files[path]
+	}
 	switch {
 	case !ok:
 		return answer{status: http.StatusNotFound, header: map[string]string{"Cache-Control": "no-store"}}
@@ -124,7 +130,7 @@ func (p *Page) answer(method, path string, header func(string) string) answer {
 	}
 	a := answer{status: http.StatusOK, header: map[string]string{
 		"Content-Type": f.kind, "ETag": f.tag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache",
-		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": policy,
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": f.policy,
 		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 	}}
 	if f.fixed {

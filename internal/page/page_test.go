@@ -36,7 +36,7 @@ var address = regexp.MustCompile(`(?:src|href)="([^"]*)"`)
 
 // TestFiles: the page names all its files and none of another site, each under the policy, and together they are small.
 func TestFiles(t *testing.T) {
-	p := New(Options{})
+	p := New()
 	size, paths := 0, []string{"/"}
 	for _, found := range address.FindAllStringSubmatch(body(t, get(t, p, "GET", "/").Body), -1) {
 		paths = append(paths, "/"+found[1])
@@ -85,7 +85,7 @@ func TestPolicy(t *testing.T) {
 		t.Errorf("policy %s", policy)
 	}
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc|<script>|<style| style="|(?:src|href)="https?:`)
-	for path, f := range New(Options{Docs: true}).files {
+	for path, f := range New().files {
 		if found := forbidden.Find(f.plain); found != nil {
 			t.Errorf("%s has %s", path, found)
 		}
@@ -94,7 +94,7 @@ func TestPolicy(t *testing.T) {
 
 // TestOthers: other paths and methods are refused.
 func TestOthers(t *testing.T) {
-	p := New(Options{})
+	p := New()
 	for call, want := range map[string]int{
 		"HEAD /": 200, "POST /": 405, "DELETE /": 405, "GET /index.html": 404, "GET /page/": 404, "GET /page/000000000000/main.js": 404,
 		"GET /page/../page.go": 404,
@@ -111,7 +111,7 @@ func TestOthers(t *testing.T) {
 
 // TestLambda: a function gives the same answers, as API Gateway wants them.
 func TestLambda(t *testing.T) {
-	p := New(Options{})
+	p := New()
 	for _, path := range []string{"/", "/none"} {
 		event, _ := json.Marshal(map[string]any{
 			"rawPath": path, "headers": map[string]string{"accept-encoding": "gzip"}, "requestContext": map[string]any{"http": map[string]string{"method": "GET"}},
@@ -142,7 +142,7 @@ func TestLambda(t *testing.T) {
 
 // TestWords: every text that the scripts ask for by name is there.
 func TestWords(t *testing.T) {
-	p := New(Options{})
+	p := New()
 	have := map[string]bool{}
 	for path, f := range p.files {
 		if strings.HasSuffix(path, "/words.js") {

@@ -423,18 +423,14 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	})
 	mux := http.NewServeMux()
 	mux.Handle(mediafolder.Prefix, p.media)
-	describe(mux)
-	front := page.New(page.Options{Docs: true})
-	mux.Handle("/{$}", front)
-	mux.Handle("/page/", front)
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { healthAnswer(w, nil) })
-	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		_, err := p.store.Account(r.Context(), chat.SystemAccount) // nobody's: it is enough that the store answers
-		if chat.CodeOf(err) == chat.DeviceNotFound {
-			err = nil
-		}
-		healthAnswer(w, err)
-	})
+	front := page.New()
+	for _, path := range page.Paths {
+		mux.Handle(path, front)
+	}
+	health := api.One(httpapi.Health(httpapi.Deps{Beats: p.store}))
+	for _, path := range httpapi.HealthPaths {
+		mux.Handle(path, health)
+	}
 	mux.Handle("/api/events", api.Events(p.store))
 	endpoints := api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
@@ -446,18 +442,6 @@ func (p *program) handler(commands chat.Commands) http.Handler {
 	mux.Handle("/", endpoints)
 	mux.Handle("/mcp", mcp.New(mcp.Config{API: mcp.InProcess{Handler: endpoints}, Base: "http://pesan", Logger: p.Logger, Now: time.Now}))
 	return mux
-}
-
-// healthAnswer answers who asks whether the process lives, or can serve.
-func healthAnswer(w http.ResponseWriter, err error) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, `{"status":"unavailable"}`)
-		return
-	}
-	fmt.Fprintln(w, `{"status":"ok"}`)
 }
 
 // addDevice makes an account that is on, and returns its key.

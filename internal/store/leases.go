@@ -15,6 +15,7 @@ const (
 	leases       = "leases"  // the partition of what is held; an item is written only when a shard's holder changes
 	hosts        = "hosts"   // the partition of heartbeats, among the commands, where senders of commands look
 	untilMS      = "until"   // ms since 1970 when a heartbeat expires
+	beatMS       = "beat"    // ms since 1970 when it was made, by the host's clock
 	fieldLeaving = "leaving" // a host hands over what it holds
 )
 
@@ -37,7 +38,7 @@ func (s *Store) Beat(ctx context.Context, b chat.Heartbeat, now time.Time, ttl t
 	b.Expires = now.Add(ttl)
 	it := kv.Item{
 		Key:    heartbeatKey(b.Host),
-		Fields: fieldsOf(map[string]int64{untilMS: b.Expires.UnixMilli(), fieldLeaving: bit(b.Leaving)}),
+		Fields: fieldsOf(map[string]int64{untilMS: b.Expires.UnixMilli(), beatMS: now.UnixMilli(), fieldLeaving: bit(b.Leaving)}),
 		// Whether a host lives is told by the field and the reader's clock; that the item expires only tidies up.
 		Expires: b.Expires.Add(time.Hour).Unix(),
 	}
@@ -83,6 +84,21 @@ func (s *Store) Hosts(ctx context.Context, now time.Time) ([]string, error) {
 		}
 	}
 	return living, nil
+}
+
+// LastBeat returns when a host was heard last; zero when none has left a heartbeat.
+func (s *Store) LastBeat(ctx context.Context) (time.Time, error) {
+	var last int64
+	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}) {
+		if err != nil {
+			return time.Time{}, failed("read heartbeats", err)
+		}
+		last = max(last, it.Fields[beatMS])
+	}
+	if last == 0 {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(last), nil
 }
 
 // AcquireLease implements chat.Leases.

@@ -31,14 +31,13 @@ function frame() {
   view?.close?.()
   view = !signedIn && !page.open ? signInView() : page.view(...rest.map(decodeURIComponent))
   document.title = view.title + ' · Pesan'
-  const docs = document.documentElement.dataset.docs
   document.body.replaceChildren(
     el('a', { class: 'skip', href: '#main', onclick: event => { event.preventDefault(); main.focus() } }, t('skip')),
     el('header', { class: 'frame' },
       el('p', { class: 'brand' }, 'Pesan'),
       el('nav', { 'aria-label': t('navigation') }, Object.entries(pages).filter(([, p]) => signedIn || p.open)
         .map(([to, p]) => el('a', { href: '#/' + to, ...(p === page && { 'aria-current': 'page' }) }, t(p.words))),
-        docs && el('a', { href: docs }, t('apiDocs'))),
+        el('a', { href: 'docs' }, t('apiDocs'))),
       state,
       button(t('language'), () => { setLanguage(language() === 'id' ? 'en' : 'id'); frame() }, { class: 'plain', lang: language() === 'id' ? 'en' : 'id' }),
       signedIn && button(t('signOut'), signOut, { class: 'plain' })),

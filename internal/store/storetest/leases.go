@@ -235,4 +235,22 @@ func livingHosts(t *testing.T, ctx context.Context, leases chat.Leases) {
 	ok(t, "leave again", leases.Leave(ctx, a.Host))
 	wantSame(t, "hosts after an unknown one left", hosts(noon.Add(12*time.Second)), []string{"c"})
 	wantSame(t, "hosts at last", hosts(c.Expires), []string(nil))
+	if beats, is := leases.(interface {
+		LastBeat(context.Context) (time.Time, error)
+	}); is { // a store that passes calls on isn't
+		latest := noon.Add(10_000 * time.Hour) // later than any other test's
+		beat(chat.Heartbeat{Host: "d" + suffix}, latest, ttl)
+		beat(chat.Heartbeat{Host: "e" + suffix}, noon, ttl)
+		last, err := beats.LastBeat(ctx)
+		ok(t, "last beat", err)
+		if !last.Equal(latest) {
+			t.Errorf("the last beat was at %v, want %v", last, latest)
+		}
+		ok(t, "leave", leases.Leave(ctx, "d"+suffix))
+		last, err = beats.LastBeat(ctx)
+		ok(t, "last beat of those that are left", err)
+		if last.Before(noon) || !last.Before(latest) {
+			t.Errorf("the last beat of those that are left was at %v", last)
+		}
+	}
 }
