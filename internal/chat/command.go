@@ -43,7 +43,7 @@ const (
 // nothing again, but goes to no queue, and no host takes it.
 const (
 	AddRequest CommandKind = "add" // of SystemAccount: a new account
-	KeyRequest CommandKind = "key" // a new API key
+	KeyRequest CommandKind = "key" // of SystemAccount: a new API key for an account
 
 	AddKeyRequest CommandKind = "addKey" // a further API key
 )
@@ -218,6 +218,9 @@ func (c Command) Same(o Command) bool {
 	}
 	starred := (c.Starred == DeleteStarred) == (o.Starred == DeleteStarred)
 	if (c.Shard == nil) != (o.Shard == nil) || c.Shard != nil && *c.Shard != *o.Shard {
+		return false
+	}
+	if c.Kind == KeyRequest && c.Device != o.Device { // other kinds get theirs when they are recorded
 		return false
 	}
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&

@@ -129,6 +129,7 @@ func TestOnceAfterDeath(t *testing.T) {
 		w.want(call(ask{endpoint: "addDevice", body: "name=Baru&secret=" + secret, header: id}), 500, chat.Internal)
 		device, key := made(w, call(ask{endpoint: "addDevice", body: "name=Baru&secret=" + secret, header: id}))
 		w.want(call(ask{endpoint: "getState", body: "apiKey=" + key}), 200, "")
+		id = map[string]string{"Idempotency-Key": "l"}
 		w.deps.Accounts = &dyingAccounts{accountsPort: w.db}
 		w.want(call(ask{endpoint: "changeApiKey", body: "id=" + device + "&secret=" + secret, header: id}), 500, chat.Internal)
 		w.want(call(ask{endpoint: "getState", body: "apiKey=" + key}), 200, "")
@@ -165,8 +166,14 @@ func TestChangeKeyOnce(t *testing.T) {
 		if _, shown := made(w, call(other)); strings.Contains(shown, two[len(two)-20:]) || !strings.HasSuffix(shown, "…") {
 			w.Errorf("under another secret: %s", shown)
 		}
-		// The account's other commands share its ids.
-		w.want(call(ask{endpoint: "muteChat", body: "apiKey=" + two + "&phone=081234567890", header: map[string]string{"Idempotency-Key": "1"}}), 409, chat.IdempotencyConflict)
+		// The system's calls share their ids.
+		other = change("2")
+		other.body = strings.Replace(other.body, secret, w.config.Secret, 1)
+		other.body = strings.Replace(other.body, w.toko.ID, w.lain.ID, 1)
+		w.want(call(other), 409, chat.IdempotencyConflict)
+		other.endpoint, other.body = "addDevice", "name=Toko&secret="+w.config.Secret
+		w.want(call(other), 409, chat.IdempotencyConflict)
+		w.want(call(ask{endpoint: "getState", body: "apiKey=" + w.lainKey}), 200, "")
 		w.want(call(ask{endpoint: "changeApiKey", body: "id=nobody&secret=" + w.config.Secret, header: map[string]string{"Idempotency-Key": "1"}}), 404, chat.DeviceNotFound)
 	})
 }

@@ -360,7 +360,9 @@ func changeAPIKey(accounts chat.Accounts, requests chat.Commands) begin {
 			if err != nil {
 				return 0, err
 			}
-			r, err := c.once(ctx, requests, chat.Command{ID: idempotencyKey, Account: id, Kind: chat.KeyRequest})
+			r, err := c.once(ctx, requests, chat.Command{
+				ID: idempotencyKey, Account: chat.SystemAccount, Kind: chat.KeyRequest, Device: id, // so that one for another device conflicts
+			})
 			if err != nil {
 				return 0, err
 			}
