@@ -41,6 +41,7 @@ type measurement struct {
 var measurements = []measurement{
 	{"demo", (*bench).runDemo, false},
 	{"reads", (*bench).runReads, false},
+	{"door", (*bench).runDoor, false},
 	{"mute", (*bench).runMute, false},
 	{"batch", (*bench).runBatch, false},
 	{"messages", (*bench).runMessages, false},

@@ -68,7 +68,7 @@ func (b *bench) runDemo(ctx context.Context) ([]row, error) {
 // runReads measures the reading endpoints on a data folder of 1,000 chats, one of them with 100,000 messages.
 func (b *bench) runReads(ctx context.Context) ([]row, error) {
 	folder := filepath.Join(b.folder, "reads")
-	key, jid, err := seed(ctx, folder)
+	key, jid, err := seed(ctx, folder, readChats, readMessages)
 	if err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
@@ -129,7 +129,7 @@ func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...s
 }
 
 // seed makes a data folder with an account that is off, and returns its key and the chat with many messages.
-func seed(ctx context.Context, folder string) (key string, jid chat.JID, err error) {
+func seed(ctx context.Context, folder string, chats, messages int) (key string, jid chat.JID, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", "", err
 	}
@@ -147,8 +147,8 @@ func seed(ctx context.Context, folder string) (key string, jid chat.JID, err err
 		return "", "", err
 	}
 	projector := chat.NewProjector(db, time.Now)
-	began := time.Now().Unix() - readMessages
-	for i := range readChats {
+	began := time.Now().Unix() - int64(max(chats, messages))
+	for i := range chats {
 		jid := chat.NewJID(fmt.Sprintf("62894%07d", i), chat.UserServer)
 		change := ordinaryChat(jid, began+int64(i))
 		change.Messages = []chat.Message{ordinaryMessage(jid, fmt.Sprintf("3EB0%016X", i), began+int64(i))}
@@ -158,7 +158,7 @@ func seed(ctx context.Context, folder string) (key string, jid chat.JID, err err
 	}
 	jid = chat.NewJID("628940000000", chat.UserServer)
 	const batch = 1000
-	for i := 0; i < readMessages; i += batch {
+	for i := 0; i < messages; i += batch {
 		change := chat.Change{Chat: jid}
 		for j := range batch {
 			m := ordinaryMessage(jid, fmt.Sprintf("3EB1%016X", i+j), began+int64(i+j))
