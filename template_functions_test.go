@@ -67,6 +67,28 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// TestSecretGuesses: the filter that counts wrong secrets knows every route of the endpoints that one opens, and no other.
+func TestSecretGuesses(t *testing.T) {
+	all := read(t)
+	filter := str(all.prop("SecretGuesses", "FilterPattern"))
+	var patterns []*regexp.Regexp
+	for _, pattern := range regexp.MustCompile(`\$\.route = "([^"]*)"`).FindAllStringSubmatch(filter, -1) {
+		text := strings.ReplaceAll(regexp.QuoteMeta(pattern[1]), `\*`, ".*")
+		patterns = append(patterns, regexp.MustCompile("^"+text+"$"))
+	}
+	for _, f := range all.of(functionType) {
+		e, ok := endpointOf(strings.TrimPrefix(str(all.prop(f, "CodeUri")), "dist/"))
+		events, _ := all.prop(f, "Events").(map[string]any)
+		for name := range events {
+			route := "ANY " + str(all.prop(f, "Events", name, "Properties", "Path"))
+			counted := slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(route) })
+			if want := ok && e.Auth == httpapi.BySecret; counted != want {
+				t.Errorf("401 of %s is counted: %v, want %v", route, counted, want)
+			}
+		}
+	}
+}
+
 // endpointOf is the endpoint that a folder of functions/ serves.
 func endpointOf(folder string) (httpapi.Endpoint, bool) {
 	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {

@@ -78,6 +78,9 @@ func New(c Config) *API {
 	}
 }
 
+// WrongSecrets is how many calls had a wrong system secret.
+func (a *API) WrongSecrets() int { return a.guesses.count() }
+
 // newID makes a ULID.
 func (a *API) newID(now time.Time) (string, error) {
 	id, err := ulid.New(ulid.Timestamp(now), a.Random)

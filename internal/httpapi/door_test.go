@@ -107,7 +107,8 @@ func TestWrongKeyCostsOneRead(t *testing.T) {
 // has to.
 func TestGuesses(t *testing.T) {
 	w := newWorld(t)
-	handler := conforming(w, httpapi.New(w.config).Handler(w.endpoints()...))
+	api := httpapi.New(w.config)
+	handler := conforming(w, api.Handler(w.endpoints()...))
 	call := func(from, given string) (status int, after string) {
 		r := httptest.NewRequest("POST", "/api/listDevice", strings.NewReader("secret="+given))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -135,6 +136,9 @@ func TestGuesses(t *testing.T) {
 	}
 	if status, _ := call("192.0.2.2:1234", secret); status != 200 {
 		t.Errorf("another source: %d", status)
+	}
+	if n := api.WrongSecrets(); n != tried {
+		t.Errorf("%d guesses were counted, want %d", n, tried)
 	}
 	if n := strings.Count(w.logs.String(), `"msg":"wrong secret"`); n != tried || !strings.Contains(w.logs.String(), `"level":"WARN"`) {
 		t.Errorf("%d guesses were logged, want %d", n, tried)

@@ -10,6 +10,7 @@ import (
 type guesses struct {
 	mu      sync.Mutex
 	sources recent[*source]
+	all     int // wrong ones so far
 }
 
 // source is where calls come from.
@@ -47,9 +48,17 @@ func (g *guesses) wrong(from string, now time.Time) {
 		g.sources.note(from, s)
 	}
 	s.wrong++
+	g.all++
 	if over := s.wrong - freeGuesses; over >= 0 {
 		s.until = now.Add(min(maxWait, time.Second<<min(over, 10)))
 	}
+}
+
+// count is how many wrong ones there were.
+func (g *guesses) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.all
 }
 
 // right forgives a source.

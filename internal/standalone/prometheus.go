@@ -15,8 +15,11 @@ import (
 	"pesan/internal/metrics"
 )
 
-// collector hands what the host measures to Prometheus: the same as on AWS.
-type collector struct{ *metrics.Metrics }
+// collector hands what the host measures to Prometheus, and how often somebody guesses at the system secret: the same as on AWS.
+type collector struct {
+	*metrics.Metrics
+	wrongSecrets func() int
+}
 
 func metricOf(name, help string) *prometheus.Desc {
 	return prometheus.NewDesc("pesan_"+name, help, nil, nil)
@@ -27,6 +30,7 @@ var (
 	descConnected = metricOf("devices_connected", "Devices that are connected to WhatsApp.")
 	descLost      = metricOf("links_lost_total", "Links that have ended by themselves.")
 	descEvents    = metricOf("events_total", "Stored changes of chats.")
+	descGuesses   = metricOf("wrong_secrets_total", "Calls with a wrong system secret.")
 	descLag       = metricOf("projection_lag_seconds", "How long after they were sent live messages are stored.")
 	descAge       = metricOf("command_age_seconds", "How old commands are when they end.")
 )
@@ -40,7 +44,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	for desc, value := range map[*prometheus.Desc]int{descDevices: t.Devices, descConnected: t.Connected} {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value))
 	}
-	for desc, value := range map[*prometheus.Desc]int{descLost: t.LostLinks, descEvents: t.Events} {
+	for desc, value := range map[*prometheus.Desc]int{descLost: t.LostLinks, descEvents: t.Events, descGuesses: c.wrongSecrets()} {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
 	}
 	for desc, h := range map[*prometheus.Desc]metrics.Histogram{descLag: t.ProjectionLag, descAge: t.CommandAge} {
@@ -49,9 +53,9 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 }
 
 // serveMetrics answers Prometheus on a listener of its own until ctx ends.
-func serveMetrics(ctx context.Context, l net.Listener, m *metrics.Metrics, logger *slog.Logger) error {
+func serveMetrics(ctx context.Context, l net.Listener, c collector, logger *slog.Logger) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collector{m}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	server := &http.Server{

@@ -262,10 +262,14 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 		Leases: m.Leases(p.store), Stores: stores, Queue: p.queue, Sender: p.queue, Batches: p.queue, Devices: m.Devices(devices), Now: time.Now, Logger: p.Logger,
 		MaxRate: p.BatchRate, Beside: p.hooks.run,
 	})
+	api := httpapi.New(httpapi.Config{
+		Proxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		Accounts: p.accounts, Near: true, Meter: p.meter, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
+	})
 	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer endCalls()
 	server := &http.Server{
-		Handler:           p.handler(commands),
+		Handler:           p.handler(api, commands),
 		BaseContext:       func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
@@ -275,7 +279,6 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 		ErrorLog:          slog.NewLogLogger(p.Logger.Handler(), slog.LevelWarn),
 	}
 	bounded := bound(p.listener, maxConnections(), p.Logger)
-	server.ConnState = bounded.follow
 	group, ctx := errgroup.WithContext(ctx)
 	hosted := make(chan struct{})
 	group.Go(func() error {
@@ -283,7 +286,7 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 		return h.Run(ctx)
 	})
 	group.Go(func() error {
-		if err := server.Serve(bounded); !errors.Is(err, http.ErrServerClosed) {
+		if err := bounded.serve(server); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
 		}
 		return nil
@@ -301,7 +304,7 @@ func (p *program) serve(ctx context.Context, beside ...func(context.Context) err
 		return nil
 	})
 	if scraped != nil {
-		group.Go(func() error { return serveMetrics(ctx, scraped, m, p.Logger) })
+		group.Go(func() error { return serveMetrics(ctx, scraped, collector{m, api.WrongSecrets}, p.Logger) })
 	}
 	for _, run := range beside {
 		group.Go(func() error { return run(ctx) })
@@ -416,11 +419,7 @@ func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.
 }
 
 // handler is the whole HTTP API.
-func (p *program) handler(commands chat.Commands) http.Handler {
-	api := httpapi.New(httpapi.Config{
-		Proxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		Accounts: p.accounts, Near: true, Meter: p.meter, Reports: p.store, Secret: p.secret, Logger: p.Logger, CountryCode: p.CountryCode, Rate: p.Rate,
-	})
+func (p *program) handler(api *httpapi.API, commands chat.Commands) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(mediafolder.Prefix, p.media)
 	front := page.New()

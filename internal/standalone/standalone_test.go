@@ -227,7 +227,7 @@ func TestPrometheus(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := metrics.New("", time.Now)
 	served := make(chan error, 1)
-	go func() { served <- serveMetrics(ctx, l, m, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- serveMetrics(ctx, l, collector{m, func() int { return 3 }}, slog.New(slog.DiscardHandler)) }()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	answer, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String() + "/metrics")
@@ -237,7 +237,7 @@ func TestPrometheus(t *testing.T) {
 	text, err := io.ReadAll(answer.Body)
 	answer.Body.Close()
 	for _, want := range []string{
-		"pesan_devices 0", "pesan_devices_connected 0", "pesan_links_lost_total 0", "pesan_events_total 0",
+		"pesan_devices 0", "pesan_devices_connected 0", "pesan_links_lost_total 0", "pesan_events_total 0", "pesan_wrong_secrets_total 3",
 		`pesan_projection_lag_seconds_bucket{le="+Inf"} 0`, `pesan_command_age_seconds_count 0`, "go_goroutines", "process_open_fds",
 	} {
 		if err != nil || !strings.Contains(string(text), want) {
