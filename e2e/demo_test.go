@@ -17,6 +17,7 @@ import (
 func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	path := withCurl(t)
 	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")
 	ready, err := p.find(ctx, regexp.MustCompile(`Ready after .*`))
 	must(t, err)
@@ -81,7 +82,9 @@ func TestDemo(t *testing.T) {
 	}
 	for _, line := range lines {
 		endpoint := regexp.MustCompile(`/api/(\w+)`).FindStringSubmatch(line)[1]
-		out, err := exec.CommandContext(ctx, "sh", "-c", line).CombinedOutput()
+		shell := exec.CommandContext(ctx, "sh", "-c", line)
+		shell.Env = append(shell.Environ(), "PATH="+path)
+		out, err := shell.CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v: %s", endpoint, err, out)
 			continue
