@@ -24,7 +24,7 @@ func TestEndpointsAreWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folders := map[string]bool{"deliver-webhook": true, "unknown-endpoint": true, "page": true, "health": true}
+	folders := map[string]bool{"deliver-webhook": true, "unknown-endpoint": true, "page": true, "health": true, "mcp": true}
 	template, rights, document, readme := read("template.yaml"), read("docs", "rights.txt"), read("openapi.yaml"), read("README.md")
 	rows := regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(readme, -1)
 	for _, e := range httpapi.Endpoints(httpapi.Deps{}) {
