@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -350,9 +351,15 @@ func (f *fleetOf) stopUnderCommands(ctx context.Context) ([]row, error) {
 	}}, nil
 }
 
-// shown waits until the chats of the friends are there.
+// shown waits until the API says that the devices are connected, and has the friends' chats.
 func (f *fleetOf) shown(ctx context.Context) error {
 	for _, m := range f.all {
+		for body := []byte{}; !bytes.Contains(body, []byte(`"CONNECTED"`)); {
+			var err error
+			if body, err = f.call(ctx, "getState", "apiKey", m.key); err != nil {
+				return err
+			}
+		}
 		for n := 0; n == 0; {
 			var err error
 			if n, err = f.chats(ctx, m.key); err != nil {

@@ -33,8 +33,9 @@ type Answer struct {
 	NextSince  string          `json:"nextSince"`
 	State      string          `json:"state"`
 
-	Status int    `json:"-"` // of HTTP
-	Body   []byte `json:"-"`
+	Status  int    `json:"-"` // of HTTP
+	Request string `json:"-"` // the call's id
+	Body    []byte `json:"-"`
 }
 
 // Query echoes what a call was about.
@@ -89,6 +90,7 @@ type State struct {
 // Report is an entry of the API log.
 type Report struct {
 	ID        string `json:"id"`
+	RequestID string `json:"requestId"`
 	Endpoint  string `json:"endpoint"`
 	Target    string `json:"target"`
 	Code      int    `json:"code"`
@@ -128,7 +130,7 @@ func (c *Client) Call(ctx context.Context, endpoint string, params ...string) (A
 	if err != nil {
 		return Answer{}, fmt.Errorf("read answer of %s: %w", endpoint, err)
 	}
-	answer := Answer{Status: response.StatusCode, Body: body}
+	answer := Answer{Status: response.StatusCode, Request: response.Header.Get("X-Request-Id"), Body: body}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return answer, fmt.Errorf("answer of %s, %s: %w", endpoint, response.Status, err)
 	}

@@ -283,6 +283,7 @@ type Report struct {
 	ID        string       `json:"id"` // ULID, so ids order by time
 	Account   string       `json:"account"`
 	At        time.Time    `json:"at"`
+	Request   string       `json:"request,omitempty"` // id of the call, as the logs have it
 	Endpoint  string       `json:"endpoint"`
 	Key       string       `json:"key,omitempty"`    // name of the key that opened, but for an account's first
 	Number    JID          `json:"number,omitempty"` // the account's Owner then, whose business the target is

@@ -221,7 +221,7 @@ func (s *shard) entry(c chat.Command) chat.Report {
 	if now := s.Now(); at.IsZero() || at.After(now) || at.Before(now.Add(-chat.ReportAge)) {
 		at = now
 	}
-	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Endpoint: "queue:" + clip(string(c.Kind)), Target: clip(c.Chat.Echo())}
+	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Request: clip(c.Request), Endpoint: "queue:" + clip(string(c.Kind)), Target: clip(c.Chat.Echo())}
 }
 
 // clip bounds what is kept of a text that anybody may have put on the queue.

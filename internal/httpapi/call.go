@@ -357,7 +357,7 @@ func (c *call) addReport(ctx context.Context, r chat.Report) {
 	if r.ID == "" {
 		r.ID, err = c.newID(c.now)
 	}
-	r.Account, r.At, r.Endpoint, r.Number, r.Target = c.account, c.now, c.endpoint.Name, c.number, c.target
+	r.Account, r.At, r.Request, r.Endpoint, r.Number, r.Target = c.account, c.now, c.request.id, c.endpoint.Name, c.number, c.target
 	if c.key.ID != chat.MainKey {
 		r.Key = c.key.Name
 	}

@@ -25,6 +25,7 @@ type ReportClearer interface {
 type reportEntry struct {
 	ID        string            `json:"id"`
 	Time      *string           `json:"time"`
+	RequestID string            `json:"requestId,omitempty"`
 	Endpoint  string            `json:"endpoint"`
 	Key       string            `json:"key,omitempty"`
 	Target    string            `json:"target,omitempty"`
@@ -78,7 +79,7 @@ func showReports(c *call, a chat.Account, entries []chat.Report, next string) re
 			r.Error, r.Command, r.EndedAt = chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
 		}
 		answer.Results = append(answer.Results, reportEntry{
-			r.ID, moment(r.At), r.Endpoint, r.Key, r.Target, statusOf(&r), r.Error, r.CommandID, r.Batch, r.Command, moment(r.EndedAt),
+			r.ID, moment(r.At), r.Request, r.Endpoint, r.Key, r.Target, statusOf(&r), r.Error, r.CommandID, r.Batch, r.Command, moment(r.EndedAt),
 		})
 	}
 	return answer
