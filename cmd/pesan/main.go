@@ -49,7 +49,7 @@ func batch(args []string) int {
 func assist(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return mcp.Run(ctx, args, mcp.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lookup: os.LookupEnv})
+	return mcp.Run(ctx, args, mcp.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Lookup: os.LookupEnv, Now: time.Now})
 }
 
 // command runs what the arguments name.

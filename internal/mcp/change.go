@@ -45,7 +45,7 @@ func (s *Server) change(ctx context.Context, endpoint string, p url.Values, once
 	if err != nil {
 		return changed{}, err
 	}
-	c := changed{short(a.Query.To, maxName), isDone}
+	c := changed{jid(a.Query.To), isDone}
 	if status == http.StatusAccepted {
 		c.Status = isPending
 	}
@@ -150,7 +150,7 @@ func (s *Server) willGo(ctx context.Context, in clearIn) (g goes, newest string,
 	if _, err := s.call(ctx, "fetchMessageById", url.Values{"phone": {in.Chat}, "limit": {strconv.Itoa(counted)}}, "", &a); err != nil {
 		return g, "", err
 	}
-	g = goes{Chat: short(a.Query.To, maxName), Name: short(c.Results.Name, maxName), More: a.Cursor != ""}
+	g = goes{Chat: jid(a.Query.To), Name: short(c.Results.Name, maxName), More: a.Cursor != ""}
 	for i := range a.Results {
 		m := &a.Results[i]
 		if m.Starred && in.Starred != "delete" {
@@ -281,7 +281,7 @@ func (p *planned) plan(op string) batchPlan {
 		if i == listed {
 			break
 		}
-		out.Chats = append(out.Chats, named{short(c.To, maxName), short(c.Name, maxName)})
+		out.Chats = append(out.Chats, named{jid(c.To), short(c.Name, maxName)})
 	}
 	return out
 }
@@ -291,7 +291,7 @@ func (p *planned) unfit() (all []unfit) {
 		if i == listed {
 			break
 		}
-		all = append(all, unfit{short(l.To, maxName), short(l.Message, 4*maxName)})
+		all = append(all, unfit{jid(l.To), short(l.Message, 4*maxName)})
 	}
 	return all
 }
@@ -458,7 +458,7 @@ func (s *Server) getBatch(ctx context.Context, r *sdk.CallToolRequest, in batchO
 		}
 		out := b.shown()
 		for _, o := range b.Results.Operations {
-			out.Failures = append(out.Failures, unfit{short(o.To, maxName), short(o.Error, maxName)})
+			out.Failures = append(out.Failures, unfit{jid(o.To), short(o.Error, maxName)})
 		}
 		if out.ended() || !s.Now().Before(until) {
 			return nil, out, nil
@@ -494,13 +494,13 @@ func indonesian(language string) bool {
 }
 
 func clearQuestion(language string, g goes, starred bool) string {
-	name := first(g.Name, g.Chat)
+	name, number := first(g.Name, g.Chat), strings.TrimSuffix(g.Chat, "@s.whatsapp.net")
 	count := strconv.Itoa(g.Messages)
 	if indonesian(language) {
 		if g.More {
 			count = "lebih dari " + count
 		}
-		q := fmt.Sprintf("Hapus semua pesan di chat “%s” (%s)? Pesan yang dikenal: %s, %s sampai %s.", name, g.Chat, count, first(g.Oldest, "-"), first(g.Newest, "-"))
+		q := fmt.Sprintf("Hapus semua pesan di chat “%s” (%s)? Pesan yang dikenal: %s, %s sampai %s.", name, number, count, first(g.Oldest, "-"), first(g.Newest, "-"))
 		if starred {
 			q += " Pesan berbintang ikut terhapus."
 		} else {
@@ -511,7 +511,7 @@ func clearQuestion(language string, g goes, starred bool) string {
 	if g.More {
 		count = "more than " + count
 	}
-	q := fmt.Sprintf("Delete all messages of the chat “%s” (%s)? Known are %s, from %s to %s.", name, g.Chat, count, first(g.Oldest, "-"), first(g.Newest, "-"))
+	q := fmt.Sprintf("Delete all messages of the chat “%s” (%s)? Known are %s, from %s to %s.", name, number, count, first(g.Oldest, "-"), first(g.Newest, "-"))
 	if starred {
 		q += " Starred ones go too."
 	} else {

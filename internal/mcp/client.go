@@ -57,6 +57,7 @@ const most = 16 << 20
 // call calls an endpoint with the caller's key and decodes its answer. What is called under a name once is done once.
 func (s *Server) call(ctx context.Context, endpoint string, params url.Values, once string, into any) (status int, err error) {
 	who := callerOf(ctx)
+	who.asked.Store(true)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, who.base+"/api/"+endpoint, strings.NewReader(params.Encode()))
 	if err != nil {
 		return 0, err
@@ -87,12 +88,9 @@ func (s *Server) call(ctx context.Context, endpoint string, params url.Values, o
 		e.code, e.message = told.Error, cmp.Or(told.Message, fmt.Sprintf("%s answers %s.", who.base, response.Status))
 		if e.status == http.StatusUnauthorized {
 			who.refused.Store(e)
-		} else {
-			who.opened.Store(true)
 		}
 		return e.status, e
 	}
-	who.opened.Store(true)
 	if err := json.Unmarshal(body, into); err != nil {
 		return 0, &apiError{message: who.base + " doesn't answer as Pesan does: set PESAN_URL to its address."}
 	}

@@ -197,15 +197,16 @@ type option struct {
 const (
 	maxReactions = 20
 	maxOptions   = 12
+	maxQuoted    = 200 // characters
+	maxLast      = 300 // of its newest message, of a chat
 )
 
-// shown makes a line, with a text of at most so many characters.
-func (d *document) shown(text int) line {
-	name := min(maxName, text)
+// shown makes a line.
+func (d *document) shown() line {
 	kind, c := unwrap(d.Message)
 	l := line{
 		ID: short(first(d.ID, d.Key.ID), maxName), Time: d.Time.seconds(), FromMe: d.FromMe || d.Key.FromMe,
-		From: short(first(d.Sender, d.Key.Participant, d.Key.RemoteJID), maxName), Name: short(d.PushName, name), Kind: kindName(first(kind, d.Type), &c),
+		From: short(first(d.Sender, d.Key.Participant, d.Key.RemoteJID), maxName), Name: short(d.PushName, maxName), Kind: kindName(first(kind, d.Type), &c),
 		Starred: d.Starred, Status: strings.ToLower(short(d.Status, maxName)),
 	}
 	if l.FromMe {
@@ -223,27 +224,47 @@ func (d *document) shown(text int) line {
 			said += ": " + strings.Join(d.Parameters, ", ")
 		}
 	}
-	l.Text, l.Cut = cut(said, text)
+	l.Text, l.Cut = cut(said, maxText)
 	var quoted map[string]json.RawMessage
 	if json.Unmarshal(d.Quoted, &quoted) == nil && quoted != nil {
 		_, q := unwrap(quoted)
-		l.Quotes = short(q.text(), min(200, text))
+		l.Quotes = short(q.text(), maxQuoted)
 	}
 	if c.MIME != "" {
-		l.File = &file{short(c.FileName, name), short(c.MIME, name), int64(c.Size), int64(c.Seconds)}
+		l.File = &file{short(c.FileName, maxName), short(c.MIME, maxName), int64(c.Size), int64(c.Seconds)}
 	}
 	for i, r := range d.Reactions {
 		if i == maxReactions {
 			l.Reactions = append(l.Reactions, fmt.Sprintf("and %d more", len(d.Reactions)-i))
 			break
 		}
-		l.Reactions = append(l.Reactions, short(r.Text, min(20, text)))
+		l.Reactions = append(l.Reactions, short(r.Text, leastText))
 	}
 	for i, o := range d.Poll {
 		if i == maxOptions {
 			break
 		}
-		l.Poll = append(l.Poll, option{short(o.Name, name), len(o.Voters)})
+		l.Poll = append(l.Poll, option{short(o.Name, maxName), len(o.Voters)})
+	}
+	return l
+}
+
+// within is the line with texts of at most so many characters.
+func (l line) within(text int) line {
+	if all, more := cut(strings.TrimSuffix(l.Text, mark), text); more > 0 {
+		l.Text, l.Cut = all, l.Cut+more
+	}
+	if l.File != nil {
+		f := *l.File
+		f.Name, f.Type = short(f.Name, text), short(f.Type, text)
+		l.File = &f
+	}
+	l.Name, l.Quotes, l.Poll = short(l.Name, text), short(l.Quotes, text), slices.Clone(l.Poll)
+	for i := range l.Poll {
+		l.Poll[i].Name = short(l.Poll[i].Name, text)
+	}
+	if text <= leastText { // then many messages are as large as they can be
+		l.File, l.Poll, l.Reactions = nil, nil, nil
 	}
 	return l
 }
@@ -288,24 +309,39 @@ type chatLine struct {
 	Last         *line  `json:"last,omitempty" jsonschema:"the newest message"`
 }
 
-func (d *chatDocument) shown(text int) chatLine {
+func (d *chatDocument) shown() chatLine {
 	l := chatLine{
-		Chat: short(d.ID, maxName), Name: short(d.Name, min(maxName, text)), Kind: kindOf(d.ID), LastActivity: d.Time.seconds(), Unread: d.Unread, MarkedUnread: d.Marked,
+		Chat: short(d.ID, maxName), Name: short(d.Name, maxName), Kind: kindOf(d.ID), LastActivity: d.Time.seconds(), Unread: d.Unread, MarkedUnread: d.Marked,
 		Muted: d.Muted, Pinned: d.Pinned != 0, Archived: d.Archived,
 	}
 	if d.Muted && d.MuteEnd > 0 {
 		l.MutedUntil = whole(d.MuteEnd / 1000).seconds()
 	}
 	if len(d.Messages) > 0 {
-		last := d.Messages[0].Message.shown(min(maxLast, text))
+		last := d.Messages[0].Message.shown().within(maxLast)
 		last.Quotes, last.Reactions, last.Poll = "", nil, nil
 		l.Last = &last
 	}
 	return l
 }
 
-// maxLast is how many characters of its newest message a chat shows.
-const maxLast = 300
+// within is the line with texts of at most so many characters.
+func (l chatLine) within(text int) chatLine {
+	l.Name = short(l.Name, text)
+	if l.Last != nil {
+		last := l.Last.within(text)
+		l.Last = &last
+	}
+	return l
+}
+
+// jid is the id of a chat that the API names by its number.
+func jid(to string) string {
+	if to = short(to, maxName); to != "" && !strings.Contains(to, "@") {
+		return to + "@s.whatsapp.net"
+	}
+	return to
+}
 
 func kindOf(jid string) string {
 	_, server, _ := strings.Cut(jid, "@")

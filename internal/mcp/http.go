@@ -57,7 +57,7 @@ func (s *Server) serve(a *answer, r *http.Request) {
 	}
 	ctx := who.in(r.Context())
 	s.stream.ServeHTTP(a, r.WithContext(ctx))
-	if r.Method == http.MethodPost && !who.opened.Load() && who.refused.Load() == nil {
+	if r.Method == http.MethodPost && !who.asked.Load() {
 		s.knock(ctx, a, who)
 	}
 	if e := who.refused.Load(); e != nil { // whatever else was to be said

@@ -85,8 +85,8 @@ func (s *Server) recovered(next sdk.MethodHandler) sdk.MethodHandler {
 // caller is who asks, from the context of a call.
 type caller struct {
 	base, key, language string
-	opened              atomic.Bool              // the API has taken the key
-	refused             atomic.Pointer[apiError] // the API hasn't
+	asked               atomic.Bool              // the API was, with the key
+	refused             atomic.Pointer[apiError] // it didn't take it
 }
 
 type callerKey struct{}

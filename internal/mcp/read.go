@@ -109,15 +109,16 @@ func (s *Server) listChats(ctx context.Context, _ *sdk.CallToolRequest, in chats
 	if _, err := s.call(ctx, "getChats", p, "", &a); err != nil {
 		return nil, chatsOut{}, err
 	}
+	lines := chatLines(a.Results)
 	return nil, fit(func(text int) chatsOut {
-		return chatsOut{Chats: chatLines(a.Results, text), Cursor: a.Cursor, Since: a.Since, fresh: a.fresh()}
+		return chatsOut{Chats: within(lines, text), Cursor: a.Cursor, Since: a.Since, fresh: a.fresh()}
 	}), nil
 }
 
-func chatLines(all []chatDocument, text int) []chatLine {
+func chatLines(all []chatDocument) []chatLine {
 	lines := make([]chatLine, len(all))
 	for i := range all {
-		lines[i] = all[i].shown(text)
+		lines[i] = all[i].shown()
 	}
 	return lines
 }
@@ -151,14 +152,14 @@ func (s *Server) readConversation(ctx context.Context, _ *sdk.CallToolRequest, i
 	if _, err := s.call(ctx, "fetchMessageById", p, "", &a); err != nil {
 		return nil, conversationOut{}, err
 	}
+	lines := make([]line, len(a.Results))
+	for i := range a.Results {
+		lines[i] = a.Results[i].shown()
+	}
 	return nil, fit(func(text int) conversationOut {
-		out := conversationOut{
-			Chat: short(a.Query.To, maxName), Messages: make([]line, len(a.Results)), Deleted: a.Deleted, Cursor: a.Cursor, Since: a.Since, More: a.More, fresh: a.fresh(),
+		return conversationOut{
+			Chat: jid(a.Query.To), Messages: within(lines, text), Deleted: a.Deleted, Cursor: a.Cursor, Since: a.Since, More: a.More, fresh: a.fresh(),
 		}
-		for i := range a.Results {
-			out.Messages[i] = a.Results[i].shown(text)
-		}
-		return out
 	}), nil
 }
 
@@ -209,9 +210,10 @@ func (s *Server) whatsNew(ctx context.Context, _ *sdk.CallToolRequest, in newIn)
 	if _, err := s.call(ctx, "getChats", p, "", &a); err != nil {
 		return nil, newOut{}, err
 	}
+	lines := chatLines(a.Results)
 	return nil, fit(func(text int) newOut {
 		return newOut{
-			Chats: chatLines(a.Results, text), Deleted: a.Deleted, Cleared: a.Cleared, Since: a.Since, More: a.More, fresh: a.fresh(),
+			Chats: within(lines, text), Deleted: a.Deleted, Cleared: a.Cleared, Since: a.Since, More: a.More, fresh: a.fresh(),
 		}
 	}), nil
 }

@@ -22,6 +22,7 @@ type Env struct {
 	Out    io.WriteCloser
 	Err    io.Writer
 	Lookup func(string) (string, bool)
+	Now    func() time.Time
 }
 
 const usage = `Offers the chats of one account to an assistant that starts this program, by the Model Context Protocol over standard input and output.
@@ -84,7 +85,7 @@ func Run(ctx context.Context, args []string, e Env) int {
 		language = "id"
 	}
 	s := New(Config{
-		API: &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: time.Minute}, Now: time.Now,
+		API: &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: time.Minute}, Now: e.Now,
 		Logger: slog.New(slog.NewTextHandler(e.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	who := &caller{base: strings.TrimSuffix(base.String(), "/"), key: *key, language: language}

@@ -7,42 +7,48 @@ import (
 	"unicode/utf8"
 )
 
-// clean takes out of a text what can't be seen, and so could tell an assistant what a person doesn't read: control characters, marks of
-// direction, tags, other formats. Joiners stay, which some scripts and pictures are written with.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
-			return r
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r),
-			unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r), r >= 0xe0100 && r <= 0xe01ef, // further variants, with which bytes can be written
-			r >= 0xfe00 && r <= 0xfe0d:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "�"))
+// hidden tells whether a character can't be seen, and so could tell an assistant what a person doesn't read: control characters, marks of
+// direction, tags, other formats. Joiners are seen by what they join: some scripts and pictures are written with them.
+func hidden(r rune) bool {
+	switch {
+	case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
+		return false
+	case r < unicode.MaxLatin1:
+		return unicode.IsControl(r) || r == '\u00ad'
+	}
+	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
+		r >= 0xfe00 && r <= 0xfe0d || r >= 0xe0100 && r <= 0xe01ef // variants that pictures don't have, with which bytes can be written
 }
 
-// cut cleans a text and keeps the first of its characters; left is how many aren't there.
+// cut keeps the first characters of a text that can be seen; left is how many aren't there.
 func cut(s string, most int) (text string, left int) {
-	s = clean(s)
-	if len(s) <= most {
-		return s, 0
+	var b strings.Builder
+	n := 0
+	for i, r := range s { // what is no UTF-8 is replaced
+		switch {
+		case hidden(r):
+		case n == most:
+			return b.String() + mark, utf8.RuneCountInString(s[i:])
+		default:
+			b.WriteRune(r)
+			n++
+		}
 	}
-	n := utf8.RuneCountInString(s)
-	if n <= most {
-		return s, 0
-	}
-	end := 0
-	for range most {
-		_, size := utf8.DecodeRuneInString(s[end:])
-		end += size
-	}
-	return s[:end] + "…", n - most
+	return b.String(), 0
+}
+
+// mark ends a text that goes on.
+const mark = "…"
+
+// clean is a text of our own making with all of its characters that can be seen.
+func clean(s string) string {
+	s, _ = cut(s, maxText)
+	return s
 }
 
 // short is a name, or another text of one line.
 func short(s string, most int) string {
+	s, _ = cut(s, 2*most)
 	s, _ = cut(strings.Join(strings.Fields(s), " "), most)
 	return s
 }
@@ -63,4 +69,13 @@ func fit[T any](build func(text int) T) T {
 			return v
 		}
 	}
+}
+
+// within are lines with texts of at most so many characters.
+func within[T interface{ within(text int) T }](lines []T, text int) []T {
+	all := make([]T, len(lines))
+	for i, l := range lines {
+		all[i] = l.within(text)
+	}
+	return all
 }
