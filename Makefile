@@ -72,7 +72,7 @@ go:
 	@$(GO) list -m >/dev/null || { echo "Pesan needs Go $$(sed -n 's/^go //p' go.mod) or later, from https://go.dev/dl; here is $$($(GO) version || echo none)" >&2; exit 1; }
 
 .PHONY: openapi
-openapi: build ## openapi.yaml as tools take it: a linter, calls made from it to the demo, clients in Go and TypeScript
+openapi: build ## openapi.yaml as tools take it: a linter, calls made from it to the demo, clients in Go and TypeScript; /mcp as an assistant takes it
 	@scripts/openapi
 
 .PHONY: vulnerabilities

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -78,7 +79,26 @@ func (s *Server) recovered(next sdk.MethodHandler) sdk.MethodHandler {
 				result, err = nil, fmt.Errorf("something went wrong in the server")
 			}
 		}()
-		return next(ctx, method, r)
+		result, err = next(ctx, method, r)
+		if called, ok := result.(*sdk.CallToolResult); ok && called != nil && called.IsError {
+			plain(called)
+		}
+		return result, err
+	}
+}
+
+// plain says in a person's words that arguments are wrong, which the library finds out.
+func plain(r *sdk.CallToolResult) {
+	for _, c := range r.Content {
+		text, ok := c.(*sdk.TextContent)
+		if !ok {
+			continue
+		}
+		if what, ok := strings.CutPrefix(text.Text, `validating "arguments": `); ok {
+			what = strings.ReplaceAll(strings.TrimPrefix(what, "validating root: "), "validating /properties/", "")
+			what, _ = cut(what, 500)
+			text.Text = "Nothing was done. The arguments aren't those of the tool's inputSchema: " + what + "."
+		}
 	}
 }
 

@@ -182,7 +182,7 @@ func TestFailing(t *testing.T) {
 			parts     []string
 		}{
 			{"no_such_tool", nil, []string{"unknown tool"}},
-			{"mute_chat", nil, []string{"chat"}},
+			{"mute_chat", nil, []string{"Nothing was done", "inputSchema", "chat"}},
 			{"mute_chat", args{"chat": 7}, []string{"chat", "string"}},
 			{"mute_chat", args{"chat": string(budi), "minutes": 5}, []string{"minutes"}},
 			{"mute_chat", args{"chat": string(budi), "seconds": "long"}, []string{"seconds", "integer"}},

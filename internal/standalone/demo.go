@@ -200,6 +200,7 @@ func (s *show) explain(ctx context.Context) error {
 	}
 	s.say("\n"+s.demoNews, curl(s.url(), "getChanges", "apiKey="+s.key, "wait=20"))
 	s.say("\n"+s.demoBatch, s.url(), s.key, os.Args[0])
+	s.say("\n"+s.demoMCP, s.url(), s.key, s.url(), s.key, os.Args[0])
 	s.say("\n%s", s.demoLive)
 	s.say("%s", s.toStop)
 	return nil

@@ -43,6 +43,7 @@ type words struct {
 	demoSecret    string
 	demoBatch     string // {url} {key} {program}
 	demoNews      string // {line}
+	demoMCP       string // {url} {key} {url} {key} {program}
 	demoLive      string
 	inUse         string // {process} {path}
 	addressBad    string // {address} {error}
@@ -147,6 +148,7 @@ docs/passkey.md says how to do it by hand, and what the extension can see.`,
 	demoBatch:  "Mute all groups until the morning, and watch it:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
 	demoNews:   "Wait for what is new:\n\n%s",
 	demoHook:   "A webhook has arrived: %s of %s (%s)",
+	demoMCP:    "Let an assistant look after them, by URL or as a program:\n\n%s/mcp with the header Authorization: Bearer %s\nPESAN_URL=%s PESAN_API_KEY=%s %s mcp",
 	demoLive:   "All of it is made up, and gone when it stops.",
 	inUse:      "another process (%d) uses the data folder %s: stop it, or choose another folder by -data or PESAN_DATA",
 	addressBad: "can't listen on %s: %v. Choose another address by -listen or PESAN_LISTEN, such as 127.0.0.1:8081",
@@ -239,6 +241,7 @@ docs/passkey.md menjelaskan cara manualnya, dan apa yang dapat dilihat ekstensi 
 	demoBatch:  "Bisukan semua grup sampai pagi, dan lihat kemajuannya:\n\nPESAN_URL=%s PESAN_API_KEY=%s %s batch mute --type group --until 07:00",
 	demoNews:   "Tunggu kabar terbaru:\n\n%s",
 	demoHook:   "Sebuah webhook tiba: %s dari %s (%s)",
+	demoMCP:    "Biarkan asisten mengurusnya, lewat URL atau sebagai program:\n\n%s/mcp dengan header Authorization: Bearer %s\nPESAN_URL=%s PESAN_API_KEY=%s %s mcp",
 	demoLive:   "Semuanya rekaan, dan hilang ketika berhenti.",
 	inUse:      "proses lain (%d) memakai folder data %s: hentikan, atau pilih folder lain dengan -data atau PESAN_DATA",
 	addressBad: "tidak dapat mendengarkan di %s: %v. Pilih alamat lain dengan -listen atau PESAN_LISTEN, misalnya 127.0.0.1:8081",
