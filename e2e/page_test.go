@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,7 +149,7 @@ func (w *window) mode(mode string) {
 
 // TestPageWay is the way of a new user: from the address that the demo prints to a muted chat and back, and past each page.
 func TestPageWay(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")
 	address, err := p.find(ctx, regexp.MustCompile(`^ +(http://\S+/#key=\S+)$`))
@@ -165,15 +166,25 @@ func TestPageWay(t *testing.T) {
 	w.click("[role=option]")
 	w.until(`document.querySelectorAll(".message").length > 3`)
 	w.views("conversation")
+	w.views("mute", func() { w.click("[data-act=mute]"); w.shows("dialog", "") })
 	w.click("[data-act=mute]")
-	w.views("mute")
 	w.click("dialog button.primary")
 	w.shows(".head .who", "muted until")
+	w.views("actions", func() { w.click(".menu summary") })
+	for _, act := range []string{"clear", "remove", "disappear"} {
+		w.views(act, func() {
+			w.click(".menu summary")
+			w.click(".menu [data-act=" + act + "]")
+		})
+	}
+	w.views("curl", func() {
+		w.click(".menu summary")
+		w.click(".menu [data-curl=archiveChat]")
+	})
 	w.click(".menu summary")
-	w.views("actions")
 	w.click(".menu [data-act=unmute]")
 	w.until(`!document.querySelector(".head .who").textContent.includes("muted")`)
-	w.shows("[role=status].toasts", "Unmute")
+	w.shows("[role=status].toasts", "is unmuted")
 
 	// Several at once: all 200 chats, those in the archive too.
 	w.click(`nav a[href="#/chats"]`)
@@ -208,10 +219,11 @@ func TestPageWay(t *testing.T) {
 	w.click("form .primary")
 	w.shows("dialog [role=status]", "1 operation is ready. 2 lines are wrong")
 	w.shows("dialog tbody", "fly,6281")
-	w.views("file")
+	w.accessible("file", "en")
+	w.shoot("file-en")
 	w.click("dialog .primary")
 	w.until(`document.querySelector("h1")?.textContent === "Batch" && document.querySelector(".state strong")?.textContent === "Done"`)
-	w.shows("tbody", "unmute")
+	w.shows("tbody", "Unmute")
 
 	w.click(`nav a[href="#/log"]`)
 	w.shows("tbody", "unmuteChat")
@@ -221,9 +233,9 @@ func TestPageWay(t *testing.T) {
 	w.views("linked")
 	w.click(`nav a[href="#/settings"]`)
 	w.shows("tbody", "main")
-	w.click("section > div .primary")
+	w.click("[data-act=addKey]")
 	w.fill("dialog input", "Laporan")
-	w.views("key")
+	w.accessible("key", "en")
 	w.click("dialog .primary")
 	w.shows("dialog pre", "pk_")
 	w.click("dialog header button")
@@ -240,9 +252,9 @@ func TestPageWay(t *testing.T) {
 	w.click("tbody tr:last-child .danger")
 	w.fill("dialog input", "another")
 	w.click("dialog .primary")
-	w.shows("[role=alert]", "another")
+	w.shows("dialog .wrong", "another")
 	w.fill("dialog input", "Spare")
-	w.views("delete")
+	w.accessible("delete", "en")
 	w.click("dialog .primary")
 	w.until(`!document.querySelector("tbody").textContent.includes("Spare")`)
 	w.click(".frame button:last-of-type") // sign out
@@ -253,24 +265,43 @@ func TestPageWay(t *testing.T) {
 	}
 }
 
-// views looks at a view in both languages: it is accessible, and has its pictures taken.
-func (w *window) views(name string) {
+// speak switches the page's language.
+func (w *window) speak(language string) {
+	w.Helper()
+	if eval[bool](w, `document.documentElement.lang === ?!`, language) {
+		return
+	}
+	w.click(".frame button[lang=" + language + "]")
+	w.until(`document.documentElement.lang === ?! && document.querySelector(".frame button[lang]").lang !== ?!`, language, language)
+	w.until(`!document.querySelector(".count")?.textContent.match(/Loading|Memuat/)`)
+	if known := eval[bool](w, `document.querySelector("nav").textContent.includes(?!)`, map[string]string{"id": "Perangkat", "en": "Devices"}[language]); !known {
+		w.Errorf("the pages' names are in another language than %s", language)
+	}
+}
+
+// views looks at a view in both languages: it is accessible, and has its pictures taken. Where the view stands above another, as a
+// dialog does, open opens it.
+func (w *window) views(name string, open ...func()) {
 	w.Helper()
 	for _, language := range []string{"id", "en"} { // back to English at the end
-		if eval[bool](w, `document.querySelector("dialog, details[open]") === null`) {
-			w.click(".frame button[lang=" + language + "]")
-			w.until(`document.documentElement.lang === ?! && document.querySelector(".frame button[lang]").lang !== ?!`, language, language)
-			w.until(`!document.querySelector(".count")?.textContent.match(/Loading|Memuat/)`)
-			if known := eval[bool](w, `document.querySelector("nav").textContent.includes(?!)`, map[string]string{"id": "Perangkat", "en": "Devices"}[language]); !known {
-				w.Errorf("%s: the pages' names are in another language than %s", name, language)
-			}
-		} else if language == "id" {
-			continue // what stands above a view is closed by a change of language
+		w.speak(language)
+		for _, act := range open {
+			act()
 		}
-		w.accessible(name)
+		w.accessible(name, language)
 		w.shoot(name + "-" + language)
+		if len(open) > 0 {
+			w.close()
+		}
 	}
 	w.mode("light")
+}
+
+// close closes what stands above the view, by the keyboard.
+func (w *window) close() {
+	w.Helper()
+	must(w, chromedp.Do(w.tab, chromedp.KeyEvent(kb.Escape)))
+	w.until(`document.querySelector("dialog, details[open]") === null`)
 }
 
 // fill writes into a field.
@@ -284,35 +315,42 @@ func (w *window) fill(selector, text string) {
 //go:embed testdata/axe/axe.min.js
 var axe string
 
-// accessible holds what the window shows against the rules of WCAG 2.2 AA and axe's own best practices, in both modes.
-func (w *window) accessible(view string) {
+// accessible holds what the window shows against the rules of WCAG 2.2 AA and axe's own best practices: as on a desktop and on a
+// phone, once in each mode, which the other language has the other way round.
+func (w *window) accessible(view, language string) {
 	w.Helper()
 	if !eval[bool](w, `"axe" in window`) {
 		eval[any](w, axe+`;null`)
 	}
-	for _, mode := range []string{"light", "dark"} {
-		w.mode(mode)
+	modes := []string{"light", "dark"}
+	if language == "en" {
+		slices.Reverse(modes)
+	}
+	for i, size := range [][2]int64{{1280, 800}, {390, 844}} {
+		w.mode(modes[i])
+		w.size(size[0], size[1])
 		found := eval[[]string](w, `axe.run({resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary + " " + n.html)))`)
 		for _, violation := range found {
-			w.Errorf("%s, %s: %.600s", view, mode, violation)
+			w.Errorf("%s, %s, %s, %d wide: %.600s", view, language, modes[i], size[0], violation)
 		}
 	}
+	w.size(1280, 800)
 }
 
 // TestPageLink links a phone by the code that is on the screen, and follows what comes from then on.
 func TestPageLink(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := newWorld(t, 3)
 	s.run(ctx, t)
 	must(t, s.AddDevice(ctx))
 	w := openWindow(ctx, t, "id-ID", s.URL+"/#key="+s.Key)
-	w.shows(".empty", "tautkan ponsel")
+	w.shows(".empty", "Tautkan ponsel")
 	w.click(`nav a[href="#/link"]`)
 	w.click(".acts .primary")
 	w.until(`document.querySelector("img.qr")?.complete && document.querySelector("img.qr").naturalWidth > 100 && !document.querySelector("img.qr").hidden`)
-	w.accessible("link")
-	w.shoot("link")
+	w.views("link")
+	w.speak("id")
 	var err error
 	s.Device, err = s.Phone.ScanQR(ctx, w.readQR())
 	must(t, err)
@@ -364,8 +402,7 @@ func TestPageLink(t *testing.T) {
 	}
 	w.click(".message .more")
 	w.until(`[...document.querySelectorAll(".message .words")].some(e => e.textContent.endsWith("ujung"))`)
-	w.accessible("conversation")
-	w.shoot("texts")
+	w.views("texts")
 }
 
 // readQR reads the code on the screen, from a picture of it.
@@ -385,7 +422,7 @@ func (w *window) readQR() string {
 // TestPageOrigins: a page of another origin can't frame this one, hold on to its window, or call the API with its key; and a link can't
 // replace the key without the user's word.
 func TestPageOrigins(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	s := newWorld(t, 0)
 	s.run(ctx, t)
@@ -399,7 +436,7 @@ func TestPageOrigins(t *testing.T) {
 	w.fill("input[type=password]", s.Key)
 	w.click("input[type=checkbox]") // stays for all tabs of this origin
 	w.click("form .primary")
-	w.shows(".empty", "link a phone")
+	w.shows(".empty", "Link a phone")
 	if kept := eval[string](w, `localStorage.getItem("pesan.key")`); kept != s.Key {
 		t.Errorf("who asks to stay has kept %q", kept)
 	}

@@ -28,6 +28,7 @@ type said struct {
 	message  chat.JSON
 	mentions []chat.JID
 	revoked  bool
+	edited   bool // by who wrote it
 }
 
 func saidOf(c *chat.Chat, m *chat.Message) said {
@@ -39,6 +40,7 @@ func saidOf(c *chat.Chat, m *chat.Message) said {
 	case now.Edit.Message != "":
 		s.message, s.kind = patched(s.message, s.kind, &now.Edit)
 		s.body, s.mentions = now.Edit.Body, now.Edit.Mentions.List()
+		s.edited = s.kind != "callLogMesssage" // how a call has ended is told by an edit, too
 	}
 	if s.message == "" {
 		s.message = "{}"
@@ -56,6 +58,9 @@ func message(c *chat.Chat, m *chat.Message) chat.JSON {
 	b := make([]byte, 0, 512+len(s.message)+len(m.Content.Info)+len(m.Content.Quoted))
 	b = appendField(b, '{', "body", quote(s.body))
 	b = appendField(b, ',', "chatId", quote(string(c.JID)))
+	if s.edited {
+		b = appendField(b, ',', "edited", "true")
+	}
 	b = appendField(b, ',', "from", quote(string(from)))
 	b = appendField(b, ',', "fromMe", boolean(m.Content.FromMe))
 	b = appendField(b, ',', "id", quote(m.ID))

@@ -103,7 +103,7 @@ func TestMessageDocument(t *testing.T) {
 	}
 	m.Starred, m.Status = reg[bool](true, 1), chat.Read
 	golden(t, "the message", []byte(MessageView(&c, &m).Document), `{"body":"new\nbody","chatId":"120363041234567890@g.us",
-		"from":"120363041234567890@g.us","fromMe":false,"id":"3EB0","isEphemeralMessage":true,"isGroupMsg":true,"isMedia":true,
+		"edited":true,"from":"120363041234567890@g.us","fromMe":false,"id":"3EB0","isEphemeralMessage":true,"isGroupMsg":true,"isMedia":true,
 		"mentionedJidList":["6282222222222@s.whatsapp.net","6280000000000@s.whatsapp.net"],"quotedMsg":{"conversation":"q"},
 		"sender":"6281111111111@s.whatsapp.net","t":"1772366400","timestamp":"1772366400","type":"conversation",
 		"key":{"fromMe":false,"id":"3EB0","participant":"6281111111111@s.whatsapp.net","remoteJid":"120363041234567890@g.us"},

@@ -2,9 +2,9 @@
 import { language, t } from './words.js'
 
 export class Failure extends Error {
-  constructor(status, code, message) {
+  constructor(status, code, message, after) {
     super(message)
-    Object.assign(this, { name: 'Failure', status, code })
+    Object.assign(this, { name: 'Failure', status, code, after })
   }
 }
 
@@ -41,29 +41,32 @@ export async function request(endpoint, params = {}, { method = 'POST', by = key
   if (response.ok) return response
   const answer = await response.json().catch(() => ({}))
   if (answer.error === 'INVALID_API_KEY' && by === key()) dispatchEvent(new Event('pesan-locked')) // it was replaced
-  throw new Failure(response.status, answer.error ?? '', answer.message ?? t('badAnswer', { n: response.status }))
+  const after = Number(response.headers.get('Retry-After') ?? NaN)
+  throw new Failure(response.status, answer.error ?? '', answer.message ?? t('badAnswer', { n: response.status }), after)
 }
 
-// call calls an endpoint and returns its answer. A call that came too fast is made again when the API says so.
+const patience = 10 // seconds that a call waits for its turn
+
+// pause waits, or ends at once when the signal does.
+export const pause = (ms, signal) => new Promise(done => {
+  if (signal?.aborted) return done()
+  const timer = setTimeout(done, ms)
+  signal?.addEventListener('abort', () => { clearTimeout(timer); done() }, { once: true })
+})
+
+// call calls an endpoint and returns its answer. A call that came too fast is made again when the API says so, if that is soon.
 export async function call(endpoint, params, options = {}) {
   for (let tries = 0; ; tries++) {
     try {
       const response = await request(endpoint, params, options)
       return await response.json()
     } catch (error) {
-      if (error.status !== 429 || tries === 3) throw error
-      await new Promise(done => setTimeout(done, 1000 * (tries + 1)))
+      const after = Number.isFinite(error.after) ? Math.max(error.after, 0.2) : 1
+      if (error.status !== 429 || tries === 3 || after > patience) throw error
+      await pause(1000 * after, options.signal)
+      if (options.signal?.aborted) throw new DOMException('', 'AbortError')
     }
   }
 }
 
-export const system = (endpoint, params) => call(endpoint, params, { by: secret() })
-
-const quoted = text => "'" + text.replaceAll("'", "'\\''") + "'"
-
-// curl is the line for a terminal that makes a call.
-export function curl(endpoint, params = {}, bySecret = false) {
-  const all = [[bySecret ? 'secret' : 'apiKey', bySecret ? secret() : key()], ...Object.entries(params)]
-  return 'curl -s ' + address('api/' + endpoint) + all.filter(([, value]) => value !== undefined && value !== '')
-    .map(([name, value]) => ` --data-urlencode ${quoted(name + '=' + value)}`).join('')
-}
+export const system = (endpoint, params, options) => call(endpoint, params, { by: secret(), ...options })

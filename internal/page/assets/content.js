@@ -1,5 +1,8 @@
 // What a message of WhatsApp's says, in a few words and in parts.
-import { known, size, span, t } from './words.js'
+import { known, lasts, size, span, t } from './words.js'
+
+// user is the part of an address before its server.
+export const user = jid => String(jid ?? '').split('@')[0].split(':')[0]
 
 // What stands beside the content of a message.
 const beside = new Set(['messageContextInfo', 'senderKeyDistributionMessage', 'fastRatchetKeySenderKeyDistributionMessage'])
@@ -25,7 +28,7 @@ const labels = {
   documentMessage: ['📄', 'document'], stickerMessage: ['🏷️', 'sticker'], stickerPackMessage: ['🏷️', 'stickers'],
   lottieStickerMessage: ['🏷️', 'sticker'], locationMessage: ['📍', 'location'], liveLocationMessage: ['📍', 'live'],
   contactMessage: ['👤', 'contact'], contactsArrayMessage: ['👥', 'contacts'], eventMessage: ['📅', 'event'], eventInviteMessage: ['📅', 'event'],
-  callLogMesssage: ['📞', 'call'], call: ['📞', 'call'], scheduledCallCreationMessage: ['📞', 'call'], bcallMessage: ['📞', 'call'],
+  call: ['📞', 'call'], scheduledCallCreationMessage: ['📞', 'call'], bcallMessage: ['📞', 'call'],
   groupInviteMessage: ['✉️', 'invitation'], newsletterAdminInviteMessage: ['✉️', 'invitation'],
   newsletterFollowerInviteMessageV2: ['✉️', 'invitation'], productMessage: ['🛍️', 'product'], orderMessage: ['🛒', 'order'],
   invoiceMessage: ['💳', 'payment'], sendPaymentMessage: ['💳', 'payment'], requestPaymentMessage: ['💳', 'payment'],
@@ -33,12 +36,14 @@ const labels = {
   albumMessage: ['🖼️', 'album'],
 }
 
+export const viewedOnce = (value, wrappers) => value?.viewOnce === true || wrappers.some(w => w.startsWith('viewOnce'))
+
 // label is the picture and the word for a content; undefined for what is a text.
 export function label(kind, value) {
   if (kind.startsWith('pollCreation') || kind.startsWith('pollResult')) return ['📊', t('poll')]
   if (kind === 'audioMessage' && value?.ptt) return ['🎤', t('voice')]
   if (kind === 'videoMessage' && value?.gifPlayback) return ['🎥', t('gif')]
-  if (kind === 'callLogMesssage' && value?.isVideo) return ['📹', t('callVideo')]
+  if (kind === 'callLogMesssage') return [value?.isVideo ? '📹' : '📞', t(value?.callOutcome === 'MISSED' ? (value.isVideo ? 'CALL_MISSED_VIDEO' : 'CALL_MISSED_VOICE') : value?.isVideo ? 'callVideo' : 'call')]
   const found = labels[kind]
   return found && [found[0], t(found[1])]
 }
@@ -53,18 +58,44 @@ export function text(kind, value) {
     value.body?.text ?? value.address ?? value.groupName ?? '')
 }
 
+// hidden says why a message doesn't show what it says: it couldn't be decrypted yet, is shown once and on the phone only, or is of a
+// kind that is newer than the server. undefined for any other.
+export function hidden(type, parameters = []) {
+  if (type === 'CIPHERTEXT') return parameters.includes('view_once_unavailable_fanout') ? ['①', t('viewOncePhone')] : ['⏳', t('waitingFor')]
+  if (type === 'FUTUREPROOF') return ['📱', t('newerKind')]
+  return undefined
+}
+
+const missed = { CALL_MISSED_VOICE: '📞', CALL_MISSED_VIDEO: '📹', CALL_MISSED_GROUP_VOICE: '📞', CALL_MISSED_GROUP_VIDEO: '📹' }
+
 // notice says what happened; by and name turn an address into a name.
 export function notice(type, parameters, by, name) {
   if (type === 'REVOKE') return t('revoked')
+  const why = hidden(type, parameters)
+  if (why) return why.join(' ')
   if (type === 'CHANGE_EPHEMERAL_SETTING') {
     return t(type, { by, what: Number(parameters[0]) > 0 ? span(Number(parameters[0])) : t('off') })
   }
-  const what = parameters.map(p => (/@/.test(p) ? name(p) : p)).join(', ')
-  return known(type) ? t(type, { by, what: what || by }) : type.toLowerCase().replaceAll('_', ' ') + (what && ': ' + what)
+  const what = parameters.map(p => (/^[\d.:_-]+@[a-z.]+$/.test(p) ? name(p) : p)).join(', ')
+  if (!known(type)) return t('somethingHappened') + (what && `: ${what}`)
+  return (missed[type] ? missed[type] + ' ' : '') + t(type, { by, what: what || by })
 }
 
-// mentioned puts names in the place of the numbers that a text mentions.
-const mentioned = (words, name, value) => (value?.contextInfo?.mentionedJid ?? []).reduce((all, jid) => all.replace('@' + jid.split('@')[0], '@' + name(jid)), words)
+// mentions finds whom the numbers behind an @ in a text mean. A number may be of an address that isn't named: then it is the one
+// in its place among those that are left.
+export function mentions(words, jids = []) {
+  const means = new Map(jids.map(jid => [user(jid), jid]))
+  const numbers = [...new Set([...words.matchAll(/@(\d{5,20})/g)].map(([, number]) => number))]
+  const open = numbers.filter(number => !means.has(number))
+  const left = jids.filter(jid => !numbers.includes(user(jid)))
+  if (open.length === left.length) open.forEach((number, i) => means.set(number, left[i]))
+  return means
+}
+
+function mentioned(words, name, value) {
+  const means = mentions(words, value?.contextInfo?.mentionedJid)
+  return words.replace(/@(\d{5,20})/g, (token, number) => (means.has(number) ? '@' + name(means.get(number)) : token))
+}
 
 // preview is the one line of a chat's newest message, in a group with who says it.
 export function preview(info, name) {
@@ -81,12 +112,12 @@ function said(info, name) {
   if (kind === 'pollUpdateMessage') return t('voted')
   if (kind === 'commentMessage') return t('commented')
   if (!kind) return ''
-  if (wrappers.some(w => w.startsWith('viewOnce'))) return t('viewOnce')
+  if (viewedOnce(value, wrappers)) return '① ' + t('viewOnce')
   const [picture, word] = label(kind, value) ?? []
   const words = mentioned(text(kind, value).slice(0, 200).replace(/\s+/g, ' '), name, value)
   return picture ? picture + ' ' + (words || word) : words || t('somethingElse')
 }
 
 // fact is what is known of a file: how long, how big.
-export const fact = value => [value.seconds && span(value.seconds), value.pageCount > 1 && value.pageCount + ' p.', value.fileLength && size(Number(value.fileLength))]
+export const fact = value => [value.seconds > 0 && lasts(value.seconds), value.pageCount > 1 && t('nPages', { n: value.pageCount }), value.fileLength && size(Number(value.fileLength))]
   .filter(Boolean).join(' · ')

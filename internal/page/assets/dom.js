@@ -41,48 +41,84 @@ export function link(address, text = address) {
   return el('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, text)
 }
 
-const polite = el('div', { class: 'toasts', role: 'status' })
-const urgent = el('div', { class: 'toasts urgent', role: 'alert' })
-export const regions = [polite, urgent]
+// Regions where screen readers hear what is said. Each dialog has its own: what stands behind one is out of reach.
+const live = () => ({ polite: el('div', { class: 'toasts', role: 'status' }), urgent: el('div', { class: 'toasts urgent', role: 'alert' }) })
+const page = live()
+export const regions = Object.values(page)
+const dialogs = [] // those that are open, the topmost last
 
 // say tells what was done; complain what went wrong.
-export const say = (...children) => toast(polite, 5000, children)
-export const complain = error => toast(urgent, 12000, [error.message ?? String(error)])
+export const say = (...children) => toast('polite', 5000, children)
+export const complain = error => toast('urgent', 12000, [error.message ?? String(error)])
 
-function toast(region, patience, children) {
+function toast(kind, patience, children) {
+  const region = (dialogs.findLast(d => d.node.open) ?? page)[kind]
   const node = el('p', { dir: 'auto' }, children, button('✕', () => node.remove(), { class: 'plain', 'aria-label': t('close') }))
   region.append(node)
   while (region.childElementCount > 3) region.firstChild.remove()
   setTimeout(() => node.remove(), patience)
 }
 
+// quiet takes away what was complained about elsewhere.
+export const quiet = () => page.urgent.replaceChildren()
+
 // dialog shows content above everything until it is closed. What build returns is the content; its argument closes.
 export function dialog(title, build) {
-  const node = el('dialog', { 'aria-label': title, onclose: () => node.remove() })
+  const own = live()
+  const opener = document.activeElement
+  const node = el('dialog', {
+    'aria-label': title,
+    onclose() {
+      dialogs.splice(dialogs.indexOf(own), 1)
+      node.remove()
+      back(opener)
+    },
+  })
   const close = () => node.close()
-  node.append(el('header', {}, el('h2', {}, title), button('✕', close, { class: 'plain', 'aria-label': t('close') })), el('div', {}, build(close)))
+  const body = el('div', {}, build(close))
+  node.append(el('header', {}, el('h2', {}, title), button('✕', close, { class: 'plain', 'aria-label': t('close') })), body, own.polite, own.urgent)
   document.body.append(node)
+  dialogs.push(Object.assign(own, { node }))
   node.showModal()
+  ;(body.querySelector('[autofocus]') ?? body.querySelector('input, select, textarea') ?? body.querySelector('button:not(.danger)'))?.focus()
   return node
 }
 
-// form runs act when it is sent, shows that it is under way, and complains where it fails.
-export function form(act, words, ...children) {
-  const send = el('button', { class: 'primary' }, words)
+// back gives the focus to what opened a dialog, or to what stands in its place: its menu, if that has closed, or the button that was
+// made anew.
+function back(opener) {
+  const seen = node => node?.isConnected && node.checkVisibility()
+  const { act } = opener?.dataset ?? {}
+  const places = [opener, opener?.closest('details')?.querySelector('summary'), act && document.querySelector(`[data-act="${act}"]`), document.querySelector('main h1[tabindex]:not([hidden])'), document.querySelector('main')]
+  places.find(seen)?.focus()
+}
+
+// closeDialogs closes what stands above the page, which is about to change.
+export const closeDialogs = () => { for (const node of document.querySelectorAll('dialog[open]')) node.close() }
+
+// form runs act when it is sent, shows that it is under way, and says beside the button where it fails. What stands beside its
+// button comes in more.
+export function form(act, words, { danger = false, beside = [] } = {}, ...children) {
+  const send = el('button', { class: danger ? 'primary danger' : 'primary' }, words)
+  const wrong = el('p', { class: 'wrong', role: 'alert', dir: 'auto' })
   const node = el('form', {
     async onsubmit(event) {
       event.preventDefault()
       if (send.disabled) return
       send.disabled = true
+      node.setAttribute('aria-busy', 'true')
+      wrong.textContent = ''
       try {
         await act(node)
       } catch (error) {
-        complain(error)
+        if (error.name !== 'AbortError') wrong.textContent = error.message ?? String(error)
       } finally {
         send.disabled = false
+        node.removeAttribute('aria-busy')
+        if (document.activeElement === document.body && send.isConnected) send.focus() // a button that was disabled has lost it
       }
     },
-  }, children, el('p', { class: 'acts' }, send))
+  }, children, wrong, el('p', { class: 'acts' }, send, beside))
   return node
 }
 
@@ -95,17 +131,31 @@ export async function run(act) {
   }
 }
 
-// showLine shows a line for a terminal, and copies it. What is shown hides the key.
-export function showLine(line) {
-  dialog(t('curlTitle'), close => [
-    el('pre', { tabindex: '0', class: 'line' }, line.replace(/(pk_\w{4})\w+|(secret=)\w+/g, '$1$2…')),
-    el('p', {}, t('curlHint')),
-    el('p', { class: 'acts' }, button(t('copy'), () => run(async () => {
-      await navigator.clipboard.writeText(line)
-      close()
-      say(t('copied'))
-    }), { class: 'primary' })),
-  ])
+// section fills a part of a page, and says there what hinders it.
+export async function section(node, fill) {
+  try {
+    await fill()
+  } catch (error) {
+    if (error.name !== 'AbortError') node.replaceChildren(el('p', { class: 'wrong', role: 'alert', dir: 'auto' }, error.message))
+  }
+}
+
+// copy puts a text on the clipboard, if the browser lets it: it doesn't on a page that came without TLS from another machine.
+export async function copy(text, node) {
+  try {
+    await navigator.clipboard.writeText(text)
+    say(t('copied'))
+  } catch {
+    node.textContent = text
+    getSelection().selectAllChildren(node)
+    say(t('copyByHand'))
+  }
+}
+
+// shown is a text to be copied: a line for a terminal, or a key. What hidden makes of it is shown.
+export function shown(text, { hidden = text, label, ...props } = {}) {
+  const node = el('pre', { tabindex: '0', class: 'line', ...(label && { role: 'region', 'aria-label': label }) }, hidden)
+  return [node, el('p', { class: 'acts' }, button(t('copy'), () => copy(text, node), { class: 'primary', autofocus: true, ...props }))]
 }
 
 // save hands the user a file.
@@ -115,12 +165,12 @@ export function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }
 
-// table makes rows of a list; columns are [heading, cell of an entry].
+// table makes rows of a list; columns are [heading, cell of an entry]. On a phone each row is a card, so the roles are said.
 export function table(caption, columns, entries) {
-  return el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption }, el('table', {},
+  return el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption }, el('table', { role: 'table' },
     el('caption', { class: 'sr' }, caption),
-    el('thead', {}, el('tr', {}, columns.map(([heading]) => el('th', { scope: 'col' }, heading)))),
-    el('tbody', {}, entries.map(entry => el('tr', {}, columns.map(([, cell]) => el('td', {}, cell(entry))))))))
+    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, columns.map(([heading]) => el('th', { scope: 'col', role: 'columnheader' }, heading)))),
+    el('tbody', { role: 'rowgroup' }, entries.map(entry => el('tr', { role: 'row' }, columns.map(([heading, cell]) => el('td', { role: 'cell', 'data-label': heading }, cell(entry))))))))
 }
 
 // csv makes a file of rows. A cell that a spreadsheet would run as a formula is made a text.

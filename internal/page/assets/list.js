@@ -38,6 +38,13 @@ export class List {
 
   top() { this.node.scrollTop = 0 }
 
+  // focus goes to the list, at an item if it is there.
+  focus(name) {
+    const at = this.#items.findIndex(item => this.name(item) === name)
+    if (at >= 0) this.#at = at
+    this.node.focus()
+  }
+
   #later() {
     if (this.#drawn) return
     this.#drawn = true

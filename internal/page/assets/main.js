@@ -1,10 +1,10 @@
 // The frame: who is signed in, which page is looked at, in which language.
 import * as api from './api.js'
 import { batchesView } from './batch.js'
-import { chatsView } from './chats.js'
+import { chatsView, forget } from './chats.js'
 import { reportView } from './care.js'
 import { devicesView } from './devices.js'
-import { button, dialog, el, field, form, regions, run } from './dom.js'
+import { button, closeDialogs, complain, dialog, el, field, form, quiet, regions } from './dom.js'
 import { linkView } from './link.js'
 import { model } from './model.js'
 import { settingsView } from './settings.js'
@@ -21,38 +21,66 @@ const pages = {
 }
 
 let view
-const state = el('p', { class: 'link', role: 'status' })
+let at // the page that is looked at
+const stateLink = el('a', { href: '#/link' })
+const state = el('p', { class: 'link', role: 'status' }, stateLink)
+const trouble = el('p', { class: 'trouble', role: 'alert', hidden: true })
 
-function frame() {
+// frame shows the page that the fragment names. One that can go to another part of itself does, and keeps what it shows.
+function frame(anew = true) {
   document.documentElement.lang = language()
   const [name, ...rest] = location.hash.replace(/^#\/?/, '').split('/')
   const page = pages[name] ?? pages.chats
+  const parts = rest.map(decoded)
   const signedIn = api.key() !== ''
+  closeDialogs()
+  if (!anew && page === at && view.go) {
+    const focused = view.go(...parts)
+    document.title = view.title + ' · Pesan'
+    return !focused || view.node.classList.contains('talking')
+  }
   view?.close?.()
-  view = !signedIn && !page.open ? signInView() : page.view(...rest.map(decodeURIComponent))
+  quiet()
+  at = signedIn || page.open ? page : undefined
+  view = at ? page.view(...parts) : signInView()
   document.title = view.title + ' · Pesan'
+  const other = language() === 'id' ? 'en' : 'id'
   document.body.replaceChildren(
     el('a', { class: 'skip', href: '#main', onclick: event => { event.preventDefault(); main.focus() } }, t('skip')),
     el('header', { class: 'frame' },
       el('p', { class: 'brand' }, 'Pesan'),
       el('nav', { 'aria-label': t('navigation') }, Object.entries(pages).filter(([, p]) => signedIn || p.open)
-        .map(([to, p]) => el('a', { href: '#/' + to, ...(p === page && { 'aria-current': 'page' }) }, t(p.words))),
+        .map(([to, p]) => el('a', { href: '#/' + to, ...(p === page && at && { 'aria-current': 'page' }) }, t(p.words))),
         el('a', { href: 'docs' }, t('apiDocs'))),
-      state,
-      button(t('language'), () => { setLanguage(language() === 'id' ? 'en' : 'id'); frame() }, { class: 'plain', lang: language() === 'id' ? 'en' : 'id' }),
-      signedIn && button(t('signOut'), signOut, { class: 'plain' })),
-    main, ...regions)
+      signedIn && state,
+      button(t('language'), () => { setLanguage(other); frame(); document.querySelector('.frame button[lang]').focus() }, { class: 'plain', lang: other }),
+      signedIn && button(t('signOut'), signOut, { class: 'plain', 'data-act': 'signOut' })),
+    trouble, main, ...regions)
   main.replaceChildren(view.node)
+  document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
   showState()
+  return true
+}
+
+function decoded(part) {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part // somebody typed it
+  }
 }
 
 const main = el('main', { id: 'main', tabindex: '-1' })
 
 function showState() {
   const { state: now, reason } = model.state
-  state.textContent = api.key() && now ? t(now) : ''
-  state.className = 'link ' + (now ?? '')
+  const words = now ? (known(now) ? t(now) : now) : ''
+  if (stateLink.textContent !== words) stateLink.textContent = words
+  state.className = now === 'CONNECTED' ? 'link good' : 'link'
+  state.hidden = words === ''
   state.title = reason && known(reason) ? t(reason) : ''
+  trouble.hidden = model.trouble === '' || api.key() === ''
+  trouble.textContent = trouble.hidden ? '' : t('trouble', { what: model.trouble })
 }
 model.addEventListener('state', showState)
 
@@ -63,22 +91,24 @@ function signInView() {
     await api.call('getState', {}, { by: key.value.trim() })
     api.setKey(key.value.trim(), stay.checked)
     begin()
-  }, t('open'), field(t('apiKey'), key), el('label', { class: 'choice' }, stay, t('stay'))), el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
+  }, t('open'), {}, field(t('apiKey'), key, t('keyWhere')), el('label', { class: 'choice' }, stay, t('stay'))), el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
   return { node, title: t('signIn') }
 }
 
 function signOut() {
   model.stop()
   model.state = {}
+  forget()
   api.setKey('')
   api.setSecret('')
-  location.hash = '#/chats'
+  history.replaceState(null, '', location.pathname + location.search + '#/chats')
   frame()
+  main.querySelector('input')?.focus()
 }
 
 function begin() {
   frame()
-  if (api.key()) run(() => model.start())
+  if (api.key()) model.start()
 }
 
 // A key in the address opens the inbox, and goes from the address at once. One that would replace another is asked about: it may
@@ -88,18 +118,25 @@ function enter() {
   if (!given) return false
   history.replaceState(null, '', location.pathname + location.search + '#/chats')
   const other = api.key() !== '' && api.key() !== given
-  if (!other) api.setKey(given)
-  begin()
-  if (other) dialog(t('otherKey'), close => form(() => { api.setKey(given); close(); begin() }, t('goOn'), el('p', {}, t('otherKeyText')), el('p', {}, button(t('cancel'), close))))
+  const take = () => { forget(); api.setKey(given); begin() }
+  if (!other) take()
+  else {
+    begin()
+    dialog(t('otherKey'), close => form(() => { close(); take() }, t('goOn'), { beside: [button(t('cancel'), close, { autofocus: true })] }, el('p', {}, t('otherKeyText'))))
+  }
   return true
 }
 
 addEventListener('hashchange', () => {
   if (enter()) return
-  frame()
-  main.querySelector('h1')?.focus()
+  if (frame(false)) main.querySelector('h1:not([hidden])')?.focus()
 })
+// The key doesn't open any more: it was replaced or revoked, or its device was deleted. The system secret stays.
 addEventListener('pesan-locked', () => {
-  if (api.key()) signOut()
+  if (!api.key()) return
+  const secret = api.secret()
+  signOut()
+  api.setSecret(secret)
+  complain(new Error(t('locked')))
 })
 if (!enter()) begin()

@@ -1,26 +1,57 @@
-// A message as a person reads it.
-import { call } from './api.js'
-import { button, el, link, run, say, sign } from './dom.js'
-import { fact, label, notice, text, unwrap } from './content.js'
-import { model, user } from './model.js'
-import { clock, moment, t } from './words.js'
+// A message as a person reads it, and what can be done with one.
+import { call, pause } from './api.js'
+import { line } from './curl.js'
+import { button, complain, dialog, el, link, run, say, sign } from './dom.js'
+import { fact, hidden, label, mentions, notice, text, unwrap, viewedOnce } from './content.js'
+import { model } from './model.js'
+import { clock, known, lasts, moment, t } from './words.js'
 
 const shown = 3000 // characters of a text before the rest is asked for
 
-export function messageNode(m, chat) {
+// messageNode makes a message's element; changed is called when something was done to it.
+export function messageNode(m, changed) {
+  if (m.pushName && !m.fromMe) model.learn(m.sender, m.pushName)
   const parameters = m.messageStubParameters ?? []
-  if (m.messageStubType && m.messageStubType !== 'REVOKE') {
-    return el('p', { class: 'notice', dir: 'auto' }, notice(m.messageStubType, parameters, name(m), model.name), ' ', time(m))
+  const why = hidden(m.messageStubType, parameters)
+  if (m.messageStubType && m.messageStubType !== 'REVOKE' && !why) {
+    return el('p', { class: 'notice', dir: 'auto', 'data-id': m.id }, notice(m.messageStubType, parameters, name(m), model.name), ' ', time(m))
   }
   const { kind, value, wrappers } = unwrap(m.message)
   const node = el('article', { class: m.fromMe ? 'message mine' : 'message', 'data-id': m.id })
   if (m.isGroupMsg && !m.fromMe) node.append(el('p', { class: 'sender' }, el('bdi', {}, name(m))))
   else node.append(el('p', { class: 'sr' }, el('bdi', {}, m.fromMe ? t('you') : name(m))))
   if (m.messageStubType === 'REVOKE') node.append(el('p', { class: 'gone' }, '🚫 ' + t('revoked')))
+  else if (why) node.append(el('p', { class: 'gone' }, el('span', { 'aria-hidden': 'true' }, why[0] + ' '), why[1]))
   else node.append(...content(m, kind, value, wrappers))
-  const foot = el('p', { class: 'foot' }, m.starred && sign('★', t('starred')), m.isEphemeralMessage && sign('⏱', t('ephemeral')), time(m), status(m))
+  const foot = el('p', { class: 'foot' }, m.starred && sign('★', t('starred')), m.isEphemeralMessage && sign('⏱', t('ephemeral')), m.edited && el('span', {}, t('edited')), time(m), status(m),
+    button('⋯', () => about(m, changed), { class: 'plain about', 'data-act': 'about ' + m.id, 'aria-label': t('aboutMessage', { time: clock(Number(m.timestamp) * 1000) }) }))
   node.append(...reactions(m), foot)
   return node
+}
+
+// about shows what is known of a message, and what can be done with it.
+function about(m, changed) {
+  const params = { phone: m.chatId, id: m.id }
+  const act = name => el('div', { class: 'acts' }, button(t(name), () => run(async () => {
+    const answer = await call(name + 'Message', params)
+    box.close()
+    say(t(answer.code === 202 ? 'goesOnMessage' : name + 'red'))
+    changed(m.id)
+  }), { 'data-act': name }), line(name + 'Message', t(name), params))
+  const seen = (m.userReceipt ?? []).map(r => [r.userJid, Number(r.readTimestamp) || Number(r.playedTimestamp) || 0, Number(r.receiptTimestamp) || 0])
+  const facts = [
+    [t('from'), m.fromMe ? t('you') : name(m)], [t('time'), moment(Number(m.timestamp) * 1000)], m.edited && [t('edited'), t('yes')],
+    m.fromMe && m.status && known(m.status) && [t('state'), t(m.status)],
+    ...(m.fromMe ? seen.map(([jid, read, got]) => [model.name(jid), read ? `${t('READ')} ${moment(read * 1000)}` : got ? `${t('DELIVERY_ACK')} ${moment(got * 1000)}` : t('SERVER_ACK')]) : []),
+  ].filter(Boolean)
+  const poll = (m.pollResults ?? []).length > 0
+  const box = dialog(t('message'), () => [
+    el('dl', {}, facts.map(([name, value]) => [el('dt', {}, el('bdi', {}, name)), el('dd', {}, el('bdi', {}, value))])),
+    m.messageStubType ? '' : act(m.starred ? 'unstar' : 'star'),
+    m.isMedia && el('div', { class: 'acts' }, fileButton(m), line('getMedia', t('openFile'), params)),
+    el('div', { class: 'acts' }, el('span', {}, t('asJSON')), line('getMessage', t('message'), params)),
+    poll && el('div', { class: 'acts' }, el('span', {}, t('pollVotes')), line('getPoll', t('poll'), params)),
+  ].filter(Boolean))
 }
 
 const name = m => (m.fromMe ? t('you') : model.people.get(m.sender) ?? m.pushName ?? model.name(m.sender))
@@ -38,12 +69,12 @@ function content(m, kind, value, wrappers) {
   const parts = [
     context?.isForwarded && el('p', { class: 'fact' }, '↪ ' + t('forwarded')),
     m.quotedMsg && quote(m.quotedMsg, context),
-    wrappers.some(w => w.startsWith('viewOnce')) && el('p', { class: 'fact' }, '① ' + t('viewOnce')),
+    viewedOnce(value, wrappers) && el('p', { class: 'fact' }, '① ' + t('viewOnce')),
     picture(value), head(kind, value),
     m.isMedia && fileButton(m),
-    m.pollResults && poll(m.pollResults),
     (m.associatedMessages ?? []).map(part => album(part)),
     words(m, kind, value),
+    m.pollResults && poll(m.pollResults),
     value && choices(value),
     m.commentMetadata?.replyCount > 0 && el('p', { class: 'fact' }, '💬 ' + t('replies', { n: m.commentMetadata.replyCount })),
   ].flat().filter(Boolean)
@@ -56,6 +87,12 @@ function picture(value) {
   if (typeof thumbnail !== 'string' || !/^[A-Za-z0-9+/]+=*$/.test(thumbnail)) return undefined
   const kind = value.pngThumbnail === thumbnail ? 'png' : 'jpeg'
   return el('img', { class: 'picture', src: `data:image/${kind};base64,${thumbnail}`, alt: '', loading: 'lazy' })
+}
+
+// outcomes of a call, but for those that its name tells.
+const outcomes = {
+  CONNECTED: 'callTaken', ACCEPTED_ELSEWHERE: 'callElsewhere', REJECTED: 'callRejected', FAILED: 'callFailed', ONGOING: 'callOngoing',
+  SILENCED_BY_DND: 'callSilenced', SILENCED_UNKNOWN_CALLER: 'callSilenced',
 }
 
 // head says what kind of thing it is, and what is known of it.
@@ -78,21 +115,42 @@ function head(kind, value) {
   if (kind === 'eventMessage') {
     more.push(value.startTime && moment(Number(value.startTime) * 1000), value.location?.name, value.isCanceled && t('cancelled'))
   }
-  if (kind === 'callLogMesssage') more.push(value.callOutcome?.toLowerCase().replaceAll('_', ' '))
+  if (kind === 'callLogMesssage') more.push(outcomes[value.callOutcome] && t(outcomes[value.callOutcome]), Number(value.durationSecs) > 0 && lasts(Number(value.durationSecs)))
   more.push(value && fact(value))
   return el('div', { class: 'kind' }, el('p', {}, el('span', { 'aria-hidden': 'true' }, found[0] + ' '), found[1]),
     more.filter(Boolean).map(line => el('p', { class: 'fact', dir: 'auto' }, line)))
 }
 
+const attempts = 15 // until a file has come
+
 // fileButton fetches the file when it is asked for. It comes from an address of its own, which is good for a while.
 function fileButton(m) {
-  return button(t('openFile'), () => run(async () => {
-    const { code, results } = await call('getMedia', { phone: m.chatId, id: m.id })
-    if (code === 202) return say(t('fileComes'))
-    const file = link(new URL(results.url, document.baseURI).href)
-    file.download = results.fileName
-    file.click()
-  }), { class: 'plain' })
+  const node = button(t('openFile'), async () => {
+    if (node.disabled) return
+    node.disabled = true
+    node.textContent = t('fileComes')
+    try {
+      for (let i = 0; ; i++) {
+        const { code, results } = await call('getMedia', { phone: m.chatId, id: m.id })
+        if (code === 202 && i < attempts) {
+          await pause(2000)
+          continue
+        }
+        if (code === 202) throw new Error(t('fileLate'))
+        const file = link(new URL(results.url, document.baseURI).href)
+        file.download = results.fileName
+        file.click()
+        say(t('fileGoes', { name: results.fileName }))
+        break
+      }
+    } catch (error) {
+      complain(error)
+    }
+    node.disabled = false
+    node.textContent = t('openFile')
+    if (document.activeElement === document.body) node.focus()
+  }, { class: 'file' })
+  return node
 }
 
 // words is the text, with its links and with the names of those it mentions; a very long one in parts.
@@ -104,7 +162,8 @@ function words(m, kind, value) {
   }
   if (!body) return undefined
   const node = el('p', { class: 'words', dir: 'auto' })
-  const show = (from, to) => node.append(...linked(body.slice(from, to), m.mentionedJidList))
+  const people = mentions(body, m.mentionedJidList)
+  const show = (from, to) => node.append(...linked(body.slice(from, to), people))
   show(0, shown)
   if (body.length <= shown) return node
   let from = shown
@@ -118,13 +177,12 @@ function words(m, kind, value) {
   return [node, more]
 }
 
-function linked(body, mentioned = []) {
-  const people = new Map(mentioned.map(jid => ['@' + user(jid), jid]))
+function linked(body, people = new Map()) {
   const parts = []
   let end = 0
   for (const found of body.matchAll(/https?:\/\/[^\s<>"]+|@\d{5,20}/g)) {
     const [piece] = found
-    const jid = people.get(piece)
+    const jid = piece[0] === '@' && people.get(piece.slice(1))
     if (piece[0] === '@' && !jid) continue
     parts.push(body.slice(end, found.index), jid ? el('strong', {}, '@', el('bdi', {}, model.name(jid))) : link(piece))
     end = found.index + piece.length

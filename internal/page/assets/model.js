@@ -1,11 +1,10 @@
 // The account's chats as they are known here, and what is new of them.
-import { call } from './api.js'
-import { preview } from './content.js'
+import { call, pause } from './api.js'
+import { preview, user } from './content.js'
 import { language } from './words.js'
 
 const seconds = value => (typeof value === 'object' && value ? value.low >>> 0 : Number(value ?? 0))
 const kinds = { 'g.us': 'group', newsletter: 'newsletter', broadcast: 'broadcast' }
-export const user = jid => String(jid ?? '').split('@')[0].split(':')[0]
 
 // A chat keeps of its document what the list shows.
 class Chat {
@@ -31,7 +30,7 @@ class Chat {
 
   // preview is made when it is first shown, and again when more names are known.
   get preview() {
-    const of = language() + model.people.size
+    const of = language() + model.named
     if (this.line.of !== of) this.line = { of, text: preview(this.last, model.name) }
     return this.line.text
   }
@@ -44,29 +43,42 @@ class Chat {
 
 class Model extends EventTarget {
   chats = new Map() // by id
-  people = new Map() // names by address
+  people = new Map() // names by address, as the address book has them
   labels = [] // of a business account
   state = {} // of the link
   asOf = null
   complete = false
+  trouble = '' // what keeps this from being up to date
+  named = 0 // rises when more names are known
   #ended = new AbortController()
   #order
   #since = ''
+  #pushed = new Map() // what people call themselves
+  #looked = 0 // when the link was last asked for
 
   // name of a person or a group by its address.
   name = (jid, push) => {
-    if (user(jid) === this.state.number) return this.state.pushName || '+' + this.state.number
-    return this.people.get(jid) ?? push ?? (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
+    if (this.mine(jid)) return this.state.pushName || '+' + this.state.number
+    return this.people.get(jid) ?? push ?? this.#pushed.get(jid) ?? (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
   }
 
   mine = jid => user(jid) === this.state.number
+
+  // learn keeps what somebody calls themself.
+  learn(jid, push) {
+    if (this.#pushed.get(jid) === push) return
+    this.#pushed.set(jid, push)
+    this.named++
+  }
 
   // take learns chats from their documents.
   take(documents) {
     for (const document of documents) {
       const chat = new Chat(document)
       this.chats.set(chat.id, chat)
+      if (chat.last?.pushName && !chat.last.key.fromMe) this.learn(chat.last.key.participant ?? chat.id, chat.last.pushName)
       if (!document.name) continue
+      if (this.people.get(chat.id) !== chat.title) this.named++
       this.people.set(chat.id, chat.title)
       if (chat.lid) this.people.set(chat.lid, chat.title)
     }
@@ -78,9 +90,10 @@ class Model extends EventTarget {
     return this.#order
   }
 
-  changed(ids) {
+  // changed tells which chats have, all of them without ids, and what the feed says of their messages.
+  changed(ids, news = []) {
     this.#order = undefined
-    this.dispatchEvent(new CustomEvent('chats', { detail: ids }))
+    this.dispatchEvent(new CustomEvent('chats', { detail: { ids, news } }))
   }
 
   // prepare makes what a search looks at while nothing else is to be done, so that the first one is as fast as the others.
@@ -103,15 +116,41 @@ class Model extends EventTarget {
     const signal = this.#ended.signal
     this.chats.clear()
     this.people.clear()
+    this.#pushed.clear()
+    this.labels = []
     this.complete = false
-    await Promise.all([this.#load(signal), this.#link(signal)])
+    if (!await this.#try(signal, () => Promise.all([this.#load(signal), this.#link(signal)]))) return
     this.#prepare(signal)
     this.follow(signal)
-    this.labels = (await call('getLabels', {}, { signal })).results
-    if (this.labels.length) this.changed()
+    await this.#try(signal, async () => {
+      this.labels = (await call('getLabels', {}, { signal })).results
+      if (this.labels.length) this.changed()
+    })
   }
 
   stop() { this.#ended.abort() }
+
+  // try does something until it is done; what is in the way is shown meanwhile. It returns false when there was an end to it.
+  async #try(signal, act) {
+    for (let wait = 1; !signal.aborted; wait = Math.min(2 * wait, 30)) {
+      try {
+        await act()
+        this.#trouble('')
+        return true
+      } catch (error) {
+        if (signal.aborted) break
+        this.#trouble(error.message)
+        await pause(1000 * Math.max(wait, Math.min(error.after || 0, 60)), signal)
+      }
+    }
+    return false
+  }
+
+  #trouble(message) {
+    if (this.trouble === message) return
+    this.trouble = message
+    this.dispatchEvent(new Event('state'))
+  }
 
   async #load(signal) {
     let cursor
@@ -128,64 +167,68 @@ class Model extends EventTarget {
 
   async #link(signal) {
     const answer = await call('getState', {}, { signal })
+    this.#looked = Date.now()
     this.state = answer.results
     this.asOf = answer.asOf
     this.dispatchEvent(new Event('state'))
+    if (this.trouble) this.#trouble('')
   }
 
   // refresh asks for the link's state, and for one chat if it is named.
   async refresh(id) {
     const signal = this.#ended.signal
-    if (id) {
-      try {
-        const answer = await call('getChatById', { phone: id }, { signal })
-        this.take([answer.results])
-      } catch (error) {
-        if (error.code !== 'CHAT_NOT_FOUND') throw error
-        this.chats.delete(id)
-      }
-      this.changed([id])
-    } else await this.#link(signal)
+    if (!id) return this.#link(signal)
+    try {
+      const answer = await call('getChatById', { phone: id }, { signal })
+      this.take([answer.results])
+    } catch (error) {
+      if (error.code !== 'CHAT_NOT_FOUND') throw error
+      this.chats.delete(id)
+    }
+    this.changed([id])
   }
 
   // follow hears of changes as they come, and asks for the chats that have changed.
   async follow(signal) {
+    let since = this.#since
+    const ask = wait => call('getChanges', { since, wait }, { signal })
+    const hear = async () => {
+      const news = await ask(this.trouble ? 0 : this.state.sync ? 2 : 20).catch(async error => {
+        if (error.status >= 400 && error.status < 500) throw error
+        await pause(1000, signal)
+        return ask(0) // something between here and the server may cut calls that wait
+      })
+      const about = type => news.results.filter(change => change.type === type)
+      if (about('emptied').length) return this.start()
+      // A history's progress isn't in the feed: it is looked at as its chats come.
+      if (about('state').length || this.state.sync || (about('chat').length && Date.now() - this.#looked > 5000)) await this.#link(signal)
+      if (about('chat').length) await this.#delta(signal, about('chat'))
+      since = news.nextSince
+    }
     while (!signal.aborted) {
       if (document.hidden) await new Promise(seen => document.addEventListener('visibilitychange', seen, { once: true })) // nobody looks
-      try {
-        const news = await call('getChanges', { since: this.#since, wait: 20 }, { signal })
-        if (news.results.some(change => change.type === 'emptied')) return this.start()
-        if (news.results.some(change => change.type === 'state')) await this.#link(signal)
-        if (news.results.some(change => change.type === 'chat')) await this.#delta(signal)
-        this.#since = news.nextSince
-      } catch (error) {
-        if (signal.aborted) return
-        if (error.status === 410) return this.start() // away for too long
-        await new Promise(done => setTimeout(done, 2000))
-        await this.#glance(signal).catch(() => {})
-      }
+      await this.#try(signal, async () => {
+        try {
+          await hear()
+        } catch (error) {
+          if (error.status === 410) return this.start() // away for too long
+          throw error
+        }
+      })
     }
   }
 
-  // glance looks at the newest chats, where a call that waits fails: something between here and the server may cut it.
-  async #glance(signal) {
-    const answer = await call('getChats', { limit: 50 }, { signal })
-    this.take(answer.results)
-    this.changed()
-    await this.#link(signal)
-  }
-
-  async #delta(signal) {
-    let since = this.#since
+  async #delta(signal, news) {
     for (let more = true; more;) {
-      const answer = await call('getChats', { since }, { signal })
+      const answer = await call('getChats', { since: this.#since }, { signal })
       this.take(answer.results)
       for (const id of answer.deleted) this.chats.delete(id)
       this.asOf = answer.asOf
       this.changed([...answer.results.map(chat => chat.id), ...answer.deleted, ...answer.cleared])
-      since = answer.nextSince
+      this.#since = answer.nextSince
       more = answer.more === true
     }
+    this.changed([...new Set(news.map(change => change.id))], news)
   }
 }
 

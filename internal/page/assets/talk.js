@@ -1,6 +1,7 @@
 // A conversation: its newest messages, older ones as one scrolls up, and what can be done with the chat.
 import { call } from './api.js'
 import { actions } from './acts.js'
+import { line } from './curl.js'
 import { button, el, run, say } from './dom.js'
 import { messageNode } from './message.js'
 import { model } from './model.js'
@@ -34,13 +35,34 @@ export class Talk {
   start() { this.#newest() }
   stop() { this.#ended.abort() }
 
-  // changed looks whether the chat is among those that have.
-  changed(ids) {
+  // changed looks whether the chat is among those that have, and which of its messages.
+  changed({ ids, news }) {
     if (ids && !ids.includes(this.id)) return
     this.#header()
+    const mine = news.filter(change => change.id === this.id)
+    if (mine.some(change => change.cleared || change.deleted)) this.#messages = []
     const seen = JSON.stringify(this.chat?.last ?? null)
-    if (ids || seen !== this.#seen) this.#newest()
+    if (mine.length || !ids && seen !== this.#seen) this.#newest()
     this.#seen = seen
+    const older = this.#messages.slice(0, -page)
+    for (const { id, change } of mine.flatMap(change => change.messages ?? []).slice(0, page)) {
+      if (older.some(m => m.id === id)) this.#reread(id, change === 'gone')
+    }
+  }
+
+  // reread reads one message again, which the newest are behind.
+  async #reread(id, gone) {
+    let now = []
+    if (!gone) {
+      try {
+        now = [(await call('getMessage', { phone: this.id, id }, { signal: this.#ended.signal })).results]
+      } catch (error) {
+        if (error.status !== 404) return
+      }
+    }
+    if (this.#ended.signal.aborted) return
+    this.#messages = this.#messages.flatMap(m => (m.id === id ? now : [m]))
+    this.#draw()
   }
 
   #header() {
@@ -49,15 +71,18 @@ export class Talk {
       chat?.members > 0 && t('nMembers', { n: chat.members }),
       chat?.muted && (chat.muteEnd === -1 ? t('mutedForever') : t('mutedUntil', { time: moment(chat.muteEnd) })),
       chat?.archived && t('archived').toLowerCase(),
+      chat && chat.kind !== 'private' && chat.kind !== 'group' && t(chat.kind === 'newsletter' ? 'channel' : 'broadcast').toLowerCase(),
     ].filter(Boolean).join(' · ')
-    const state = JSON.stringify([this.title, facts, chat?.muted, chat?.pinned, chat?.archived, chat?.unread, chat?.marked])
+    const state = JSON.stringify([this.title, facts, chat?.muted, chat?.pinned, chat?.archived, chat?.unread > 0, chat?.marked])
     if (state === this.head.state) return
     this.head.state = state
     const focused = this.head.contains(document.activeElement) && document.activeElement.dataset.act
+    const open = this.head.querySelector('details')?.open
     this.head.replaceChildren(
       el('a', { href: '#/chats', class: 'back', 'aria-label': t('back') }, '‹'),
       el('div', { class: 'who' }, el('h1', { tabindex: '-1' }, el('bdi', {}, this.title)), el('p', {}, facts)),
       ...(chat ? actions(chat) : []))
+    if (open) this.head.querySelector('details').open = true
     if (focused) this.head.querySelector(`[data-act="${focused}"]`)?.focus()
   }
 
@@ -123,7 +148,7 @@ export class Talk {
   #draw() {
     this.older.hidden = false
     this.older.replaceChildren(this.#messages.length === 0 ? t('noMessages') : this.#cursor ? t('loading') : t('beginning'), ' ',
-      ...(this.#cursor || this.#messages.length === 0 ? [] : [this.#ask()]))
+      ...(this.#cursor ? [] : [this.#ask(), line('fetchOlder', t('askPhone'), { phone: this.id })]))
     const nodes = new Map()
     let last = ''
     let at = this.list.firstChild
@@ -145,7 +170,7 @@ export class Talk {
       if (drawn?.document !== document) {
         drawn?.node === at && (at = at.nextSibling)
         drawn?.node.remove()
-        drawn = { document, node: messageNode(m, this.chat) }
+        drawn = { document, node: messageNode(m, id => this.#reread(id)) }
       }
       nodes.set(m.id, drawn)
       place(drawn.node)

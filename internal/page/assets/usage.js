@@ -1,27 +1,29 @@
 // What the keys used: a chart of the days of a month, and the same as a table.
-import { call, curl, request } from './api.js'
-import { button, el, field, run, save, showLine, table } from './dom.js'
-import { locale, t } from './words.js'
+import { call, request } from './api.js'
+import { line } from './curl.js'
+import { button, el, field, run, save, section, table } from './dom.js'
+import { day, number, t } from './words.js'
 
 const counts = ['calls', 'failed', 'commands', 'operations', 'messages', 'deliveries']
 
 export function usageSection(signal) {
-  const month = el('input', { type: 'month', value: new Date().toISOString().slice(0, 7), onchange: () => run(load) })
+  const today = new Date().toISOString().slice(0, 10) // days of usage are UTC's
+  const month = el('input', { type: 'month', value: today.slice(0, 7), max: today.slice(0, 7), required: true, onchange: () => month.value && section(rows, load) })
   const what = el('select', { onchange: show }, counts.map(name => el('option', { value: name }, t('used_' + name))))
-  const chart = el('div', { class: 'chart' })
+  const chart = el('div', { class: 'chart', role: 'img' })
   const rows = el('div', {})
-  const line = button('curl', () => showLine(curl('getUsage', { month: month.value })), { class: 'plain curl', 'aria-label': t('curlFor', { what: t('usage') }) })
   let days = []
 
+  // load adds up what each key used, and has the days without any too.
   async function load() {
     const { results } = await call('getUsage', { month: month.value }, { signal })
     const all = new Map()
-    for (const entry of results.days) { // one a key
-      const day = all.get(entry.day) ?? { day: entry.day, calls: 0, failed: 0, commands: 0, operations: 0, messages: 0, deliveries: 0 }
-      for (const name of counts) day[name] += entry[name]
-      all.set(entry.day, day)
+    for (let ms = Date.parse(results.from); ms <= Math.min(Date.parse(results.through), Date.parse(today)); ms += 86_400_000) {
+      const of = new Date(ms).toISOString().slice(0, 10)
+      all.set(of, { of, ...Object.fromEntries(counts.map(name => [name, 0])) })
     }
-    days = [...all.values()].sort((a, b) => (a.day < b.day ? -1 : 1))
+    for (const entry of results.days) for (const name of counts) if (all.has(entry.day)) all.get(entry.day)[name] += entry[name]
+    days = [...all.values()]
     show()
   }
 
@@ -29,22 +31,23 @@ export function usageSection(signal) {
     const name = what.value
     const most = Math.max(1, ...days.map(d => d[name]))
     const total = days.reduce((sum, d) => sum + d[name], 0)
-    chart.setAttribute('role', 'img')
-    chart.setAttribute('aria-label', `${t('used_' + name)}: ${total.toLocaleString(locale())}`)
+    const used = days.filter(d => counts.some(c => d[c] > 0))
+    chart.setAttribute('aria-label', `${t('used_' + name)}: ${number(total)}`)
+    chart.hidden = used.length === 0
     chart.replaceChildren(...days.map(d => {
-      const bar = el('span', { class: 'bar', title: `${d.day}: ${d[name].toLocaleString(locale())}` })
+      const bar = el('span', { class: 'bar', title: `${day(Date.parse(d.of), 'UTC')}: ${number(d[name])}` })
       bar.style.height = 100 * d[name] / most + '%'
-      return el('span', { class: 'column' }, el('span', { class: 'height' }, bar), el('span', { class: 'label' }, String(Number(d.day.slice(8)))))
+      return el('span', { class: 'column' }, el('span', { class: 'height' }, d[name] === most && el('span', { class: 'most' }, number(most)), bar), el('span', { class: 'label' }, String(Number(d.of.slice(8)))))
     }))
-    rows.replaceChildren(days.length === 0 ? el('p', { class: 'empty' }, t('noUsage'))
-      : table(t('usage'), [[t('day'), d => d.day], ...counts.map(name => [t('used_' + name), d => d[name].toLocaleString(locale())])], days))
+    rows.replaceChildren(used.length === 0 ? el('p', { class: 'empty' }, t('noUsage'))
+      : table(t('usage'), [[t('day'), d => day(Date.parse(d.of), 'UTC')], ...counts.map(c => [t('used_' + c), d => number(d[c])])], used.reverse()))
   }
 
   const download = () => run(async () => {
     const response = await request('getUsage', { month: month.value }, { headers: { Accept: 'text/csv' }, signal })
     save(`pesan-${month.value}.csv`, await response.blob())
   })
-  run(load)
-  return el('section', {}, el('h2', {}, t('usage')), el('div', { class: 'acts' }, field(t('month'), month), field(t('chartOf'), what), button(t('asCSV'), download), line),
-    chart, rows)
+  section(rows, load)
+  return el('section', {}, el('h2', {}, t('usage')), el('div', { class: 'acts tools' }, field(t('month'), month), field(t('chartOf'), what),
+    button(t('asCSV'), download), line('getUsage', t('usage'), () => ({ month: month.value }))), chart, rows)
 }

@@ -7,6 +7,7 @@ const words = {
   cancel: ['Batal', 'Cancel'],
   copy: ['Salin', 'Copy'],
   copied: ['Tersalin', 'Copied'],
+  copyByHand: ['Peramban tidak mengizinkan penyalinan. Teksnya sudah ditandai: salin dengan Ctrl+C.', 'The browser allows no copying. The text is selected: copy it with Ctrl+C.'],
   done: ['Selesai', 'Done'],
   more: ['Lainnya', 'More'],
   loading: ['Memuat …', 'Loading …'],
@@ -15,6 +16,7 @@ const words = {
   language: ['English', 'Indonesia'],
   offline: ['Server tidak terjangkau. Periksa koneksi Anda.', "The server can't be reached. Check your connection."],
   badAnswer: ['Server menjawab {n}.', 'The server answers {n}.'],
+  trouble: ['Yang tampil mungkin tidak terbaru. {what} Dicoba lagi terus.', 'What is shown may not be up to date. {what} It is tried again.'],
   curlTitle: ['Untuk pengembang', 'For developers'],
   curlHint: ['Baris ini melakukan hal yang sama dari terminal. Yang disalin memuat kunci API: jangan dibagikan.',
     "This line does the same from a terminal. What is copied has the API key in it: don't share it."],
@@ -26,6 +28,9 @@ const words = {
   // signing in
   signIn: ['Buka kotak masuk', 'Open an inbox'],
   signInText: ['Masukkan kunci API perangkat. Kunci disimpan di tab ini saja.', "Enter the device's API key. It stays in this tab only."],
+  keyWhere: ['Diawali pk_', 'It begins with pk_'],
+  locked: ['Kunci API ini tidak berlaku lagi. Kunci mungkin diganti atau dicabut, atau perangkatnya dihapus.',
+    'This API key opens no more. It may have been replaced or revoked, or its device deleted.'],
   apiKey: ['Kunci API', 'API key'],
   stay: ['Tetap masuk di peramban ini', 'Stay signed in on this browser'],
   open: ['Buka', 'Open'],
@@ -80,14 +85,19 @@ const words = {
   scan: ['Pindai dengan ponsel: WhatsApp › Perangkat tertaut › Tautkan perangkat', 'Scan with the phone: WhatsApp › Linked devices › Link a device'],
   qr: ['Kode QR untuk dipindai dengan WhatsApp', 'QR code to scan with WhatsApp'],
   renews: ['Kode berganti sendiri dalam {n} detik.', 'The code renews itself in {n} second.|The code renews itself in {n} seconds.'],
+  byCamera: ['Dengan kamera', 'With a camera'],
   codeComes: ['Kode sedang dibuat …', 'The code is being made …'],
   pairByNumber: ['Tanpa kamera', 'Without a camera'],
   ownNumber: ['Nomor ponsel', "The phone's number"],
   getCode: ['Minta kode', 'Get a code'],
   typeCode: ['Ketik di ponsel: Perangkat tertaut › Tautkan dengan nomor telepon', 'Type it on the phone: Linked devices › Link with phone number'],
   pairingCode: ['Kode', 'Code'],
-  passkeyHow: ['Jawab dengan ekstensi peramban di folder extras/passkey-extension, sebelum {time}. docs/passkey.md menjelaskan caranya.',
-    'Answer it with the browser extension in the folder extras/passkey-extension, before {time}. docs/passkey.md says how.'],
+  passkey: ['Passkey', 'Passkey'],
+  passkeyWhy: ['Akun ini dilindungi passkey. WhatsApp hanya menerimanya dari halamannya sendiri, jadi dijawab di peramban yang menyimpan passkey itu.',
+    "This account is protected by a passkey. WhatsApp takes it from its own page alone, so it is answered in the browser that has it."],
+  passkeyHow: ['Buka ekstensi peramban dari folder extras/passkey-extension dan jawab sebelum {time}. Caranya ada di docs/passkey.md.',
+    'Open the browser extension of the folder extras/passkey-extension, and answer before {time}. docs/passkey.md says how.'],
+  compare: ['Bandingkan kode', 'Compare the codes'],
   sameCode: ['Kodenya sama', 'The codes are the same'],
   history: ['Riwayat: {percent} %, {chats} chat, {messages} pesan', 'History: {percent} %, {chats} chats, {messages} messages'],
   device: ['Perangkat', 'Device'],
@@ -95,7 +105,7 @@ const words = {
   profile: ['Nama profil', 'Profile name'],
   service: ['Layanan', 'Service'],
   on: ['Nyala', 'On'],
-  newest: ['Terbaru dari WhatsApp', 'Newest from WhatsApp'],
+  newest: ['Data terbaru dari WhatsApp', 'Newest from WhatsApp'],
   never: ['Belum ada', 'Nothing yet'],
 
   // list of chats
@@ -112,7 +122,11 @@ const words = {
   label: ['Label', 'Label'],
   anyLabel: ['Semua label', 'Any label'],
   noChats: ['Tidak ada chat di sini.', 'No chats here.'],
-  notLinked: ['Belum ada chat: tautkan ponsel dahulu.', 'No chats yet: link a phone first.'],
+  notLinked: ['Belum ada chat. Tautkan ponsel dahulu.', 'No chats yet. Link a phone first.'],
+  chatsCome: ['Belum ada chat. Riwayat dari ponsel segera datang.', 'No chats yet. The history is on its way from the phone.'],
+  nothingNew: ['tidak ada yang baru dari WhatsApp sampai tersambung lagi.', 'nothing new comes from WhatsApp until it is connected again.'],
+  showAll: ['Tampilkan semua', 'Show all'],
+  choose: ['Pilih beberapa', 'Select several'],
   nChats: ['{n} chat', '{n} chat|{n} chats'],
   listHelp: ['Panah memilih, Enter membuka, Spasi menandai.', 'Arrows move, Enter opens, Space marks.'],
   muted: ['Dibisukan', 'Muted'],
@@ -141,9 +155,19 @@ const words = {
   mutedUntil: ['dibisukan sampai {time}', 'muted until {time}'],
   mutedForever: ['dibisukan sampai dibuka', 'muted until it is unmuted'],
   openFile: ['Buka file', 'Open the file'],
-  fileComes: ['File sedang diambil dari WhatsApp; coba lagi sebentar lagi.', 'The file is being fetched from WhatsApp; try again in a moment.'],
+  fileComes: ['Mengambil file …', 'Fetching the file …'],
+  fileLate: ['WhatsApp belum mengirim filenya. Coba lagi sebentar lagi.', 'WhatsApp has not sent the file yet. Try again in a moment.'],
+  fileGoes: ['{name} diunduh.', '{name} is downloaded.'],
   readMore: ['Selengkapnya', 'Read more'],
   starred: ['Berbintang', 'Starred'],
+  unstarred: ['Bintang dihapus', 'The star is removed'],
+  edited: ['Diedit', 'Edited'],
+  aboutMessage: ['Tindakan untuk pesan pukul {time}', 'Actions for the message of {time}'],
+  message: ['Pesan', 'Message'],
+  from: ['Dari', 'From'],
+  yes: ['Ya', 'Yes'],
+  asJSON: ['Pesan sebagai JSON', 'The message as JSON'],
+  pollVotes: ['Suara polling', 'Votes of the poll'],
   forwarded: ['Diteruskan', 'Forwarded'],
   ephemeral: ['Pesan sementara', 'Disappearing message'],
   PENDING: ['Menunggu', 'Pending'],
@@ -153,6 +177,9 @@ const words = {
   READ: ['Dibaca', 'Read'],
   PLAYED: ['Diputar', 'Played'],
   revoked: ['Pesan ini dihapus', 'This message was deleted'],
+  viewOncePhone: ['Pesan sekali lihat. Buka di ponsel.', 'A view once message. Open it on the phone.'],
+  waitingFor: ['Menunggu pesan ini. Mungkin perlu waktu beberapa saat.', 'Waiting for this message. This may take a while.'],
+  newerKind: ['Pesan jenis baru yang belum dikenal di sini. Buka di ponsel.', 'A new kind of message that is not known here yet. Open it on the phone.'],
   replies: ['{n} balasan', '{n} reply|{n} replies'],
   reactionBy: ['{text} dari {name}', '{text} by {name}'],
   reacted: ['Bereaksi {text}', 'Reacted {text}'],
@@ -177,7 +204,12 @@ const words = {
   cancelled: ['Dibatalkan', 'Cancelled'],
   call: ['Panggilan', 'Call'],
   callVideo: ['Panggilan video', 'Video call'],
-  callMissed: ['Panggilan tak terjawab', 'Missed call'],
+  callTaken: ['diterima', 'taken'],
+  callElsewhere: ['diterima di perangkat lain', 'taken on another device'],
+  callRejected: ['ditolak', 'declined'],
+  callFailed: ['gagal', 'failed'],
+  callOngoing: ['sedang berlangsung', 'going on'],
+  callSilenced: ['dibungkam', 'silenced'],
   invitation: ['Undangan', 'Invitation'],
   product: ['Produk', 'Product'],
   order: ['Pesanan', 'Order'],
@@ -185,7 +217,8 @@ const words = {
   album: ['Album', 'Album'],
   viewOnce: ['Sekali lihat', 'View once'],
   somethingElse: ['Jenis pesan lain', 'Another kind of message'],
-  places: ['{place}', '{place}'],
+  somethingHappened: ['Pemberitahuan WhatsApp', 'A notice of WhatsApp'],
+  nPages: ['{n} halaman', '{n} page|{n} pages'],
 
   // notices
   E2E_ENCRYPTED: ['Pesan dienkripsi dari ujung ke ujung.', 'Messages are encrypted end to end.'],
@@ -194,6 +227,18 @@ const words = {
   GROUP_PARTICIPANT_REMOVE: ['{by} mengeluarkan {what}', '{by} removed {what}'],
   GROUP_PARTICIPANT_LEAVE: ['{what} keluar', '{what} left'],
   GROUP_PARTICIPANT_INVITE: ['{what} bergabung lewat tautan undangan', '{what} joined by an invitation link'],
+  GROUP_PARTICIPANT_ACCEPT: ['{what} menerima undangan', '{what} accepted the invitation'],
+  GROUP_PARTICIPANT_ADD_REQUEST_JOIN: ['{what} meminta bergabung', '{what} asked to join'],
+  GROUP_PARTICIPANT_LINKED_GROUP_JOIN: ['{what} bergabung dari komunitas', '{what} joined from the community'],
+  GROUP_PARTICIPANT_CHANGE_NUMBER: ['{by} berganti nomor', '{by} changed their number'],
+  GROUP_CHANGE_INVITE_LINK: ['{by} mengatur ulang tautan undangan grup', "{by} reset the group's invitation link"],
+  GROUP_CHANGE_RESTRICT: ['{by} mengubah siapa yang boleh mengedit info grup', "{by} changed who may edit the group's info"],
+  GROUP_CHANGE_ANNOUNCE: ['{by} mengubah siapa yang boleh mengirim pesan', '{by} changed who may send messages'],
+  GROUP_MEMBER_ADD_MODE: ['{by} mengubah siapa yang boleh menambah anggota', '{by} changed who may add members'],
+  GROUP_MEMBERSHIP_JOIN_APPROVAL_MODE: ['{by} mengubah persetujuan anggota baru', '{by} changed the approval of new members'],
+  GROUP_MEMBERSHIP_JOIN_APPROVAL_REQUEST: ['{what} meminta bergabung', '{what} asked to join'],
+  GROUP_MEMBERSHIP_JOIN_APPROVAL_REQUEST_NON_ADMIN_ADD: ['{by} meminta {what} ditambahkan', '{by} asked to have {what} added'],
+  GROUP_DELETE: ['{by} menghapus grup', '{by} deleted the group'],
   GROUP_PARTICIPANT_PROMOTE: ['{what} menjadi admin', '{what} became an admin'],
   GROUP_PARTICIPANT_DEMOTE: ['{what} bukan admin lagi', '{what} is no longer an admin'],
   GROUP_CHANGE_SUBJECT: ['{by} mengubah nama grup menjadi {what}', "{by} changed the group's name to {what}"],
@@ -201,6 +246,16 @@ const words = {
   GROUP_CHANGE_ICON: ['{by} mengubah foto grup', "{by} changed the group's picture"],
   CHANGE_EPHEMERAL_SETTING: ['{by} mengatur pesan sementara: {what}', '{by} set disappearing messages: {what}'],
   BROADCAST_CREATE: ['Daftar siaran dibuat', 'The broadcast list was created'],
+  COMMUNITY_CREATE: ['{by} membuat komunitas {what}', '{by} created the community {what}'],
+  COMMUNITY_LINK_PARENT_GROUP: ['Grup ini menjadi bagian komunitas {what}', 'This group became a part of the community {what}'],
+  COMMUNITY_UNLINK_PARENT_GROUP: ['Grup ini keluar dari komunitas {what}', 'This group left the community {what}'],
+  PINNED_MESSAGE_IN_CHAT: ['{by} menyematkan sebuah pesan', '{by} pinned a message'],
+  E2E_IDENTITY_CHANGED: ['Kode keamanan dengan {what} berubah', 'The security code with {what} changed'],
+  DISAPPEARING_MODE: ['{by} mengatur pesan sementara', '{by} set disappearing messages'],
+  EPHEMERAL_KEEP_IN_CHAT: ['{by} menyimpan pesan di chat', '{by} kept a message in the chat'],
+  BLOCK_CONTACT: ['Kontak ini diblokir atau dibuka blokirnya', 'This contact was blocked or unblocked'],
+  SILENCED_UNKNOWN_CALLER_AUDIO: ['Panggilan suara dari nomor tak dikenal dibungkam', 'A voice call from an unknown number was silenced'],
+  SILENCED_UNKNOWN_CALLER_VIDEO: ['Panggilan video dari nomor tak dikenal dibungkam', 'A video call from an unknown number was silenced'],
   CALL_MISSED_VOICE: ['Panggilan suara tak terjawab', 'Missed voice call'],
   CALL_MISSED_VIDEO: ['Panggilan video tak terjawab', 'Missed video call'],
   CALL_MISSED_GROUP_VOICE: ['Panggilan suara grup tak terjawab', 'Missed group voice call'],
@@ -237,17 +292,36 @@ const words = {
   removeFor: ['Hapus chat {name}?', 'Delete the chat {name}?'],
   removeText: ['Chat dan semua pesannya, termasuk yang berbintang, dihapus di ponsel Anda dan di semua perangkat tertaut. Chat muncul lagi saat ada pesan baru. Ini tidak dapat dibatalkan.',
     'The chat and all its messages, starred ones too, are deleted on your phone and on all linked devices. It comes back with the next message. This cannot be undone.'],
-  didIt: ['{what}: {name}', '{what}: {name}'],
-  goesOn: ['{what}: {name}. WhatsApp belum menjawab; laporan mencatat hasilnya.', '{what}: {name}. WhatsApp has not answered yet; the log tells how it ends.'],
+  did_mute: ['{name} dibisukan.', '{name} is muted.'],
+  did_unmute: ['{name} dibunyikan.', '{name} is unmuted.'],
+  did_pin: ['{name} disematkan.', '{name} is pinned.'],
+  did_unpin: ['Sematan {name} dilepas.', '{name} is unpinned.'],
+  did_archive: ['{name} diarsipkan.', '{name} is archived.'],
+  did_unarchive: ['{name} dikeluarkan dari arsip.', '{name} is out of the archive.'],
+  did_read: ['{name} ditandai sudah dibaca.', '{name} is marked as read.'],
+  did_unread: ['{name} ditandai belum dibaca.', '{name} is marked as unread.'],
+  did_clear: ['Chat {name} dibersihkan.', 'The chat {name} is cleared.'],
+  did_disappear: ['Pesan sementara untuk {name} diatur.', 'Disappearing messages are set for {name}.'],
+  did_remove: ['Chat {name} dihapus.', 'The chat {name} is deleted.'],
+  goesOn: ['{what}: {name}. WhatsApp belum menjawab; hasilnya tercatat di laporan.', '{what}: {name}. WhatsApp has not answered yet; the log tells how it ends.'],
+  goesOnMessage: ['WhatsApp belum menjawab; hasilnya tercatat di laporan.', 'WhatsApp has not answered yet; the log tells how it ends.'],
 
   disappear: ['Pesan sementara', 'Disappearing messages'],
+  turnedOff: ['Matikan', 'Off'],
+  members: ['Anggota', 'Members'],
+  membersOf: ['Anggota {name}', 'Members of {name}'],
+  role: ['Peran', 'Role'],
+  admin: ['admin', 'admin'],
+  readMessages: ['Pesan sebagai JSON', 'The messages as JSON'],
+  readOne: ['Chat sebagai JSON', 'The chat as JSON'],
   disappearText: ['Berlaku untuk pesan yang dikirim mulai sekarang, bagi semua orang di chat.', 'It concerns messages that are sent from now on, for everybody in the chat.'],
   oneDay: ['24 jam', '24 hours'],
   ninetyDays: ['90 hari', '90 days'],
 
   // batches
   batch: ['Tindakan massal', 'Batch'],
-  noBatches: ['Belum ada. Tandai beberapa chat, atau pakai file.', 'There are none yet. Mark some chats, or take a file.'],
+  batchesSoFar: ['Sampai sekarang', 'So far'],
+  noBatches: ['Belum ada. Pilih beberapa chat di daftar chat, atau pakai file.', 'There are none yet. Select some chats in their list, or take a file.'],
   operations: ['Operasi', 'Operations'],
   results: ['Hasil', 'Results'],
   line: ['Baris', 'Line'],
@@ -258,6 +332,8 @@ const words = {
   progressOf: ['{n} dari {total}', '{n} of {total}'],
   nFailed: ['{n} gagal', '{n} failed'],
   nCancelled: ['{n} dibatalkan', '{n} cancelled'],
+  nOvertaken: ['{n} digantikan', '{n} overtaken'],
+  doneBy: ['selesai kira-kira {time}', 'done by about {time}'],
   cancelBatch: ['Batalkan sisanya', 'Cancel the rest'],
   retryBatch: ['Ulangi yang gagal', 'Retry what failed'],
   nothingToRetry: ['Tidak ada yang dapat diulangi.', 'There is nothing to retry.'],
@@ -273,12 +349,13 @@ const words = {
   operation_overtaken: ['Digantikan perintah lain', 'Overtaken by another command'],
   fromFile: ['Dari file', 'From a file'],
   csvFile: ['File CSV', 'CSV file'],
-  csvHint: ['Baris pertama: op,phone,second. Contoh: mute,6281234567890,28800', 'First line: op,phone,second. For example: mute,6281234567890,28800'],
+  csvHint: ['Baris pertama: op,phone,second. Contoh baris: mute,6281234567890,28800', 'First line: op,phone,second. A line, for example: mute,6281234567890,28800'],
   preview: ['Periksa', 'Check'],
   wouldDo: ['{n} operasi siap dilakukan.', '{n} operation is ready.|{n} operations are ready.'],
   nWrong: ['{n} baris salah dan dilewati.', '{n} line is wrong and left out.|{n} lines are wrong and left out.'],
   nReplaced: ['{n} baris diganti oleh baris di bawahnya.', '{n} line is replaced by a later one.|{n} lines are replaced by later ones.'],
   wrongLines: ['Baris yang salah', 'Wrong lines'],
+  firstOnly: ['Hanya {n} yang pertama ditampilkan.', 'Only the first {n} are shown.'],
   doIt: ['Lakukan {n} operasi', 'Carry out {n} operation|Carry out {n} operations'],
 
   // settings
@@ -288,6 +365,13 @@ const words = {
   keys: ['Kunci API', 'API keys'],
   keysText: ['Kunci tambahan untuk program yang hanya membaca, atau tidak boleh lebih dari mengubah chat.',
     'Further keys are for programs that only read, or may do no more than change chats.'],
+  mainKey: ['utama', 'main'],
+  keyHint: ['Untuk apa kunci ini, misalnya Laporan', 'What it is for, such as Reports'],
+  lastUsed: ['Terakhir dipakai', 'Last used'],
+  hasEnded: ['sudah berakhir', 'has ended'],
+  limits: ['Batas', 'Limits'],
+  perSecond: ['{n} per detik', '{n} a second'],
+  perMonth: ['{n} per bulan', '{n} a month'],
   addKey: ['Tambah kunci', 'Add a key'],
   scope: ['Boleh', 'May'],
   scope_read: ['membaca', 'read'],
@@ -299,6 +383,7 @@ const words = {
   revoke: ['Cabut', 'Revoke'],
   revokeFor: ['Cabut kunci {name}?', 'Revoke the key {name}?'],
   revokeText: ['Kunci ini langsung tidak berlaku.', 'The key stops working at once.'],
+  revoked_key: ['Kunci {name} dicabut.', 'The key {name} is revoked.'],
 
   webhook: ['Webhook', 'Webhook'],
   noWebhook: ['Belum ada: peristiwa tidak dikirim ke mana pun.', 'There is none: events are sent nowhere.'],
@@ -317,6 +402,9 @@ const words = {
   sendAgain: ['Kirim lagi', 'Send again'],
   sendAllAgain: ['Kirim semua lagi', 'Send all again'],
   nDelivered: ['{n} terkirim', '{n} delivered'],
+  deliveryFailed: ['Pengiriman gagal lagi: {what}', 'The delivery failed again: {what}'],
+  took: ['Lama', 'Took'],
+  urlHint: ['Alamat https di server Anda yang menerima peristiwa', 'The https address on your server that takes the events'],
   kind: ['Jenis', 'Kind'],
   events: ['Peristiwa', 'Events'],
   pickEvents: ['Pilih setidaknya satu peristiwa.', 'Pick at least one event.'],
@@ -340,9 +428,12 @@ const words = {
   secret: ['Rahasia sistem', 'System secret'],
   secretText: ['Rahasia sistem membuka semua perangkat pemasangan ini. Rahasia disimpan di tab ini saja.',
     'The system secret opens all devices of this installation. It stays in this tab only.'],
+  secretHint: ['Ditampilkan saat program mulai, atau ada di Parameter Store di AWS', 'The program shows it when it starts; on AWS it is in the Parameter Store'],
   forgetSecret: ['Lupakan rahasia', 'Forget the secret'],
   noDevices: ['Belum ada perangkat.', 'There are no devices yet.'],
   addDevice: ['Tambah perangkat', 'Add a device'],
+  deviceHint: ['Misalnya nama toko', 'The name of a shop, for example'],
+  deviceDeleted: ['{name} dihapus.', '{name} is deleted.'],
   name: ['Nama', 'Name'],
   state: ['Keadaan', 'State'],
   added: ['Ditambahkan', 'Added'],
@@ -358,10 +449,18 @@ const words = {
   deleteText: ['Tautannya diputus, dan semua chat, pesan, dan laporannya dihapus di sini. Di ponsel tidak ada yang hilang. Ini tidak dapat dibatalkan.',
     'It is unlinked, and all its chats, messages and its log are deleted here. Nothing is lost on the phone. This cannot be undone.'],
   typeName: ['Ketik {name} untuk melanjutkan', 'Type {name} to go on'],
-  otherName: ['Nama yang diketik tidak sama.', 'The name that was typed is another.'],
+  otherName: ['Nama itu berbeda. Ketik {name} persis seperti tertulis.', 'That is another name. Type {name} as it is written.'],
 
   // log
-  searchLog: ['Cari di laporan', 'Search the log'],
+  logText: ['Setiap panggilan yang mengubah sesuatu atau gagal, selama 30 hari.', 'Each call that changed something or failed, for 30 days.'],
+  searchLog: ['Nama, nomor, kode …', 'Name, number, code …'],
+  search_word: ['Cari', 'Search'],
+  key: ['Kunci', 'Key'],
+  fromDay: ['Dari tanggal', 'From'],
+  throughDay: ['Sampai tanggal', 'Through'],
+  newestOnly: ['hanya {n} yang terbaru', 'the newest {n} only'],
+  showMore: ['Tampilkan {n} lagi', 'Show {n} more'],
+  logEmptied: ['Laporan dikosongkan.', 'The log is empty.'],
   outcome: ['Hasil', 'Outcome'],
   succeeded: ['Berhasil', 'Succeeded'],
   failed: ['Gagal', 'Failed'],
@@ -393,7 +492,8 @@ export const known = name => name in words
 
 // t is a text in the user's language. What is put in keeps its own direction of writing, and can't change that of the text.
 export function t(name, values = {}) {
-  const text = words[name][current === 'id' ? 0 : 1]
+  const text = words[name]?.[current === 'id' ? 0 : 1]
+  if (text === undefined) return name // a state that the server has and the page doesn't know
   const [one, other] = text.split('|')
   const form = other === undefined || values.n === 1 ? one : other
   return form.replace(/\{(\w+)\}/g, (_, part) => {
@@ -413,7 +513,7 @@ const format = options => {
 
 // Times are milliseconds since 1970.
 export const clock = ms => format({ hour: '2-digit', minute: '2-digit' }).format(ms)
-export const day = ms => format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }).format(ms)
+export const day = (ms, timeZone) => format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', timeZone }).format(ms)
 export const moment = ms => format({ dateStyle: 'medium', timeStyle: 'short' }).format(ms)
 
 const midnight = ms => new Date(ms).setHours(0, 0, 0, 0)
@@ -431,6 +531,11 @@ export function span(seconds) {
   const [size, unit] = [[86_400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']].find(([size]) => seconds >= size) ?? [1, 'second']
   return new Intl.NumberFormat(locale(), { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(seconds / size)
 }
+
+// lasts is how long a sound, a film or a call is, as players show it.
+export const lasts = seconds => `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, '0')}`
+
+export const number = n => n.toLocaleString(locale())
 
 // size is a number of bytes in words.
 export function size(bytes) {
