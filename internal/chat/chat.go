@@ -2,6 +2,7 @@ package chat
 
 import (
 	"hash/fnv"
+	"maps"
 	"time"
 )
 
@@ -92,13 +93,8 @@ func (c *Chat) Join(o Chat) {
 	c.Contact.Join(o.Contact)
 	c.PushName.Join(o.PushName)
 	c.joinMembers(o)
-	joinSet(&c.Admins, o.Admins)
+	joinSet(&c.Admins, o.admins())
 	joinSet(&c.Hidden, o.Hidden)
-	for jid, rank := range o.Members {
-		if rank.Value == RankAdmin || rank.Value == RankSuperAdmin {
-			joinSet(&c.Admins, map[JID]bool{jid: true})
-		}
-	}
 	c.Mute.Join(o.Mute)
 	c.Pin.Join(o.Pin)
 	c.Archived.Join(o.Archived)
@@ -113,6 +109,17 @@ func (c *Chat) Join(o Chat) {
 	c.Unread.join(o.Unread)
 	c.Activity = max(c.Activity, o.Activity)
 	c.Received = max(c.Received, o.Received)
+}
+
+// admins are who ever was one, as far as the chat knows.
+func (c *Chat) admins() map[JID]bool {
+	all := maps.Clone(c.Admins)
+	for jid, rank := range c.Members {
+		if rank.Value == RankAdmin || rank.Value == RankSuperAdmin {
+			joinSet(&all, map[JID]bool{jid: true})
+		}
+	}
+	return all
 }
 
 // dropRead takes out of the unread count what was read, cleared or deleted.
