@@ -67,7 +67,10 @@ const (
 func (b Batch) Open() bool { return b.State == BatchQueued || b.State == BatchRunning }
 
 // Chunks is how many chunks the operations fill.
-func (b Batch) Chunks() int { return (b.Total + b.Chunk - 1) / max(b.Chunk, 1) }
+func (b Batch) Chunks() int {
+	size := max(b.Chunk, 1)
+	return (b.Total + size - 1) / size
+}
 
 // Pending is how many operations haven't ended and aren't ended by the end of the batch.
 func (b Batch) Pending() int {
