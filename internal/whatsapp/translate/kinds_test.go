@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -182,11 +183,16 @@ func outcome(all []chat.Message) string {
 	return nothing
 }
 
-// applied are the actions of the app state that change a chat, or the account; ignored are the others, and why.
+// applied are the actions of the app state that change a chat, or the account, by what stands first in their indexes; "" for those
+// of the account, which package whatsapp takes. ignored are the others, and why.
 var (
-	applied = strings.Fields(`starAction contactAction muteAction pinAction pushNameSetting archiveChatAction
-		deleteMessageForMeAction markChatAsReadAction clearChatAction deleteChatAction unarchiveChatsSetting pnForLidChatAction
-		callLogAction lidContactAction labelEditAction labelAssociationAction`)
+	applied = map[string]string{
+		"starAction": "star", "contactAction": "contact", "muteAction": "mute", "pinAction": "pin_v1", "archiveChatAction": "archive",
+		"deleteMessageForMeAction": "deleteMessageForMe", "markChatAsReadAction": "markChatAsRead", "clearChatAction": "clearChat",
+		"deleteChatAction": "deleteChat", "pnForLidChatAction": "pnForLidChat", "callLogAction": "call_log", "lidContactAction": "lid_contact",
+		"labelEditAction": "label_edit", "labelAssociationAction": "label_jid", "lockChatAction": "lock",
+		"pushNameSetting": "", "unarchiveChatsSetting": "",
+	}
 	ignored = map[string]string{
 		"no chat's state is shown of it": `quickReplyAction recentEmojiWeightsAction localeSetting keyExpiration primaryFeature
 			androidUnsupportedActions subscriptionAction timeFormatAction nuxAction primaryVersionAction stickerAction
@@ -202,7 +208,7 @@ var (
 		"about stories":                                            `userStatusMuteAction statusPrivacy statusPostOptInNotificationPreferencesAction`,
 		"of businesses: agents and campaigns":                      `agentAction chatAssignment chatAssignmentOpenedStatus marketingMessageAction marketingMessageBroadcastAction businessBroadcastListAction businessBroadcastCampaignAction businessBroadcastInsightsAction autoOrganizeBusinessChatSetting`,
 		"favourites, and the order of labels: no field shows them": `labelReorderingAction labelSublistAction favoritesAction`,
-		"locked chats stay readable by the API":                    `lockChatAction chatLockSettings bubbleLockMessageAction`,
+		"locked chats stay readable by the API":                    `chatLockSettings bubbleLockMessageAction`,
 		"a call's line stays when its log goes":                    `deleteIndividualCallLog`,
 		"contacts outside of the address book":                     `outContactAction`,
 		"is the time of all":                                       `timestamp`,
@@ -219,13 +225,61 @@ func TestEveryAction(t *testing.T) {
 	fields := (&waSyncAction.SyncActionValue{}).ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
 		name := string(fields.Get(i).Name())
-		switch is := contains(applied, name); {
+		index, is := applied[name]
+		switch {
 		case is && reasons[name] != "":
 			t.Errorf("%s is both applied and ignored", name)
 		case !is && reasons[name] == "":
 			t.Errorf("%s is new: apply it, or say why not", name)
+		case index != "" && !tells(index, set(fields.Get(i))):
+			t.Errorf("%s tells nothing", name)
 		}
 	}
+	for name := range applied {
+		if fields.ByName(protoreflect.Name(name)) == nil {
+			t.Errorf("%s isn't in the schema any more", name)
+		}
+	}
+}
+
+// set is a value with one action, whose fields all say something.
+func set(fd protoreflect.FieldDescriptor) *waSyncAction.SyncActionValue {
+	v := &waSyncAction.SyncActionValue{Timestamp: proto.Int64(1_800_000_000_000)}
+	var fill func(m protoreflect.Message, depth int)
+	fill = func(m protoreflect.Message, depth int) {
+		for i := range m.Descriptor().Fields().Len() {
+			switch fd := m.Descriptor().Fields().Get(i); {
+			case fd.IsList() || fd.IsMap():
+			case fd.Message() != nil && depth > 0:
+				fill(m.Mutable(fd).Message(), depth-1)
+			case fd.Kind() == protoreflect.BoolKind:
+				m.Set(fd, protoreflect.ValueOfBool(true))
+			case fd.Kind() == protoreflect.Int64Kind:
+				m.Set(fd, protoreflect.ValueOfInt64(1_800_000_500_000))
+			case fd.Kind() == protoreflect.StringKind:
+				m.Set(fd, protoreflect.ValueOfString("6281299999999@s.whatsapp.net"))
+			case fd.Kind() == protoreflect.EnumKind:
+				m.Set(fd, protoreflect.ValueOfEnum(fd.Enum().Values().Get(0).Number()))
+			}
+		}
+	}
+	fill(v.ProtoReflect().Mutable(fd).Message(), 2)
+	return v
+}
+
+// tells tells whether something is made of a value: a chat's or a message's state, a label, or a link of two addresses.
+func tells(index string, v *waSyncAction.SyncActionValue) bool {
+	m := Mutation{Index: []string{index, "99999999999999@lid", "A", "0", "0"}, Value: v, Order: 5}
+	switch index {
+	case "label_edit":
+		m.Index[1] = "3"
+		_, ok := Label(m)
+		return ok
+	case "label_jid":
+		m.Index[1], m.Index[2] = "3", people[0][0].String()
+	}
+	changes := knowing().Mutation(m)
+	return len(changes) == 1 && (len(changes[0].Messages) > 0 || !reflect.ValueOf(changes[0].State).IsZero() || index == "pnForLidChat" && changes[0].Alt != "")
 }
 
 // Protocol messages that do something to a chat, and those that speak to the device or of what no chat shows.
