@@ -48,6 +48,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	url := flags.String("url", os.Getenv("PESAN_URL"), "base `URL` of the API, without /api; or PESAN_URL")
 	secret := flags.String("secret", os.Getenv("PESAN_SECRET"), "the system `secret`; or PESAN_SECRET")
 	listen := flags.String("whatsapp", "127.0.0.1:0", "`host:port` where WhatsApp is played")
+	without := flags.String("without", "", "`steps` that aren't done, with commas between them")
 	limit := flags.Duration("limit", 5*time.Minute, "how long all may take")
 	flags.Usage = func() { fmt.Fprint(errOut, usage); flags.PrintDefaults() }
 	if err := flags.Parse(args); err != nil {
@@ -86,7 +87,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	if h != nil {
 		system.Kill = h.kill
 	}
-	err = e2e.Run(ctx, system, out)
+	err = e2e.Run(ctx, system, out, strings.Split(*without, ",")...)
 	err = errors.Join(err, strict.err())
 	return errors.Join(err, h.end(err != nil, errOut))
 }

@@ -371,11 +371,11 @@ const (
 	stateless = "2026-07-28"
 )
 
-// ways are all there are. Over HTTP a client of the older protocol can't be asked, since nothing is kept of it.
+// ways are all there are; Lambda and net/http know nothing of protocols. Over HTTP a client of the older protocol can't be asked, since nothing is kept of it.
 func ways() []way {
 	return []way{
 		{"HTTP", shaking, false, overHTTP}, {"HTTP", stateless, true, overHTTP},
-		{"Lambda", shaking, false, overLambda}, {"Lambda", stateless, true, overLambda},
+		{"Lambda", stateless, true, overLambda},
 		{"stdio", shaking, true, overPipe}, {"stdio", stateless, true, overPipe},
 	}
 }
