@@ -475,12 +475,25 @@ func (c *call) resolveRepeats(w *wish, operations []chat.Operation) {
 		return place{o.Chat, row.Setting, o.Message}
 	}
 	last, opposite := make(map[place]chat.Operation), make(map[place][2]chat.Operation)
-	for _, o := range operations {
-		before, known := last[of(o)]
-		if _, found := opposite[of(o)]; known && before.Op != o.Op && !found {
+	oppose := func(o chat.Operation, before chat.Operation) {
+		if _, found := opposite[of(o)]; !found {
 			opposite[of(o)] = [2]chat.Operation{before, o}
 		}
+	}
+	for _, o := range operations {
+		if before, known := last[of(o)]; known && before.Op != o.Op {
+			oppose(o, before)
+		}
 		last[of(o)] = o
+	}
+	for _, o := range last { // what takes off what another line puts on
+		row, _ := chat.ChatCommandOf(o.Op)
+		if other, known := last[place{o.Chat, row.Undoes, ""}]; row.Undoes != "" && known {
+			if theirs, _ := chat.ChatCommandOf(other.Op); theirs.On {
+				oppose(o, other)
+				oppose(other, o)
+			}
+		}
 	}
 	for _, o := range operations {
 		pair, found := opposite[of(o)]

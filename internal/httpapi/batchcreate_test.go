@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -204,6 +205,7 @@ func TestBadBatches(t *testing.T) {
 			"bad timer":        {ask{body: `[{"op":"disappear","phone":"081234567890","seconds":5}]`}, 400, chat.InvalidParameter, "Line 1: The parameter seconds must be"},
 			"no message":       {ask{body: `[{"op":"star","phone":"081234567890"}]`}, 400, chat.InvalidParameter, "Line 1: The parameter id is missing"},
 			"contradiction":    {ask{body: row + "pin," + string(family) + "\nunmute,+62 812 3456 7890\n", header: csvHeader}, 400, chat.InvalidParameter, "2 lines are wrong. Line 2: mute contradicts unmute of the same chat in line 4."},
+			"contradiction 3":  {ask{body: "op,phone\npin,081234567890\nmute,081234567890\narchive,081234567890\n", header: csvHeader}, 400, chat.InvalidParameter, "2 lines are wrong. Line 2: pin contradicts archive of the same chat in line 4."},
 			"contradiction 2":  {ask{body: row + "unmute," + string(lid) + "\n", header: csvHeader}, 400, chat.InvalidParameter, "mute contradicts unmute"},
 			"onInvalid":        {ask{body: row, query: "onInvalid=maybe"}, 400, chat.InvalidParameter, "onInvalid must be reject or skip"},
 			"rate":             {ask{body: row, query: "rate=1000"}, 400, chat.InvalidParameter, "rate must be"},
@@ -251,6 +253,75 @@ func TestBatchTooLargeAtOnce(t *testing.T) {
 	if recorder.Code != http.StatusRequestEntityTooLarge || recorder.Header().Get("Connection") != "close" {
 		t.Errorf("answer %d %v %s", recorder.Code, recorder.Header(), recorder.Body)
 	}
+}
+
+// TestEndlessBatch: a body whose length nobody announces is read no further than a batch may be.
+func TestEndlessBatch(t *testing.T) {
+	w := newWorld(t)
+	endless := &endless{}
+	r := httptest.NewRequest(http.MethodPost, "/api/createBatch?apiKey="+w.tokoKey, io.LimitReader(endless, 1<<30))
+	r.ContentLength = -1
+	r.Header.Set("Content-Type", "text/csv")
+	recorder := httptest.NewRecorder()
+	httpapi.New(w.config).Handler(w.endpoints()...).ServeHTTP(recorder, r)
+	if recorder.Code != http.StatusRequestEntityTooLarge || endless.read > 8<<20 {
+		t.Errorf("answer %d %s after %d bytes", recorder.Code, recorder.Body, endless.read)
+	}
+}
+
+type endless struct{ read int }
+
+func (e *endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = "mute,0812\n"[(e.read+i)%10]
+	}
+	e.read += len(b)
+	return len(b), nil
+}
+
+// TestBatchWhileOff: a batch wants a connected device, or with wait=true a linked one.
+func TestBatchWhileOff(t *testing.T) {
+	onBinary(t, func(w *world, call func(ask) answer) {
+		body := "op,phone\nmute,081234567890\n"
+		w.change(func(a *chat.Account) { a.On, a.State = false, chat.ServiceOff })
+		if m := w.made(call(ask{body: body})); m.Code != 409 || m.Error != chat.DeviceNotConnected || m.Message == "" {
+			w.Errorf("off: %+v", m)
+		}
+		m := w.made(call(ask{body: body, query: "wait=true"}))
+		if m.Code != 202 {
+			w.Fatalf("off, waiting: %+v", m)
+		}
+		if b, err := w.db.Batch(w.Context(), w.toko.ID, m.Results.BatchID); err != nil || !b.Wait {
+			w.Errorf("%+v, %v", b, err)
+		}
+		w.change(func(a *chat.Account) { a.JID = "" })
+		if m := w.made(call(ask{body: body, query: "wait=true"})); m.Code != 409 || m.Error != chat.DeviceNotConnected {
+			w.Errorf("not linked: %+v", m)
+		}
+	})
+}
+
+// TestEleventhBatch: ten batches wait for each other; one more has to wait until one of them has ended.
+func TestEleventhBatch(t *testing.T) {
+	onBinary(t, func(w *world, call func(ask) answer) {
+		ask := ask{body: "op,phone\nmute,081234567890\n"}
+		var last batchMade
+		for i := range chat.MaxOpenBatches {
+			if last = w.made(call(ask)); last.Code != 202 {
+				w.Fatalf("batch %d: %+v", i, last)
+			}
+		}
+		if m := w.made(call(ask)); m.Code != 409 || m.Error != chat.TooManyBatches || m.Results.BatchID != "" || m.Message == "" {
+			w.Errorf("the eleventh: %+v", m)
+		}
+		w.must("cancel", w.db.UpdateBatch(w.Context(), w.toko.ID, last.Results.BatchID, func(b *chat.Batch) error {
+			b.Stop(chat.BatchCancelled, nil, noon)
+			return nil
+		}))
+		if m := w.made(call(ask)); m.Code != 202 {
+			w.Errorf("after one has ended: %+v", m)
+		}
+	})
 }
 
 type neverRead struct{ t *testing.T }
