@@ -80,6 +80,7 @@ func (e *errUsage) Error() string { return e.message }
 
 // options are the flags.
 type options struct {
+	words                           *words
 	url, key                        string
 	json, dryRun, detach, wait      bool
 	rate                            int
@@ -133,7 +134,7 @@ func (o *options) flags(e Env) *flag.FlagSet {
 
 // Run runs the command and returns the exit status.
 func Run(ctx context.Context, args []string, e Env) int {
-	var o options
+	o := options{words: wordsOf(e.Lookup)}
 	flags := o.flags(e)
 	help := func(to io.Writer) {
 		fmt.Fprint(to, usage)
@@ -186,34 +187,34 @@ func split(f *flag.FlagSet, args []string) (words []string, err error) {
 func (o *options) run(ctx context.Context, words []string, e Env) (int, error) {
 	base, err := url.Parse(o.url)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return 0, &errUsage{fmt.Sprintf("%q is no URL of a server; set PESAN_URL", o.url)}
+		return 0, &errUsage{fmt.Sprintf(o.words.noURL, o.url)}
 	}
 	if o.key == "" {
-		return 0, &errUsage{"set PESAN_API_KEY to the account's key"}
+		return 0, &errUsage{o.words.noKey}
 	}
-	c := &client{base: strings.TrimSuffix(base.String(), "/"), key: o.key, language: language(e.Lookup), pause: cmp.Or(e.Poll, time.Second), interrupted: e.Interrupted}
+	c := &client{base: strings.TrimSuffix(base.String(), "/"), key: o.key, words: o.words, pause: cmp.Or(e.Poll, time.Second), interrupted: e.Interrupted}
 	s := &session{client: c, env: e, options: o}
 	verb, rest := words[0], words[1:]
 	argument := func(what string, needed bool) (string, error) {
 		switch {
 		case len(rest) > 1, len(rest) == 1 && what == "":
-			return "", &errUsage{fmt.Sprintf("%q is too much", rest[len(rest)-1])}
+			return "", &errUsage{fmt.Sprintf(o.words.tooMuch, rest[len(rest)-1])}
 		case len(rest) == 1:
 			return rest[0], nil
 		case needed:
-			return "", &errUsage{verb + " needs " + what}
+			return "", &errUsage{fmt.Sprintf(o.words.needs, verb, what)}
 		}
 		return "", nil
 	}
 	switch verb {
 	case "run":
-		name, err := argument("a file", true)
+		name, err := argument(o.words.file, true)
 		if err != nil {
 			return 0, err
 		}
 		return s.runFile(ctx, name)
 	case "status":
-		id, err := argument("an id", false)
+		id, err := argument(o.words.batchID, false)
 		if err != nil {
 			return 0, err
 		}
@@ -224,13 +225,13 @@ func (o *options) run(ctx context.Context, words []string, e Env) (int, error) {
 		}
 		return s.list(ctx)
 	case "cancel":
-		id, err := argument("the id of a batch", true)
+		id, err := argument(o.words.batchID, true)
 		if err != nil {
 			return 0, err
 		}
 		return s.cancel(ctx, id)
 	case "retry":
-		id, err := argument("the id of a batch", true)
+		id, err := argument(o.words.batchID, true)
 		if err != nil {
 			return 0, err
 		}
@@ -256,7 +257,7 @@ func (o *options) operation(op string, now time.Time) (url.Values, error) {
 		lasting++
 		until, err := time.ParseInLocation("15:04", o.until, now.Location())
 		if err != nil {
-			return nil, &errUsage{fmt.Sprintf("--until %s is no time of the day such as 07:00", o.until)}
+			return nil, &errUsage{fmt.Sprintf(o.words.noTime, o.until)}
 		}
 		at := time.Date(now.Year(), now.Month(), now.Day(), until.Hour(), until.Minute(), 0, 0, now.Location())
 		if !at.After(now) {
@@ -274,9 +275,9 @@ func (o *options) operation(op string, now time.Time) (url.Values, error) {
 	}
 	switch {
 	case lasting > 1:
-		return nil, &errUsage{"--until, --for and --second say the same thing: give one"}
+		return nil, &errUsage{o.words.oneOf}
 	case lasting == 1 && op != "mute" && op != "":
-		return nil, &errUsage{"--until, --for and --second are of mute"}
+		return nil, &errUsage{o.words.ofMute}
 	}
 	if o.seconds >= 0 {
 		p.Set("seconds", strconv.FormatInt(o.seconds, 10))
@@ -321,17 +322,4 @@ func (o *options) running(p url.Values) {
 		p.Set("wait", "true")
 	}
 	set(p, "onInvalid", o.onInvalid)
-}
-
-// language is what the server's sentences are wanted in.
-func language(lookup func(string) (string, bool)) string {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v, ok := lookup(name); ok && v != "" {
-			if strings.HasPrefix(strings.ToLower(v), "id") {
-				return "id"
-			}
-			break
-		}
-	}
-	return "en"
 }

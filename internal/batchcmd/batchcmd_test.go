@@ -153,6 +153,12 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("WIB", 7*3600))
 // run runs the command where there is no terminal.
 func (w *world) run(input string, args ...string) (status int, out, errOut string) {
 	w.Helper()
+	return w.runIn("C", input, args...)
+}
+
+// runIn runs it in a language.
+func (w *world) runIn(locale, input string, args ...string) (status int, out, errOut string) {
+	w.Helper()
 	in, err := os.CreateTemp(w.TempDir(), "")
 	w.must(err)
 	defer in.Close()
@@ -161,7 +167,7 @@ func (w *world) run(input string, args ...string) (status int, out, errOut strin
 	_, err = in.Seek(0, io.SeekStart)
 	w.must(err)
 	var o, e bytes.Buffer
-	env := map[string]string{"PESAN_URL": w.url, "PESAN_API_KEY": w.key, "LANG": "C"}
+	env := map[string]string{"PESAN_URL": w.url, "PESAN_API_KEY": w.key, "LANG": locale}
 	status = batchcmd.Run(w.Context(), args, batchcmd.Env{
 		In: in, Out: &o, Err: &e, Lookup: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, Now: func() time.Time { return noon },
 		Poll: 10 * time.Millisecond,
@@ -256,6 +262,26 @@ func TestOutcomes(t *testing.T) {
 	w.must(w.db.UpdateAccount(t.Context(), w.account.ID, func(a *chat.Account) error { a.On = true; return nil }))
 	status, out, _ = w.run("", "mute", "--type", "group")
 	w.want("stopped", status, batchcmd.Stopped, out, "failed 30", "not connected")
+}
+
+// TestIndonesian: who reads Indonesian gets it, from the command and from the server.
+func TestIndonesian(t *testing.T) {
+	w := newWorld(t)
+	const locale = "id_ID.UTF-8"
+	status, out, _ := w.runIn(locale, "", "mute", "--type", "group", "--dry-run")
+	w.want("dry run", status, batchcmd.OK, out, "Akan mengerjakan 30 operasi (mute 30); belum ada yang dikerjakan.", "… dan 10 lagi")
+	w.beside(func() { w.endOperations(0, 30, "120363000000000003@g.us") })
+	status, out, _ = w.runIn(locale, "", "mute", "--type", "group")
+	w.want("partly", status, batchcmd.Partly, out, "30 operasi", "selesai 30/30 100%", "gagal 1", "gagal: mute 120363000000000003@g.us: WHATSAPP_REJECTED")
+	for want, args := range map[string][]string{
+		"memerlukan file":         {"run"},
+		"bukan jam":               {"mute", "--until", "25:00"},
+		"Batch tidak ditemukan":   {"cancel", "01JNGKX0T0ZZZZZZZZZZZZZZZZ"},
+		"Tidak ada yang dijalank": {"run", "-"},
+	} {
+		status, _, errOut := w.runIn(locale, "op,phone\nmoot,081200000001\n", args...)
+		w.want(want, status, batchcmd.Usage, errOut, want)
+	}
 }
 
 // TestWrongArguments: each says what is wrong, and nothing is asked of a server.

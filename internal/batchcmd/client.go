@@ -12,21 +12,18 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 )
 
 // client calls a server.
 type client struct {
-	base, key, language string
-	pause               time.Duration // before the second try; longer before each further one
-	interrupted         <-chan os.Signal
-	watching            bool // what interrupts is a question, and no call's business
+	base, key   string
+	words       *words
+	pause       time.Duration // before the second try; longer before each further one
+	interrupted <-chan os.Signal
+	watching    bool // what interrupts is a question, and no call's business
 }
-
-// errInterrupted ends a call that the person didn't want to wait for.
-var errInterrupted = errors.New("interrupted; pesan batch list shows whether a batch was made")
 
 const (
 	tries     = 5
@@ -46,7 +43,7 @@ func (c *client) call(ctx context.Context, endpoint string, params url.Values, f
 		go func() {
 			select {
 			case <-c.interrupted:
-				cancel(errInterrupted)
+				cancel(errors.New(c.words.interrupted))
 			case <-ctx.Done():
 			}
 		}()
@@ -94,7 +91,7 @@ func (c *client) once(ctx context.Context, endpoint string, params url.Values, f
 	}
 	r.Header.Set("Content-Type", kind)
 	r.Header.Set("X-Api-Key", c.key)
-	r.Header.Set("Accept-Language", c.language)
+	r.Header.Set("Accept-Language", c.words.language)
 	if key != "" {
 		r.Header.Set("Idempotency-Key", key)
 	}
@@ -107,18 +104,18 @@ func (c *client) once(ctx context.Context, endpoint string, params url.Values, f
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err // its address has no key, but says nothing either
 		}
-		return true, fmt.Errorf("%s can't be reached: %w", c.base, err)
+		return true, fmt.Errorf(c.words.unreached, c.base, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return true, fmt.Errorf("%s broke off: %w", c.base, err)
+		return true, fmt.Errorf(c.words.brokeOff, c.base, err)
 	}
 	if resp.StatusCode >= 400 {
 		return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500, c.failure(resp, answer)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
-		return false, fmt.Errorf("%s doesn't answer as Pesan does (%d): set PESAN_URL to its address", c.base, resp.StatusCode)
+		return false, fmt.Errorf(c.words.stranger, c.base, resp.StatusCode)
 	}
 	return false, nil
 }
@@ -130,17 +127,17 @@ func (c *client) failure(resp *http.Response, answer []byte) error {
 		Results        results
 	}
 	if json.Unmarshal(answer, &e) != nil || e.Message == "" {
-		return &refused{resp.StatusCode, fmt.Sprintf("%s answers %s", c.base, resp.Status)}
+		return &refused{resp.StatusCode, fmt.Sprintf(c.words.answers, c.base, resp.Status)}
 	}
 	var b strings.Builder
 	b.WriteString(e.Message)
 	if len(e.Results.Invalid) > 1 {
 		for i, l := range e.Results.Invalid {
 			if i == shownLines {
-				fmt.Fprintf(&b, "\n  … and %s more", grouped(e.Results.InvalidCount-i))
+				fmt.Fprintf(&b, "\n"+c.words.more, c.words.grouped(e.Results.InvalidCount-i))
 				break
 			}
-			b.WriteString("\n  " + l.String())
+			b.WriteString("\n  " + c.words.invalid(l))
 		}
 	}
 	return &refused{resp.StatusCode, b.String()}
@@ -175,9 +172,9 @@ type invalid struct {
 	Message string `json:"message"`
 }
 
-func (i invalid) String() string {
+func (w *words) invalid(i invalid) string {
 	if i.Line > 0 {
-		return "line " + strconv.Itoa(i.Line) + ": " + i.Message
+		return fmt.Sprintf(w.line, i.Line) + i.Message
 	}
 	return i.To + ": " + i.Message
 }

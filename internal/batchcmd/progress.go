@@ -2,7 +2,6 @@ package batchcmd
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -25,11 +24,11 @@ func (p *progress) show(b batch) {
 	switch {
 	case p.options.json:
 	case p.env.Terminal:
-		fmt.Fprintf(p.env.Out, "\r\x1b[K%s %s", bar(b), line(b, now))
+		fmt.Fprintf(p.env.Out, "\r\x1b[K%s %s", bar(b), p.words.one(b, now))
 		p.drawn = true
 	case b.State != p.said || !now.Before(p.next):
 		p.said, p.next = b.State, now.Add(sayEach)
-		p.say("%s", line(b, now))
+		p.say("%s", p.words.one(b, now))
 	}
 }
 
@@ -51,25 +50,25 @@ func bar(b batch) string {
 	return "▕" + strings.Repeat("█", full) + strings.Repeat("░", width-full) + "▏"
 }
 
-// line is a batch in one line.
-func line(b batch, now time.Time) string {
+// one is a batch in one line.
+func (w *words) one(b batch, now time.Time) string {
 	percent := 100
 	if b.Total > 0 {
 		percent = 100 * b.through() / b.Total
 	}
-	parts := []string{fmt.Sprintf("%s %s/%s %d%%", b.State, grouped(b.through()), grouped(b.Total), percent)}
+	parts := []string{fmt.Sprintf("%s %s/%s %d%%", w.state(b.State), w.grouped(b.through()), w.grouped(b.Total), percent)}
 	if rate, ok := speed(b, now); ok {
-		parts = append(parts, fmt.Sprintf("%.1f/s", rate))
+		parts = append(parts, w.rate(rate))
 	}
 	if b.State == "running" && b.EstimatedEnd != nil {
-		parts = append(parts, spoken(b.EstimatedEnd.Sub(now))+" left")
+		parts = append(parts, fmt.Sprintf(w.left, w.spoken(b.EstimatedEnd.Sub(now))))
 	}
 	for _, c := range []struct {
 		name  string
 		count int
 	}{{"failed", b.Counts.Failed}, {"overtaken", b.Counts.Overtaken}, {"cancelled", b.Counts.Cancelled}} {
 		if c.count > 0 {
-			parts = append(parts, c.name+" "+grouped(c.count))
+			parts = append(parts, w.state(c.name)+" "+w.grouped(c.count))
 		}
 	}
 	if b.Message != "" {
@@ -92,23 +91,4 @@ func speed(b batch, now time.Time) (float64, bool) {
 		return 0, false
 	}
 	return float64(done) / took, true
-}
-
-func spoken(d time.Duration) string {
-	switch d = max(d, 0).Round(time.Second); {
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%ds", int(d.Seconds()))
-}
-
-// grouped is a count as people read it: 12,345.
-func grouped(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

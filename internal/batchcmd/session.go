@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -53,10 +52,10 @@ func (s *session) runFile(ctx context.Context, name string) (int, error) {
 	}
 	file, err := io.ReadAll(io.LimitReader(in, maxFile+1))
 	if err != nil {
-		return 0, &errUsage{fmt.Sprintf("read %s: %v", name, err)}
+		return 0, &errUsage{fmt.Sprintf(s.words.cantRead, name, err)}
 	}
 	if len(file) > maxFile {
-		return 0, &errUsage{name + " is over 4 MB: divide it into several files"}
+		return 0, &errUsage{fmt.Sprintf(s.words.tooLarge, name)}
 	}
 	params, err := s.options.operation("", s.env.Now())
 	if err != nil {
@@ -86,13 +85,13 @@ func (s *session) create(ctx context.Context, what string, params url.Values, fi
 func (s *session) follow(ctx context.Context, r results) (int, error) {
 	s.sayLines(r)
 	if r.BatchID == "" {
-		s.say("Nothing is to be done.")
+		s.say("%s", s.words.nothing)
 		if s.options.json {
 			return worst(OK, r), s.print(r)
 		}
 		return worst(OK, r), nil
 	}
-	s.say("Batch %s: %s operations", r.BatchID, grouped(r.Accepted))
+	s.say(s.words.begun, r.BatchID, s.words.grouped(r.Accepted))
 	if s.options.detach {
 		if s.options.json {
 			return Left, s.print(r)
@@ -114,17 +113,17 @@ func worst(status int, r results) int {
 func (s *session) sayLines(r results) {
 	for i, l := range r.Invalid {
 		if i == shownLines {
-			s.say("  … and %s more", grouped(r.InvalidCount-i))
+			s.say(s.words.more, s.words.grouped(r.InvalidCount-i))
 			break
 		}
-		s.say("  not done: %s", l)
+		s.say(s.words.notDone, s.words.invalid(l))
 	}
 	for i, l := range r.Replaced {
 		if i == shownLines {
-			s.say("  … and %s more", grouped(r.ReplacedCount-i))
+			s.say(s.words.more, s.words.grouped(r.ReplacedCount-i))
 			break
 		}
-		s.say("  line %d gives way to line %d, about the same of %s", l.Line, l.By, l.To)
+		s.say(s.words.givesWay, l.Line, l.By, l.To)
 	}
 }
 
@@ -157,15 +156,15 @@ func (s *session) rehearse(ctx context.Context, params url.Values, file []byte) 
 	s.sayLines(all)
 	var counts []string
 	for op, n := range all.Counts {
-		counts = append(counts, fmt.Sprintf("%s %s", op, grouped(n)))
+		counts = append(counts, fmt.Sprintf("%s %s", op, s.words.grouped(n)))
 	}
 	slices.Sort(counts)
-	s.say("Would do %s operations%s; nothing was done.", grouped(all.Accepted), parenthesis(strings.Join(counts, ", ")))
+	s.say(s.words.would, s.words.grouped(all.Accepted), parenthesis(strings.Join(counts, ", ")))
 	for _, c := range all.Chats {
 		s.say("  %-10s %-32s %s", c.Op, c.To, c.Name)
 	}
 	if more := all.Accepted - len(all.Chats); more > 0 {
-		s.say("  … and %s more; --json lists all", grouped(more))
+		s.say(s.words.moreJSON, s.words.grouped(more))
 	}
 	return worst(OK, all), nil
 }
@@ -197,10 +196,10 @@ func (s *session) status(ctx context.Context, id string) (int, error) {
 		if s.options.json {
 			return Left, s.print(b)
 		}
-		s.say("%s", line(b, s.env.Now()))
+		s.say("%s", s.words.one(b, s.env.Now()))
 		return Left, nil
 	}
-	s.say("Batch %s: %s operations", b.BatchID, grouped(b.Total))
+	s.say(s.words.begun, b.BatchID, s.words.grouped(b.Total))
 	return s.watch(ctx, b.BatchID)
 }
 
@@ -225,7 +224,7 @@ func (s *session) list(ctx context.Context) (int, error) {
 			if b.CreatedAt != nil {
 				when = b.CreatedAt.In(s.env.Now().Location()).Format("2006-01-02 15:04")
 			}
-			s.say("%s  %s  %s", b.BatchID, when, line(b, s.env.Now()))
+			s.say("%s  %s  %s", b.BatchID, when, s.words.one(b, s.env.Now()))
 		}
 		if answer.Next == "" {
 			return OK, nil
@@ -242,7 +241,7 @@ func (s *session) cancel(ctx context.Context, id string) (int, error) {
 	if s.options.json {
 		return OK, s.print(answer.Results)
 	}
-	s.say("%s", line(answer.Results, s.env.Now()))
+	s.say("%s", s.words.one(answer.Results, s.env.Now()))
 	return OK, nil
 }
 
@@ -286,16 +285,16 @@ func (s *session) watch(ctx context.Context, id string) (int, error) {
 				return s.leave(id)
 			}
 			show.end()
-			fmt.Fprint(s.env.Out, "Cancel the batch (c), leave it running (l), or go on watching (Enter)? ")
+			fmt.Fprint(s.env.Out, s.words.ask)
 			answers = s.ask()
 		case answer := <-answers:
 			answers = nil
 			switch strings.ToLower(strings.TrimSpace(answer)) {
-			case "c", "cancel":
+			case "c", "cancel", "b", "batalkan":
 				if _, err := s.cancel(ctx, id); err != nil {
 					return 0, err
 				}
-			case "l", "leave", "eof":
+			case "l", "leave", "j", "biarkan", "eof":
 				return s.leave(id)
 			}
 		}
@@ -316,7 +315,7 @@ func (s *session) ask() <-chan string {
 }
 
 func (s *session) leave(id string) (int, error) {
-	fmt.Fprintf(s.env.Err, "The batch goes on. pesan batch status %s shows it, pesan batch cancel %[1]s cancels it.\n", id)
+	fmt.Fprintf(s.env.Err, s.words.goesOn+"\n", id)
 	return Left, nil
 }
 
@@ -329,7 +328,7 @@ func (s *session) conclude(ctx context.Context, b batch) (int, error) {
 	case b.State == "failed":
 		status = Stopped
 	case b.State != "done":
-		return 0, errors.New("the server says that the batch is " + b.State)
+		return 0, fmt.Errorf(s.words.strangeness, b.State)
 	case b.Counts.Failed > 0:
 		status = Partly
 	}
@@ -348,16 +347,16 @@ func (s *session) conclude(ctx context.Context, b batch) (int, error) {
 	if s.options.json {
 		return status, s.print(b)
 	}
-	s.say("%s", line(b, s.env.Now()))
+	s.say("%s", s.words.one(b, s.env.Now()))
 	for _, o := range b.Operations {
 		where := ""
 		if o.Line > 0 {
-			where = "line " + strconv.Itoa(o.Line) + ": "
+			where = fmt.Sprintf(s.words.line, o.Line)
 		}
-		s.say("  failed: %s%s %s: %s", where, o.Op, o.To, o.Error)
+		s.say(s.words.failed, where, o.Op, o.To, o.Error)
 	}
 	if more := b.Counts.Failed - len(b.Operations); more > 0 && len(b.Operations) > 0 {
-		s.say("  … and %s more", grouped(more))
+		s.say(s.words.more, s.words.grouped(more))
 	}
 	return status, nil
 }

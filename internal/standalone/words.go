@@ -1,8 +1,7 @@
 package standalone
 
 import (
-	"strings"
-
+	"pesan/internal/locale"
 	"pesan/internal/whatsapp"
 )
 
@@ -87,13 +86,8 @@ type words struct {
 }
 
 // wordsOf finds the words of a locale such as id_ID.UTF-8; English for those that there are no others for.
-func wordsOf(locale string) words {
-	language := strings.ToLower(locale)
-	if end := strings.IndexAny(language, "_.-@"); end >= 0 {
-		language = language[:end]
-	}
-	switch language {
-	case "id", "in", "jv", "ms", "su":
+func wordsOf(of string) words {
+	if locale.Indonesian(of) {
 		return indonesian
 	}
 	return english
