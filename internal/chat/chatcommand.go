@@ -10,6 +10,7 @@ type ChatCommand struct {
 	Act      string  // the word of the answer; "": the answer is true
 	Setting  Setting // what it sets, and
 	On       bool    // to what
+	Undoes   Setting // what it takes off with that: a pinned chat isn't in the archive
 	Takes    []string
 	Ranged   bool // it is about what the chat held at some moment: Command.Through
 }
@@ -29,6 +30,26 @@ const (
 	TimerSetting   Setting = "timer" // after which messages disappear
 )
 
+// Wish is what a command wants to be set.
+type Wish struct {
+	Chat    JID
+	Setting Setting
+	Message string // of a star
+}
+
+// Wishes are what a command about a chat sets; the first is its own, the others go with it.
+func (c Command) Wishes() []Wish {
+	row, ok := ChatCommandOf(c.Kind)
+	if !ok {
+		return nil
+	}
+	wishes := []Wish{{c.Chat, row.Setting, c.Message}}
+	if row.Undoes != "" {
+		wishes = append(wishes, Wish{c.Chat, row.Undoes, ""})
+	}
+	return wishes
+}
+
 // The parameters that commands about a chat take beside the chat.
 const (
 	TakesSecond   = "second"   // Command.Seconds
@@ -42,9 +63,9 @@ const (
 var chatCommands = []ChatCommand{
 	{Kind: MuteCommand, Endpoint: "muteChat", Act: "mute", Setting: MuteSetting, On: true, Takes: []string{TakesSecond}},
 	{Kind: UnmuteCommand, Endpoint: "unmuteChat", Act: "unmute", Setting: MuteSetting},
-	{Kind: PinCommand, Endpoint: "pinChat", Act: "pin", Setting: PinSetting, On: true},
+	{Kind: PinCommand, Endpoint: "pinChat", Act: "pin", Setting: PinSetting, On: true, Undoes: ArchiveSetting},
 	{Kind: UnpinCommand, Endpoint: "unpinChat", Act: "unpin", Setting: PinSetting},
-	{Kind: ArchiveCommand, Endpoint: "archiveChat", Act: "archive", Setting: ArchiveSetting, On: true, Ranged: true},
+	{Kind: ArchiveCommand, Endpoint: "archiveChat", Act: "archive", Setting: ArchiveSetting, On: true, Undoes: PinSetting, Ranged: true},
 	{Kind: UnarchiveCommand, Endpoint: "unarchiveChat", Act: "unarchive", Setting: ArchiveSetting, Ranged: true},
 	{Kind: UnreadCommand, Endpoint: "unreadChat", Act: "unread", Setting: ReadSetting, Ranged: true},
 	{Kind: ReadCommand, Endpoint: "readChat", Act: "read", Setting: ReadSetting, On: true, Takes: []string{TakesReceipts}, Ranged: true},

@@ -190,6 +190,13 @@ type Batches interface {
 	EndOperations(ctx context.Context, account, id string, chunk int, results map[int]Result) (Batch, error)
 	// OpenBatches returns the account's batches that are open, oldest first.
 	OpenBatches(ctx context.Context, account string) ([]Batch, error)
+	// Overtake notes that a command has set what it wishes, at a time, so that no batch that was wanted before undoes it. Without an
+	// open batch it does nothing.
+	Overtake(ctx context.Context, account string, at time.Time, wishes ...Wish) error
+	// Overtaken tells when each of some wishes was set, the zero time where no command is noted to have done it.
+	Overtaken(ctx context.Context, account string, wishes []Wish) ([]time.Time, error)
+	// Overtakes tells whether any wish of an account is noted to have been set after a time.
+	Overtakes(ctx context.Context, account string, after time.Time) (bool, error)
 }
 
 // BatchSender puts batches on the queue of a shard.

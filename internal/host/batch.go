@@ -189,6 +189,9 @@ func (s *shard) workOn(ctx context.Context, log *slog.Logger, l *link, b chat.Ba
 		log.Error("a chunk of a batch is missing")
 		return nil
 	}
+	if err == nil {
+		err = w.look(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -338,8 +341,12 @@ func (w *chunk) together(ctx context.Context, commands []chat.Command) (ended ma
 	ended = make(map[int]error)
 	var left []chat.Command
 	var places []int
+	later, err := w.link.overtaken(ctx, w.batch, commands)
+	if err != nil {
+		return nil, err
+	}
 	for i, c := range commands {
-		if w.link.later(c) {
+		if later[i] {
 			ended[i] = errOvertaken
 		} else {
 			left, places = append(left, c), append(places, i)
@@ -388,34 +395,54 @@ var errAway = errors.New("the device isn't connected for now")
 // errOvertaken is that a command that was wanted after the batch has set the same of a chat.
 var errOvertaken = errors.New("a later command has set it")
 
-// wish is what a command sets.
-type wish struct {
-	chat    chat.JID
-	setting chat.Setting
-	message string
-}
-
-func wishOf(c chat.Command) wish {
-	row, _ := chat.ChatCommandOf(c.Kind)
-	return wish{c.Chat, row.Setting, c.Message}
-}
-
-// maxWishes bounds what a link remembers of commands. It is forgotten when the host ends: a batch that another host goes on with
-// may then set what a later command has set.
-const maxWishes = 10_000
-
-// changed notes that a command was carried out, so that no batch that was wanted before undoes it. The link is locked.
-func (l *link) changed(c chat.Command) {
-	if l.latest == nil || len(l.latest) >= maxWishes {
-		l.latest = make(map[wish]time.Time)
+// overtake notes that a command was carried out, so that no batch that was wanted before undoes it, on whichever host. The link is
+// locked.
+func (l *link) overtake(ctx context.Context, c chat.Command) error {
+	wishes := c.Wishes()
+	if len(wishes) == 0 {
+		return nil
 	}
-	if w := wishOf(c); c.RequestedAt.After(l.latest[w]) {
-		l.latest[w] = c.RequestedAt
+	at := c.RequestedAt
+	if now := l.shard.Now(); at.After(now) { // whoever sends to the queue chooses it
+		at = now
 	}
+	l.overtakes = true
+	if err := l.shard.stores.Batches.Overtake(ctx, l.account, at, wishes...); err != nil {
+		return fmt.Errorf("note what a batch mustn't undo: %w", err)
+	}
+	return nil
 }
 
-// later tells whether a command that was wanted after this one has set the same. The link is locked.
-func (l *link) later(c chat.Command) bool { return l.latest[wishOf(c)].After(c.RequestedAt) }
+// overtaken tells which commands of a batch are about what a later command has set. The link is locked.
+func (l *link) overtaken(ctx context.Context, b chat.Batch, commands []chat.Command) ([]bool, error) {
+	later := make([]bool, len(commands))
+	if !l.overtakes {
+		return later, nil
+	}
+	wishes := make([]chat.Wish, len(commands))
+	for i, c := range commands {
+		wishes[i] = c.Wishes()[0]
+	}
+	at, err := l.shard.stores.Batches.Overtaken(ctx, l.account, wishes)
+	if err != nil {
+		return nil, err
+	}
+	for i := range at {
+		later[i] = at[i].UnixMilli() > b.RequestedAt.UnixMilli()
+	}
+	return later, nil
+}
+
+// look finds out whether any command has overtaken a batch, so that batches that none has needn't ask before each patch.
+func (w *chunk) look(ctx context.Context) error {
+	if err := w.link.lock.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer w.link.lock.Release(1)
+	var err error
+	w.link.overtakes, err = w.stores.Batches.Overtakes(ctx, w.batch.Account, w.batch.RequestedAt)
+	return err
+}
 
 // banned is the reason of an account that WhatsApp has banned.
 const banned = "BANNED"

@@ -197,28 +197,82 @@ func TestBatchAcrossHosts(t *testing.T) {
 	})
 }
 
-// TestBatchOvertaken: a command that is wanted after a batch isn't undone by it.
+// TestBatchOvertaken: a command that is wanted after a batch isn't undone by it, also where another host goes on with the batch.
 func TestBatchOvertaken(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.account()
-		stop := w.fast()
-		b := w.batch(a, 30, slow)
-		pass(2 * time.Second)
-		c := w.command(a, chat.UnmuteCommand, func(c *chat.Command) { c.Chat = member(25) })
-		other := w.command(a, chat.ArchiveCommand, func(c *chat.Command) { c.Chat = member(26) }) // of another setting
-		w.send(c, other)
-		pass(time.Minute)
-		w.ended(c, "", 1)
-		if b = w.now(b); b.State != chat.BatchDone || b.Overtaken != 1 || b.Done != 29 {
-			t.Errorf("batch is %+v", b)
-		}
-		for _, call := range w.device(a).said() {
-			if strings.HasPrefix(call, "mute") && strings.Contains(call, string(member(25))) {
-				t.Errorf("%s came after the unmute", call)
-			}
-		}
-		stop()
-	})
+	for name, moved := range map[string]bool{"one host": false, "two hosts": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.account()
+				stop := w.fast()
+				before := w.command(a, chat.UnmuteCommand, func(c *chat.Command) { c.Chat = member(28) })
+				w.send(before)
+				pass(time.Second)
+				b := w.batch(a, 30, slow)
+				pass(2 * time.Second)
+				unmute := w.command(a, chat.UnmuteCommand, func(c *chat.Command) { c.Chat = member(25) })
+				other := w.command(a, chat.ArchiveCommand, func(c *chat.Command) { c.Chat = member(26) }) // of another setting
+				w.send(unmute, other)
+				pass(time.Second)
+				w.ended(before, "", 1)
+				w.ended(unmute, "", 1)
+				w.ended(other, "", 1)
+				if moved {
+					stop()
+					stop = w.fast()
+				}
+				pass(time.Minute)
+				if b = w.now(b); b.State != chat.BatchDone || b.Overtaken != 1 || b.Done != 29 {
+					t.Errorf("batch is %+v", b)
+				}
+				for _, call := range w.device(a).said() {
+					if strings.HasPrefix(call, "mute") && strings.Contains(call, string(member(25))) {
+						t.Errorf("%s came after the unmute", call)
+					}
+				}
+				next := w.batch(a, 30)
+				pass(time.Minute)
+				if next = w.now(next); next.Done != 30 {
+					t.Errorf("a batch that was wanted later is %+v", next)
+				}
+				stop()
+			})
+		})
+	}
+}
+
+// TestOvertakenByMore: a command sets what it is for, and what it takes off with it.
+func TestOvertakenByMore(t *testing.T) {
+	for _, c := range []struct {
+		hand, batch chat.CommandKind
+		overtaken   int
+	}{
+		{chat.PinCommand, chat.ArchiveCommand, 1}, {chat.ArchiveCommand, chat.PinCommand, 1},
+		{chat.UnpinCommand, chat.ArchiveCommand, 0}, {chat.UnarchiveCommand, chat.PinCommand, 0}, {chat.UnpinCommand, chat.PinCommand, 1},
+	} {
+		t.Run(string(c.hand+" "+c.batch), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.account()
+				b := chat.Batch{
+					ID: ulid.Make().String(), Account: a, Rate: chat.MaxBatchRate, Total: 1, Chunk: chat.BatchChunk, State: chat.BatchQueued, RequestedAt: time.Now(),
+				}
+				w.ok(w.store.PutOperations(w.t.Context(), a, b.ID, []chat.Operation{{Op: c.batch, Chat: member(0)}}))
+				_, _, err := w.store.CreateBatch(w.t.Context(), b, time.Now())
+				w.ok(err)
+				pass(time.Second)
+				stop := w.fast()
+				by := w.command(a, c.hand, func(c *chat.Command) { c.Chat = member(0) })
+				w.send(by)
+				pass(time.Second)
+				w.ended(by, "", 1)
+				w.ok(w.queue.SendBatch(w.t.Context(), 0, b.Message(0)))
+				pass(time.Minute)
+				if b = w.now(b); b.State != chat.BatchDone || b.Overtaken != c.overtaken {
+					t.Errorf("batch is %+v", b)
+				}
+				stop()
+			})
+		})
+	}
 }
 
 func TestBatchCancelled(t *testing.T) {

@@ -76,11 +76,10 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 		if !c.Meant(now) {
 			return errOtherNumber
 		}
-		err = d.Change(ctx, c)
-		if err == nil {
-			l.changed(c)
+		if err := d.Change(ctx, c); err != nil {
+			return err
 		}
-		return err
+		return l.overtake(ctx, c)
 	})
 }
 

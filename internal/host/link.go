@@ -20,7 +20,7 @@ type link struct {
 
 	commanded bool // a command has started or stopped it
 
-	latest map[wish]time.Time // when what commands have set was wanted, by its lock
+	overtakes bool // a command may have set what an open batch was to set before; by its lock
 
 	rested time.Time     // until then its batches rest; by the one chunk that is worked on
 	parked chan struct{} // has an element when a batch began to wait for the device

@@ -25,6 +25,7 @@
 //	                                         "k/<key>", "u/<slot>"     the id of the batch with this key, and of an open one
 //	                                         "o/<id>/<chunk>"          its operations
 //	                                         "r/<id>/<chunk>"          how they ended
+//	                                         "w/<JID>/<setting>/<id>"  when a command has set this of the chat meanwhile
 //	Commands            "hosts"              <host>                    that it shares the shards
 //	Work                "shard/<number>"     "lease"                   JSON
 //	                    "backlog/<account>"  "i/<id>"                  work that waits

@@ -32,6 +32,7 @@ func Batches(t *testing.T, open func(*testing.T) BatchStore) {
 		{"Stop", stopBatch},
 		{"List", listBatches},
 		{"Accounts", batchesOfAccounts},
+		{"Overtake", overtakeBatch},
 	})
 }
 
@@ -330,4 +331,46 @@ func batchesOfAccounts(t *testing.T, ctx context.Context, batches BatchStore) {
 	got, err := batches.Batch(ctx, foreign, b.ID)
 	ok(t, "get the other", err)
 	wantSame(t, "the other account's", got, kept)
+}
+
+// overtakeBatch: what commands have set is noted while a batch is open, by setting, chat and message, and for each account.
+func overtakeBatch(t *testing.T, ctx context.Context, batches BatchStore) {
+	b := newBatch(newTenant(t, batches), 1)
+	const jid, other = chat.JID("6281200000001@s.whatsapp.net"), chat.JID("6281200000002@s.whatsapp.net")
+	long := strings.Repeat("Ж/", 700)
+	noted := []chat.Wish{
+		{Chat: jid, Setting: chat.MuteSetting}, {Chat: jid, Setting: chat.StarSetting, Message: "3EB0"}, {Chat: jid, Setting: chat.StarSetting, Message: long},
+	}
+	asked := append(noted[:3:3], chat.Wish{Chat: other, Setting: chat.MuteSetting}, chat.Wish{Chat: jid, Setting: chat.PinSetting},
+		chat.Wish{Chat: jid, Setting: chat.StarSetting, Message: "3EB"}, noted[0])
+	want := func(what string, account string, times ...time.Time) {
+		t.Helper()
+		at, err := batches.Overtaken(ctx, account, asked)
+		ok(t, what, err)
+		var latest time.Time
+		for i := range asked {
+			if !at[i].Equal(times[i]) {
+				t.Errorf("%s: %v was set at %v, want %v", what, asked[i], at[i], times[i])
+			}
+			if at[i].After(latest) {
+				latest = at[i]
+			}
+		}
+		for after, want := range map[time.Time]bool{latest: false, latest.Add(-time.Millisecond): !latest.IsZero()} {
+			if got, err := batches.Overtakes(ctx, account, after); err != nil || got != want {
+				t.Errorf("%s: after %v %v, %v", what, after, got, err)
+			}
+		}
+	}
+	never := make([]time.Time, len(asked))
+	first, second := noon.Add(time.Second), noon.Add(2*time.Second)
+	ok(t, "overtake nothing", batches.Overtake(ctx, b.Account, first, noted...))
+	want("without a batch", b.Account, never...)
+	create(t, ctx, batches, b)
+	ok(t, "overtake", batches.Overtake(ctx, b.Account, first, noted...))
+	ok(t, "overtake again", batches.Overtake(ctx, b.Account, second, noted[1]))
+	want("with one", b.Account, first, second, first, time.Time{}, time.Time{}, time.Time{}, first)
+	want("another account's", newTenant(t, batches), never...)
+	ok(t, "delete", batches.DeleteCommands(ctx, b.Account))
+	want("after its account", b.Account, never...)
 }
