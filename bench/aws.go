@@ -61,6 +61,8 @@ type cloud struct {
 	db       *dynamodb.Client
 	dynamoDB *localserver.Server
 	sqs      *localserver.Server
+	tablesAt string // where they are asked for
+	queueAt  string
 	server   *loopback
 }
 
@@ -83,6 +85,7 @@ func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
 	if c.sqs, err = sqslocal.Start(); err != nil {
 		return nil, err
 	}
+	c.tablesAt, c.queueAt = c.dynamoDB.URL, c.sqs.URL
 	c.db = c.client(kvdynamodb.Tuned)
 	patient := c.client() // the first table may take a cold server longer than a request is given
 	for _, table := range c.tables.Definitions() {
@@ -101,12 +104,13 @@ func keysOfTest() aws.CredentialsProvider {
 }
 
 func (c *cloud) client(options ...func(*dynamodb.Options)) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &c.dynamoDB.URL, Credentials: keysOfTest()}, options...)
+	return dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &c.tablesAt, Credentials: keysOfTest()}, options...)
 }
 
 // serve makes the queue and serves what is needed to link devices.
 func (c *cloud) serve(ctx context.Context) error {
-	client := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.sqs.URL, Credentials: keysOfTest()}, sqsqueue.Tuned)
+	client := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.queueAt, Credentials: keysOfTest()}, sqsqueue.Tuned)
+	c.queues = nil
 	for i := range queues {
 		queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("bench-%d.fifo", i)), Attributes: map[string]string{
 			"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
@@ -116,14 +120,14 @@ func (c *cloud) serve(ctx context.Context) error {
 		}
 		c.queues = append(c.queues, *queue.QueueUrl)
 	}
-	stored := c.store()
+	stored, sender := c.store(), sqsqueue.NewSender(client, c.queues)
 	api := httpapi.New(httpapi.Config{
 		Accounts: stored.EventualAccounts(), Reports: stored, Secret: secret, Logger: slog.New(slog.DiscardHandler),
 	})
 	var err error
-	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices is called, and nothing else
-		Accounts: stored, Reports: stored, Commands: stored,
-		Sender: sqsqueue.NewSender(client, c.queues), Wait: 8 * time.Second, Chats: stored, Feed: stored, Labels: stored,
+	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices and changes chats is called, and nothing else
+		Accounts: stored, Reports: stored, Commands: stored, Chats: stored, Feed: stored, Labels: stored, Batches: stored,
+		Sender: sender, BatchSender: sender, BatchRate: chat.MaxBatchRate, Wait: 8 * time.Second,
 	})...)); err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (c *cloud) environment() []string {
 		"EVENT_QUEUE_URL=" + c.queues[0], "QUEUE_URL=" + strings.Replace(c.queues[0], "bench-0.fifo", "bench-{0,1,2,3}.fifo", 1),
 		"STACK_NAME=bench", "MEDIA_BUCKET=bench", "HEALTH_ADDRESS=127.0.0.1:0",
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
-		"AWS_ENDPOINT_URL=" + c.dynamoDB.URL, "AWS_ENDPOINT_URL_SQS=" + c.sqs.URL, "RATE_LIMIT=0",
+		"AWS_ENDPOINT_URL=" + c.tablesAt, "AWS_ENDPOINT_URL_SQS=" + c.queueAt, "RATE_LIMIT=0",
 	}
 }
 

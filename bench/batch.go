@@ -2,20 +2,26 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"google.golang.org/protobuf/proto"
 
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+	kvdynamodb "pesan/internal/kv/dynamodb"
 	"pesan/internal/sim"
 	"pesan/internal/sim/media"
 )
@@ -26,34 +32,78 @@ const (
 	beside    = 100                   // mutes by hand
 )
 
-// runBatch measures a batch that mutes all chats as fast as WhatsApp answers, and a single mute beside it.
+// runBatch measures a batch that mutes all chats as fast as WhatsApp answers, and a single mute beside it, in the one process.
 func (b *bench) runBatch(ctx context.Context) ([]row, error) {
-	s, err := sim.New(sim.Options{})
+	s, phone, err := batchWorld()
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{Inbox: &media.Inbox{Conversations: shortConversations, Count: batched}})
-	if err != nil {
-		return nil, err
-	}
 	p, err := b.run(ctx, s, filepath.Join(b.folder, "batch"), "BATCH_RATE=10000")
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	key, err := p.addDevice(ctx, "batch")
+	m, err := measureBatch(ctx, p.api, p.process, phone)
 	if err != nil {
 		return nil, err
 	}
-	device, err := p.link(ctx, key, phone)
+	return m.rows("batch"), nil
+}
+
+// batchWorld is a WhatsApp with a phone of many chats.
+func batchWorld() (*sim.Server, *sim.Phone, error) {
+	s, err := sim.New(sim.Options{})
 	if err != nil {
+		return nil, nil, err
+	}
+	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{Inbox: &media.Inbox{Conversations: shortConversations, Count: batched}})
+	if err != nil {
+		s.Close()
+		return nil, nil, err
+	}
+	return s, phone, nil
+}
+
+// batchMeasured is how a batch went.
+type batchMeasured struct {
+	key            string
+	accepted, took time.Duration
+	slowest        time.Duration // mute by hand
+	each           float64       // operations a round trip
+	cpu            time.Duration // of the host, an operation
+	growth         float64       // of the host's memory, in bytes
+}
+
+func (m *batchMeasured) rows(name string) []row {
+	return []row{
+		{"createBatch of 10,000 mutes, request to answer", ms(m.accepted), "1000 ms", m.accepted <= time.Second},
+		{name + " of 10,000 mutes at 50 ms a round trip; CPU of the host " + ms(m.cpu) + " each", fmt.Sprintf("%.1f s", m.took.Seconds()), "60 s", m.took <= time.Minute},
+		{name + ": mutes a round trip", fmt.Sprintf("%.0f", m.each), "40", m.each >= 40},
+		{fmt.Sprintf("muteChat beside it: slowest of %d", beside), ms(m.slowest), "2000 ms", m.slowest <= 2*time.Second},
+		{name + ": growth of resident memory", fmt.Sprintf("%.0f MB", m.growth/1e6), "50 MB", m.growth < 50e6},
+	}
+}
+
+// measureBatch links a phone and mutes its chats. It calls begun, if given, before the batch.
+func measureBatch(ctx context.Context, a api, host *process, phone *sim.Phone, begun ...func()) (*batchMeasured, error) {
+	m := &batchMeasured{}
+	var err error
+	if m.key, err = a.addDevice(ctx, "batch"); err != nil {
+		return nil, err
+	}
+	device, err := a.link(ctx, m.key, phone)
+	if err != nil {
+		return nil, err
+	}
+	if err := device.WaitDrained(ctx); err != nil {
 		return nil, err
 	}
 	for n := 0; n < batched; {
-		if n, err = p.chats(ctx, key); err != nil {
+		if n, err = a.chats(ctx, m.key); err != nil {
 			return nil, err
 		}
+		time.Sleep(200 * time.Millisecond)
 	}
 	device.Inject(sim.Fault{Kind: sim.Slow, For: "w:sync:app:state", Delay: roundTrip})
 	var operations []map[string]any
@@ -64,63 +114,211 @@ func (b *bench) runBatch(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, err := p.resident("VmRSS")
+	before, err := host.resident("VmRSS")
 	if err != nil {
 		return nil, err
 	}
-	patches, began := phone.AppState().Version("regular_high"), time.Now()
-	form := url.Values{"apiKey": {key}, "rate": {"10000"}, "operations": {string(list)}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/api/createBatch", strings.NewReader(form.Encode()))
+	cpu, err := host.cpu()
 	if err != nil {
 		return nil, err
+	}
+	for _, f := range begun {
+		f()
+	}
+	patches, began := phone.AppState().Version("regular_high"), time.Now()
+	if err := a.createBatch(ctx, m.key, string(list)); err != nil {
+		return nil, err
+	}
+	m.accepted = time.Since(began)
+	for range beside {
+		asked := time.Now()
+		if _, err := a.call(ctx, "muteChat", "apiKey", m.key, "phone", conversationJID(batched-1), "second", "3600"); err != nil {
+			return nil, err
+		}
+		m.slowest = max(m.slowest, time.Since(asked))
+	}
+	done, err := a.batchEnds(ctx, m.key)
+	if err != nil {
+		return nil, err
+	}
+	m.took = time.Since(began)
+	most, err := host.resident("VmHWM")
+	if err != nil {
+		return nil, err
+	}
+	m.growth = most - before
+	used, err := host.cpu()
+	if err != nil {
+		return nil, err
+	}
+	m.cpu = (used - cpu) / batched
+	m.each = float64(done) / float64(phone.AppState().Version("regular_high")-patches-beside)
+	return m, nil
+}
+
+func (p api) createBatch(ctx context.Context, key, operations string) error {
+	form := url.Values{"apiKey": {key}, "rate": {"10000"}, "operations": {operations}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url+"/api/createBatch", strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	answer.Body.Close()
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusAccepted {
-		return nil, fmt.Errorf("createBatch answers %s", answer.Status)
+		return fmt.Errorf("createBatch answers %s", answer.Status)
 	}
-	accepted := time.Since(began)
-	var slowest time.Duration
-	for range beside {
-		asked := time.Now()
-		if _, err := p.call(ctx, "muteChat", "apiKey", key, "phone", conversationJID(batched-1), "second", "3600"); err != nil {
-			return nil, err
+	return nil
+}
+
+// batchEnds waits for the end of the newest batch, and returns how many operations were done.
+func (p api) batchEnds(ctx context.Context, key string) (int, error) {
+	for {
+		var now struct {
+			Results struct {
+				State  string
+				Counts struct{ Done int }
+			}
 		}
-		slowest = max(slowest, time.Since(asked))
-	}
-	var now struct {
-		Results struct {
-			State  string
-			Counts struct{ Done int }
-		}
-	}
-	for now.Results.State != "done" {
 		body, err := p.call(ctx, "getBatch", "apiKey", key, "limit", "1")
 		if err == nil {
 			err = json.Unmarshal(body, &now)
 		}
 		if err != nil {
-			return nil, err
+			return 0, err
+		}
+		if now.Results.State == "done" {
+			return now.Results.Counts.Done, nil
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	took := time.Since(began)
+}
+
+// runCloudBatch measures the same with a session host on DynamoDB Local and ElasticMQ, what it takes of them, and the function that
+// accepts as many operations as a batch may have.
+func (b *bench) runCloudBatch(ctx context.Context) ([]row, error) {
+	s, phone, err := batchWorld()
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	c, err := b.startCloud(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	tables, err := serveMetered(c.dynamoDB.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer tables.close()
+	queue, err := serveMetered(c.sqs.URL)
+	if err != nil {
+		return nil, err
+	}
+	defer queue.close()
+	c.tablesAt, c.queueAt = tables.url(), queue.url()
+	c.server.close()
+	c.db = c.client(kvdynamodb.Tuned)
+	if err := c.serve(ctx); err != nil {
+		return nil, err
+	}
+	host, err := c.run(ctx, s, "BATCH_RATE=10000")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { host.stop() }()
+	m, err := measureBatch(ctx, c.api, host, phone, func() { tables.take(); queue.take() })
+	if err != nil {
+		return nil, fmt.Errorf("%w; the host: %s", err, host.errs.String())
+	}
+	requests, _ := queue.take()
+	_, writes := tables.take()
+	chats := writes[c.tables[kv.Chats]]
+	all := 0.0
+	for _, units := range writes {
+		all += units
+	}
+	of := func(units float64) float64 { return units / batched }
+	host.stop()
+	rows := append(m.rows("batch on DynamoDB"),
+		row{
+			fmt.Sprintf("batch on DynamoDB: write units an operation beside the chat and its feed (these %.2f; keys %.2f), mutes by hand and beats included",
+				of(chats), of(writes[c.tables[kv.Devices]])),
+			fmt.Sprintf("%.2f", of(all-chats)), "2", of(all-chats) <= 2,
+		},
+		row{
+			"batch on DynamoDB: SQS requests an operation, mutes by hand and polls included", fmt.Sprintf("%.3f", of(float64(requests))), "0.05",
+			of(float64(requests)) <= 0.05,
+		})
+	accepts, err := b.acceptsMany(ctx, c, m.key)
+	return append(rows, accepts...), err
+}
+
+// acceptsMany has the function take a CSV of as many operations as there may be, as Lambda would.
+func (b *bench) acceptsMany(ctx context.Context, c *cloud, key string) ([]row, error) {
+	dist := filepath.Join(b.folder, "batch-functions")
+	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist, "FUNCTIONS=./functions/create-batch"); err != nil {
+		return nil, err
+	}
+	var csv strings.Builder
+	csv.WriteString("op,phone\n")
+	for _, op := range []string{"mute", "archive", "unread", "clear", "deleteChat"} {
+		for i := range chat.MaxOperations / 5 {
+			fmt.Fprintf(&csv, "%s,%s\n", op, conversationJID(i))
+		}
+	}
+	l, err := serveLambda()
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	p, err := (&functions{c, dist}).bootstrap(ctx, l, "create-batch")
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	event := callEvent("createBatch")
+	var call events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(event, &call); err != nil {
+		return nil, err
+	}
+	call.RawQueryString, call.Headers["content-type"], call.Headers["x-api-key"] = "wait=true", "text/csv", key
+	call.QueryStringParameters = map[string]string{"wait": "true"}
+	call.Body = base64.StdEncoding.EncodeToString([]byte(csv.String()))
+	if event, err = json.Marshal(call); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	answered, err := l.invoke(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	took := answered.at.Sub(began)
+	var a struct {
+		StatusCode int    `json:"statusCode"`
+		Body       string `json:"body"`
+	}
+	if err := json.Unmarshal(answered.body, &a); err != nil || a.StatusCode != http.StatusAccepted || !strings.Contains(a.Body, `"accepted":50000`) {
+		return nil, fmt.Errorf("createBatch answers %.300s", answered.body)
+	}
 	most, err := p.resident("VmHWM")
 	if err != nil {
 		return nil, err
 	}
-	sent := phone.AppState().Version("regular_high") - patches - beside
-	each := float64(now.Results.Counts.Done) / float64(sent)
+	cpu, err := p.cpu()
+	if err != nil {
+		return nil, err
+	}
 	return []row{
-		{"createBatch of 10,000 mutes, request to answer", ms(accepted), "1000 ms", accepted <= time.Second},
-		{"batch of 10,000 mutes at 50 ms a round trip", fmt.Sprintf("%.1f s", took.Seconds()), "60 s", took <= time.Minute},
-		{"batch: mutes a round trip", fmt.Sprintf("%.0f", each), "40", each >= 40},
-		{fmt.Sprintf("muteChat beside it: slowest of %d", beside), ms(slowest), "2000 ms", slowest <= 2*time.Second},
-		{"batch: growth of resident memory", fmt.Sprintf("%.0f MB", (most-before)/1e6), "50 MB", most-before < 50e6},
+		{
+			fmt.Sprintf("createBatch in a function: 50,000 operations, %.1f MB of CSV; CPU %s", float64(csv.Len())/1e6, ms(cpu)),
+			fmt.Sprintf("%.1f s", took.Seconds()), "30 s", took <= 30*time.Second,
+		},
+		{"createBatch in a function: resident memory at most", fmt.Sprintf("%.0f MB", most/1e6), "512 MB", most <= 512e6},
 	}, nil
 }
 

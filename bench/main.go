@@ -44,6 +44,7 @@ var measurements = []measurement{
 	{"door", (*bench).runDoor, false},
 	{"mute", (*bench).runMute, false},
 	{"batch", (*bench).runBatch, false},
+	{"awsbatch", (*bench).runCloudBatch, true},
 	{"messages", (*bench).runMessages, false},
 	{"flood", (*bench).runFlood, false},
 	{"history", (*bench).runHistory, false},
