@@ -44,6 +44,7 @@ type Chat struct {
 	ArchivedTo   Register[Reach] `json:"arr,omitzero"` // what the chat held when it was put into the archive
 	Unarchive    Register[bool]  `json:"una,omitzero"` // the account's setting: news take a chat out of the archive
 	MarkedUnread Register[bool]  `json:"mku,omitzero"`
+	ByLID        Register[bool]  `json:"bld,omitzero"` // the app state has these of a person under the LID, not under the PN
 
 	Labels map[string]Register[bool] `json:"lab,omitempty"` // by their ids; false: taken off
 
@@ -101,6 +102,7 @@ func (c *Chat) Join(o Chat) {
 	c.ArchivedTo.Join(o.ArchivedTo)
 	c.Unarchive.Join(o.Unarchive)
 	c.MarkedUnread.Join(o.MarkedUnread)
+	c.ByLID.Join(o.ByLID)
 	joinRegisters(&c.Labels, o.Labels)
 	c.Read.Join(o.Read)
 	c.Cleared.Join(o.Cleared)

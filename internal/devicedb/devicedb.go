@@ -22,6 +22,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"go.mau.fi/whatsmeow/store/sqlstore"
 	driver "modernc.org/sqlite" // "sqlite" for sql.Open
 )
 
@@ -64,6 +65,20 @@ func open(ctx context.Context, path, dsn string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open device keys %s: %w", path, err), db.Close())
 	}
 	return db, nil
+}
+
+// Upgrade makes whatsmeow's tables what this release needs, with an index that they lack: of each mutation of the app state that is sent
+// or received, the one before is looked for, and without it among all of the collection.
+func (db *DB) Upgrade(ctx context.Context) error {
+	if err := sqlstore.NewWithDB(db.DB, "sqlite3", nil).Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade device keys: %w", err)
+	}
+	_, err := db.ExecContext(ctx, `CREATE INDEX IF NOT EXISTS pesan_mutation_macs
+		ON whatsmeow_app_state_mutation_macs (jid, name, index_mac, version)`)
+	if err != nil {
+		return fmt.Errorf("index device keys: %w", err)
+	}
+	return nil
 }
 
 // Conns is how many connections Open allows, of which all stay open.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -34,6 +35,27 @@ func TestSettings(t *testing.T) {
 		var got string
 		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
+}
+
+// TestMutationsAreFound: the MAC of a mutation is found without going through all of its collection, also in a file from before.
+func TestMutationsAreFound(t *testing.T) {
+	db := openTest(t)
+	for range 2 {
+		if err := db.Upgrade(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, query := range []string{
+		"SELECT value_mac FROM whatsmeow_app_state_mutation_macs WHERE jid=$1 AND name=$2 AND index_mac=$3 ORDER BY version DESC LIMIT 1",
+		"DELETE FROM whatsmeow_app_state_mutation_macs WHERE jid=$1 AND name=$2 AND index_mac IN ($3, $4)",
+	} {
+		var id, parent, unused int
+		var plan string
+		err := db.QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN "+query, "jid", "name", []byte{1}, []byte{2}).Scan(&id, &parent, &unused, &plan)
+		if err != nil || !strings.Contains(plan, "(jid=? AND name=? AND index_mac=?)") {
+			t.Errorf("%s: %q, %v", query, plan, err)
 		}
 	}
 }

@@ -141,6 +141,21 @@ func (k *deviceKeys) GetAppStateMutationMAC(ctx context.Context, name string, in
 	return m.MAC, nil
 }
 
+// ReadAppStateMutationMACs reads MACs at once that GetAppStateMutationMAC is going to be asked for one by one.
+func (k *deviceKeys) ReadAppStateMutationMACs(ctx context.Context, name string, indexMACs [][]byte) error {
+	c, err := k.collection(ctx, name)
+	if err != nil || c.Version == 0 || len(indexMACs) == 0 {
+		return err
+	}
+	sorts := make([]string, len(indexMACs))
+	for i, index := range indexMACs {
+		sorts[i] = macSort(name, index)
+	}
+	slices.Sort(sorts)
+	_, err = k.load(ctx, slices.Compact(sorts))
+	return err
+}
+
 // PutAppStateSyncKey keeps the stored key unless the new one is younger.
 func (k *deviceKeys) PutAppStateSyncKey(ctx context.Context, id []byte, key store.AppStateSyncKey) error {
 	return k.change(ctx, appStateKeyPrefix+hex.EncodeToString(id), jsonEdit(func(stored *store.AppStateSyncKey, found bool) bool {

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"go.mau.fi/whatsmeow/store/sqlstore"
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
@@ -404,9 +403,8 @@ const reminder = 10 * time.Second
 
 // devices are those whose keys are in the folder.
 func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.Stores) (host.Devices, error) {
-	keys := sqlstore.NewWithDB(p.keys.DB, "sqlite3", nil)
-	if err := keys.Upgrade(ctx); err != nil {
-		return nil, fmt.Errorf("open device keys: %w", err)
+	if err := p.keys.Upgrade(ctx); err != nil {
+		return nil, err
 	}
 	flush := p.keys.Flush
 	if !p.Sync {

@@ -119,16 +119,17 @@ func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 	if len(both) == 1 {
 		return translate.WireJID(both[0]), nil
 	}
-	for _, jid := range both {
-		setting, err := r.identity().settings.GetChatSettings(ctx, translate.WireJID(jid))
-		if err != nil {
-			return types.JID{}, err
+	byLID := chat.Register[bool]{Value: r.migrated.Load()}
+	err := r.Chats.Update(ctx, r.account, jid, nil, func(t *chat.Thread) error {
+		if t.Chat.ByLID.Set() {
+			byLID = t.Chat.ByLID
 		}
-		if setting.Found {
-			return translate.WireJID(jid), nil
-		}
+		return errLooked
+	})
+	if err != nil && !errors.Is(err, errLooked) {
+		return types.JID{}, err
 	}
-	if r.migrated.Load() {
+	if byLID.Value {
 		return translate.WireJID(both[1]), nil
 	}
 	return translate.WireJID(both[0]), nil

@@ -140,6 +140,34 @@ func (g *guard) DoDecryptionTxn(ctx context.Context, decrypt func(context.Contex
 	return err
 }
 
+// together has what a function stores be written at once.
+func (g *guard) together(ctx context.Context, keep func(context.Context)) error {
+	return g.look(g.behind.EventBuffer.DoDecryptionTxn(g.whole(ctx), func(ctx context.Context) error {
+		if keep(ctx); g.broken() { // whatsmeow has gone on after an error
+			return context.Canceled
+		}
+		return nil
+	}))
+}
+
+// macReader is a key store that reads MACs of mutations at once rather than each when it is asked for. SQL has no need of it.
+type macReader interface {
+	ReadAppStateMutationMACs(ctx context.Context, name string, indexMACs [][]byte) error
+}
+
+// readMACs has the key store read the MACs that a function asks for, whose answers come to nothing.
+func (g *guard) readMACs(ctx context.Context, name appstate.WAPatchName, ask func(context.Context)) error {
+	reader, ok := g.behind.AppState.(macReader)
+	if !ok {
+		return nil
+	}
+	var asked [][]byte
+	ask(context.WithValue(ctx, askedKey{}, &asked))
+	return g.look(reader.ReadAppStateMutationMACs(g.whole(ctx), string(name), asked))
+}
+
+type askedKey struct{}
+
 // PutDevice implements store.DeviceContainer. A device that is linked gets its stores here.
 func (g *guard) PutDevice(ctx context.Context, d *store.Device) error {
 	err := g.behind.Container.PutDevice(g.whole(ctx), d)
@@ -159,6 +187,17 @@ func (g *guard) PutAppStateVersion(ctx context.Context, name string, version uin
 	}
 	return g.look(g.behind.AppState.PutAppStateVersion(g.whole(ctx), name, version, hash))
 }
+
+// What a chat is set to is kept with the chat, and nobody asks whatsmeow for it.
+
+// PutMutedUntil implements store.ChatSettingsStore.
+func (g *guard) PutMutedUntil(context.Context, types.JID, time.Time) error { return nil }
+
+// PutPinned implements store.ChatSettingsStore.
+func (g *guard) PutPinned(context.Context, types.JID, bool) error { return nil }
+
+// PutArchived implements store.ChatSettingsStore.
+func (g *guard) PutArchived(context.Context, types.JID, bool) error { return nil }
 
 // What follows passes on.
 
@@ -298,7 +337,12 @@ func (g *guard) DeleteAppStateMutationMACs(ctx context.Context, name string, ind
 	return g.look(g.behind.AppState.DeleteAppStateMutationMACs(g.whole(ctx), name, indexMACs))
 }
 
+// GetAppStateMutationMAC only notes what readMACs is to read.
 func (g *guard) GetAppStateMutationMAC(ctx context.Context, name string, indexMAC []byte) ([]byte, error) {
+	if asked, ok := ctx.Value(askedKey{}).(*[][]byte); ok {
+		*asked = append(*asked, indexMAC)
+		return nil, nil
+	}
 	v, err := g.behind.AppState.GetAppStateMutationMAC(g.whole(ctx), name, indexMAC)
 	return v, g.look(err)
 }
@@ -333,28 +377,6 @@ func (g *guard) GetContact(ctx context.Context, user types.JID) (types.ContactIn
 func (g *guard) GetAllContacts(ctx context.Context) (map[types.JID]types.ContactInfo, error) {
 	v, err := g.behind.Contacts.GetAllContacts(g.whole(ctx))
 	return v, g.look(err)
-}
-
-func (g *guard) PutMutedUntil(ctx context.Context, chat types.JID, mutedUntil time.Time) error {
-	return g.setting(ctx, chat, func(ctx context.Context) error { return g.behind.ChatSettings.PutMutedUntil(ctx, chat, mutedUntil) })
-}
-
-func (g *guard) PutPinned(ctx context.Context, chat types.JID, pinned bool) error {
-	return g.setting(ctx, chat, func(ctx context.Context) error { return g.behind.ChatSettings.PutPinned(ctx, chat, pinned) })
-}
-
-func (g *guard) PutArchived(ctx context.Context, chat types.JID, archived bool) error {
-	return g.setting(ctx, chat, func(ctx context.Context) error { return g.behind.ChatSettings.PutArchived(ctx, chat, archived) })
-}
-
-// setting puts a chat's first setting. Nothing is read of settings but whether there is one: what they are stands in the chat.
-func (g *guard) setting(ctx context.Context, chat types.JID, put func(context.Context) error) error {
-	ctx = g.whole(ctx)
-	has, err := g.behind.ChatSettings.GetChatSettings(ctx, chat)
-	if err != nil || has.Found {
-		return g.look(err)
-	}
-	return g.look(put(ctx))
 }
 
 func (g *guard) GetChatSettings(ctx context.Context, chat types.JID) (types.LocalChatSettings, error) {

@@ -206,7 +206,7 @@ func (w *world) open() {
 	w.ok(err)
 	w.keysDB = keysDB.DB
 	w.keys = sqlstore.NewWithDB(w.keysDB, "sqlite3", waLog.Noop)
-	w.ok(w.keys.Upgrade(w.soon()))
+	w.ok(keysDB.Upgrade(w.soon()))
 	keys := w.keys
 	w.t.Cleanup(func() {
 		_ = keys.Close()

@@ -120,10 +120,9 @@ type run struct {
 // identity is whose device it is, with those of its stores that are used here; zero before it is linked. It is taken from
 // the keys while whatsmeow doesn't write there.
 type identity struct {
-	pn, lid  chat.JID
-	lids     store.LIDStore
-	settings store.ChatSettingsStore
-	appKeys  store.AppStateSyncKeyStore
+	pn, lid chat.JID
+	lids    store.LIDStore
+	appKeys store.AppStateSyncKeyStore
 }
 
 // Run implements host.Device. After a store has failed the device starts anew, with growing pauses.
@@ -329,7 +328,7 @@ func (r *run) restart(err error) bool {
 func (r *run) identify() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.own = identity{lids: r.keys.LIDs, settings: r.keys.ChatSettings, appKeys: r.keys.AppStateKeys}
+	r.own = identity{lids: r.keys.LIDs, appKeys: r.keys.AppStateKeys}
 	r.own.pn, _ = translate.Address(r.keys.GetJID())
 	r.own.lid, _ = translate.Address(r.keys.GetLID())
 }

@@ -15,6 +15,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/types"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -153,12 +154,10 @@ func (s *states) apply(
 	if err != nil {
 		return nil, state, fmt.Errorf("decode app state: %w", err)
 	}
-	for _, m := range mutations {
-		if len(m.Index) > 0 {
-			_ = internals(s.wa).DispatchAppState(ctx, list.Name, m, snapshot)
-		}
+	err = s.remember(ctx, list.Name, mutations, snapshot)
+	if err == nil {
+		err = s.tell(ctx, mutations)
 	}
-	err = s.tell(ctx, mutations)
 	s.changed.Add(1)
 	s.sync.applied(err)
 	if err != nil {
@@ -167,6 +166,26 @@ func (s *states) apply(
 	}
 	s.refusals.over(list)
 	return mutations, next, nil
+}
+
+// storedTogether is how many mutations are written to the key store at a time.
+const storedTogether = 100
+
+// remember gives whatsmeow what it keeps of mutations for itself.
+func (s *states) remember(ctx context.Context, name appstate.WAPatchName, mutations []appstate.Mutation, snapshot bool) error {
+	for some := range slices.Chunk(mutations, storedTogether) {
+		err := s.guard.together(ctx, func(ctx context.Context) {
+			for _, m := range some {
+				if len(m.Index) > 0 {
+					_ = internals(s.wa).DispatchAppState(ctx, name, m, snapshot)
+				}
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keyPause is how long the phone isn't asked again for a key.
@@ -200,29 +219,46 @@ func (s *states) requestKeys(list *appstate.PatchList) {
 	}
 }
 
-// tell projects mutations in the order in which they count.
+// projected is how many mutations are projected at a time: they share the waits for the disk, or for DynamoDB.
+const projected = 16
+
+// tell projects mutations: what is about the account first, then what is about chats, of which many may come at once.
 func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error {
+	var chats []translate.Mutation
 	for _, m := range translate.Ordered(mutations) {
 		if m.CallBefore(s.linkedAt.Load()) {
 			continue
 		}
-		b := s.bookFor(ctx)
-		if name := m.Value.GetPushNameSetting().GetName(); name != "" {
-			s.status.set(func(a *chat.Account) { a.PushName = name })
-		}
-		if m.Index[0] == appstate.IndexSettingUnarchiveChats && !m.Removed {
-			setting := chat.Register[bool]{Value: m.Value.GetUnarchiveChatsSetting().GetUnarchiveChats(), At: m.Order}
-			if err := s.unarchives(ctx, setting); err != nil {
-				return err
-			}
-		}
-		if all, ok := translate.Label(m); ok {
-			if err := s.projector.Label(ctx, s.account, chat.Labels{Epoch: s.epoch.Load(), All: all}); err != nil {
-				return fmt.Errorf("store label: %w", err)
-			}
-		}
-		if err := s.project(b, b.Mutation(m)); err != nil {
+		if err := s.tellAccount(ctx, m); err != nil {
 			return err
+		}
+		chats = append(chats, m)
+	}
+	var group errgroup.Group
+	group.SetLimit(projected)
+	for _, m := range chats {
+		group.Go(func() error {
+			b := s.bookFor(ctx)
+			return s.project(b, b.Mutation(m))
+		})
+	}
+	return group.Wait()
+}
+
+// tellAccount stores what a mutation says of the account itself.
+func (s *states) tellAccount(ctx context.Context, m translate.Mutation) error {
+	if name := m.Value.GetPushNameSetting().GetName(); name != "" {
+		s.status.set(func(a *chat.Account) { a.PushName = name })
+	}
+	if m.Index[0] == appstate.IndexSettingUnarchiveChats && !m.Removed {
+		setting := chat.Register[bool]{Value: m.Value.GetUnarchiveChatsSetting().GetUnarchiveChats(), At: m.Order}
+		if err := s.unarchives(ctx, setting); err != nil {
+			return err
+		}
+	}
+	if all, ok := translate.Label(m); ok {
+		if err := s.projector.Label(ctx, s.account, chat.Labels{Epoch: s.epoch.Load(), All: all}); err != nil {
+			return fmt.Errorf("store label: %w", err)
 		}
 	}
 	return nil
@@ -286,6 +322,10 @@ func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInf
 	state, err := s.state(ctx, patch.Type)
 	if err != nil {
 		return err
+	}
+	err = s.guard.readMACs(ctx, patch.Type, func(ctx context.Context) { _, _ = s.processor.EncodePatch(ctx, key, state, patch) })
+	if err != nil {
+		return fmt.Errorf("read app state: %w", err)
 	}
 	encoded, err := s.processor.EncodePatch(ctx, key, state, patch)
 	if err != nil {

@@ -26,6 +26,12 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 	b.Learn(jid, Parse(v.GetPnForLidChatAction().GetPnJID()))
 	c := b.Change(jid)
 	switch index[0] {
+	case appstate.IndexMute, appstate.IndexPin, appstate.IndexArchive:
+		if jid.IsPN() || jid.IsLID() {
+			c.State.ByLID = chat.Register[bool]{Value: jid.IsLID(), At: order}
+		}
+	}
+	switch index[0] {
 	case appstate.IndexContact:
 		c.State.Contact = contact(v.GetContactAction(), order)
 	case appstate.IndexLIDContact:
