@@ -30,7 +30,7 @@ const (
 func (b *bench) runDoor(ctx context.Context) ([]row, error) {
 	folder := filepath.Join(b.folder, "door")
 	progress("%d chats are made", doorChats)
-	key, _, err := seed(ctx, folder, doorChats, 0)
+	key, _, _, err := seed(ctx, folder, doorChats, 0)
 	if err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}

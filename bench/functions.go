@@ -150,8 +150,8 @@ func (f *functions) starts(ctx context.Context, key, account string) ([]row, err
 	return rows, nil
 }
 
-func (f *functions) bootstrap(ctx context.Context, l *lambdaService, function string) (*process, error) {
-	env := append(f.environment(), "AWS_LAMBDA_RUNTIME_API="+l.address, "AWS_LAMBDA_FUNCTION_NAME="+function, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
+func (f *functions) bootstrap(ctx context.Context, l *lambdaService, function string, more ...string) (*process, error) {
+	env := append(append(f.environment(), more...), "AWS_LAMBDA_RUNTIME_API="+l.address, "AWS_LAMBDA_FUNCTION_NAME="+function, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
 	return start(ctx, nil, env, filepath.Join(f.dist, function, "bootstrap"))
 }
 

@@ -51,6 +51,7 @@ var measurements = []measurement{
 	{"functions", (*bench).runFunctions, true},
 	{"incoming", (*bench).runIncoming, true},
 	{"webhooks", (*bench).runWebhooks, false},
+	{"hosted", (*bench).runHosted, true},
 	{"fleet", (*bench).runFleet, true},
 	{"memory", (*bench).runMemory, true},
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,7 +70,7 @@ func (b *bench) runDemo(ctx context.Context) ([]row, error) {
 // runReads measures the reading endpoints on a data folder of 1,000 chats, one of them with 100,000 messages.
 func (b *bench) runReads(ctx context.Context) ([]row, error) {
 	folder := filepath.Join(b.folder, "reads")
-	key, jid, err := seed(ctx, folder, readChats, readMessages)
+	key, jid, since, err := seed(ctx, folder, readChats, readMessages)
 	if err != nil {
 		return nil, fmt.Errorf("seed: %w", err)
 	}
@@ -95,16 +97,67 @@ func (b *bench) runReads(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(rows, row{
+	rows = append(rows, row{
 		fmt.Sprintf("fetchMessageById, 100 of %d messages, %d KB: p50 (CPU %s)", readMessages, size/1000, ms(cpu)),
 		ms(p50), "0.8 ms", p50 <= 800*time.Microsecond,
-	}), nil
+	})
+	p50, cpu, size, err = p.measure(ctx, 1000, "getChats", "apiKey", key, "since", since)
+	if err != nil {
+		return nil, err
+	}
+	rows = append(rows, row{
+		fmt.Sprintf("getChats, what has changed since, %d of %d chats, %d KB: p50 (CPU %s)", lateChats, readChats, size/1000, ms(cpu)),
+		ms(p50), "1 ms", p50 <= time.Millisecond,
+	})
+	tag := ""
+	unchanged := func() (int, error) {
+		status, etag, err := p.ifChanged(ctx, "getChats", key, tag)
+		if err == nil && (status == http.StatusNotModified) != (tag != "") {
+			err = fmt.Errorf("getChats answers %d", status)
+		}
+		tag = etag
+		return 0, err
+	}
+	if _, err := unchanged(); err != nil {
+		return nil, err
+	}
+	p50, cpu, _, err = p.measureCalls(1000, unchanged)
+	return append(rows, row{
+		fmt.Sprintf("getChats, 304 of %d chats: CPU a call (p50 %s)", readChats, ms(p50)), ms(cpu), "0.2 ms", cpu <= 200*time.Microsecond,
+	}), err
+}
+
+// ifChanged asks for an answer unless it is the one of a tag, and returns the tag of what there is.
+func (p api) ifChanged(ctx context.Context, endpoint, key, tag string) (status int, etag string, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/api/"+endpoint, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	r.Header.Set("X-Api-Key", key)
+	if tag != "" {
+		r.Header.Set("If-None-Match", tag)
+	}
+	a, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer a.Body.Close()
+	_, err = io.Copy(io.Discard, a.Body)
+	return a.StatusCode, a.Header.Get("ETag"), err
 }
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
 
 // measure calls an endpoint n times, after some to warm up.
 func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...string) (p50, cpu time.Duration, size int, err error) {
+	return p.measureCalls(n, func() (int, error) {
+		body, err := p.call(ctx, endpoint, params...)
+		return len(body), err
+	})
+}
+
+// measureCalls measures calls, of which each returns the size of its answer.
+func (p *pesan) measureCalls(n int, call func() (int, error)) (p50, cpu time.Duration, size int, err error) {
 	var took []time.Duration
 	var before time.Duration
 	for i := -n / 10; i < n; i++ {
@@ -114,11 +167,9 @@ func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...s
 			}
 		}
 		began := time.Now()
-		body, err := p.call(ctx, endpoint, params...)
-		if err != nil {
+		if size, err = call(); err != nil {
 			return 0, 0, 0, err
 		}
-		size = len(body)
 		if i >= 0 {
 			took = append(took, time.Since(began))
 		}
@@ -128,23 +179,27 @@ func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...s
 	return took[len(took)/2], (after - before) / time.Duration(n), size, err
 }
 
-// seed makes a data folder with an account that is off, and returns its key and the chat with many messages.
-func seed(ctx context.Context, folder string, chats, messages int) (key string, jid chat.JID, err error) {
+// lateChats is how many of the chats have changed last.
+const lateChats = 10
+
+// seed makes a data folder with an account that is off, and returns its key, the chat with many messages, and the position from which on
+// ten chats have changed.
+func seed(ctx context.Context, folder string, chats, messages int) (key string, jid chat.JID, since string, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	file, err := sqlite.Open(ctx, filepath.Join(folder, "pesan.db"), sqlite.Options{})
 	if err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	defer file.Close()
 	db := store.New(file, store.Options{Compression: store.S2, SoleWriter: true})
 	a := chat.Account{ID: ulid.Make().String(), Name: "bench", CreatedAt: time.Now(), State: chat.ServiceOff}
 	if key, a.KeyHash, err = chat.NewKey(a.ID, rand.Reader); err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	if err := db.CreateAccount(ctx, a); err != nil {
-		return "", "", err
+		return "", "", "", err
 	}
 	projector := chat.NewProjector(db, time.Now)
 	began := time.Now().Unix() - int64(max(chats, messages))
@@ -153,7 +208,7 @@ func seed(ctx context.Context, folder string, chats, messages int) (key string, 
 		change := ordinaryChat(jid, began+int64(i))
 		change.Messages = []chat.Message{ordinaryMessage(jid, fmt.Sprintf("3EB0%016X", i), began+int64(i))}
 		if err := projector.Apply(ctx, a.ID, change); err != nil {
-			return "", "", err
+			return "", "", "", err
 		}
 	}
 	jid = chat.NewJID("628940000000", chat.UserServer)
@@ -166,10 +221,21 @@ func seed(ctx context.Context, folder string, chats, messages int) (key string, 
 			change.Messages = append(change.Messages, m)
 		}
 		if err := projector.Apply(ctx, a.ID, change); err != nil {
-			return "", "", err
+			return "", "", "", err
 		}
 	}
-	return key, jid, nil
+	at, err := db.End(ctx, a.ID)
+	if err != nil {
+		return "", "", "", err
+	}
+	for i := range min(lateChats, chats-1) {
+		other := chat.NewJID(fmt.Sprintf("62894%07d", 1+i), chat.UserServer)
+		change := chat.Change{Chat: other, Messages: []chat.Message{ordinaryMessage(other, fmt.Sprintf("3EB2%016X", i), began+int64(max(chats, messages)))}}
+		if err := projector.Apply(ctx, a.ID, change); err != nil {
+			return "", "", "", err
+		}
+	}
+	return key, jid, at.String(), nil
 }
 
 // ordinaryChat has the fields of the vendor's sample.

@@ -25,7 +25,8 @@ const (
 )
 
 // TestNothingLost kills the program again and again while messages stream in and commands go out. In the end every
-// message is there once, every command that was answered 200 is in WhatsApp's app state, and every 202 has ended.
+// message is there once, every command that was answered 200 is in WhatsApp's app state, every 202 has ended, and of every message
+// the webhook has sent an event, whose id tells what it sends again.
 func TestNothingLost(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
@@ -44,6 +45,14 @@ func TestNothingLost(t *testing.T) {
 	p := run()
 	must(t, w.AddDevice(ctx))
 	must(t, w.Link(ctx))
+
+	hooks := newReceiver()
+	defer hooks.Close()
+	hooks.secret = "whsec_" + strings.Repeat("cGVzYW4h", 4)
+	answer, err := w.Call(ctx, "setWebhook", "url", hooks.URL, "events", "message", "secret", hooks.secret)
+	if must(t, err); answer.Status != http.StatusOK {
+		t.Fatalf("setWebhook answers %s", answer.Body)
+	}
 
 	sent := newLedger()
 	for _, friend := range w.Friends {
@@ -85,10 +94,59 @@ func TestNothingLost(t *testing.T) {
 	t.Logf("%d messages, %d kills, %d logins", len(sent.ids()), kills, w.Device.Logins())
 
 	sent.check(ctx, t, w.System)
+	must(t, hooks.told(ctx, t, sent.ids()))
 	checkCommands(ctx, t, w.System, answers)
 	if took := p.stop(t); took > 10*time.Second {
 		t.Errorf("ends after %v", took)
 	}
+}
+
+// told waits until there is an event of every message, and holds that no two messages have one event.
+func (r *receiver) told(ctx context.Context, t *testing.T, ids []string) error {
+	t.Helper()
+	err := Until(ctx, "the events of all messages", func() (bool, error) {
+		have := r.messages()
+		for _, id := range ids {
+			if have[id] == 0 {
+				return false, fmt.Errorf("there is none of %s", id)
+			}
+		}
+		return true, nil
+	})
+	messages := r.messages()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	of := map[string]string{}
+	for _, h := range r.got {
+		if earlier, again := of[h.ID]; again && earlier != h.Results.ID {
+			t.Errorf("event %s is of %s and of %s", h.ID, earlier, h.Results.ID)
+		}
+		of[h.ID] = h.Results.ID
+	}
+	for id, n := range messages {
+		if n > 1 {
+			t.Errorf("message %s is told by %d events", id, n)
+		}
+	}
+	for _, err := range r.errs {
+		t.Error(err)
+	}
+	t.Logf("%d deliveries, of which %d repeat one", len(r.got), len(r.got)-len(of))
+	return err
+}
+
+// messages counts the events of each message, however often they came.
+func (r *receiver) messages() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seen, messages := map[string]bool{}, map[string]int{}
+	for _, h := range r.got {
+		if !seen[h.ID] {
+			messages[h.Results.ID]++
+		}
+		seen[h.ID] = true
+	}
+	return messages
 }
 
 // freeAddress is one that a program can listen on again and again.
