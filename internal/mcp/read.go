@@ -111,7 +111,7 @@ func (s *Server) listChats(ctx context.Context, _ *sdk.CallToolRequest, in chats
 	}
 	lines := chatLines(a.Results)
 	return nil, fit(func(text int) chatsOut {
-		return chatsOut{Chats: within(lines, text), Cursor: a.Cursor, Since: a.Since, fresh: a.fresh()}
+		return chatsOut{Chats: within(lines, text, chatLine.within), Cursor: a.Cursor, Since: a.Since, fresh: a.fresh()}
 	}), nil
 }
 
@@ -158,7 +158,7 @@ func (s *Server) readConversation(ctx context.Context, _ *sdk.CallToolRequest, i
 	}
 	return nil, fit(func(text int) conversationOut {
 		return conversationOut{
-			Chat: jid(a.Query.To), Messages: within(lines, text), Deleted: a.Deleted, Cursor: a.Cursor, Since: a.Since, More: a.More, fresh: a.fresh(),
+			Chat: jid(a.Query.To), Messages: within(lines, text, line.within), Deleted: a.Deleted, Cursor: a.Cursor, Since: a.Since, More: a.More, fresh: a.fresh(),
 		}
 	}), nil
 }
@@ -213,7 +213,7 @@ func (s *Server) whatsNew(ctx context.Context, _ *sdk.CallToolRequest, in newIn)
 	lines := chatLines(a.Results)
 	return nil, fit(func(text int) newOut {
 		return newOut{
-			Chats: within(lines, text), Deleted: a.Deleted, Cleared: a.Cleared, Since: a.Since, More: a.More, fresh: a.fresh(),
+			Chats: within(lines, text, chatLine.within), Deleted: a.Deleted, Cleared: a.Cleared, Since: a.Since, More: a.More, fresh: a.fresh(),
 		}
 	}), nil
 }

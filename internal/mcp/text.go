@@ -72,10 +72,10 @@ func fit[T any](build func(text int) T) T {
 }
 
 // within are lines with texts of at most so many characters.
-func within[T interface{ within(text int) T }](lines []T, text int) []T {
+func within[T any](lines []T, text int, shorten func(T, int) T) []T {
 	all := make([]T, len(lines))
 	for i, l := range lines {
-		all[i] = l.within(text)
+		all[i] = shorten(l, text)
 	}
 	return all
 }

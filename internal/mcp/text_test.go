@@ -59,7 +59,7 @@ func TestBounds(t *testing.T) {
 		lines := slices.Repeat([]line{d.shown()}, maxListed)
 		page := fit(func(text int) conversationOut {
 			most = text
-			return conversationOut{Messages: within(lines, text)}
+			return conversationOut{Messages: within(lines, text, line.within)}
 		})
 		b, err := json.Marshal(page)
 		if err != nil {
@@ -72,7 +72,7 @@ func TestBounds(t *testing.T) {
 	}
 	ordinary := document{Body: strings.Repeat("Apa kabar? ", 20)}
 	lines := slices.Repeat([]line{ordinary.shown()}, maxListed)
-	page := fit(func(text int) []line { return within(lines, text) })
+	page := fit(func(text int) []line { return within(lines, text, line.within) })
 	if page[0].Cut > 0 {
 		t.Errorf("an ordinary page is cut by %d", page[0].Cut)
 	}
