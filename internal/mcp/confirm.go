@@ -75,23 +75,23 @@ var (
 	errChanged    = errors.New("nothing was done: what would go has changed since the person was asked. Call again, and ask the person again")
 )
 
-// check holds a token against the call.
-func (d doom) check(token, key string, by way, now time.Time) error {
+// check holds a token against the call. What it opens is done under the signature, since a token can be written in several ways.
+func (d doom) check(token, key string, by way, now time.Time) (once string, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) != tokenBytes {
-		return errOtherToken
+		return "", errOtherToken
 	}
 	head, mac := b[:8+stateBytes], b[8+stateBytes:]
 	until := time.Unix(int64(binary.BigEndian.Uint64(head)), 0)
 	switch {
 	case !hmac.Equal(mac, d.sign(key, by, head)):
-		return errOtherToken
+		return "", errOtherToken
 	case now.After(until):
-		return errLateToken
+		return "", errLateToken
 	case !hmac.Equal(head[8:], d.digest()):
-		return errChanged
+		return "", errChanged
 	}
-	return nil
+	return "mcp-" + hex.EncodeToString(mac), nil
 }
 
 // verdict is what came of asking.
@@ -126,11 +126,8 @@ func (s *Server) consent(ctx context.Context, r *sdk.CallToolRequest, d doom, to
 		}
 		fallthrough
 	case token != "":
-		if err := d.check(token, key, by, s.Now()); err != nil {
-			return verdict{}, err
-		}
-		sum := sha256.Sum256([]byte(token))
-		return verdict{once: "mcp-" + hex.EncodeToString(sum[:16])}, nil
+		once, err := d.check(token, key, by, s.Now())
+		return verdict{once: once}, err
 	case asks(r):
 		return verdict{ask: &sdk.CallToolResult{
 			RequestState: d.token(key, byClient, s.Now()),

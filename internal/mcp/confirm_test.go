@@ -152,6 +152,7 @@ func TestBatchToken(t *testing.T) {
 		a.fails("start_batch", args{"op": "clear", "confirmationToken": c.ConfirmationToken, "all": true}, "of another call")
 		var started, again struct{ Status, BatchID string }
 		a.tool(&started, "start_batch", select1)
+		select1["confirmationToken"] = c.ConfirmationToken[:20] + "\n" + c.ConfirmationToken[20:] // the same, written otherwise
 		a.tool(&again, "start_batch", select1)
 		if started.Status != "started" || again.BatchID != started.BatchID {
 			w.Errorf("started %+v, again %+v", started, again)
