@@ -54,6 +54,7 @@ var measurements = []measurement{
 	{"hosted", (*bench).runHosted, true},
 	{"fleet", (*bench).runFleet, true},
 	{"memory", (*bench).runMemory, true},
+	{"page", (*bench).runPage, false},
 }
 
 // progress says what a measurement is at.

@@ -39,6 +39,10 @@ func runCurl(args []string, out io.Writer) error {
 		case arg == "-d" && i+1 < len(args):
 			i++
 			form = append(form, args[i])
+		case arg == "--data-urlencode" && i+1 < len(args):
+			i++
+			name, value, _ := strings.Cut(args[i], "=")
+			form = append(form, name+"="+url.QueryEscape(value))
 		case strings.HasPrefix(arg, "-") || address != "":
 			return fmt.Errorf("what is %q?", arg)
 		default:

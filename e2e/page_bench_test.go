@@ -52,6 +52,8 @@ func BenchmarkPage(b *testing.B) {
 		b.ReportMetric(eval[float64](w, `window.firstView`), "ms-first-view")
 		w.until(`document.querySelector(".count")?.textContent === "10.000 chat"`)
 		b.ReportMetric(eval[float64](w, `performance.now()`), "ms-all-chats")
+		b.ReportMetric(eval[float64](w, `performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
+			.filter(e => !e.name.includes("/api/")).reduce((sum, e) => sum + e.encodedBodySize, 0) / 1000`), "KB-loaded")
 		eval[any](w, `new Promise(done => setTimeout(done, 1000, null))`) // until somebody types
 		b.ReportMetric(eval[float64](w, `(() => {
 			const search = document.querySelector("input[type=search]")

@@ -287,6 +287,9 @@ func (w *window) views(name string, open ...func()) {
 		w.speak(language)
 		for _, act := range open {
 			act()
+			if eval[bool](w, `document.querySelector("dialog form") !== null && document.querySelector("dialog form .acts [data-curl]") === null`) {
+				w.Errorf("%s has no line for a terminal", name)
+			}
 		}
 		w.accessible(name, language)
 		w.shoot(name + "-" + language)

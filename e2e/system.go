@@ -222,7 +222,31 @@ func (s *System) page(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.fromPage(ctx)
+}
+
+// fromPage calls the API as the page does: what opens it is in a header, parameters are a form's, answers aren't kept.
+func (s *System) fromPage(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/listDevice", strings.NewReader("limit=10"))
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8", "X-Api-Key": s.Secret, "Accept-Language": "id", "Origin": s.URL,
+		"Sec-Fetch-Site": "same-origin", "Cache-Control": "no-cache",
+	} {
+		request.Header.Set(name, value)
+	}
+	response, err := s.HTTP.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && (response.StatusCode != http.StatusOK || !strings.HasPrefix(string(body), `{"status":true`)) {
+		err = fmt.Errorf("a call of the page's is answered %s %.300s", response.Status, body)
+	}
+	return err
 }
 
 // file gets what stands under a path, and holds it to a page's policy.

@@ -106,7 +106,7 @@ export function chatsView(first) {
     // go opens another chat beside the list, or none.
     go(next) {
       const before = id
-      const { top } = shown
+      const top = list.node.clientHeight ? list.node.scrollTop : shown.top
       talk?.stop()
       id = next
       talk = id ? new Talk(id) : undefined

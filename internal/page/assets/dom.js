@@ -70,6 +70,8 @@ export function dialog(title, build) {
     'aria-label': title,
     onclose() {
       dialogs.splice(dialogs.indexOf(own), 1)
+      const next = dialogs.at(-1) ?? page // where what was just said in this one stays
+      for (const kind of ['polite', 'urgent']) next[kind].append(...own[kind].childNodes)
       node.remove()
       back(opener)
     },

@@ -17,7 +17,8 @@ export class List {
     this.space = el('div', { role: 'presentation', class: 'space' })
     this.node = el('div', {
       class: 'list', role: 'listbox', tabindex: '0', 'aria-label': label, 'aria-multiselectable': 'true', 'aria-describedby': help,
-      onscroll: () => this.#later(), onkeydown: event => this.#key(event), onfocus: () => this.#move(Math.max(this.#at, 0)),
+      onscroll: () => this.#later(), onkeydown: event => this.#key(event),
+      onfocus: () => { if (this.node.matches(':focus-visible')) this.#move(Math.max(this.#at, 0)) }, // a pointer knows where it is
     }, this.space)
     this.watch = new ResizeObserver(() => { this.#height = 0; this.#later() })
     this.watch.observe(this.node)
@@ -42,7 +43,8 @@ export class List {
   focus(name) {
     const at = this.#items.findIndex(item => this.name(item) === name)
     if (at >= 0) this.#at = at
-    this.node.focus()
+    this.node.focus({ preventScroll: true })
+    this.#draw(false)
   }
 
   #later() {
