@@ -345,3 +345,42 @@ func TestCost(t *testing.T) {
 	w.must(err)
 	w.want("getState for a list", w.called("getState"), 1)
 }
+
+// TestProgress: who waits for a batch hears how it goes, where the way to it has room for that.
+func TestProgress(t *testing.T) {
+	for _, protocol := range []string{shaking, stateless} {
+		t.Run(protocol, func(t *testing.T) {
+			w := newWorld(t)
+			heard := make(chan float64, 100)
+			client := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, &sdk.ClientOptions{
+				ProgressNotificationHandler: func(_ context.Context, r *sdk.ProgressNotificationClientRequest) { heard <- r.Params.Total },
+			})
+			session, err := client.Connect(t.Context(), overPipe(w, w.tokoKey), &sdk.ClientSessionOptions{ProtocolVersion: protocol})
+			w.must(err)
+			defer session.Close()
+			a := &assistant{world: w, ClientSession: session}
+			var started struct{ BatchID string }
+			a.tool(&started, "start_batch", args{"op": "mute", "all": true})
+			ended := make(chan *sdk.CallToolResult, 1)
+			go func() {
+				p := &sdk.CallToolParams{Name: "get_batch", Arguments: args{"waitSeconds": 20}}
+				p.SetProgressToken("here")
+				result, err := session.CallTool(context.Background(), p)
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- result
+			}()
+			w.want("of how many", <-heard, 3)
+			results := map[int]chat.Result{}
+			for i := range 3 {
+				results[i] = chat.Result{State: chat.OperationDone, At: noon}
+			}
+			_, err = w.db.EndOperations(t.Context(), w.toko, started.BatchID, 0, results)
+			w.must(err)
+			if result := <-ended; result == nil || !strings.Contains(said(result), `"done":3`) {
+				t.Errorf("ends with %+v", result)
+			}
+		})
+	}
+}
