@@ -165,6 +165,8 @@ func needed(e httpapi.Endpoint) (all []string) {
 			all = append(all, "CHATS_TABLE", "MESSAGES_TABLE")
 		case httpapi.Webhooks:
 			all = append(all, "HOOKS_TABLE", "SECRETS_TABLE")
+		case httpapi.AllUsage:
+			all = append(all, "HOOKS_TABLE")
 		case httpapi.Feeds:
 			all = append(all, "CHATS_TABLE")
 		case httpapi.Reports, httpapi.Commands, httpapi.Requests, httpapi.Batches, httpapi.Heartbeats:

@@ -10,13 +10,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
-	"pesan/internal/function/deliver"
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/sim"
 )
@@ -42,7 +42,7 @@ func (b *bench) runHosted(ctx context.Context) (_ []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	events := "EVENT_QUEUE_URL=" + *made.QueueUrl
+	eventQueue := "EVENT_QUEUE_URL=" + *made.QueueUrl
 	a := &arrivals{came: make(chan struct{}, 1)}
 	receiver, err := serve(a)
 	if err != nil {
@@ -54,7 +54,7 @@ func (b *bench) runHosted(ctx context.Context) (_ []row, err error) {
 		return nil, err
 	}
 	defer s.Close()
-	host, err := c.run(ctx, s, events)
+	host, err := c.run(ctx, s, eventQueue)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (b *bench) runHosted(ctx context.Context) (_ []row, err error) {
 	}
 	defer l.close()
 	f := &functions{c, dist}
-	function, err := f.bootstrap(ctx, l, "deliver-webhook", events, "WEBHOOK_LOOPBACK=true")
+	function, err := f.bootstrap(ctx, l, "deliver-webhook", eventQueue, "WEBHOOK_LOOPBACK=true")
 	if err != nil {
 		return nil, err
 	}
@@ -143,10 +143,10 @@ func handOver(ctx context.Context, queue *sqs.Client, url string, l *lambdaServi
 		if err != nil || len(out.Messages) == 0 {
 			continue
 		}
-		var in deliver.Input
+		var in events.SQSEvent
 		receipts := make(map[string]*string)
 		for _, m := range out.Messages {
-			in.Records = append(in.Records, deliver.Record{ID: *m.MessageId, Receipt: *m.ReceiptHandle, Body: *m.Body})
+			in.Records = append(in.Records, events.SQSMessage{MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body})
 			receipts[*m.MessageId] = m.ReceiptHandle
 		}
 		payload, err := json.Marshal(in)
@@ -157,12 +157,12 @@ func handOver(ctx context.Context, queue *sqs.Client, url string, l *lambdaServi
 		if err != nil {
 			return err
 		}
-		var left deliver.Output
+		var left events.SQSEventResponse
 		if err := json.Unmarshal(answer.body, &left); err != nil {
 			return err
 		}
-		for _, f := range left.Failures {
-			delete(receipts, f.ID)
+		for _, f := range left.BatchItemFailures {
+			delete(receipts, f.ItemIdentifier)
 		}
 		for _, receipt := range receipts {
 			_, _ = queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: receipt}) // the function has, mostly

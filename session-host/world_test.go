@@ -132,7 +132,7 @@ func (s *stack) serve() {
 	mux.Handle("/", api.Handler(httpapi.Endpoints(httpapi.Deps{
 		Accounts: stored, Chats: stored, Messages: stored, Reports: stored, Commands: stored, Sender: sender,
 		Outcomes: stored.EventualCommands(), Hosts: stored, Wait: 20 * time.Second, Batches: stored, BatchSender: sender,
-		Labels: stored, Usage: stored, Media: noFiles{},
+		Labels: stored, Usage: stored, AllUsage: stored.AllUsage(), Media: noFiles{},
 		Hooks: stored, Feed: stored, Caller: s.sender(),
 	})...))
 	server := httptest.NewServer(mux)

@@ -50,7 +50,7 @@ func Main(endpoint func(httpapi.Deps) httpapi.Endpoint, parts ...Part) {
 		fmt.Fprintf(os.Stderr, "the function can't start:\n%v\n", err)
 		os.Exit(1)
 	}
-	Start(handler, lambda.WithEnableSIGTERM(handler.stop))
+	Start(handler, handler.AtStop())
 }
 
 // Start serves until Lambda ends the process.
@@ -67,34 +67,48 @@ const (
 	stopTime   = 400 * time.Millisecond // Lambda kills the process then
 )
 
+// Counter stores what a function has counted.
+type Counter struct {
+	Meter *usage.Meter // nil: nothing is counted
+	Log   *slog.Logger
+}
+
+// AfterCall is for the end of each call.
+func (c *Counter) AfterCall() {
+	if c.Meter != nil && c.Meter.Due(flushEvery) {
+		c.flush(flushTime)
+	}
+}
+
+// Stop is for the end of the process.
+func (c *Counter) Stop() {
+	if c.Meter != nil {
+		c.flush(stopTime)
+	}
+}
+
+// AtStop has Stop called when Lambda ends the process.
+func (c *Counter) AtStop() lambda.Option { return lambda.WithEnableSIGTERM(c.Stop) }
+
+func (c *Counter) flush(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if err := c.Meter.Flush(ctx); err != nil {
+		c.Log.Warn("store usage", "error", err)
+	}
+}
+
 // metered is a function that stores what its calls have used.
 type metered struct {
 	*httpapi.Function
-	meter *usage.Meter // nil: no key opens it
-	log   *slog.Logger
+	Counter
 }
 
 // Invoke implements lambda.Handler.
 func (m *metered) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	answer, err := m.Function.Invoke(ctx, payload)
-	if m.meter != nil && m.meter.Due(flushEvery) {
-		m.flush(flushTime)
-	}
+	m.AfterCall()
 	return answer, err
-}
-
-func (m *metered) stop() {
-	if m.meter != nil {
-		m.flush(stopTime)
-	}
-}
-
-func (m *metered) flush(within time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	if err := m.meter.Flush(ctx); err != nil {
-		m.log.Warn("store usage", "error", err)
-	}
 }
 
 // gcPercent lets garbage grow: a function has 512 MB, needs some for one call at a time, and would spend a fifth of its
@@ -124,10 +138,10 @@ func wire(
 		w.use(kv.Accounts)
 		c.Accounts, c.Latest = w.store.EventualAccounts(), w.store
 	}
-	m := &metered{log: logger}
+	m := &metered{Counter: Counter{Log: logger}}
 	if e.Auth == httpapi.ByKey {
-		m.meter = usage.New(w.store, rand.Text(), time.Now)
-		c.Meter = m.meter
+		m.Meter = usage.New(w.store, rand.Text(), time.Now)
+		c.Meter = m.Meter
 	}
 	w.fill(e.Needs)
 	for _, part := range parts {
@@ -161,6 +175,9 @@ func (w *Wiring) fill(needs []httpapi.Port) {
 		case httpapi.Usage:
 			w.use(kv.Reports)
 			w.Deps.Usage = w.store
+		case httpapi.AllUsage:
+			w.use(kv.Reports, kv.Hooks)
+			w.Deps.AllUsage = w.store.AllUsage()
 		case httpapi.Chats:
 			w.use(kv.Chats)
 			w.Deps.Chats, w.Deps.Labels, w.Deps.Feed = w.store, w.store, w.store

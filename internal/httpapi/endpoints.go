@@ -17,6 +17,7 @@ type Deps struct {
 	Chats    chat.ChatReader
 	Labels   chat.LabelReader // comes with Chats
 	Usage    chat.UsageReader
+	AllUsage chat.UsageReader // wherever it was counted
 	Media    chat.MediaLinker
 	Messages chat.MessageReader
 	Feed     chat.Deltas // comes with Chats and Messages too; may be a chat.FeedWatcher, which saves polling where it is near
@@ -55,6 +56,7 @@ const (
 	Reports  Port = "Reports"  // to list or clear it
 	Commands Port = "Commands" // with Sender
 	Usage    Port = "Usage"
+	AllUsage Port = "AllUsage"
 	Webhooks Port = "Webhooks" // Hooks
 	Feeds    Port = "Feeds"    // Feed
 	Caller   Port = "Caller"   // of endpoints of webhooks

@@ -16,7 +16,7 @@ import (
 // GetUsage says what the account used, by day and key.
 func GetUsage(d Deps) Endpoint {
 	return Endpoint{
-		Name: "getUsage", Group: OfKeys, Methods: reading, Needs: []Port{Usage}, begin: getUsage(d.Usage),
+		Name: "getUsage", Group: OfKeys, Methods: reading, Needs: []Port{AllUsage}, begin: getUsage(d.AllUsage),
 		Params: []string{"day", "month"},
 	}
 }

@@ -75,7 +75,7 @@ func newWorld(t testing.TB) *world {
 	w.deps = httpapi.Deps{
 		Accounts: w.db, Chats: w.db, Messages: w.db, Reports: w.db, Commands: w.commands, Sender: w, Wait: 5 * time.Second,
 		Labels: w.db,
-		Usage:  w.db, Media: shelf{},
+		Usage:  w.db, AllUsage: w.db.AllUsage(), Media: shelf{},
 		Hooks: w.db, Feed: w.db, Caller: &w.hook,
 		Batches: w.db, BatchSender: w,
 	}

@@ -433,7 +433,7 @@ func (p *program) handler(api *httpapi.API, commands chat.Commands) http.Handler
 		Accounts: p.accounts, Chats: p.store, Messages: p.store, Reports: p.store, Commands: commands, Sender: p.queue,
 		Batches: p.store, BatchSender: p.queue, BatchRate: p.BatchRate,
 		Wait:   p.CommandWait,
-		Labels: p.store, Usage: p.store, Media: p.media,
+		Labels: p.store, Usage: p.store, AllUsage: p.store.AllUsage(), Media: p.media,
 		Hooks: p.hooks, Feed: p.store, Caller: p.hooks.sender,
 	})...)
 	mux.Handle("/", endpoints)

@@ -27,6 +27,7 @@
 //	                                         "r/<id>/<chunk>"          how they ended
 //	                                         "w/<JID>/<setting>/<id>"  when a command has set this of the chat meanwhile
 //	Commands            "hosts"              <host>                    that it shares the shards
+//	Reports, Hooks      "usage/<account>"    <day>/<source>            JSON of what a process has counted
 //	Work                "shard/<number>"     "lease"                   JSON
 //	                    "backlog/<account>"  "i/<id>"                  work that waits
 //	                                         "p/<arrival>/<part>"      the rest of it, where it is long

@@ -4,6 +4,7 @@ package deliver
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"pesan/internal/function"
 	"pesan/internal/function/caller"
 	sqsqueue "pesan/internal/queue/sqs"
+	"pesan/internal/usage"
 	"pesan/internal/webhook"
 )
 
@@ -53,6 +55,7 @@ type Handler struct {
 	Deliverer *webhook.Deliverer
 	Queue     Queue
 	Logger    *slog.Logger
+	Counter   function.Counter
 }
 
 // Main is the main function of the Lambda.
@@ -65,7 +68,7 @@ func Main() {
 		fmt.Fprintf(os.Stderr, "the function can't start:\n%v\n", err)
 		os.Exit(1)
 	}
-	function.Start(handler)
+	function.Start(handler, handler.Counter.AtStop())
 }
 
 // New makes the handler of the clients and settings that the environment names.
@@ -75,8 +78,10 @@ func New(w *function.Wiring, logger *slog.Logger) *Handler {
 	if w.Err() != nil {
 		return nil
 	}
+	meter := usage.New(hooks.HookUsage(), rand.Text(), time.Now)
 	return &Handler{
-		Deliverer: &webhook.Deliverer{Log: hooks, Caller: w.Deps.Caller, Now: time.Now, Logger: logger},
+		Counter:   function.Counter{Meter: meter, Log: logger},
+		Deliverer: &webhook.Deliverer{Log: hooks, Caller: w.Deps.Caller, Now: time.Now, Logger: logger, Delivered: meter.Delivered},
 		Queue:     sqsqueue.NewEventQueue(sqs.NewFromConfig(w.AWS, sqsqueue.Tuned), url),
 		Logger:    logger,
 	}
@@ -88,7 +93,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return nil, fmt.Errorf("read batch: %w", err)
 	}
-	return json.Marshal(h.handle(ctx, in))
+	out := h.handle(ctx, in)
+	h.Counter.AfterCall()
+	return json.Marshal(out)
 }
 
 // one is a message that holds an event.

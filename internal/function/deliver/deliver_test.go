@@ -14,8 +14,10 @@ import (
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/function"
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/store/storetest"
+	"pesan/internal/usage"
 	"pesan/internal/webhook"
 )
 
@@ -84,9 +86,13 @@ func TestBatch(t *testing.T) {
 	sender := webhook.NewSender(webhook.Options{Loopback: true, Now: time.Now})
 	defer sender.Close()
 	q := &queue{heard: make(chan struct{}, 1)}
+	meter := usage.New(s.HookUsage(), "test", time.Now)
 	h := &Handler{
-		Deliverer: &webhook.Deliverer{Log: s, Caller: sender, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
-		Queue:     q, Logger: slog.New(slog.DiscardHandler),
+		Counter: function.Counter{Meter: meter, Log: slog.New(slog.DiscardHandler)},
+		Deliverer: &webhook.Deliverer{
+			Log: s, Caller: sender, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Delivered: meter.Delivered,
+		},
+		Queue: q, Logger: slog.New(slog.DiscardHandler),
 	}
 	in := Input{Records: []Record{
 		record(slow, 1), record(quick, 1), record(failing, 1), record(quick, 2), record(failing, 2), record(failing, 3), {ID: "x", Receipt: "r-x", Body: "no event"},
@@ -130,5 +136,12 @@ func TestBatch(t *testing.T) {
 	}
 	if fmt.Sprint(got["/"+quick]) != fmt.Sprint([]string{id(quick, 1), id(quick, 2)}) || len(got["/"+failing]) != 2 {
 		t.Errorf("received %v", got)
+	}
+	h.Counter.Stop()
+	for account, want := range map[string]int64{quick: 2, slow: 1, failing: 1} {
+		days, err := s.AllUsage().Usage(t.Context(), account, "2000-01-01", "2999-12-31")
+		if err != nil || len(days) != 1 || days[0].Usage != (chat.Usage{Deliveries: want}) {
+			t.Errorf("%s: the usage is %+v, %v, want %d deliveries", account, days, err, want)
+		}
 	}
 }
