@@ -90,6 +90,13 @@ fuzz: ## every fuzz test beyond its seeds; FUZZTIME=1m for longer
 		done; \
 	done
 
+# What is tried by default takes minutes, internal/chat more than an hour, internal/store many.
+PACKAGE ?= internal/render
+.PHONY: mutants
+mutants: ## what a package's own tests don't notice when it is changed; PACKAGE=internal/chat for another
+	@RAPID_CHECKS=15 RAPID_NOFAILFILE=true GOFLAGS=-vet=off $(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash \
+		--workers 1 --timeout-coefficient 20 ./$(PACKAGE)
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, actionlint, and what may link what
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
