@@ -98,11 +98,12 @@ mutants: ## what a package's own tests don't notice when it is changed; PACKAGE=
 		--workers 1 --timeout-coefficient 20 ./$(PACKAGE)
 
 .PHONY: lint
-lint: ## gofmt, vet, staticcheck, actionlint, and what may link what
+lint: ## gofmt, vet, staticcheck, actionlint, the compose file, and what may link what
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 .github/workflows/*.yml docs/examples/deploy.yml
+	$(GO) run github.com/compose-spec/compose-go/v2/cmd@v2.16.2 docs/examples/compose.yaml >/dev/null
 	@.ci/links
 
 .PHONY: scale
