@@ -1,5 +1,6 @@
 """What Schemathesis can't know from openapi.yaml. See scripts/openapi."""
 
+import copy
 import os
 
 import jsonschema_rs
@@ -39,7 +40,7 @@ def known(name, schema):
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    raw.update(raw_schema)
+    raw.update(copy.deepcopy(raw_schema))
     components = raw_schema["components"]
     for body in components["requestBodies"].values():
         body["content"].pop("application/x-ndjson", None)  # which Schemathesis can't write
@@ -51,7 +52,21 @@ def before_load_schema(context, raw_schema):
                 schema["properties"][name] = known(name, property)
 
 
-raw = {}  # openapi.yaml, once it is read
+OWN = os.environ["PESAN_KEY"].split("_")[1]  # the device that all calls go to
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Keeps the device as it is, also where wrong data is made, or what others have answered is used."""
+    for values in (case.query, case.body):
+        if isinstance(values, dict):
+            if values.get("logout") not in (None, "false"):
+                values["logout"] = "false"
+            if values.get("id") == OWN and case.path.endswith(("deleteDevice", "changeApiKey", "setLimit")):
+                values["id"] = "another"
+
+
+raw = {}  # openapi.yaml as it is, once it is read
 
 
 def forms(case):

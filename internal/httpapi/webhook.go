@@ -155,14 +155,15 @@ func (c *call) hookURL(text string, caller chat.HookCaller) error {
 func (c *call) hookEvents() ([]chat.EventKind, error) {
 	text := c.params.object("events")
 	var names []string
-	if json.Unmarshal([]byte(text), &names) != nil {
+	listed := json.Unmarshal([]byte(text), &names) == nil // null is an empty name there
+	if !listed {
 		names = strings.Split(text, ",")
 	}
 	var kinds []chat.EventKind
 	for _, name := range names {
 		kind := chat.EventKind(strings.ToLower(strings.TrimSpace(name)))
 		switch {
-		case kind == "" || slices.Contains(kinds, kind):
+		case kind == "" && !listed || slices.Contains(kinds, kind):
 		case kind == "all" && len(names) == 1:
 		case slices.Contains(chat.EventKinds(), kind):
 			kinds = append(kinds, kind)

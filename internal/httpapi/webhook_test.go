@@ -93,6 +93,8 @@ func TestSetWebhookRefuses(t *testing.T) {
 		"url=https://hooks.example.com&secret=short":                       "whsec_",
 		"url=https://hooks.example.com&secret=whsec_c2hvcnQ=":              "whsec_",
 		`{"url":"https://hooks.example.com","events":["message",{"a":1}]}`: "events",
+		`{"url":"https://hooks.example.com","events":[null,null]}`:         "events",
+		`{"url":"https://hooks.example.com","events":["message",""]}`:      "events",
 		`{"url":["https://hooks.example.com"]}`:                            "url",
 	} {
 		if strings.HasPrefix(body, "{") {
