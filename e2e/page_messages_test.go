@@ -155,6 +155,7 @@ func TestPageMessages(t *testing.T) {
 	within(edited, ".foot", "Diedit")
 	within(poll, ".poll li:nth-child(2)", "1 suara")
 	w.until(`document.querySelector("[data-id=" + CSS.escape(?!) + "] img.picture")?.naturalWidth === 32`, photo)
+	w.until(`(() => { const s = document.querySelector(".scroller"); return s.scrollTop > 0 && s.scrollHeight - s.scrollTop - s.clientHeight < 5 })()`) // at the newest
 	w.views("kinds")
 	w.speak("id")
 

@@ -161,6 +161,23 @@ func TestWords(t *testing.T) {
 			}
 		}
 	}
+	// An act has its name, and what is said when it is done.
+	for path, f := range p.files {
+		_, rest, ok := strings.Cut(string(f.plain), "\nconst acts = {\n")
+		if !ok || !strings.HasSuffix(path, "/acts.js") {
+			continue
+		}
+		list, _, _ := strings.Cut(rest, "\n}\n")
+		acts := regexp.MustCompile(`(?m)^  (\w+): \{`).FindAllStringSubmatch(list, -1)
+		for _, act := range acts {
+			if !have[act[1]] || !have["did_"+act[1]] {
+				t.Errorf("the act %s lacks words", act[1])
+			}
+		}
+		if len(acts) < 10 {
+			t.Errorf("there are %d acts", len(acts))
+		}
+	}
 	if len(have) < 100 {
 		t.Errorf("there are %d texts", len(have))
 	}

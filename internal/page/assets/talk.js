@@ -17,6 +17,7 @@ export class Talk {
   #again = false
   #seen = ''
   #ended = new AbortController()
+  #low = true // the newest message is in sight
 
   constructor(id) {
     this.id = id
@@ -27,13 +28,19 @@ export class Talk {
     this.head = el('header', { class: 'head' })
     this.node = el('section', { class: 'talk', 'aria-label': t('conversation', { name: this.title }) }, this.head, this.scroller)
     this.#header()
+    // Pictures take their place after the messages are there: who sees the newest one goes on seeing it.
+    this.grown = new ResizeObserver(() => { if (this.#low) this.scroller.scrollTop = this.scroller.scrollHeight })
+    this.grown.observe(this.list)
   }
 
   get chat() { return model.chats.get(this.id) }
   get title() { return this.chat?.title ?? model.name(this.id) }
 
   start() { this.#newest() }
-  stop() { this.#ended.abort() }
+  stop() {
+    this.#ended.abort()
+    this.grown.disconnect()
+  }
 
   // changed looks whether the chat is among those that have, and which of its messages.
   changed({ ids, news }) {
@@ -120,6 +127,7 @@ export class Talk {
   }
 
   async #scrolled() {
+    this.#low = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 80
     if (this.#busy || !this.#cursor || this.scroller.scrollTop > 600 || this.#ended.signal.aborted) return
     this.#busy = true
     await run(async () => {
