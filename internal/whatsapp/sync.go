@@ -37,6 +37,7 @@ type syncer struct {
 	failed  bool                              // an event couldn't be stored: only a full fetch helps
 	changed time.Time                         // last version stored or event projected
 	repairs map[appstate.WAPatchName]*refetch // collections that couldn't be fetched
+	stale   map[appstate.WAPatchName]bool     // collections of which a former run may have sent what isn't projected
 	keys    chan struct{}                     // closed when the keys have come; nil unless the device is new
 }
 
@@ -48,7 +49,7 @@ type refetch struct {
 }
 
 func newSyncer(r *run) *syncer {
-	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]*refetch)}
+	s := &syncer{run: r, repairs: make(map[appstate.WAPatchName]*refetch), stale: make(map[appstate.WAPatchName]bool)}
 	s.fetcher = newErrand(r.spawn, s.fetch)
 	s.unmarker = newErrand(r.spawn, s.unmark)
 	return s
@@ -68,6 +69,25 @@ func (s *syncer) begin() {
 			s.marked, s.failed = true, true
 		}
 	}
+	if s.failed {
+		for _, name := range appstate.AllPatchNames {
+			s.stale[name] = true
+		}
+	}
+}
+
+// isStale tells whether a collection is still to be fetched before anybody can tell from the chats what has been sent.
+func (s *syncer) isStale(name appstate.WAPatchName) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stale[name]
+}
+
+// tried is called when a collection was fetched, or can't be for now.
+func (s *syncer) tried(name appstate.WAPatchName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.stale, name)
 }
 
 // fresh is called for a device that was just linked.
@@ -193,15 +213,17 @@ func (s *syncer) fetch() {
 			continue
 		}
 		err := s.fetchOne(name, full)
-		switch {
-		case err == nil:
-			s.whole(name)
-		case s.run.ctx.Err() != nil, !s.online.Load(), errors.Is(err, whatsmeow.ErrNotConnected), errors.Is(err, whatsmeow.ErrIQDisconnected),
-			errors.Is(err, socket.ErrSocketClosed):
+		if err != nil && (s.run.ctx.Err() != nil || !s.online.Load() || errors.Is(err, whatsmeow.ErrNotConnected) ||
+			errors.Is(err, whatsmeow.ErrIQDisconnected) || errors.Is(err, socket.ErrSocketClosed)) {
 			s.mu.Lock()
 			s.failed = s.failed || all
 			s.mu.Unlock()
 			return
+		}
+		s.tried(name)
+		switch {
+		case err == nil:
+			s.whole(name)
 		case errors.Is(err, appstate.ErrKeyNotFound): // the phone is asked for it, and when it has come all is fetched
 			s.log.Warn("fetch app state", "collection", string(name), failure(err))
 			s.mu.Lock()

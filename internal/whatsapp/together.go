@@ -63,6 +63,10 @@ func collectionOf(c chat.Command) appstate.WAPatchName {
 // changeTogether makes one patch of the commands that belong into the collection of the first, and sends it.
 func (r *run) changeTogether(ctx context.Context, commands []chat.Command) map[int]error {
 	ended := make(map[int]error)
+	name := collectionOf(commands[0])
+	if r.sync.isStale(name) { // what was sent shows when it is fetched, which is about to happen
+		return ended
+	}
 	since := r.states.changed.Load()
 	var (
 		patch   packing
@@ -70,7 +74,7 @@ func (r *run) changeTogether(ctx context.Context, commands []chat.Command) map[i
 		changes []appstate.PatchInfo
 		full    bool
 	)
-	name, pins := collectionOf(commands[0]), 0
+	pins := 0
 	var candidates []int
 	for i, c := range commands {
 		if collectionOf(c) == name {
