@@ -14,6 +14,7 @@ import (
 type folder struct {
 	Path    string
 	Unclean bool // whoever had it before was killed, or the power was cut, and its files weren't looked at since
+	WasOpen bool // others could look into the folder while there were keys in it, as into one that was copied
 	lock    *os.File
 }
 
@@ -27,15 +28,21 @@ func openFolder(path string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(locked.install(), private(path, locked.Database(), locked.Devices())); err != nil {
+	_, empty := os.Stat(locked.Devices())
+	err = errors.Join(locked.install(), private(locked.Database(), locked.Devices()))
+	if err == nil {
+		locked.WasOpen, err = closeToOthers(path)
+		locked.WasOpen = locked.WasOpen && empty == nil
+	}
+	if err != nil {
 		return nil, errors.Join(err, locked.Close())
 	}
 	return locked, nil
 }
 
 // private makes files, where they are missing, that nobody else may read: SQLite would let everybody, in a folder that was
-// there before. What others may read already, a folder that was copied for instance, is closed to them, or refused.
-func private(folder string, names ...string) error {
+// there before.
+func private(names ...string) error {
 	for _, name := range names {
 		file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
@@ -45,14 +52,14 @@ func private(folder string, names ...string) error {
 			return fmt.Errorf("make %s: %w", name, err)
 		}
 	}
-	return closeToOthers(folder)
+	return nil
 }
 
-// closeToOthers takes all rights of others on the folder and the files in it.
-func closeToOthers(folder string) error {
+// closeToOthers takes all rights of others on the folder and the files in it, and tells whether the folder let them in.
+func closeToOthers(folder string) (wasOpen bool, err error) {
 	files, err := os.ReadDir(folder)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", folder, err)
+		return false, fmt.Errorf("read %s: %w", folder, err)
 	}
 	names := []string{folder}
 	for _, f := range files {
@@ -66,15 +73,16 @@ func closeToOthers(folder string) error {
 			continue // one of SQLite's own, which comes and goes
 		}
 		if err != nil {
-			return fmt.Errorf("look at %s: %w", name, err)
+			return wasOpen, fmt.Errorf("look at %s: %w", name, err)
 		}
 		if mode := info.Mode().Perm(); enforced && mode&0o077 != 0 {
 			if err := os.Chmod(name, mode&^0o077); err != nil {
-				return fmt.Errorf("others may read %s, and that can't be changed: %w", name, err)
+				return wasOpen, fmt.Errorf("others may read %s, and that can't be changed: %w", name, err)
 			}
+			wasOpen = wasOpen || name == folder
 		}
 	}
-	return nil
+	return wasOpen, nil
 }
 
 // LeastSecret is what a system secret must have at least, in characters.

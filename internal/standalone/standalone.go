@@ -97,6 +97,9 @@ func (p *program) greet(ctx context.Context) error {
 	} else {
 		p.say("%s", p.secretEnv)
 	}
+	if p.folder.WasOpen {
+		p.say("%s", p.wasOpen)
+	}
 	if a, ok := p.listener.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
 		p.say(p.exposed, a)
 	}
@@ -226,8 +229,14 @@ func (p *program) close() {
 	}
 }
 
-// url is where the program answers.
-func (p *program) url() string { return "http://" + p.listener.Addr().String() }
+// url is where the program answers, for who sits before it: of all addresses the one that is always there.
+func (p *program) url() string {
+	address := p.listener.Addr()
+	if a, ok := address.(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		address = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: a.Port}
+	}
+	return "http://" + address.String()
+}
 
 // shutdown bounds how long calls may take to end once the host has ended, which ends the commands that they wait for.
 const shutdown = time.Second

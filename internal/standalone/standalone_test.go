@@ -127,10 +127,21 @@ func TestFolderBelongsToOne(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	if f, err = openFolder(path); err != nil {
-		t.Errorf("opening after the close: %v", err)
-	} else if err := f.Close(); err != nil {
-		t.Error(err)
+	for _, open := range []bool{false, enforced} {
+		if open {
+			if err := errors.Join(os.Chmod(path, 0o755), os.Chmod(file, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f, err = openFolder(path); err != nil {
+			t.Fatalf("opening after the close: %v", err)
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 || f.WasOpen != open {
+			t.Errorf("a folder that others can read, %v: said %v, now %v, %v", open, f.WasOpen, info.Mode(), err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -227,7 +238,9 @@ func TestPrometheus(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := metrics.New("", time.Now)
 	served := make(chan error, 1)
-	go func() { served <- serveMetrics(ctx, l, collector{m, func() int { return 3 }}, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		served <- serveMetrics(ctx, l, collector{m, func() int { return 3 }}, slog.New(slog.DiscardHandler))
+	}()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	answer, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String() + "/metrics")

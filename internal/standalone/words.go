@@ -10,6 +10,7 @@ type words struct {
 	listening     string // {url}
 	at            string // {path}
 	exposed       string // {address}
+	wasOpen       string
 	secretFile    string // {path}
 	secretEnv     string
 	firstDevice   string // {name}
@@ -96,6 +97,7 @@ func wordsOf(of string) words {
 var english = words{
 	listening:   "Pesan answers at %s",
 	at:          "  data folder     %s",
+	wasOpen:     "  ! Others could read the data folder and the keys in it; they no longer can. If somebody may have, link each device again",
 	exposed:     "  ! Whoever reaches %s can call it, and what is sent isn't encrypted: put a proxy with TLS before it, or listen on 127.0.0.1",
 	secretFile:  "  system secret   in %s",
 	secretEnv:   "  system secret   as set",
@@ -189,6 +191,7 @@ it again (serviceStart): the phone sends its chats anew.`,
 var indonesian = words{
 	listening:   "Pesan menjawab di %s",
 	at:          "  folder data      %s",
+	wasOpen:     "  ! Orang lain tadinya dapat membaca folder data dan kunci di dalamnya; kini tidak lagi. Jika mungkin sudah terbaca, tautkan ulang tiap perangkat",
 	exposed:     "  ! Siapa pun yang dapat mencapai %s dapat memanggilnya, tanpa enkripsi: pasang proxy dengan TLS di depannya, atau dengarkan di 127.0.0.1",
 	secretFile:  "  rahasia sistem   di %s",
 	secretEnv:   "  rahasia sistem   seperti yang diatur",
