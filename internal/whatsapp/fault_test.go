@@ -213,12 +213,17 @@ func (s *stream) muted(c *sim.Contact, want bool) {
 	})
 }
 
-// TestEveryStepOfTheKeys has each step fail once that the database of the keys takes for a stream.
+// TestEveryStepOfTheKeys has each step fail once that the store of the keys takes for a stream, in both forms.
 func TestEveryStepOfTheKeys(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) { everyStepOfTheKeys(t, (*world).faultyKeys, 10) })
+	t.Run("key store", func(t *testing.T) { everyStepOfTheKeys(t, (*world).faultyKeyStore, 3) })
+}
+
+func everyStepOfTheKeys(t *testing.T, keys func(*world) *keyFaults, kinds int) {
 	for _, done := range []bool{false, true} {
 		t.Run(fmt.Sprintf("done=%t", done), func(t *testing.T) {
 			w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
-			faults := w.faultyKeys()
+			faults := keys(w)
 			w.link()
 			w.fetched()
 			s := newStream(w)
@@ -241,7 +246,7 @@ func TestEveryStepOfTheKeys(t *testing.T) {
 			for what, n := range failed {
 				t.Logf("%3d %s", n, what)
 			}
-			if len(failed) < 10 {
+			if len(failed) < kinds {
 				t.Errorf("only %d kinds of steps failed", len(failed))
 			}
 		})
