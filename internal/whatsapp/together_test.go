@@ -202,3 +202,35 @@ func TestTogetherLimited(t *testing.T) {
 		}
 	}
 }
+
+// TestTogetherAfterKill: what WhatsApp took before a host was killed, but nobody projected, isn't sent again when a batch goes on before
+// the app state is fetched.
+func TestTogetherAfterKill(t *testing.T) {
+	w := linkedWorld(t)
+	w.fetched()
+	all := wishes(chat.MuteCommand, people(5)...)
+	w.together(all)
+	w.ok(w.halt())
+	w.ok(w.store.PutBacklog(w.soon(), account, appStateMark, nil))
+	for _, c := range all {
+		w.ok(w.store.Update(w.soon(), account, c.Chat, nil, func(t *chat.Thread) error {
+			t.Chat.Mute = chat.Register[int64]{}
+			return nil
+		}))
+	}
+	w.linked.Inject(sim.Fault{Kind: sim.Slow, For: "w:sync:app:state", Delay: 200 * time.Millisecond})
+	w.run()
+	d := w.device.(*device)
+	w.eventually("the batch to go on", func() bool {
+		if !d.Connected() {
+			return false
+		}
+		ended, err := d.Together(w.soon(), all)
+		return err == nil && len(ended) == len(all)
+	})
+	for index, n := range w.took() {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", index, n)
+		}
+	}
+}
