@@ -211,16 +211,20 @@ func TestPageWay(t *testing.T) {
 	w.views("batches")
 
 	// A file: what is wrong in it is shown before anything is done.
-	eval[any](w, `{
-		const picked = new DataTransfer()
-		picked.items.add(new File(["op,phone,second\n" + ?! + ",\nmute,nobody,\nfly,6281,\n"], "malam.csv", {type: "text/csv"}))
-		document.querySelector("input[type=file]").files = picked.files
-	}`, "unmute,"+eval[string](w, `import(document.querySelector("script").src.replace("main.js", "model.js")).then(m => [...m.model.chats.keys()][0])`))
-	w.click("form .primary")
+	first := eval[string](w, `import(document.querySelector("script").src.replace("main.js", "model.js")).then(m => [...m.model.chats.keys()][0])`)
+	check := func() {
+		w.until(`document.querySelector("input[type=file]")`)
+		eval[any](w, `{
+			const picked = new DataTransfer()
+			picked.items.add(new File(["op,phone,second\n" + ?! + ",\nmute,nobody,\nfly,6281,\n"], "malam.csv", {type: "text/csv"}))
+			document.querySelector("input[type=file]").files = picked.files
+		}`, "unmute,"+first)
+		w.click("form .primary")
+		w.shows("dialog tbody", "fly,6281")
+	}
+	w.views("file", check)
+	check()
 	w.shows("dialog [role=status]", "1 operation is ready. 2 lines are wrong")
-	w.shows("dialog tbody", "fly,6281")
-	w.accessible("file", "en")
-	w.shoot("file-en")
 	w.click("dialog .primary")
 	w.until(`document.querySelector("h1")?.textContent === "Batch" && document.querySelector(".state strong")?.textContent === "Done"`)
 	w.shows("tbody", "Unmute")
@@ -233,9 +237,12 @@ func TestPageWay(t *testing.T) {
 	w.views("linked")
 	w.click(`nav a[href="#/settings"]`)
 	w.shows("tbody", "main")
-	w.click("[data-act=addKey]")
-	w.fill("dialog input", "Laporan")
-	w.accessible("key", "en")
+	add := func() {
+		w.click("[data-act=addKey]")
+		w.fill("dialog input", "Laporan")
+	}
+	w.views("key", add)
+	add()
 	w.click("dialog .primary")
 	w.shows("dialog pre", "pk_")
 	w.click("dialog header button")
@@ -253,8 +260,13 @@ func TestPageWay(t *testing.T) {
 	w.fill("dialog input", "another")
 	w.click("dialog .primary")
 	w.shows("dialog .wrong", "another")
-	w.fill("dialog input", "Spare")
-	w.accessible("delete", "en")
+	w.close()
+	remove := func() {
+		w.click("tbody tr:last-child .danger")
+		w.fill("dialog input", "Spare")
+	}
+	w.views("delete", remove)
+	remove()
 	w.click("dialog .primary")
 	w.until(`!document.querySelector("tbody").textContent.includes("Spare")`)
 	w.click(".frame button:last-of-type") // sign out
