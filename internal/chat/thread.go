@@ -45,6 +45,7 @@ type Thread struct {
 	past  bool      // of the change that is applied
 	news  bool      // the message that is joined has just come
 
+	Fresh   bool                // the change is no history's: what it tells is told even if it is stored already, unless it was told
 	Changed map[string]*Message // what Apply leaves to be stored
 	News    map[string]bool     // which of it has just come
 	Prune   []Range             // what Apply leaves to be deleted: all messages that these cover, after the chat is stored
@@ -59,6 +60,7 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 	}
 	t.learnLID(c)
 	t.past = c.Past || c.Epoch < t.Chat.Epoch
+	t.Fresh = !c.Past
 	state := t.Chat.enter(c.Epoch, c.State)
 	if c.Chat != t.Chat.JID {
 		state.Unread.aside()

@@ -78,12 +78,16 @@ func message(c *chat.Chat, m *chat.Message) chat.JSON {
 	b = appendField(b, ',', "timestamp", t)
 	b = appendField(b, ',', "type", quote(s.kind))
 	b = append(b, ',')
-	return chat.JSON(append(b, info(c, m, s, true)[1:]...))
+	return chat.JSON(append(b, info(c, m, s, false)[1:]...))
 }
 
-// info renders WhatsApp's WebMessageInfo. In a group's last line who got and read a message is left out: it would grow the
-// chat with every member of a group, and change it with each receipt.
-func info(c *chat.Chat, m *chat.Message, s said, receipts bool) chat.JSON {
+// maxInLine is how many persons' doings of a kind a group's last line shows.
+const maxInLine = 8
+
+// info renders WhatsApp's WebMessageInfo. In a group's last line who got and read a message is left out, and what many have done
+// about it: it would grow the chat with every member of a group, and change it with each.
+func info(c *chat.Chat, m *chat.Message, s said, inLine bool) chat.JSON {
+	inLine = inLine && c.JID.Kind() != chat.Private
 	fields := make(map[string]chat.JSON, 12)
 	fields["key"] = key(c, m.ID, m.Content.FromMe, m.Content.Sender)
 	fields["message"] = s.message
@@ -96,10 +100,16 @@ func info(c *chat.Chat, m *chat.Message, s said, receipts bool) chat.JSON {
 			fields[name] = value
 		}
 	}
-	set("reactions", reactions(c, m))
-	set("pollUpdates", votes(c, m))
-	set("pollResults", results(m))
-	set("eventResponses", answers(c, m))
+	if !inLine || len(m.Reactions) <= maxInLine {
+		set("reactions", reactions(c, m))
+	}
+	if !inLine || len(m.Votes) <= maxInLine {
+		set("pollUpdates", votes(c, m))
+		set("pollResults", results(m))
+	}
+	if !inLine || len(m.Answers) <= maxInLine {
+		set("eventResponses", answers(c, m))
+	}
 	set("associatedMessages", parts(c, m))
 	if replies := max(len(m.Comments), m.Content.Replies); replies > 0 {
 		fields["commentMetadata"] = object(map[string]chat.JSON{
@@ -114,7 +124,7 @@ func info(c *chat.Chat, m *chat.Message, s said, receipts bool) chat.JSON {
 	if status := status(m); status != chat.NoStatus {
 		fields["status"] = quote(status.String())
 	}
-	if receipts || c.JID.Kind() == chat.Private {
+	if !inLine {
 		set("userReceipt", userReceipts(m))
 	}
 	b := []byte(object(fields))
@@ -160,7 +170,7 @@ func line(c *chat.Chat, l chat.Line, m *chat.Message) chat.JSON {
 			"message": cmp.Or(comment.Message, "{}"), "targetMessageKey": key(c, m.ID, m.Content.FromMe, m.Content.Sender),
 		})
 	}
-	return info(c, m, saidOf(c, m), false)
+	return info(c, m, saidOf(c, m), true)
 }
 
 // added is the WebMessageInfo of what was added to a message.

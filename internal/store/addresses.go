@@ -40,6 +40,16 @@ func (s *Store) Export(ctx context.Context, account string, jid chat.JID, p chat
 		if len(it.Data) == 0 { // a claim
 			continue
 		}
+		if owner, _, beside := ofBlock(it.Sort); beside {
+			if owner == last {
+				b, err := blockOf(&it)
+				if err != nil {
+					return c, nil, "", failed("export messages", err)
+				}
+				b.join(&messages[len(messages)-1])
+			}
+			continue
+		}
 		if len(messages) == p.Limit {
 			return c, messages, makeCursor(exportCursor, last), nil
 		}

@@ -113,19 +113,39 @@ func crashes() map[string][]chat.Change {
 	earlier := first // claims the same id at another time
 	earlier.Content.Time -= 100
 	message := func(messages ...chat.Message) chat.Change { return chat.Change{Chat: pn, Messages: messages} }
+	of := func(messages ...chat.Message) chat.Change {
+		return chat.Change{Chat: crowd, State: chat.Chat{Subject: asSet("Kerabat")}, Messages: messages}
+	}
+	mine := r.text(own, at)
+	mine.Receipts = nil
+	later := mine // from a history, in another order
+	later.Content.Time -= 50
+	read := func(from, to int) chat.Message {
+		m := chat.Message{ID: mine.ID, Receipts: map[chat.JID]chat.Receipt{}}
+		for i := from; i < to; i++ {
+			m.Receipts[listedJID(i)] = chat.Receipt{Read: at + int64(i)}
+		}
+		return m
+	}
 	return map[string][]chat.Change{
-		"new chat":           {message(first)},
-		"new message":        {message(second), message(first)},
-		"two messages":       {message(second, first)},
-		"placeholder":        {message(second), message(ahead)},
-		"filled placeholder": {message(ahead), message(first)},
-		"changed message":    {message(first), message(ahead)},
-		"moved message":      {message(first), message(earlier)},
-		"clear":              {message(first, second), {Chat: pn, State: chat.Chat{Cleared: chat.RangeOf(at + 5)}}},
-		"delete":             {message(first, second), {Chat: pn, State: chat.Chat{Deleted: chat.RangeOf(at + 50)}}},
-		"comes to show":      {{Chat: pn, State: chat.Chat{Contact: asSet("Siti")}}, message(second, first)},
+		"new chat":            {message(first)},
+		"new message":         {message(second), message(first)},
+		"two messages":        {message(second, first)},
+		"placeholder":         {message(second), message(ahead)},
+		"filled placeholder":  {message(ahead), message(first)},
+		"changed message":     {message(first), message(ahead)},
+		"moved message":       {message(first), message(earlier)},
+		"clear":               {message(first, second), {Chat: pn, State: chat.Chat{Cleared: chat.RangeOf(at + 5)}}},
+		"delete":              {message(first, second), {Chat: pn, State: chat.Chat{Deleted: chat.RangeOf(at + 50)}}},
+		"receipts in a group": {of(mine), of(read(0, 40)), of(read(39, 80))},
+		"receipts ahead":      {of(r.text(own, at-1)), of(read(0, 40)), of(mine)},
+		"receipts move":       {of(mine), of(read(0, 70)), of(later)},
+		"receipts cleared":    {of(mine, r.text(own, at+9)), of(read(0, 70)), {Chat: crowd, State: chat.Chat{Cleared: chat.RangeOf(at + 5)}}},
+		"comes to show":       {{Chat: pn, State: chat.Chat{Contact: asSet("Siti")}}, message(second, first)},
 	}
 }
+
+const crowd chat.JID = "120363041234567890@g.us"
 
 // disturbance is another change about the messages of crashes.
 func disturbance() chat.Change { return crashes()["moved message"][1] }

@@ -90,7 +90,7 @@ const hashMark = "#"
 
 // keyID is the id in a key. The sender chooses ids; one that a key can't hold is hashed.
 func keyID(id string) string {
-	if id != "" && len(id) <= maxKeyID && utf8.ValidString(id) && !isHashed(id) {
+	if id != "" && len(id) <= maxKeyID && utf8.ValidString(id) && !isHashed(id) && !strings.Contains(id, blockMark) {
 		return id
 	}
 	sum := sha256.Sum256([]byte(id))

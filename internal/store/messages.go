@@ -47,7 +47,8 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 			<-looked
 		}
 	}()
-	var c chat.Chat
+	var c, state chat.Chat
+	var item *kv.Item
 	look := func() error {
 		at := <-looked
 		known = true
@@ -61,6 +62,7 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 			return &chat.Error{Code: chat.ChatNotFound}
 		}
 		var err error
+		item = at.item
 		c, err = rangesOfChat(jid, at.item.Data)
 		return err
 	}
@@ -72,10 +74,17 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 	}
 	out.Chat = jid
 	var d decoder
+	var blocks []kv.Item // beside the message that comes next
 	for it, err := range s.kv.Query(ctx, q) {
 		if err != nil {
 			return out, "", err
 		}
+		if _, _, beside := ofBlock(it.Sort); beside {
+			blocks = append(blocks, it)
+			continue
+		}
+		of := besideOf(&it, blocks)
+		blocks = nil
 		if !known {
 			if err := look(); err != nil || target != "" {
 				return out, target, err
@@ -96,7 +105,17 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 			out.Next = makeCursor(messageCursor, place(oldest.Time, oldest.Order, oldest.ID))
 			break
 		}
-		if v.Document, err = d.documentOfMessage(it.Data); err != nil {
+		if len(of) == 0 {
+			v.Document, err = d.documentOfMessage(it.Data)
+		} else {
+			if state.JID == "" {
+				if state, err = stateOfChat(item.Data); err != nil {
+					return out, "", err
+				}
+			}
+			v.Document, err = documentWith(&state, &it, of)
+		}
+		if err != nil {
 			return out, "", err
 		}
 		out.Messages = append(out.Messages, v)
@@ -124,7 +143,7 @@ func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id st
 	if err != nil {
 		return chat.Conversation{}, failed("get message", err)
 	}
-	v, err := s.message(ctx, account, jid, id)
+	v, err := s.message(ctx, account, jid, id, it)
 	if err == nil && !c.Lists(v, now) {
 		err = &chat.Error{Code: chat.MessageNotFound}
 	}
@@ -135,7 +154,7 @@ func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id st
 }
 
 // message finds a message by its claim.
-func (s *Store) message(ctx context.Context, account string, jid chat.JID, id string) (v chat.MessageView, err error) {
+func (s *Store) message(ctx context.Context, account string, jid chat.JID, id string, of *kv.Item) (v chat.MessageView, err error) {
 	missing := &chat.Error{Code: chat.MessageNotFound}
 	claim, err := s.get(ctx, claimKey(account, jid, id))
 	if err != nil {
@@ -154,7 +173,7 @@ func (s *Store) message(ctx context.Context, account string, jid chat.JID, id st
 	if v, err = headOfMessage(it); err != nil {
 		return v, err
 	}
-	v.Document, err = new(decoder).documentOfMessage(it.Data)
+	v.Document, err = s.documentBeside(ctx, of, it)
 	return v, err
 }
 
@@ -168,6 +187,9 @@ func (s *Store) Oldest(ctx context.Context, account string, jid chat.JID) (chat.
 	for it, err := range s.kv.Query(ctx, q) {
 		if err != nil {
 			return chat.MessageView{}, failed("find oldest message", err)
+		}
+		if _, _, beside := ofBlock(it.Sort); beside { // of a message that was deleted
+			continue
 		}
 		v, err := headOfMessage(&it)
 		return v, failed("find oldest message", err)

@@ -29,7 +29,8 @@ const (
 const (
 	fieldStarred  = "starred"
 	fieldUnlisted = "unlisted"
-	fieldAside    = "aside" // listed, but never the chat's last line
+	fieldAside    = "aside"  // listed, but never the chat's last line
+	fieldBeside   = "beside" // persons stand beside it, see beside.go
 	fieldTime     = "t"
 	fieldOrder    = "o"
 )

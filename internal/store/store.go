@@ -20,6 +20,7 @@
 //	                    "feed/<account>"     <number>                  an entry of its feed
 //	Messages            <account>/<JID>      "t/<time>/<order>/<id>"   a message
 //	                                         "i/<id>"                  its claim, which says where it is; or a placeholder
+//	                                         <either> " " <block>      what some persons have to do with it
 //	Commands, Reports   <account>            <id>                      JSON
 //	Commands            "batches/<account>"  "b/<id>"                  JSON of chat.Batch
 //	                                         "k/<key>", "u/<slot>"     the id of the batch with this key, and of an open one

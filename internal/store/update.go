@@ -85,11 +85,15 @@ func (c *storedChat) there() bool { return c.sort != "" }
 // storedMessage is what is stored of a message: nothing, a placeholder, or a message at its place. A place without a message
 // is one that a writer has claimed but not filled.
 type storedMessage struct {
-	message *chat.Message
+	message *chat.Message // with the persons beside it
 	claim   *kv.Item
 	place   string // of a message; "" of a placeholder
 	item    *kv.Item
+	blocks  map[string]block // beside it, by their names
 }
+
+// beside tells whether persons stand beside the message.
+func (m *storedMessage) beside() bool { return m.item != nil && m.item.Fields[fieldBeside] != 0 }
 
 // thread is a chat.Thread with what it was made of.
 type thread struct {
@@ -189,6 +193,9 @@ func (t *thread) loadMessages(ctx context.Context, ids []string, claims []*kv.It
 			t.messages[id] = m
 		}
 	}
+	if err := t.loadBlocks(ctx); err != nil {
+		return err
+	}
 	t.Messages = make(map[string]*chat.Message, len(t.messages))
 	for id, m := range t.messages {
 		if m.item == nil {
@@ -198,7 +205,28 @@ func (t *thread) loadMessages(ctx context.Context, ids []string, claims []*kv.It
 		if m.message, err = stateOfMessage(m.item.Data); err != nil {
 			return err
 		}
+		for _, b := range m.blocks {
+			b.join(m.message)
+		}
 		t.messages[id], t.Messages[id] = m, m.message
+	}
+	return nil
+}
+
+// loadBlocks reads what stands beside the messages. Where a message was claimed but not put there may be some already.
+func (t *thread) loadBlocks(ctx context.Context) (err error) {
+	for id, m := range t.messages {
+		if m.item != nil && !m.beside() {
+			continue
+		}
+		at := messageKey(t.name.account, t.name.jid, m.place)
+		if m.item != nil {
+			at = m.item.Key
+		}
+		if m.blocks, err = t.s.blocks(ctx, at); err != nil {
+			return err
+		}
+		t.messages[id] = m
 	}
 	return nil
 }
@@ -214,12 +242,15 @@ func (t *thread) newest(ctx context.Context, shows func(chat.MessageView) bool) 
 		if err != nil {
 			return nil, failed("find newest message", err)
 		}
+		if _, _, beside := ofBlock(it.Sort); beside {
+			continue
+		}
 		v, err := headOfMessage(&it)
 		if err != nil {
 			return nil, err
 		}
 		if _, known := t.Messages[v.ID]; !known && shows(v) {
-			return stateOfMessage(it.Data)
+			return t.s.wholeMessage(ctx, &it)
 		}
 	}
 	return nil, nil
@@ -231,6 +262,9 @@ func (t *thread) each(ctx context.Context, from int64, visit func(*chat.Message)
 	for it, err := range t.s.kv.Query(ctx, q) {
 		if err != nil {
 			return failed("count unread messages", err)
+		}
+		if _, _, beside := ofBlock(it.Sort); beside {
+			continue
 		}
 		m, err := stateOfMessage(it.Data)
 		if err != nil {
@@ -255,7 +289,7 @@ func (t *thread) store(ctx context.Context) error {
 	if isNew && len(t.Changed) == 0 && reflect.DeepEqual(t.Chat, chat.Chat{JID: t.name.jid}) {
 		return nil
 	}
-	w, err := t.messageWrites()
+	w, err := t.messageWrites(ctx)
 	if err != nil {
 		return err
 	}
@@ -267,16 +301,32 @@ func (t *thread) store(ctx context.Context) error {
 	if e == nil {
 		return t.write(ctx, w, next, nil)
 	}
+	if t.Fresh && w.besideOnly() && bytes.Equal(next.record, t.stored.record) && maps.Equal(next.fields, t.stored.fields) && !e.Cleared {
+		return t.storeBeside(ctx, w, e)
+	}
 	a, err := t.s.begin(ctx, t.name.account, e)
 	if err != nil {
 		return err
 	}
 	next.fields[fieldSeq] = a.seq
+	w.number(a.seq)
 	if err := t.write(ctx, w, next, []kv.Step{a.step}); err != nil {
 		return a.ended(ctx, err)
 	}
 	t.s.feeds.came(t.name.account, t.name.jid, e.Messages)
 	return a.ended(ctx, nil)
+}
+
+// storeBeside writes what stands beside messages, and nothing else, so that neither they nor the chat are written for a receipt. It
+// is told afterwards: should the process end in between, what comes again finds that it wasn't, see untold.
+func (t *thread) storeBeside(ctx context.Context, w *messageWrites, e *chat.FeedEntry) error {
+	e.Sure = true
+	a, err := t.s.begin(ctx, t.name.account, e)
+	if err != nil {
+		return err
+	}
+	w.number(a.seq)
+	return a.ended(ctx, t.s.kv.Write(ctx, append(w.steps(), a.step)...))
 }
 
 // next is the chat as it is to be stored; where it stands is left open.
@@ -408,56 +458,97 @@ func (t *thread) chatWrites(stored *storedChat, moves []kv.Op) (steps []kv.Step)
 // messageWrites are the writes of messages, by when they are made.
 type messageWrites struct {
 	claims, puts []kv.Op
-	filled       []kv.Step // placeholders that become messages
+	beside       []kv.Op   // puts of blocks
+	filled       []kv.Step // placeholders that become messages, and others that move by themselves
 	moves        []kv.Op   // to be made with the chat
+	deletes      []kv.Op   // of blocks, once nobody needs them
+}
+
+// besideOnly tells whether only blocks are written, if anything is.
+func (w *messageWrites) besideOnly() bool {
+	return len(w.claims) == 0 && len(w.puts) == 0 && len(w.filled) == 0 && len(w.moves) == 0
+}
+
+// number has all blocks carry the number under which they are told.
+func (w *messageWrites) number(seq int64) {
+	number(w.beside, seq)
+	number(w.moves, seq)
+	for _, step := range w.filled {
+		number(step.Ops, seq)
+	}
 }
 
 func (w *messageWrites) steps() (steps []kv.Step) {
 	if len(w.claims) > 0 {
 		steps = append(steps, kv.Each(w.claims...))
 	}
-	if len(w.puts) > 0 {
-		steps = append(steps, kv.Each(w.puts...))
+	if puts := slices.Concat(w.puts, w.beside); len(puts) > 0 {
+		steps = append(steps, kv.Each(puts...))
 	}
-	return append(steps, w.filled...)
+	steps = append(steps, w.filled...)
+	if len(w.deletes) > 0 {
+		steps = append(steps, kv.Each(w.deletes...))
+	}
+	return steps
 }
 
 // movesTogether is how many writes of moves fit into a step beside the chat's.
 const movesTogether = kv.MaxTogether - 4
 
 // messageWrites brings each message from where it was to where it belongs.
-func (t *thread) messageWrites() (*messageWrites, error) {
+func (t *thread) messageWrites(ctx context.Context) (*messageWrites, error) {
 	w := new(messageWrites)
 	for _, m := range t.Changed {
 		old := t.messages[m.ID]
-		view, fields, record, err := t.s.encodeFitting(&t.Chat, m)
+		core, want := m, map[string]*persons(nil)
+		beside := t.beside(m, &old)
+		if beside {
+			core, want = persons{}.with(m), divide(personsOf(m), old.blocks)
+		}
+		view, fields, record, err := t.s.encodeFitting(&t.Chat, core)
 		if err != nil {
 			return nil, err
 		}
-		if err := t.tell(old, m, &view); err != nil {
-			return nil, err
-		}
-		if old.item != nil && bytes.Equal(record, old.item.Data) && maps.Equal(fields, old.item.Fields) {
-			continue
+		if beside {
+			fields[fieldBeside] = 1
 		}
 		claim := kv.Item{Key: claimKey(t.name.account, t.name.jid, m.ID), Expires: t.Chat.Place(m).Expires}
+		at := claim.Key
+		if m.Content.Time != 0 {
+			at = messageKey(t.name.account, t.name.jid, place(m.Content.Time, m.Content.Order, m.ID))
+		}
+		blocks, err := t.blockWrites(at, claim.Expires, want, &old)
+		if err != nil {
+			return nil, err
+		}
+		same := old.item != nil && bytes.Equal(record, old.item.Data) && maps.Equal(fields, old.item.Fields)
+		changed := !blocks.none()
+		if same && !changed && beside && t.Fresh {
+			if changed, err = t.untold(ctx, m.ID, &old); err != nil {
+				return nil, err
+			}
+		}
+		if err := t.tell(old, m, &view, changed); err != nil {
+			return nil, err
+		}
+		if same {
+			w.beside, w.deletes = append(w.beside, blocks.puts...), append(w.deletes, blocks.deletes...)
+			continue
+		}
 		if m.Content.Time == 0 {
 			claim.Data, claim.Fields = record, fields
 			w.puts = append(w.puts, kv.Put(claim, kv.As(old.claim)))
+			w.beside, w.deletes = append(w.beside, blocks.puts...), append(w.deletes, blocks.deletes...)
 			continue
 		}
 		claim.Fields = fieldsOf(map[string]int64{fieldTime: m.Content.Time, fieldOrder: m.Content.Order})
-		it := kv.Item{
-			Key:    messageKey(t.name.account, t.name.jid, place(m.Content.Time, m.Content.Order, m.ID)),
-			Fields: fields, Data: record, Expires: t.Chat.Place(m).Expires,
-		}
-		w.add(claim, it, old)
+		w.add(claim, kv.Item{Key: at, Fields: fields, Data: record, Expires: claim.Expires}, old, blocks)
 	}
 	return w, nil
 }
 
-// tell notes what readers see change about a message.
-func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView) error {
+// tell notes what readers see change about a message, or beside it.
+func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView, beside bool) error {
 	was, is := false, v.Listed && !t.Chat.Hides(v.Time, v.ID, v.Starred)
 	var before chat.MessageView
 	if old.place != "" && old.item != nil {
@@ -481,7 +572,7 @@ func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView) e
 			return err
 		}
 		before.ID, before.Document = v.ID, document
-		if before == *v {
+		if before == *v && !beside {
 			if !t.s.feeds.isAwaited(t.name.account, t.name.jid, m.ID) {
 				return nil
 			}
@@ -503,29 +594,42 @@ func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView) e
 	return nil
 }
 
-// add writes a message that has a place.
-func (w *messageWrites) add(claim, it kv.Item, old storedMessage) {
+// add writes a message that has a place, with what stands beside it.
+func (w *messageWrites) add(claim, it kv.Item, old storedMessage, blocks blockWrites) {
 	switch {
-	case old.claim == nil:
-		w.claims = append(w.claims, kv.Put(claim, kv.Absent()))
-		w.puts = append(w.puts, kv.Put(it, kv.Absent()))
-	case it.Sort == old.place:
+	case old.claim == nil || it.Sort == old.place:
+		if old.claim == nil {
+			w.claims = append(w.claims, kv.Put(claim, kv.Absent()))
+		}
 		w.puts = append(w.puts, kv.Put(it, kv.As(old.item)))
-	case old.place == "":
-		w.filled = append(w.filled, kv.Together(kv.Put(claim, kv.Unchanged(old.claim.Version)), kv.Put(it, kv.Absent())))
-	default:
+		w.beside, w.deletes = append(w.beside, blocks.puts...), append(w.deletes, blocks.deletes...)
+		return
+	}
+	move := []kv.Op{kv.Put(claim, kv.Unchanged(old.claim.Version)), kv.Put(it, kv.Absent())}
+	if old.place != "" {
 		left := kv.Key{Collection: it.Collection, Partition: it.Partition, Sort: old.place}
 		leave := kv.Check(left, kv.Absent(), 0) // who claimed it hasn't put the message there, and now can't
 		if old.item != nil {
 			leave = kv.Delete(left, kv.Unchanged(old.item.Version), 0)
 		}
-		move := []kv.Op{kv.Put(claim, kv.Unchanged(old.claim.Version)), kv.Put(it, kv.Absent()), leave}
-		if len(w.moves)+len(move) > movesTogether { // which nothing usual is
-			w.filled = append(w.filled, kv.Together(move...))
-			return
-		}
-		w.moves = append(w.moves, move...)
+		move = append(move, leave)
 	}
+	all := slices.Concat(move, blocks.puts, blocks.deletes)
+	many := len(all) > movesTogether
+	if !many {
+		move = all
+	} else { // which takes more than a thousand persons
+		for i := range blocks.puts {
+			blocks.puts[i].Condition = kv.Always() // whoever else moves it finds its claim changed
+		}
+		w.filled = append(w.filled, kv.Each(blocks.puts...))
+		w.deletes = append(w.deletes, blocks.deletes...)
+	}
+	if many || old.place == "" || len(w.moves)+len(move) > movesTogether { // the last is nothing usual
+		w.filled = append(w.filled, kv.Together(move...))
+		return
+	}
+	w.moves = append(w.moves, move...)
 }
 
 // prune deletes the messages that a range covers.
@@ -543,15 +647,23 @@ func (t *thread) prune(ctx context.Context, covered chat.Range) error {
 		defer func() { ops = nil }()
 		return t.s.kv.Write(ctx, kv.Each(ops...))
 	}
+	last, lastCovered := "", false
 	for it, err := range t.s.kv.Query(ctx, q) {
 		if err != nil {
 			return fmt.Errorf("list what to prune: %w", err)
+		}
+		if owner, _, beside := ofBlock(it.Sort); beside {
+			if owner != last || lastCovered { // what is beside nothing was left by a prune that was interrupted
+				ops = append(ops, kv.Delete(it.Key, kv.Always(), 0))
+			}
+			continue
 		}
 		v, err := headOfMessage(&it)
 		if err != nil {
 			return err
 		}
-		if !covered.Covers(v.Time, v.ID) {
+		last, lastCovered = it.Sort, covered.Covers(v.Time, v.ID)
+		if !lastCovered {
 			continue
 		}
 		claim := claimKey(t.name.account, t.name.jid, v.ID)

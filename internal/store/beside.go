@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+	"pesan/internal/render"
+)
+
+// What many persons have to do with one message would make its item grow with each of them, and be written again with each: the
+// receipts of a large group for one message were tens of thousands of write units. So they stand beside the message, in blocks
+// that are small enough to be written for one unit. A block's sort key is that of its message, a space, and the block's name, so
+// that whoever reads the conversation gets both by one query. A message with persons beside it carries fieldBeside.
+
+// persons is what persons have to do with a message.
+type persons struct {
+	Receipts  map[chat.JID]chat.Receipt                 `json:"r,omitempty"`
+	Reactions map[chat.JID]chat.Register[chat.Reaction] `json:"re,omitempty"`
+	Votes     map[chat.JID]chat.Register[chat.Vote]     `json:"vo,omitempty"`
+	Answers   map[chat.JID]chat.Register[chat.Answer]   `json:"an,omitempty"`
+	Comments  map[string]chat.Comment                   `json:"co,omitempty"`
+}
+
+func personsOf(m *chat.Message) persons {
+	return persons{m.Receipts, m.Reactions, m.Votes, m.Answers, m.Comments}
+}
+
+// with is a message with what persons have to do with it, and no others.
+func (p persons) with(m *chat.Message) *chat.Message {
+	whole := *m
+	whole.Receipts, whole.Reactions, whole.Votes, whole.Answers, whole.Comments = p.Receipts, p.Reactions, p.Votes, p.Answers, p.Comments
+	return &whole
+}
+
+// maxInside is how many persons' doings a message holds itself, but for receipts: those of a group stand beside it from the first.
+const maxInside = 8
+
+// beside tells whether persons stand beside a message: never in a chat with one person.
+func (t *thread) beside(m *chat.Message, old *storedMessage) bool {
+	if kind := t.name.jid.Kind(); kind != chat.Group && kind != chat.Broadcast {
+		return false
+	}
+	return old.beside() || m.Content.FromMe || len(m.Receipts) > 0 ||
+		len(m.Reactions)+len(m.Votes)+len(m.Answers)+len(m.Comments) > maxInside
+}
+
+// block is one that is stored.
+type block struct {
+	item kv.Item
+	persons
+}
+
+// blockMark is between a message's sort key and the name of a block beside it. No id in a key has it.
+const blockMark = " "
+
+// ofBlock takes the sort key of a block apart.
+func ofBlock(sort string) (owner, name string, ok bool) { return strings.Cut(sort, blockMark) }
+
+// blocks reads all that stands beside a message, by the blocks' names.
+func (s *Store) blocks(ctx context.Context, message kv.Key) (map[string]block, error) {
+	all := make(map[string]block)
+	q := kv.Query{Collection: message.Collection, Partition: message.Partition}
+	for it, err := range s.kv.Query(ctx, q.Prefix(message.Sort+blockMark)) {
+		if err != nil {
+			return nil, err
+		}
+		b, err := blockOf(&it)
+		if err != nil {
+			return nil, err
+		}
+		_, name, _ := ofBlock(it.Sort)
+		all[name] = b
+	}
+	return all, nil
+}
+
+func blockOf(it *kv.Item) (b block, err error) {
+	var text []byte
+	if err := new(decoder).decode(it.Data, &text); err != nil {
+		return b, fmt.Errorf("decode block: %w", err)
+	}
+	if err := json.Unmarshal(text, &b.persons); err != nil {
+		return b, fmt.Errorf("%w: %w", errCorrupt, err)
+	}
+	b.item = *it
+	return b, nil
+}
+
+// join adds what stands in a block to a message whose maps nobody else has.
+func (p *persons) join(m *chat.Message) {
+	m.Join(chat.Message{ID: m.ID, Receipts: p.Receipts, Reactions: p.Reactions, Votes: p.Votes, Answers: p.Answers, Comments: p.Comments})
+}
+
+// How much of each kind fits into a block, so that it takes one unit to write.
+const (
+	receiptsTogether  = 32
+	reactionsTogether = 12
+	votesTogether     = 10
+	answersTogether   = 12
+	commentsTogether  = 2
+)
+
+// divide puts persons into blocks: who is in one already stays there.
+func divide(all persons, stored map[string]block) map[string]*persons {
+	into := make(map[string]*persons)
+	divideKind(into, stored, 'r', receiptsTogether, func(p *persons) *map[chat.JID]chat.Receipt { return &p.Receipts }, all.Receipts)
+	divideKind(into, stored, 'e', reactionsTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Reaction] { return &p.Reactions }, all.Reactions)
+	divideKind(into, stored, 'v', votesTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Vote] { return &p.Votes }, all.Votes)
+	divideKind(into, stored, 'a', answersTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Answer] { return &p.Answers }, all.Answers)
+	divideKind(into, stored, 'c', commentsTogether, func(p *persons) *map[string]chat.Comment { return &p.Comments }, all.Comments)
+	return into
+}
+
+// divideKind divides what is of one kind. A block that is full sends who comes to one of twice as many on the next level, by a
+// hash of the key. So nothing ever moves, and nobody has to know beforehand how many there will be.
+func divideKind[K ~string, V any](
+	into map[string]*persons, stored map[string]block, kind byte, most int, of func(*persons) *map[K]V, all map[K]V,
+) {
+	there := make(map[K]string)
+	for name, b := range stored {
+		for key := range *of(&b.persons) {
+			there[key] = name
+		}
+	}
+	room := func(name string) int {
+		if p := into[name]; p != nil {
+			return most - len(*of(p))
+		}
+		return most
+	}
+	put := func(name string, key K, v V) {
+		if into[name] == nil {
+			into[name] = new(persons)
+		}
+		if m := of(into[name]); *m == nil {
+			*m = map[K]V{key: v}
+		} else {
+			(*m)[key] = v
+		}
+	}
+	var come []K
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if name, ok := there[key]; ok {
+			put(name, key, all[key])
+		} else {
+			come = append(come, key)
+		}
+	}
+	for _, key := range come {
+		hash := fnv.New32a()
+		hash.Write([]byte(key))
+		level, name := 0, ""
+		for ; name == "" || level < maxLevel && room(name) <= 0; level++ {
+			name = string(kind) + strconv.Itoa(level) + "." + strconv.FormatUint(uint64(hash.Sum32())&(1<<level-1), 36)
+		}
+		put(name, key, all[key])
+	}
+}
+
+// maxLevel bounds how many blocks there are, beyond which they grow: no group has as many members.
+const maxLevel = 12
+
+// blockWrites are the writes that bring the blocks beside a message to what they shall hold.
+type blockWrites struct{ puts, deletes []kv.Op }
+
+func (w *blockWrites) none() bool { return len(w.puts) == 0 && len(w.deletes) == 0 }
+
+// blockWrites compares what shall stand beside a message with what does. Where the message moves, all moves.
+func (t *thread) blockWrites(message kv.Key, expires int64, want map[string]*persons, old *storedMessage) (w blockWrites, err error) {
+	moves := old.item != nil && old.item.Sort != message.Sort
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		have, there := old.blocks[name]
+		if there && !moves && have.item.Expires == expires && reflect.DeepEqual(have.persons, *want[name]) {
+			continue
+		}
+		text, err := marshal(want[name])
+		if err != nil {
+			return w, fmt.Errorf("encode block: %w", err)
+		}
+		it := kv.Item{Key: message, Data: t.s.compression.encode(string(text)), Expires: expires, Fields: fieldsOf(map[string]int64{fieldSeq: have.item.Fields[fieldSeq]})}
+		it.Sort += blockMark + name
+		condition := kv.Absent()
+		if there && !moves {
+			condition = kv.Unchanged(have.item.Version)
+		}
+		w.puts = append(w.puts, kv.Put(it, condition))
+	}
+	for _, name := range slices.Sorted(maps.Keys(old.blocks)) {
+		if moves || want[name] == nil {
+			w.deletes = append(w.deletes, kv.Delete(old.blocks[name].item.Key, kv.Unchanged(old.blocks[name].item.Version), 0))
+		}
+	}
+	return w, nil
+}
+
+// number has blocks carry the number under which they are told.
+func number(ops []kv.Op, seq int64) {
+	for i := range ops {
+		if _, _, ok := ofBlock(ops[i].Item.Sort); ok && ops[i].Kind == kv.OpPut {
+			ops[i].Item.Fields = numbered(ops[i].Item.Fields, seq)
+		}
+	}
+}
+
+// untold tells whether what stands beside a message may not have been told: the process ended between the two. Of what was told
+// longer ago than the feed goes back nothing is known.
+func (t *thread) untold(ctx context.Context, id string, old *storedMessage) (bool, error) {
+	seq := int64(0)
+	for _, b := range old.blocks {
+		seq = max(seq, b.item.Fields[fieldSeq])
+	}
+	if seq == 0 {
+		return false, nil
+	}
+	it, err := t.s.get(ctx, feedKey(t.name.account, seq))
+	if err != nil || it == nil {
+		return it == nil, err
+	}
+	e, err := feedEntryOf(it)
+	if err != nil {
+		return false, err
+	}
+	names := slices.ContainsFunc(e.Messages, func(m chat.FeedMessage) bool { return m.ID == id })
+	return e.Chat != t.name.jid || !names && !e.Many, nil
+}
+
+// wholeMessage is a stored message with the persons beside it.
+func (s *Store) wholeMessage(ctx context.Context, it *kv.Item) (*chat.Message, error) {
+	m, err := stateOfMessage(it.Data)
+	if err != nil || it.Fields[fieldBeside] == 0 {
+		return m, err
+	}
+	blocks, err := s.blocks(ctx, it.Key)
+	for _, b := range blocks {
+		b.join(m)
+	}
+	return m, err
+}
+
+// documentWith is the document of a message with the persons beside it.
+func documentWith(of *chat.Chat, it *kv.Item, blocks []kv.Item) (chat.JSON, error) {
+	m, err := stateOfMessage(it.Data)
+	if err != nil {
+		return "", err
+	}
+	for i := range blocks {
+		b, err := blockOf(&blocks[i])
+		if err != nil {
+			return "", err
+		}
+		b.join(m)
+	}
+	return render.MessageView(of, m).Document, nil
+}
+
+// documentBeside is the document of one message, read by itself.
+func (s *Store) documentBeside(ctx context.Context, of *kv.Item, it *kv.Item) (chat.JSON, error) {
+	if it.Fields[fieldBeside] == 0 {
+		return new(decoder).documentOfMessage(it.Data)
+	}
+	var blocks []kv.Item
+	q := kv.Query{Collection: it.Collection, Partition: it.Partition}
+	for b, err := range s.kv.Query(ctx, q.Prefix(it.Sort+blockMark)) {
+		if err != nil {
+			return "", err
+		}
+		blocks = append(blocks, b)
+	}
+	if len(blocks) == 0 {
+		return new(decoder).documentOfMessage(it.Data)
+	}
+	c, err := stateOfChat(of.Data)
+	if err != nil {
+		return "", err
+	}
+	return documentWith(&c, it, blocks)
+}
+
+// besideOf are those of some blocks that stand beside a message.
+func besideOf(message *kv.Item, blocks []kv.Item) []kv.Item {
+	return slices.DeleteFunc(blocks, func(b kv.Item) bool {
+		owner, _, _ := ofBlock(b.Sort)
+		return owner != message.Sort || message.Fields[fieldBeside] == 0
+	})
+}

@@ -1,0 +1,150 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pesan/internal/chat"
+	"pesan/internal/kv"
+	"pesan/internal/kv/kvtest"
+	"pesan/internal/kv/sqlite"
+	"pesan/internal/store"
+	"pesan/internal/store/storetest"
+)
+
+// aboutMine is a change about an own message in a group: a receipt, with what else.
+func aboutMine(of chat.Message) chat.Change {
+	of.ID = "MINE"
+	return chat.Change{Chat: crowd, Messages: []chat.Message{of}}
+}
+
+func receipt(person int, r chat.Receipt) chat.Message {
+	return chat.Message{Receipts: map[chat.JID]chat.Receipt{listedJID(person): r}}
+}
+
+func inCrowd() chat.Change {
+	return aboutMine(chat.Message{Status: chat.ServerAck, Content: chat.Content{
+		Sender: own, FromMe: true, Time: noon.Unix() - 50, Order: 7, Type: "conversation", Body: "halo", Message: `{"conversation":"halo"}`,
+	}})
+}
+
+// shownOf is the document of the own message, read in each way that there is.
+func shownOf(t *testing.T, s *store.Store, account string) string {
+	t.Helper()
+	page, err := s.Messages(t.Context(), account, crowd, chat.Page{Limit: 5}, noon)
+	if err != nil || len(page.Messages) != 1 {
+		t.Fatal(page, err)
+	}
+	one, err := s.Message(t.Context(), account, crowd, "MINE", noon)
+	if err != nil || one.Messages[0] != page.Messages[0] {
+		t.Fatalf("by itself the message is\n%+v\namong others\n%+v\n%v", one, page, err)
+	}
+	return string(page.Messages[0].Document)
+}
+
+// TestReceiptsAreTold: whoever follows a conversation hears of each receipt, wherever the process that stores it ends, and once
+// only of one that was told.
+func TestReceiptsAreTold(t *testing.T) {
+	db := openFile(t, sqlite.Options{Now: storetest.Now})
+	for writes := 0; ; writes++ {
+		s := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+		account := newAccount(t, s)
+		project(t, s, account, inCrowd())
+		project(t, s, account, aboutMine(receipt(1, chat.Receipt{Received: 5})))
+		start, err := s.End(t.Context(), account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		comes := aboutMine(receipt(2, chat.Receipt{Received: 6}))
+		dying := store.New(kvtest.NewCrash(db, writes, false), store.Options{Compression: store.S2, SoleWriter: true, Now: storetest.Now})
+		died := apply(t.Context(), dying, account, comes)
+		if died != nil && !errors.Is(died, kvtest.ErrCrashed) {
+			t.Fatal(died)
+		}
+		s = store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+		for range 3 {
+			project(t, s, account, comes)
+		}
+		d, err := s.MessagesSince(t.Context(), account, crowd, start, 10, noon)
+		if err != nil || len(d.Messages) != 1 || string(d.Messages[0].Document) != shownOf(t, s, account) ||
+			strings.Count(string(d.Messages[0].Document), "userJid") != 2 {
+			t.Errorf("behind %d writes: %+v, %v", writes, d, err)
+		}
+		entries, _, err := s.After(t.Context(), account, start, 10)
+		if err != nil || len(entries) != 1 || entries[0].Messages[0].What != chat.FeedAcked || !entries[0].Sure {
+			t.Errorf("behind %d writes %d entries: %+v, %v", writes, len(entries), entries, err)
+		}
+		if died == nil {
+			break
+		}
+	}
+}
+
+// TestBeside: what many persons do about a message shows as if it stood in it, whatever comes first, and goes with it.
+func TestBeside(t *testing.T) {
+	const many, together = 200, 20
+	var changes []chat.Change
+	for from := 0; from < many; from += together {
+		m := chat.Message{
+			Receipts: map[chat.JID]chat.Receipt{}, Reactions: map[chat.JID]chat.Register[chat.Reaction]{},
+			Answers: map[chat.JID]chat.Register[chat.Answer]{}, Votes: map[chat.JID]chat.Register[chat.Vote]{}, Comments: map[string]chat.Comment{},
+		}
+		for i := from; i < from+together; i++ {
+			by, at := listedJID(i), int64(i+1)
+			on := chat.AddOn{ID: fmt.Sprint("X", i), Time: noon.Unix()}
+			m.Receipts[by] = chat.Receipt{Received: at, Read: at + 1}
+			m.Reactions[by] = chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: on, Text: "👍"}, At: at}
+			m.Answers[by] = chat.Register[chat.Answer]{Value: chat.Answer{AddOn: on, Response: "GOING"}, At: at}
+			m.Votes[by] = chat.Register[chat.Vote]{Value: chat.Vote{AddOn: on, Options: fmt.Sprintf("%064x", i%3)}, At: at}
+			m.Comments[on.ID] = chat.Comment{AddOn: on, By: by, Body: "wah"}
+		}
+		changes = append(changes, aboutMine(m))
+	}
+	var first string
+	for at := range 3 { // where among them the message comes
+		db := openFile(t, sqlite.Options{Now: storetest.Now})
+		s := store.New(db, store.Options{Compression: store.S2, SoleWriter: true, Now: storetest.Now})
+		account := newAccount(t, s)
+		all := slices.Clone(changes)
+		slices.Reverse(all[:at*len(changes)/2])
+		for _, c := range slices.Insert(all, at*len(changes)/2, inCrowd()) {
+			project(t, s, account, c)
+			project(t, s, account, c)
+		}
+		shows := shownOf(t, s, account)
+		if first == "" {
+			first = shows
+		}
+		for what, want := range map[string]int{"readTimestamp": many, `"text":"👍"`: many, "GOING": many, "selectedOptions": many, `"replyCount":200`: 1} {
+			if got := strings.Count(shows, what); got != want {
+				t.Errorf("%d times %s, want %d", got, what, want)
+			}
+		}
+		if shows != first {
+			t.Errorf("where the message comes behind %d changes it is\n%s\nelse\n%s", at*len(changes)/2, shows, first)
+		}
+		c, exported, _, err := s.Export(t.Context(), account, crowd, chat.Page{Limit: 10})
+		if err != nil || len(exported) != 1 || len(exported[0].Votes) != many || c.JID != crowd {
+			t.Fatal(c, len(exported), err)
+		}
+		views, _, err := s.Chats(t.Context(), account, chat.Filter{}, chat.Page{Limit: 10}, noon)
+		if err != nil || len(views) != 1 || len(views[0].Last.Document) > 2000 {
+			t.Errorf("the list has %d chats with a line of %d bytes, %v", len(views), len(views[0].Last.Document), err)
+		}
+		revoke := aboutMine(chat.Message{Revoked: map[chat.JID]int64{own: noon.Unix()}})
+		project(t, s, account, revoke)
+		if shows = shownOf(t, s, account); strings.Contains(shows, "👍") || strings.Contains(shows, "GOING") || strings.Count(shows, "readTimestamp") != many {
+			t.Errorf("revoked it shows %s", shows)
+		}
+		project(t, s, account, chat.Change{Chat: crowd, State: chat.Chat{Cleared: chat.RangeOf(noon.Unix())}})
+		if _, left, _, err := s.Export(t.Context(), account, crowd, chat.Page{Limit: 10}); err != nil || len(left) != 0 {
+			t.Errorf("cleared, %d messages are left, %v", len(left), err)
+		}
+		for it, err := range db.Query(t.Context(), kv.Query{Collection: kv.Messages, Partition: account + "/" + string(crowd)}) {
+			t.Errorf("cleared, %q is left, %v", it.Sort, err)
+		}
+	}
+}
