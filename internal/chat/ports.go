@@ -102,6 +102,8 @@ type ChatReader interface {
 	Chats(ctx context.Context, account string, f Filter, p Page, now time.Time) (views []View, next string, err error)
 	// Chat returns CHAT_NOT_FOUND for a chat that is unknown or doesn't show.
 	Chat(ctx context.Context, account string, jid JID) (View, error)
+	// WholeChat is Chat with the members of a large group, which only lists have else.
+	WholeChat(ctx context.Context, account string, jid JID) (View, error)
 	// State returns all that is known of a chat; CHAT_NOT_FOUND as for Chat.
 	State(ctx context.Context, account string, jid JID) (Chat, error)
 }

@@ -57,6 +57,18 @@ func lidsIn(b []byte) (lids []JID) {
 	return lids
 }
 
+// LIDs are the persons that the chat or its messages name by their LIDs, and whose numbers weren't known.
+func (c *Chat) LIDs() []JID {
+	lids := slices.Collect(maps.Keys(c.Hidden))
+	for jid := range c.Members {
+		if jid.IsLID() && !c.Hidden[jid] {
+			lids = append(lids, jid)
+		}
+	}
+	slices.Sort(lids)
+	return lids
+}
+
 // Readdress puts persons' numbers for their LIDs, everywhere in the change but for its chat.
 func (c *Change) Readdress(numbers map[JID]JID) error {
 	c.State.readdress(numbers)
@@ -138,6 +150,9 @@ func (c *Chat) readdress(numbers map[JID]JID) {
 func (t *Thread) Readdress(numbers map[JID]JID, last bool, now time.Time) error {
 	if t.Changed == nil {
 		t.Changed = make(map[string]*Message)
+	}
+	if err := t.loadMembers(); err != nil {
+		return err
 	}
 	hidden := t.Chat.Hidden
 	t.Chat.readdress(numbers)

@@ -38,6 +38,8 @@ type Thread struct {
 	// Newest finds the newest stored message that shows accepts, among those not in Messages; nil when there is none. The
 	// views that shows gets have no document.
 	Newest func(shows func(MessageView) bool) (*Message, error)
+	// LoadMembers completes Chat.Members and Chat.Since, which in a large group aren't loaded with it; nil: they are there.
+	LoadMembers func() error
 	// Each visits the stored messages that aren't older than from, in seconds since 1970, and not in Messages.
 	Each func(from int64, visit func(*Message)) error
 
@@ -53,11 +55,16 @@ type Thread struct {
 
 // Apply joins a change into the thread.
 func (t *Thread) Apply(c Change, now time.Time) error {
-	before := t.Chat
 	t.again = nil
 	if t.Changed == nil {
 		t.Changed = make(map[string]*Message, len(c.Messages))
 	}
+	if state := &c.State; len(state.Members) > 0 || len(state.Since) > 0 || state.Listed > 0 || c.Epoch > t.Chat.Epoch {
+		if err := t.loadMembers(); err != nil {
+			return err
+		}
+	}
+	before := t.Chat
 	t.learnLID(c)
 	t.past = c.Past || c.Epoch < t.Chat.Epoch
 	t.Fresh = !c.Past
@@ -82,6 +89,13 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 		t.Prune = append(t.Prune, t.Chat.Deleted)
 	}
 	return t.findLast(now)
+}
+
+func (t *Thread) loadMembers() error {
+	if t.LoadMembers == nil {
+		return nil
+	}
+	return t.LoadMembers()
 }
 
 // readdress makes a person's canonical address out of either.

@@ -96,7 +96,7 @@ func getChatByID(chats chat.ChatReader) begin {
 		if err != nil {
 			return nil, err
 		}
-		view, err := lookup(address, func(jid chat.JID) (chat.View, error) { return chats.Chat(ctx, c.claimed, jid) })
+		view, err := lookup(address, func(jid chat.JID) (chat.View, error) { return chats.WholeChat(ctx, c.claimed, jid) })
 		if err != nil {
 			return nil, err
 		}

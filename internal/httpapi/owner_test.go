@@ -83,6 +83,12 @@ func (r afterChat) Chat(ctx context.Context, account string, jid chat.JID) (chat
 	return v, err
 }
 
+func (r afterChat) WholeChat(ctx context.Context, account string, jid chat.JID) (chat.View, error) {
+	v, err := r.ChatReader.WholeChat(ctx, account, jid)
+	r.after()
+	return v, err
+}
+
 // TestReadFromBeforeTheNumberChanged: what was read beside the account isn't shown when all was deleted in between.
 func TestReadFromBeforeTheNumberChanged(t *testing.T) {
 	w := newWorld(t)

@@ -64,6 +64,9 @@ func (stubs) Send(context.Context, int, chat.Command) error           { return n
 func (stubs) Chat(context.Context, string, chat.JID) (chat.View, error) {
 	return chat.View{JID: budi}, nil
 }
+func (stubs) WholeChat(context.Context, string, chat.JID) (chat.View, error) {
+	return chat.View{JID: budi}, nil
+}
 func (stubs) State(context.Context, string, chat.JID) (chat.Chat, error) {
 	return chat.Chat{JID: budi}, nil
 }

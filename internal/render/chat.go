@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pesan/internal/chat"
@@ -42,7 +43,7 @@ func document(c *chat.Chat) chat.JSON {
 	}
 	fields["id"] = quote(string(c.JID))
 	fields["archived"] = boolean(c.InArchive())
-	fields["participant"] = participants(c)
+	fields["participant"] = participants(c.Members)
 	fields["unreadCount"] = number(int64(unread))
 	fields["unreadMentionCount"] = number(int64(mentions))
 	if c.LID != "" {
@@ -66,10 +67,16 @@ func document(c *chat.Chat) chat.JSON {
 	return object(fields)
 }
 
-func participants(c *chat.Chat) chat.JSON {
+// WithMembers puts members into the document of a chat that was rendered without any.
+func WithMembers(document chat.JSON, members map[chat.JID]chat.Register[chat.Rank]) chat.JSON {
+	const none = `"participant":[]`
+	return chat.JSON(strings.Replace(string(document), none, strings.TrimSuffix(none, "[]")+string(participants(members)), 1))
+}
+
+func participants(members map[chat.JID]chat.Register[chat.Rank]) chat.JSON {
 	b := []byte{'['}
-	for _, jid := range slices.Sorted(maps.Keys(c.Members)) {
-		rank := c.Members[jid].Value
+	for _, jid := range slices.Sorted(maps.Keys(members)) {
+		rank := members[jid].Value
 		if rank == chat.RankLeft {
 			continue
 		}

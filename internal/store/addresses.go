@@ -25,7 +25,7 @@ func (s *Store) Export(ctx context.Context, account string, jid chat.JID, p chat
 	if !at.stands() {
 		return c, nil, "", &chat.Error{Code: chat.ChatNotFound}
 	}
-	if c, err = stateOfChat(at.item.Data); err != nil {
+	if c, err = s.wholeState(ctx, at.item); err != nil {
 		return c, nil, "", failed("export chat", err)
 	}
 	q := kv.Query{Collection: kv.Messages, Partition: conversation(account, jid), Expect: 2 * (p.Limit + 1)}
@@ -149,6 +149,10 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 		keys = keys[len(some):]
 		var ops []kv.Op
 		for _, k := range some {
+			if _, _, beside := ofBlock(k.Sort); beside {
+				ops = append(ops, kv.Delete(k, kv.Always(), 0))
+				continue
+			}
 			_, jid, ok := strings.Cut(k.Sort, "/")
 			if !ok {
 				return failed("delete chats", errCorrupt)

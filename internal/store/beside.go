@@ -18,20 +18,24 @@ import (
 
 // What many persons have to do with one message would make its item grow with each of them, and be written again with each: the
 // receipts of a large group for one message were tens of thousands of write units. So they stand beside the message, in blocks
-// that are small enough to be written for one unit. A block's sort key is that of its message, a space, and the block's name, so
-// that whoever reads the conversation gets both by one query. A message with persons beside it carries fieldBeside.
+// that are small enough to be written for one unit, and so do the members of a large group beside its chat. A block's sort key is
+// that of its owner, a space, and the block's name, so that whoever reads the conversation, or all chats, gets both by one query. An
+// owner with persons beside it carries fieldBeside.
 
-// persons is what persons have to do with a message.
+// persons is what persons have to do with a message or a chat.
 type persons struct {
 	Receipts  map[chat.JID]chat.Receipt                 `json:"r,omitempty"`
 	Reactions map[chat.JID]chat.Register[chat.Reaction] `json:"re,omitempty"`
 	Votes     map[chat.JID]chat.Register[chat.Vote]     `json:"vo,omitempty"`
 	Answers   map[chat.JID]chat.Register[chat.Answer]   `json:"an,omitempty"`
 	Comments  map[string]chat.Comment                   `json:"co,omitempty"`
+
+	Members map[chat.JID]chat.Register[chat.Rank] `json:"mem,omitempty"`
+	Since   map[chat.JID]chat.Register[int64]     `json:"sin,omitempty"`
 }
 
 func personsOf(m *chat.Message) persons {
-	return persons{m.Receipts, m.Reactions, m.Votes, m.Answers, m.Comments}
+	return persons{Receipts: m.Receipts, Reactions: m.Reactions, Votes: m.Votes, Answers: m.Answers, Comments: m.Comments}
 }
 
 // with is a message with what persons have to do with it, and no others.
@@ -53,23 +57,26 @@ func (t *thread) beside(m *chat.Message, old *storedMessage) bool {
 		len(m.Reactions)+len(m.Votes)+len(m.Answers)+len(m.Comments) > maxInside
 }
 
+// maxMembersInside is how many members a group's chat holds itself.
+const maxMembersInside = 48
+
 // block is one that is stored.
 type block struct {
 	item kv.Item
 	persons
 }
 
-// blockMark is between a message's sort key and the name of a block beside it. No id in a key has it.
+// blockMark is between an owner's sort key and the name of a block beside it. No id in a key has it, and no JID.
 const blockMark = " "
 
 // ofBlock takes the sort key of a block apart.
 func ofBlock(sort string) (owner, name string, ok bool) { return strings.Cut(sort, blockMark) }
 
-// blocks reads all that stands beside a message, by the blocks' names.
-func (s *Store) blocks(ctx context.Context, message kv.Key) (map[string]block, error) {
+// blocks reads all that stands beside an owner, by the blocks' names.
+func (s *Store) blocks(ctx context.Context, owner kv.Key) (map[string]block, error) {
 	all := make(map[string]block)
-	q := kv.Query{Collection: message.Collection, Partition: message.Partition}
-	for it, err := range s.kv.Query(ctx, q.Prefix(message.Sort+blockMark)) {
+	q := kv.Query{Collection: owner.Collection, Partition: owner.Partition}
+	for it, err := range s.kv.Query(ctx, q.Prefix(owner.Sort+blockMark)) {
 		if err != nil {
 			return nil, err
 		}
@@ -100,6 +107,18 @@ func (p *persons) join(m *chat.Message) {
 	m.Join(chat.Message{ID: m.ID, Receipts: p.Receipts, Reactions: p.Reactions, Votes: p.Votes, Answers: p.Answers, Comments: p.Comments})
 }
 
+// joinMembers adds the members that stand in a block.
+func (p *persons) joinMembers(c *chat.Chat) {
+	if c.Members == nil {
+		c.Members = make(map[chat.JID]chat.Register[chat.Rank])
+	}
+	maps.Copy(c.Members, p.Members)
+	if len(p.Since) > 0 && c.Since == nil {
+		c.Since = make(map[chat.JID]chat.Register[int64])
+	}
+	maps.Copy(c.Since, p.Since)
+}
+
 // How much of each kind fits into a block, so that it takes one unit to write.
 const (
 	receiptsTogether  = 32
@@ -107,6 +126,7 @@ const (
 	votesTogether     = 10
 	answersTogether   = 12
 	commentsTogether  = 2
+	membersTogether   = 32
 )
 
 // divide puts persons into blocks: who is in one already stays there.
@@ -117,6 +137,23 @@ func divide(all persons, stored map[string]block) map[string]*persons {
 	divideKind(into, stored, 'v', votesTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Vote] { return &p.Votes }, all.Votes)
 	divideKind(into, stored, 'a', answersTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Answer] { return &p.Answers }, all.Answers)
 	divideKind(into, stored, 'c', commentsTogether, func(p *persons) *map[string]chat.Comment { return &p.Comments }, all.Comments)
+	return into
+}
+
+// divideMembers does so with a group's.
+func divideMembers(c *chat.Chat, stored map[string]block) map[string]*persons {
+	into := make(map[string]*persons)
+	divideKind(into, stored, 'm', membersTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Rank] { return &p.Members }, c.Members)
+	for _, p := range into {
+		for jid := range p.Members {
+			if since, ok := c.Since[jid]; ok {
+				if p.Since == nil {
+					p.Since = make(map[chat.JID]chat.Register[int64])
+				}
+				p.Since[jid] = since
+			}
+		}
+	}
 	return into
 }
 
@@ -169,16 +206,15 @@ func divideKind[K ~string, V any](
 // maxLevel bounds how many blocks there are, beyond which they grow: no group has as many members.
 const maxLevel = 12
 
-// blockWrites are the writes that bring the blocks beside a message to what they shall hold.
+// blockWrites are the writes that bring the blocks beside an owner to what they shall hold.
 type blockWrites struct{ puts, deletes []kv.Op }
 
 func (w *blockWrites) none() bool { return len(w.puts) == 0 && len(w.deletes) == 0 }
 
-// blockWrites compares what shall stand beside a message with what does. Where the message moves, all moves.
-func (t *thread) blockWrites(message kv.Key, expires int64, want map[string]*persons, old *storedMessage) (w blockWrites, err error) {
-	moves := old.item != nil && old.item.Sort != message.Sort
+// blockWrites compares what shall stand beside an owner with what does. Where the owner moves, all moves.
+func (s *Store) blockWrites(owner kv.Key, moves bool, expires int64, want map[string]*persons, stored map[string]block) (w blockWrites, err error) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		have, there := old.blocks[name]
+		have, there := stored[name]
 		if there && !moves && have.item.Expires == expires && reflect.DeepEqual(have.persons, *want[name]) {
 			continue
 		}
@@ -186,7 +222,7 @@ func (t *thread) blockWrites(message kv.Key, expires int64, want map[string]*per
 		if err != nil {
 			return w, fmt.Errorf("encode block: %w", err)
 		}
-		it := kv.Item{Key: message, Data: t.s.compression.encode(string(text)), Expires: expires, Fields: fieldsOf(map[string]int64{fieldSeq: have.item.Fields[fieldSeq]})}
+		it := kv.Item{Key: owner, Data: s.compression.encode(string(text)), Expires: expires, Fields: maps.Clone(have.item.Fields)}
 		it.Sort += blockMark + name
 		condition := kv.Absent()
 		if there && !moves {
@@ -194,12 +230,25 @@ func (t *thread) blockWrites(message kv.Key, expires int64, want map[string]*per
 		}
 		w.puts = append(w.puts, kv.Put(it, condition))
 	}
-	for _, name := range slices.Sorted(maps.Keys(old.blocks)) {
+	for _, name := range slices.Sorted(maps.Keys(stored)) {
 		if moves || want[name] == nil {
-			w.deletes = append(w.deletes, kv.Delete(old.blocks[name].item.Key, kv.Unchanged(old.blocks[name].item.Version), 0))
+			w.deletes = append(w.deletes, kv.Delete(stored[name].item.Key, kv.Unchanged(stored[name].item.Version), 0))
 		}
 	}
 	return w, nil
+}
+
+// with is what stands beside an owner once the writes are made.
+func (w *blockWrites) with(stored map[string]block, want map[string]*persons) map[string]block {
+	after := make(map[string]block, len(want))
+	for name, p := range want {
+		after[name] = block{item: stored[name].item, persons: *p}
+	}
+	for _, op := range w.puts {
+		_, name, _ := ofBlock(op.Item.Sort)
+		after[name] = block{item: op.Item, persons: *want[name]}
+	}
+	return after
 }
 
 // number has blocks carry the number under which they are told.

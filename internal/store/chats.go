@@ -11,6 +11,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
+	"pesan/internal/render"
 )
 
 // Chats implements chat.ChatReader. Whatever the page, it reads all chats that show: their order isn't stored.
@@ -49,19 +50,31 @@ func (s *Store) Chats(ctx context.Context, account string, f chat.Filter, p chat
 type listedChat struct {
 	view   chat.View
 	record []byte
+	blocks []kv.Item // beside it
 }
 
 // listed reads the chats that show and that are accepted, in the order of Chats.
 func (s *Store) listed(ctx context.Context, account string, accept func(*chat.View) bool) ([]listedChat, error) {
 	var found []listedChat
 	q := kv.Query{Collection: kv.Chats, Partition: account}
+	last := "" // sort key of the last that was accepted, if members stand beside it
 	for it, err := range s.kv.Query(ctx, q.Prefix(shown)) {
 		if err != nil {
 			return nil, err
 		}
+		if owner, _, beside := ofBlock(it.Sort); beside {
+			if owner == last {
+				of := &found[len(found)-1]
+				of.blocks = append(of.blocks, it)
+			}
+			continue
+		}
 		v := headOfChat(chat.JID(strings.TrimPrefix(it.Sort, shown)), &it)
-		if v.Shows && accept(&v) {
-			found = append(found, listedChat{v, it.Data})
+		if last = ""; v.Shows && accept(&v) {
+			found = append(found, listedChat{view: v, record: it.Data})
+			if it.Fields[fieldBeside] != 0 {
+				last = it.Sort
+			}
 		}
 	}
 	slices.SortFunc(found, func(a, b listedChat) int { return compareViews(&a.view, &b.view) })
@@ -91,8 +104,43 @@ func texts(found []listedChat) ([]chat.View, error) {
 		if err := d.textsOfChat(found[i].record, &views[i]); err != nil {
 			return nil, err
 		}
+		if err := withMembers(&views[i], found[i].blocks); err != nil {
+			return nil, err
+		}
 	}
 	return views, nil
+}
+
+// withMembers puts the members that stand beside a chat into its document.
+func withMembers(v *chat.View, blocks []kv.Item) error {
+	if len(blocks) == 0 {
+		return nil
+	}
+	var c chat.Chat
+	for i := range blocks {
+		b, err := blockOf(&blocks[i])
+		if err != nil {
+			return err
+		}
+		b.joinMembers(&c)
+	}
+	v.Document = render.WithMembers(v.Document, c.Members)
+	return nil
+}
+
+// membersOf reads the blocks beside a chat, if there are any.
+func (s *Store) membersOf(ctx context.Context, it *kv.Item) (blocks []kv.Item, err error) {
+	if it.Fields[fieldBeside] == 0 {
+		return nil, nil
+	}
+	q := kv.Query{Collection: it.Collection, Partition: it.Partition}
+	for b, err := range s.kv.Query(ctx, q.Prefix(it.Sort+blockMark)) {
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks, nil
 }
 
 // compareViews orders as Chats does: newest activity first, then by JID.
@@ -118,14 +166,44 @@ func (s *Store) Chat(ctx context.Context, account string, jid chat.JID) (chat.Vi
 	return v, failed("get chat", new(decoder).textsOfChat(it.Data, &v))
 }
 
+// WholeChat implements chat.ChatReader.
+func (s *Store) WholeChat(ctx context.Context, account string, jid chat.JID) (chat.View, error) {
+	jid, it, err := s.showing(ctx, account, jid)
+	if err != nil {
+		return chat.View{}, failed("get chat", err)
+	}
+	v := headOfChat(jid, it)
+	if err := new(decoder).textsOfChat(it.Data, &v); err != nil {
+		return v, failed("get chat", err)
+	}
+	members, err := s.membersOf(ctx, it)
+	if err == nil {
+		err = withMembers(&v, members)
+	}
+	return v, failed("get chat", err)
+}
+
 // State implements chat.ChatReader.
 func (s *Store) State(ctx context.Context, account string, jid chat.JID) (chat.Chat, error) {
 	_, it, err := s.showing(ctx, account, jid)
 	if err != nil {
 		return chat.Chat{}, failed("get chat", err)
 	}
-	c, err := stateOfChat(it.Data)
+	c, err := s.wholeState(ctx, it)
 	return c, failed("get chat", err)
+}
+
+// wholeState is a stored chat with the members beside it.
+func (s *Store) wholeState(ctx context.Context, it *kv.Item) (chat.Chat, error) {
+	c, err := stateOfChat(it.Data)
+	if err != nil || it.Fields[fieldBeside] == 0 {
+		return c, err
+	}
+	blocks, err := s.blocks(ctx, it.Key)
+	for _, b := range blocks {
+		b.joinMembers(&c)
+	}
+	return c, err
 }
 
 // showing finds the chat that shows under an address, and its canonical one.

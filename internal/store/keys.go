@@ -108,7 +108,8 @@ func AccountOf(k kv.Key) (account string, jid chat.JID) {
 	case kv.Chats:
 		for _, prefix := range []string{shown, hidden} {
 			if rest, ok := strings.CutPrefix(k.Sort, prefix); ok {
-				jid = chat.JID(rest)
+				owner, _, _ := ofBlock(rest)
+				jid = chat.JID(owner)
 			}
 		}
 		return k.Partition, jid

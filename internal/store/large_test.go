@@ -15,7 +15,7 @@ import (
 
 // groupSizes are the sizes of groups that TestLargeGroups measures; PESAN_GROUPS=50,256,512,1024 asks for others.
 func groupSizes(t *testing.T) []int {
-	sizes := []int{300}
+	sizes := []int{96}
 	if asked := os.Getenv("PESAN_GROUPS"); asked != "" {
 		sizes = nil
 		for s := range strings.SplitSeq(asked, ",") {

@@ -197,7 +197,11 @@ func (s *Store) readAgain(ctx context.Context, account string, changed map[chat.
 			continue
 		}
 		if v := headOfChat(chat.JID(strings.TrimPrefix(it.Sort, shown)), it); v.Shows {
-			found = append(found, listedChat{v, it.Data})
+			members, err := s.membersOf(ctx, it)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, listedChat{v, it.Data, members})
 		}
 	}
 	slices.SortFunc(found, func(a, b listedChat) int { return compareViews(&a.view, &b.view) })

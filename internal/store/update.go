@@ -77,8 +77,14 @@ type storedChat struct {
 	version kv.Version
 	fields  map[string]int64
 	record  []byte
-	view    chat.View
+	view    chat.View // without members that stand beside the chat
+
+	whole  bool             // the members that stand beside it are in chat
+	blocks map[string]block // then
 }
+
+// beside tells whether members stand beside the chat.
+func (c *storedChat) beside() bool { return c.fields[fieldBeside] != 0 }
 
 func (c *storedChat) there() bool { return c.sort != "" }
 
@@ -142,6 +148,9 @@ func (s *Store) load(ctx context.Context, name chatName, kept *storedChat, ids [
 	}
 	t.stored.chat.JID = name.jid
 	t.Chat = t.stored.chat
+	if t.stored.beside() && !t.stored.whole {
+		t.LoadMembers = func() error { return t.loadMembers(ctx) }
+	}
 	if err := t.loadMessages(ctx, ids, found[chats:]); err != nil {
 		return nil, "", err
 	}
@@ -161,6 +170,22 @@ func (c *storedChat) read(it *kv.Item) (err error) {
 	}
 	c.view = headOfChat(c.chat.JID, it)
 	return new(decoder).textsOfChat(it.Data, &c.view)
+}
+
+// loadMembers completes the chat by the members that stand beside it.
+func (t *thread) loadMembers(ctx context.Context) (err error) {
+	if !t.stored.beside() || t.stored.whole {
+		return nil
+	}
+	at := kv.Key{Collection: kv.Chats, Partition: t.name.account, Sort: t.stored.sort}
+	if t.stored.blocks, err = t.s.blocks(ctx, at); err != nil {
+		return failed("read members", err)
+	}
+	for _, b := range t.stored.blocks {
+		b.joinMembers(&t.Chat)
+	}
+	t.stored.chat.Members, t.stored.chat.Since, t.stored.whole = t.Chat.Members, t.Chat.Since, true
+	return nil
 }
 
 // loadMessages completes what was found under the ids.
@@ -293,15 +318,15 @@ func (t *thread) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next, err := t.next()
+	next, members, err := t.next(ctx)
 	if err != nil {
 		return err
 	}
-	e := t.entry(&next.view)
+	e := t.entry(&next, !members.none())
 	if e == nil {
-		return t.write(ctx, w, next, nil)
+		return t.write(ctx, w, next, members, nil)
 	}
-	if t.Fresh && w.besideOnly() && bytes.Equal(next.record, t.stored.record) && maps.Equal(next.fields, t.stored.fields) && !e.Cleared {
+	if t.Fresh && w.besideOnly() && bytes.Equal(next.record, t.stored.record) && maps.Equal(next.fields, t.stored.fields) && !e.Cleared && members.none() {
 		return t.storeBeside(ctx, w, e)
 	}
 	a, err := t.s.begin(ctx, t.name.account, e)
@@ -310,7 +335,7 @@ func (t *thread) store(ctx context.Context) error {
 	}
 	next.fields[fieldSeq] = a.seq
 	w.number(a.seq)
-	if err := t.write(ctx, w, next, []kv.Step{a.step}); err != nil {
+	if err := t.write(ctx, w, next, members, []kv.Step{a.step}); err != nil {
 		return a.ended(ctx, err)
 	}
 	t.s.feeds.came(t.name.account, t.name.jid, e.Messages)
@@ -330,21 +355,42 @@ func (t *thread) storeBeside(ctx context.Context, w *messageWrites, e *chat.Feed
 }
 
 // next is the chat as it is to be stored; where it stands is left open.
-func (t *thread) next() (next storedChat, err error) {
-	if next.view, next.record, err = t.s.encodeChat(&t.Chat); err != nil {
-		return next, err
+func (t *thread) next(ctx context.Context) (next storedChat, members blockWrites, err error) {
+	at := chatKey(t.name.account, t.name.jid, t.Chat.Shows())
+	moves := t.stored.there() && t.stored.sort != at.Sort
+	if moves {
+		if err = t.loadMembers(ctx); err != nil {
+			return next, members, err
+		}
 	}
-	next.chat = t.Chat // with what is rendered now
+	next.whole = !t.stored.beside() || t.stored.whole
+	core, beside := t.Chat, t.stored.beside() || len(t.Chat.Members) > maxMembersInside
+	if beside {
+		core.Members, core.Since = nil, nil
+	}
+	if next.view, next.record, err = t.s.encodeChat(&core); err != nil {
+		return next, members, err
+	}
+	next.chat = core // with what is rendered now
+	next.chat.Members, next.chat.Since = t.Chat.Members, t.Chat.Since
 	next.fields = fieldsOfView(&next.view)
 	if seq := t.stored.fields[fieldSeq]; seq != 0 {
 		next.fields[fieldSeq] = seq
 	}
-	return next, nil
+	if beside {
+		next.fields[fieldBeside] = 1
+	}
+	if beside && next.whole {
+		want := divideMembers(&next.chat, t.stored.blocks)
+		members, err = t.s.blockWrites(at, moves, 0, want, t.stored.blocks)
+		next.blocks = members.with(t.stored.blocks, want)
+	}
+	return next, members, err
 }
 
 // entry tells the feed what of the change readers see; nil: nothing.
-func (t *thread) entry(v *chat.View) *chat.FeedEntry {
-	was := &t.stored.view
+func (t *thread) entry(next *storedChat, members bool) *chat.FeedEntry {
+	was, v := &t.stored.view, &next.view
 	was.JID, was.Seq, v.Seq = v.JID, 0, 0
 	if !was.Shows && !v.Shows {
 		return nil
@@ -357,20 +403,22 @@ func (t *thread) entry(v *chat.View) *chat.FeedEntry {
 		Many: !was.Shows && t.stored.there(), // what it has shows again
 	}
 	if v.Shows {
-		e.View = v
+		if !next.beside() { // else it is too large
+			e.View = v
+		}
 		slices.SortFunc(t.told, func(a, b chat.FeedMessage) int {
 			return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Order, b.Order), cmp.Compare(a.ID, b.ID))
 		})
 		named(e, t.told)
 	}
-	if *was == *v && !e.Cleared && len(t.told) == 0 {
+	if *was == *v && !e.Cleared && len(t.told) == 0 && !members {
 		return nil
 	}
 	return e
 }
 
 // write makes the steps after those that come first.
-func (t *thread) write(ctx context.Context, w *messageWrites, next storedChat, steps []kv.Step) error {
+func (t *thread) write(ctx context.Context, w *messageWrites, next storedChat, members blockWrites, steps []kv.Step) error {
 	isNew := !t.stored.there()
 	if isNew && len(t.Changed) > 0 {
 		// Messages are found by their chat when all is to be deleted, so it comes into being before them.
@@ -394,7 +442,7 @@ func (t *thread) write(ctx context.Context, w *messageWrites, next storedChat, s
 			}
 		}
 	}
-	if steps = append(steps, t.chatWrites(&next, w.moves)...); len(steps) > 0 {
+	if steps = append(steps, t.chatWrites(&next, w.moves, members)...); len(steps) > 0 {
 		if err := t.s.kv.Write(ctx, steps...); err != nil {
 			return err
 		}
@@ -425,8 +473,30 @@ func (t *thread) creating(put kv.Op) []kv.Op {
 	}
 }
 
-// chatWrites puts the chat, and together with it what moves. It completes stored.
-func (t *thread) chatWrites(stored *storedChat, moves []kv.Op) (steps []kv.Step) {
+// chatWrites puts the chat, and together with it what moves, and its members before it. It completes stored.
+func (t *thread) chatWrites(stored *storedChat, moves []kv.Op, members blockWrites) (steps []kv.Step) {
+	old := &t.stored
+	beside := slices.Concat(members.puts, members.deletes)
+	var behind []kv.Step
+	switch {
+	case len(beside) == 0:
+	case !old.there():
+		behind = []kv.Step{kv.Each(beside...)} // a chat comes into being with a look at its account, and what is beside it later
+	case old.sort == chatKey(t.name.account, t.name.jid, t.Chat.Shows()).Sort:
+		steps = []kv.Step{kv.Each(beside...)}
+	case len(moves)+len(beside) <= movesTogether:
+		moves = append(moves, beside...)
+	default:
+		for i := range members.puts {
+			members.puts[i].Condition = kv.Always() // whoever else moves the chat finds it changed
+		}
+		steps = []kv.Step{kv.Each(members.puts...)}
+		behind = []kv.Step{kv.Each(members.deletes...)}
+	}
+	return slices.Concat(steps, t.chatItself(stored, moves), behind)
+}
+
+func (t *thread) chatItself(stored *storedChat, moves []kv.Op) (steps []kv.Step) {
 	old := &t.stored
 	if old.there() && bytes.Equal(stored.record, old.record) && maps.Equal(stored.fields, old.fields) {
 		stored.sort, stored.version = old.sort, old.version
@@ -517,7 +587,7 @@ func (t *thread) messageWrites(ctx context.Context) (*messageWrites, error) {
 		if m.Content.Time != 0 {
 			at = messageKey(t.name.account, t.name.jid, place(m.Content.Time, m.Content.Order, m.ID))
 		}
-		blocks, err := t.blockWrites(at, claim.Expires, want, &old)
+		blocks, err := t.s.blockWrites(at, old.item != nil && old.item.Sort != at.Sort, claim.Expires, want, old.blocks)
 		if err != nil {
 			return nil, err
 		}

@@ -36,10 +36,12 @@ func (p *persons) readdress(b *translate.Book, c *chat.Change) error {
 			numbers[lid] = number
 			continue
 		}
-		if c.State.Hidden == nil {
-			c.State.Hidden = make(map[chat.JID]bool)
+		if _, member := c.State.Members[lid]; !member { // whom the chat names anyway
+			if c.State.Hidden == nil {
+				c.State.Hidden = make(map[chat.JID]bool)
+			}
+			c.State.Hidden[lid] = true
 		}
-		c.State.Hidden[lid] = true
 		p.mu.Lock()
 		p.hidden[lid] = true
 		p.mu.Unlock()
@@ -121,12 +123,12 @@ const sweepPage = 500
 
 func (p *persons) sweepChat(jid chat.JID) error {
 	state, _, _, err := p.Chats.Export(p.ctx, p.account, jid, chat.Page{Limit: 1})
-	if err != nil || len(state.Hidden) == 0 {
+	if err != nil {
 		return err
 	}
 	b := p.book()
 	numbers := make(map[chat.JID]chat.JID)
-	for lid := range state.Hidden {
+	for _, lid := range state.LIDs() {
 		if number := b.Canonical(lid); number != lid {
 			numbers[lid] = number
 			continue
