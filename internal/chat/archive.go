@@ -23,18 +23,18 @@ func (c *Chat) InArchive() bool {
 		return false
 	}
 	keeps := c.Unarchive.Set() && !c.Unarchive.Value
-	return keeps || c.ArchivedTo.Value == "" || !c.newerThan(c.ArchivedTo.Value.covered())
+	return keeps || c.ArchivedTo.Value == "" || !c.NewerThan(c.ArchivedTo.Value.covered())
 }
 
-// newerThan tells whether somebody wrote after a range.
-func (c *Chat) newerThan(r Range) bool {
+// NewerThan tells whether somebody wrote after a range.
+func (c *Chat) NewerThan(r Range) bool {
 	last := &c.Last.Line
 	return c.Received > r.Through ||
 		c.Received == r.Through && len(r.IDs) > 0 && last.Kind == "" && last.Time == c.Received && !r.Covers(last.Time, last.ID)
 }
 
-// Marked tells whether the chat is marked as unread. A message that waits to be read takes the mark's place.
+// Marked tells whether the chat is marked as unread. A message that waits to be read takes the mark's place, for good.
 func (c *Chat) Marked() bool {
 	unread, _ := c.Unread.total()
-	return c.MarkedUnread.Value && unread == 0
+	return c.MarkedUnread.Value && unread == 0 && (c.MarkedTo.Value == "" || !c.NewerThan(c.MarkedTo.Value.covered()))
 }

@@ -45,6 +45,7 @@ type Chat struct {
 	Unarchive    Register[bool]  `json:"una,omitzero"` // the account's setting: news take a chat out of the archive
 	MarkedUnread Register[bool]  `json:"mku,omitzero"`
 	ByLID        Register[bool]  `json:"bld,omitzero"` // the app state has these of a person under the LID, not under the PN
+	MarkedTo     Register[Reach] `json:"mkr,omitzero"` // what the chat held when it was marked as unread
 
 	Labels map[string]Register[bool] `json:"lab,omitempty"` // by their ids; false: taken off
 
@@ -103,6 +104,7 @@ func (c *Chat) Join(o Chat) {
 	c.Unarchive.Join(o.Unarchive)
 	c.MarkedUnread.Join(o.MarkedUnread)
 	c.ByLID.Join(o.ByLID)
+	c.MarkedTo.Join(o.MarkedTo)
 	joinRegisters(&c.Labels, o.Labels)
 	c.Read.Join(o.Read)
 	c.Cleared.Join(o.Cleared)

@@ -24,7 +24,8 @@ func (c *Chat) lasting() Chat {
 	kept.Members, kept.Since, kept.Listed = nil, nil, 0
 	kept.Mute, kept.Pin = Register[int64]{}, Register[int64]{}
 	kept.Archived, kept.ArchivedTo, kept.Unarchive = Register[bool]{}, Register[Reach]{}, Register[bool]{}
-	kept.MarkedUnread, kept.ByLID, kept.Labels = Register[bool]{}, Register[bool]{}, nil
+	kept.MarkedUnread, kept.MarkedTo = Register[bool]{}, Register[Reach]{}
+	kept.ByLID, kept.Labels = Register[bool]{}, nil
 	kept.Unread = Unread{} // what was read stays read
 	return kept
 }

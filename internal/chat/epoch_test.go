@@ -108,3 +108,24 @@ func TestAFullListReplaces(t *testing.T) {
 		}
 	}
 }
+
+// TestAdminsOfEarlierLinks: who was an admin in an earlier link could revoke, in whatever order both links are told.
+func TestAdminsOfEarlierLinks(t *testing.T) {
+	changes := []Change{
+		{Chat: team, Epoch: 1, State: Chat{Members: map[JID]Register[Rank]{bob: {RankAdmin, 5}}}},
+		{Chat: team, Epoch: 2, State: Chat{Subject: Register[string]{"new", 5}}},
+		{Chat: team, Epoch: 2, Messages: []Message{say("a", 10)}},
+		{Chat: team, Epoch: 2, Messages: []Message{{ID: "a", Revoked: map[JID]int64{bob: 11}}}},
+	}
+	for _, order := range [][]int{{0, 1, 2, 3}, {1, 0, 2, 3}, {3, 2, 1, 0}, {1, 2, 0, 3}} {
+		th := thread(team, nil, nil)
+		for _, i := range order {
+			c := changes[i]
+			c.State.Members = maps.Clone(c.State.Members)
+			mustApply(t, th, c)
+		}
+		if m := th.Messages["a"]; !th.Chat.revokes(m) || !th.Chat.Admins[bob] || len(th.Chat.Members) != 0 {
+			t.Errorf("in the order %v: %+v", order, th.Chat)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (c *Chat) Outline() View {
 		MuteEnd:  c.Mute.Value,
 		Pinned:   c.Pin.Value != 0,
 		Archived: c.InArchive(),
-		Unread:   unread > 0 || c.MarkedUnread.Value,
+		Unread:   unread > 0 || c.Marked(),
 		Name:     Fold(c.Name()),
 		Labels:   c.LabelIDs(),
 	}

@@ -207,7 +207,7 @@ func (r *run) sendOnce(ctx context.Context, key []byte, patch appstate.PatchInfo
 func (r *run) catchUp(ctx context.Context, name appstate.WAPatchName, full bool, why error) error {
 	var refused *refusedPatch
 	if errors.As(why, &refused) && refused.patches != nil && !full {
-		_, _, err := r.states.apply(own(ctx), refused.patches, refused.state, false)
+		_, _, err := r.states.apply(own(ctx), refused.patches, refused.state, false, false)
 		return err
 	}
 	return r.states.fetch(ctx, name, full)

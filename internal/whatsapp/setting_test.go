@@ -41,9 +41,19 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 	w.change("unmute", b, func(v chat.View, _ bool) bool { return v.MuteEnd == 0 }, appstate.Unmute(budi.PN()))
 	w.change("pin", b, func(v chat.View, _ bool) bool { return v.Pinned }, appstate.Pin(budi.PN(), true))
 	w.change("unpin", b, func(v chat.View, _ bool) bool { return !v.Pinned }, appstate.Pin(budi.PN(), false))
-	w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, nil))
-	w.change("unarchive", b, func(v chat.View, _ bool) bool { return !v.Archived }, appstate.Archive(budi.PN(), false, nil))
-	upToSecond := appstate.UpTo(time.Unix(1_800_000_010, 0), &waCommon.MessageKey{ID: &second, RemoteJID: proto.String(string(b))})
+	upToFirst := appstate.UpTo(time.Unix(1_800_000_000, 0))
+	upToSecond := appstate.UpTo(time.Unix(1_800_000_010, 0), &waCommon.MessageKey{ID: &second, RemoteJID: proto.String(string(b)), FromMe: proto.Bool(false)})
+	w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, upToSecond))
+	w.change("archived without what is here", b, func(v chat.View, _ bool) bool { return !v.Archived }, appstate.Archive(budi.PN(), true, upToFirst))
+	w.change("archive again", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, upToSecond))
+	w.change("unarchive", b, func(v chat.View, _ bool) bool { return !v.Archived }, appstate.Archive(budi.PN(), false, upToSecond))
+	// A mark and a read that don't know what is here say nothing, nor does what has no range.
+	w.ok(w.phone.Change(w.soon(), appstate.MarkChatAsRead(budi.PN(), true, upToFirst), appstate.Pin(budi.PN(), true)))
+	w.change("pin", b, func(v chat.View, _ bool) bool { return v.Pinned }, appstate.Archive(budi.PN(), true, nil))
+	v, _ := w.shown(b)
+	if says(t, string(v.Document), field("unreadCount", 2)); v.Archived {
+		t.Error("an archiving without a range counts")
+	}
 	w.change("read", b, func(v chat.View, _ bool) bool { return !v.Unread }, appstate.MarkChatAsRead(budi.PN(), true, upToSecond))
 	w.change("unread", b, func(v chat.View, _ bool) bool { return v.Unread }, appstate.MarkChatAsRead(budi.PN(), false, upToSecond))
 	w.change("name", b, func(v chat.View, _ bool) bool { return strings.Contains(string(v.Document), `"name":"Budi Santoso"`) },
@@ -80,7 +90,7 @@ func TestSettingsMadeOnThePhone(t *testing.T) {
 	}
 	fourth := w.from(budi, sim.Text("empat"), sim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
 	w.says1(b, `"body":"empat"`)
-	upToFourth := appstate.UpTo(time.Unix(1_800_000_021, 0), &waCommon.MessageKey{ID: &fourth, RemoteJID: proto.String(string(b))})
+	upToFourth := appstate.UpTo(time.Unix(1_800_000_021, 0), &waCommon.MessageKey{ID: &fourth, RemoteJID: proto.String(string(b)), FromMe: proto.Bool(false)})
 	w.change("deleted", b, func(_ chat.View, ok bool) bool { return !ok }, appstate.DeleteChat(budi.PN(), false, upToFourth))
 	w.from(budi, sim.Text("lima"), sim.SendOptions{Time: time.Unix(1_800_000_030, 0)})
 	w.says1(b, `"body":"lima"`)

@@ -92,7 +92,7 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 			return fmt.Errorf("fetch app state: %w", err)
 		}
 		var mutations []appstate.Mutation
-		if mutations, state, err = s.apply(ctx, list, state, snapshot); err != nil {
+		if mutations, state, err = s.apply(ctx, list, state, snapshot, false); err != nil {
 			return err
 		}
 		for _, m := range mutations {
@@ -140,9 +140,9 @@ func (s *states) state(ctx context.Context, name appstate.WAPatchName) (appstate
 	return appstate.HashState{Version: version, Hash: hash}, nil
 }
 
-// apply stores patches that follow a state, and projects what they say.
+// apply stores patches that follow a state, and projects what they say; mine was made here.
 func (s *states) apply(
-	ctx context.Context, list *appstate.PatchList, state appstate.HashState, snapshot bool,
+	ctx context.Context, list *appstate.PatchList, state appstate.HashState, snapshot, mine bool,
 ) (mutations []appstate.Mutation, next appstate.HashState, err error) {
 	mutations, next, err = s.processor.DecodePatches(ctx, list, state, true)
 	switch {
@@ -156,7 +156,7 @@ func (s *states) apply(
 	}
 	err = s.remember(ctx, list.Name, mutations, snapshot)
 	if err == nil {
-		err = s.tell(ctx, mutations)
+		err = s.tell(ctx, mutations, mine)
 	}
 	s.changed.Add(1)
 	s.sync.applied(err)
@@ -223,7 +223,7 @@ func (s *states) requestKeys(list *appstate.PatchList) {
 const projected = 16
 
 // tell projects mutations: what is about the account first, then what is about chats, of which many may come at once.
-func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error {
+func (s *states) tell(ctx context.Context, mutations []appstate.Mutation, mine bool) error {
 	var chats []translate.Mutation
 	for _, m := range translate.Ordered(mutations) {
 		if m.CallBefore(s.linkedAt.Load()) {
@@ -239,7 +239,13 @@ func (s *states) tell(ctx context.Context, mutations []appstate.Mutation) error 
 	for _, m := range chats {
 		group.Go(func() error {
 			b := s.bookFor(ctx)
-			return s.project(b, b.Mutation(m))
+			changes := b.Mutation(m)
+			if m.Index[0] == appstate.IndexMarkChatAsRead && !mine {
+				if err := s.withinReach(ctx, changes); err != nil {
+					return err
+				}
+			}
+			return s.project(b, changes)
 		})
 	}
 	return group.Wait()
@@ -259,6 +265,26 @@ func (s *states) tellAccount(ctx context.Context, m translate.Mutation) error {
 	if all, ok := translate.Label(m); ok {
 		if err := s.projector.Label(ctx, s.account, chat.Labels{Epoch: s.epoch.Load(), All: all}); err != nil {
 			return fmt.Errorf("store label: %w", err)
+		}
+	}
+	return nil
+}
+
+// withinReach leaves of a read that another device made only that the mark goes, where messages that it didn't know of are here: what
+// is read is told by receipts. What this API does means what was there when it was called.
+func (s *states) withinReach(ctx context.Context, changes []chat.Change) error {
+	for i := range changes {
+		read := &changes[i].State.Read
+		if read.Through == 0 {
+			continue
+		}
+		c, err := s.Chats.State(ctx, s.account, changes[i].Chat)
+		switch {
+		case chat.CodeOf(err) == chat.ChatNotFound: // it waits for its chat
+		case err != nil:
+			return fmt.Errorf("look at what is to be read: %w", err)
+		case c.NewerThan(*read):
+			*read = chat.Range{}
 		}
 	}
 	return nil
@@ -362,6 +388,6 @@ func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInf
 		return fmt.Errorf("decode patch: %w", err)
 	}
 	own.Version = &waServerSync.SyncdVersion{Version: proto.Uint64(state.Version + 1)}
-	_, _, err = s.apply(ctx, &appstate.PatchList{Name: patch.Type, Patches: []*waServerSync.SyncdPatch{own}}, state, false)
+	_, _, err = s.apply(ctx, &appstate.PatchList{Name: patch.Type, Patches: []*waServerSync.SyncdPatch{own}}, state, false, true)
 	return err
 }

@@ -182,7 +182,7 @@ func (r *run) already(ctx context.Context, c chat.Command, row chat.ChatCommand)
 			if row.On {
 				done = unread == 0 && !t.Chat.MarkedUnread.Value
 			} else {
-				done = t.Chat.MarkedUnread.Value
+				done = t.Chat.Marked()
 			}
 		case chat.StarSetting:
 			m := t.Messages[c.Message]

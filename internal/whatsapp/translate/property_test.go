@@ -178,7 +178,9 @@ var settingGen = rapid.SampledFrom([]mutation{
 		return []string{"deleteMessageForMe", in, id, "0", "0"}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli())}
 	},
 	func(in, _ string, at time.Time) ([]string, *waSyncAction.SyncActionValue) {
-		return []string{"markChatAsRead", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MarkChatAsReadAction: &waSyncAction.MarkChatAsReadAction{Read: proto.Bool(true)}}
+		return []string{"markChatAsRead", in}, &waSyncAction.SyncActionValue{Timestamp: proto.Int64(at.UnixMilli()), MarkChatAsReadAction: &waSyncAction.MarkChatAsReadAction{
+			Read: proto.Bool(true), MessageRange: &waSyncAction.SyncActionMessageRange{LastMessageTimestamp: proto.Int64(at.Unix())},
+		}}
 	},
 })
 

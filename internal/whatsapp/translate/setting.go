@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"slices"
+
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 
@@ -24,6 +26,9 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 	b.Learn(jid, Parse(v.GetContactAction().GetPnJID()))
 	b.Learn(jid, Parse(v.GetContactAction().GetLidJID()))
 	b.Learn(jid, Parse(v.GetPnForLidChatAction().GetPnJID()))
+	if reaches, ok := rangeOf(index[0], v); ok && !sound(reaches) {
+		return nil // WhatsApp's clients refuse it
+	}
 	c := b.Change(jid)
 	switch index[0] {
 	case appstate.IndexMute, appstate.IndexPin, appstate.IndexArchive:
@@ -74,10 +79,7 @@ func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, 
 	case appstate.IndexArchive:
 		a := v.GetArchiveChatAction()
 		s.Archived = chat.Register[bool]{Value: a.GetArchived(), At: order}
-		s.ArchivedTo = chat.Register[chat.Reach]{At: order}
-		if a.GetMessageRange().GetLastMessageTimestamp() > 0 || len(a.GetMessageRange().GetMessages()) > 0 {
-			s.ArchivedTo.Value = chat.ReachOf(covered(a.GetMessageRange(), at))
-		}
+		s.ArchivedTo = chat.Register[chat.Reach]{Value: chat.ReachOf(covered(a.GetMessageRange(), at)), At: order}
 	case appstate.IndexLock:
 		s.Fields = map[string]chat.Register[chat.JSON]{"locked": {At: order}}
 		if v.GetLockChatAction().GetLocked() {
@@ -123,14 +125,47 @@ func muteEnd(a *waSyncAction.MuteAction) (end int64, ok bool) {
 }
 
 func markRead(s *chat.Chat, a *waSyncAction.MarkChatAsReadAction, at, order int64) {
+	reach := covered(a.GetMessageRange(), at)
 	s.MarkedUnread = chat.Register[bool]{Value: !a.GetRead(), At: order}
+	s.MarkedTo = chat.Register[chat.Reach]{Value: chat.ReachOf(reach), At: order}
 	if a.GetRead() {
-		s.Read = covered(a.GetMessageRange(), at)
+		s.Read = reach
 	}
 }
 
+// rangeOf is the range of one of the four actions that have one.
+func rangeOf(action string, v *waSyncAction.SyncActionValue) (r *waSyncAction.SyncActionMessageRange, ok bool) {
+	switch action {
+	case appstate.IndexArchive:
+		return v.GetArchiveChatAction().GetMessageRange(), true
+	case appstate.IndexMarkChatAsRead:
+		return v.GetMarkChatAsReadAction().GetMessageRange(), true
+	case appstate.IndexClearChat:
+		return v.GetClearChatAction().GetMessageRange(), true
+	case appstate.IndexDeleteChat:
+		return v.GetDeleteChatAction().GetMessageRange(), true
+	}
+	return nil, false
+}
+
+// maxNamed is how many messages a range may name.
+const maxNamed = 1000
+
+// sound tells whether a range is one that WhatsApp's clients take.
+func sound(r *waSyncAction.SyncActionMessageRange) bool {
+	last, system := asSeconds(r.GetLastMessageTimestamp()), asSeconds(r.GetLastSystemMessageTimestamp())
+	if r == nil || system != 0 && system < last || len(r.GetMessages()) > maxNamed {
+		return false
+	}
+	return !slices.ContainsFunc(r.GetMessages(), func(m *waSyncAction.SyncActionMessage) bool {
+		k := m.GetKey()
+		in := Parse(k.GetRemoteJID())
+		return in == "" || k.FromMe == nil || k.GetID() == "" || in.Kind() == chat.Group && !k.GetFromMe() && k.GetParticipant() == ""
+	})
+}
+
 // covered is what a clear, delete or read covers: all messages before the last one, and of those at its second the ones
-// that the range names. Without a range it is what there was at the time of the action.
+// that the range names. A range of a chat without messages is what there was at the time of the action.
 func covered(r *waSyncAction.SyncActionMessageRange, at int64) chat.Range {
 	through := asSeconds(r.GetLastMessageTimestamp())
 	for _, m := range r.GetMessages() {
