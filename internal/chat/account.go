@@ -48,7 +48,8 @@ type Account struct {
 	LID         JID       `json:"lid,omitempty"`
 	PushName    string    `json:"pushName,omitempty"`
 	Sync        *Sync     `json:"sync,omitempty"` // history sync under way
-	AsOf        time.Time `json:"asOf,omitzero"`  // time of the last projected event
+	Imposed     Imposed   `json:"imposed,omitzero"`
+	AsOf        time.Time `json:"asOf,omitzero"` // time of the last projected event
 
 	Epoch     int64          `json:"epoch,omitempty"`    // of the link: each has a greater one than those before
 	LinkedAt  int64          `json:"linkedAt,omitempty"` // seconds since 1970 of the link's first login, by WhatsApp's clock

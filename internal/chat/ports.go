@@ -87,10 +87,10 @@ type Conversation struct {
 	Next     string // cursor of older messages; "" when there are none
 }
 
-// Until is when, in seconds since 1970, the first of the messages disappears; 0: none does.
+// Until is when, in seconds since 1970, the first of the messages disappears, or its pin ends; 0: none does.
 func (c *Conversation) Until() (until int64) {
 	for i := range c.Messages {
-		until = Sooner(until, c.Messages[i].Expires)
+		until = Sooner(until, Sooner(c.Messages[i].Expires, c.Messages[i].PinEnds))
 	}
 	return until
 }

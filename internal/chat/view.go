@@ -54,6 +54,7 @@ type MessageView struct {
 	Time     int64 // seconds since 1970
 	Order    int64
 	Expires  int64 // seconds since 1970; 0: never
+	PinEnds  int64 // seconds since 1970 from which on it isn't pinned any more; 0: it has no pin that ends
 	Starred  bool
 	Listed   bool // false: a stub, deleted, or shown inside of another
 	Heads    bool // may be the chat's last line
@@ -65,8 +66,23 @@ func (c *Chat) Place(m *Message) MessageView {
 	listed := m.Content.known() && !m.Gone && !m.hidden()
 	return MessageView{
 		ID: m.ID, Time: m.Content.Time, Order: m.Content.Order, Expires: m.expires(),
-		Starred: m.Starred.Value, Listed: listed, Heads: listed && !m.Content.Aside,
+		PinEnds: m.pinEnds(), Starred: m.Starred.Value, Listed: listed, Heads: listed && !m.Content.Aside,
 	}
+}
+
+// pinEnds is when a message's pin ends, in seconds since 1970; 0: it has none, or for ever.
+func (m *Message) pinEnds() int64 {
+	if pin := m.Pin.Value; pin.Pinned && pin.Seconds > 0 {
+		return m.Pin.At/1000 + pin.Seconds
+	}
+	return 0
+}
+
+// Unpinned is a message whose pin has ended.
+func (m *Message) Unpinned() *Message {
+	without := *m
+	without.Pin = Register[Pin]{}
+	return &without
 }
 
 // Lists tells whether a conversation shows the message at a moment.

@@ -115,6 +115,7 @@ var goldens = []struct {
 	{name: "getPasskey.compare", before: comparing, ask: ask{endpoint: "getPasskey", body: "apiKey=KEY"}},
 	{name: "getPasskey.late", before: askedLate, ask: ask{endpoint: "getPasskey", body: "apiKey=KEY", header: map[string]string{"Accept-Language": "en"}}, status: 409},
 	{name: "getQR.passkey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getQR", body: "apiKey=KEY"}},
+	{name: "getState.restricted", before: restricted, ask: ask{method: "GET", endpoint: "getState", body: "apiKey=KEY"}},
 	{name: "getState.passkey", before: askedForPasskey, ask: ask{method: "GET", endpoint: "getState", body: "apiKey=KEY"}},
 	{name: "sendPasskey", before: askedForPasskey, ask: ask{endpoint: "sendPasskey", body: `{"apiKey":"KEY","credential":{"id":"x"}}`}},
 	{name: "confirmPasskey", before: comparing, ask: ask{endpoint: "confirmPasskey", body: "apiKey=KEY"}},
@@ -264,6 +265,16 @@ func pairing(w *world) {
 			a.QR, a.PairingCode, a.CodeExpires = "", "ABCD-EFGH", w.clock().Add(3*time.Minute)
 		})
 		return w.end(ctx, c, nil)
+	})
+}
+
+// restricted has WhatsApp limit the account; one of the limits is over.
+func restricted(w *world) {
+	w.change(func(a *chat.Account) {
+		a.Imposed = chat.Imposed{
+			TimeLock: &chat.TimeLock{Kind: "RESTRICT_ALL_COMPANIONS", Until: w.now.Add(time.Hour)},
+			NewChats: &chat.NewChats{Status: "CAPPED", Used: 50, Total: 50, Until: w.now.Add(24 * time.Hour)},
+		}
 	})
 }
 

@@ -106,6 +106,38 @@ func GetState(Deps) Endpoint {
 	}
 }
 
+// restrictions are what WhatsApp limits of the account.
+type restrictions struct {
+	TimeLock *timeLock `json:"timeLock,omitempty"`
+	NewChats *newChats `json:"newChats,omitempty"`
+}
+
+type timeLock struct {
+	Type  string  `json:"type"`
+	Until *string `json:"until"`
+}
+
+type newChats struct {
+	Status string  `json:"status"`
+	Used   int64   `json:"used"`
+	Total  int64   `json:"total"`
+	Until  *string `json:"until,omitempty"`
+}
+
+func restrictionsOf(i chat.Imposed) *restrictions {
+	if i == (chat.Imposed{}) {
+		return nil
+	}
+	r := new(restrictions)
+	if lock := i.TimeLock; lock != nil {
+		r.TimeLock = &timeLock{lock.Kind, moment(lock.Until)}
+	}
+	if n := i.NewChats; n != nil {
+		r.NewChats = &newChats{n.Status, n.Used, n.Total, moment(n.Until)}
+	}
+	return r
+}
+
 func getState(context.Context, *call) (finish, error) {
 	return func(_ context.Context, c *call, a chat.Account) (int, error) {
 		type results struct {
@@ -119,6 +151,8 @@ func getState(context.Context, *call) (finish, error) {
 			Sync     *chat.Sync `json:"sync,omitempty"`      // history sync under way
 			Expires  *string    `json:"expiresAt,omitempty"` // of what is waited for: a scan, a passkey, the end of a ban
 			Emptied  *string    `json:"emptiedAt,omitempty"` // when what came from another number was deleted
+
+			Restrictions *restrictions `json:"restrictions,omitempty"`
 		}
 		c.json(struct {
 			Code    int        `json:"code"`
@@ -127,6 +161,7 @@ func getState(context.Context, *call) (finish, error) {
 			State   chat.State `json:"state"`
 		}{http.StatusOK, results{
 			a.ID, a.Name, a.On, a.State, a.Reason, a.JID.User(), a.PushName, a.Sync, moment(a.CodeExpires), moment(a.EmptiedAt),
+			restrictionsOf(a.Imposed.At(c.now)),
 		}, moment(a.AsOf), a.State})
 		return http.StatusOK, nil
 	}, nil

@@ -87,7 +87,7 @@ const maxInLine = 8
 // info renders WhatsApp's WebMessageInfo. In a group's last line who got and read a message is left out, and what many have done
 // about it: it would grow the chat with every member of a group, and change it with each.
 func info(c *chat.Chat, m *chat.Message, s said, inLine bool) chat.JSON {
-	inLine = inLine && c.JID.Kind() != chat.Private
+	short := inLine && c.JID.Kind() != chat.Private
 	fields := make(map[string]chat.JSON, 12)
 	fields["key"] = key(c, m.ID, m.Content.FromMe, m.Content.Sender)
 	fields["message"] = s.message
@@ -100,14 +100,14 @@ func info(c *chat.Chat, m *chat.Message, s said, inLine bool) chat.JSON {
 			fields[name] = value
 		}
 	}
-	if !inLine || len(m.Reactions) <= maxInLine {
+	if !short || len(m.Reactions) <= maxInLine {
 		set("reactions", reactions(c, m))
 	}
-	if !inLine || len(m.Votes) <= maxInLine {
+	if !short || len(m.Votes) <= maxInLine {
 		set("pollUpdates", votes(c, m))
 		set("pollResults", results(m))
 	}
-	if !inLine || len(m.Answers) <= maxInLine {
+	if !short || len(m.Answers) <= maxInLine {
 		set("eventResponses", answers(c, m))
 	}
 	set("associatedMessages", parts(c, m))
@@ -117,14 +117,16 @@ func info(c *chat.Chat, m *chat.Message, s said, inLine bool) chat.JSON {
 		})
 	}
 	set("keepInChat", kept(c, m))
-	set("pinInChat", pinned(c, m))
+	if !inLine || m.Pin.Value.Seconds == 0 { // a line shows nothing that ends by itself
+		set("pinInChat", pinned(c, m))
+	}
 	if m.Starred.Value {
 		fields["starred"] = "true"
 	}
 	if status := status(m); status != chat.NoStatus {
 		fields["status"] = quote(status.String())
 	}
-	if !inLine {
+	if !short {
 		set("userReceipt", userReceipts(m))
 	}
 	b := []byte(object(fields))

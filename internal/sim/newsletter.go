@@ -75,12 +75,15 @@ func (n *Newsletter) Leave() {
 	n.tell("NotificationNewsletterLeave", "xwa2_notify_newsletter_on_leave", map[string]any{"id": n.jid.String(), "role": "GUEST"})
 }
 
-func (n *Newsletter) tell(op, field string, data map[string]any) {
+func (n *Newsletter) tell(op, field string, data map[string]any) { n.phone.tellMex(op, field, data) }
+
+// tellMex tells the linked devices something in the form of a GraphQL answer.
+func (p *Phone) tellMex(op, field string, data map[string]any) {
 	text, err := json.Marshal(map[string]any{"data": map[string]any{field: data}})
 	if err != nil {
 		panic(err) // it is made above
 	}
-	for _, d := range n.phone.Devices() {
+	for _, d := range p.Devices() {
 		d.notify("mex", types.ServerJID, waBinary.Attrs{"t": time.Now().Unix()}, waBinary.Node{
 			Tag: "update", Attrs: waBinary.Attrs{"op_name": op}, Content: text,
 		})

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -295,43 +296,61 @@ func (s *Store) wholeMessage(ctx context.Context, it *kv.Item) (*chat.Message, e
 	return m, err
 }
 
-// documentWith is the document of a message with the persons beside it.
-func documentWith(of *chat.Chat, it *kv.Item, blocks []kv.Item) (chat.JSON, error) {
+// shownAs completes the view of a message as it is shown at a moment: with the persons beside it, and without a pin that has ended.
+func shownAs(v *chat.MessageView, of *chat.Chat, it *kv.Item, blocks []kv.Item, now time.Time) error {
 	m, err := stateOfMessage(it.Data)
 	if err != nil {
-		return "", err
+		return err
 	}
 	for i := range blocks {
 		b, err := blockOf(&blocks[i])
 		if err != nil {
-			return "", err
+			return err
 		}
 		b.join(m)
 	}
-	return render.MessageView(of, m).Document, nil
+	if pinEnded(v, now) {
+		v.PinEnds, m = 0, m.Unpinned()
+	}
+	v.Document = render.MessageView(of, m).Document
+	return nil
 }
 
-// documentBeside is the document of one message, read by itself.
-func (s *Store) documentBeside(ctx context.Context, of *kv.Item, it *kv.Item) (chat.JSON, error) {
-	if it.Fields[fieldBeside] == 0 {
-		return new(decoder).documentOfMessage(it.Data)
+// pinEnded tells whether a message's pin has.
+func pinEnded(v *chat.MessageView, now time.Time) bool {
+	return v.PinEnds != 0 && v.PinEnds <= now.Unix()
+}
+
+// show completes the view of one message of a chat, read by itself.
+func (s *Store) show(ctx context.Context, v *chat.MessageView, of, it *kv.Item, now time.Time) error {
+	blocks, err := s.besideItem(ctx, it)
+	if err != nil {
+		return err
 	}
-	var blocks []kv.Item
-	q := kv.Query{Collection: it.Collection, Partition: it.Partition}
-	for b, err := range s.kv.Query(ctx, q.Prefix(it.Sort+blockMark)) {
-		if err != nil {
-			return "", err
-		}
-		blocks = append(blocks, b)
-	}
-	if len(blocks) == 0 {
-		return new(decoder).documentOfMessage(it.Data)
+	if len(blocks) == 0 && !pinEnded(v, now) {
+		v.Document, err = new(decoder).documentOfMessage(it.Data)
+		return err
 	}
 	c, err := stateOfChat(of.Data)
 	if err != nil {
-		return "", err
+		return err
 	}
-	return documentWith(&c, it, blocks)
+	return shownAs(v, &c, it, blocks, now)
+}
+
+// besideItem reads the blocks beside a message or a chat, if there are any.
+func (s *Store) besideItem(ctx context.Context, it *kv.Item) (blocks []kv.Item, err error) {
+	if it.Fields[fieldBeside] == 0 {
+		return nil, nil
+	}
+	q := kv.Query{Collection: it.Collection, Partition: it.Partition}
+	for b, err := range s.kv.Query(ctx, q.Prefix(it.Sort+blockMark)) {
+		if err != nil {
+			return nil, err
+		}
+		blocks = append(blocks, b)
+	}
+	return blocks, nil
 }
 
 // besideOf are those of some blocks that stand beside a message.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -146,5 +147,39 @@ func TestBeside(t *testing.T) {
 		for it, err := range db.Query(t.Context(), kv.Query{Collection: kv.Messages, Partition: account + "/" + string(crowd)}) {
 			t.Errorf("cleared, %q is left, %v", it.Sort, err)
 		}
+	}
+}
+
+// TestPinsEnd: a message isn't shown as pinned once its pin has ended, without a write, and who asks again hears of that.
+func TestPinsEnd(t *testing.T) {
+	s := storetest.Open(t, t.TempDir()+"/pesan.db", storetest.Now)
+	account := newAccount(t, s)
+	project(t, s, account, inCrowd())
+	pin := chat.Register[chat.Pin]{Value: chat.Pin{By: own, Pinned: true, Seconds: 86400}, At: noon.UnixMilli() - 1000}
+	project(t, s, account, aboutMine(chat.Message{Pin: pin}))
+	project(t, s, account, aboutMine(receipt(1, chat.Receipt{Received: 5})))
+	for _, c := range []struct {
+		at    time.Time
+		shows bool
+	}{{noon, true}, {noon.Add(86398 * time.Second), true}, {noon.Add(86399 * time.Second), false}, {noon.Add(1000 * time.Hour), false}} {
+		page, err := s.Messages(t.Context(), account, crowd, chat.Page{Limit: 5}, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := s.Message(t.Context(), account, crowd, "MINE", c.at)
+		if err != nil || one.Messages[0] != page.Messages[0] {
+			t.Errorf("by itself it is %+v, %v", one, err)
+		}
+		document := string(page.Messages[0].Document)
+		if strings.Contains(document, "pinInChat") != c.shows || !strings.Contains(document, "userReceipt") {
+			t.Errorf("at %v it is %s", c.at, document)
+		}
+		if until := page.Until(); c.shows != (until == noon.Unix()+86399) {
+			t.Errorf("at %v it holds until %d", c.at, until)
+		}
+	}
+	v, err := s.Chat(t.Context(), account, crowd)
+	if err != nil || strings.Contains(string(v.Last.Document), "pinInChat") {
+		t.Errorf("the chat's line is %s, %v", v.Last.Document, err)
 	}
 }

@@ -128,21 +128,6 @@ func withMembers(v *chat.View, blocks []kv.Item) error {
 	return nil
 }
 
-// membersOf reads the blocks beside a chat, if there are any.
-func (s *Store) membersOf(ctx context.Context, it *kv.Item) (blocks []kv.Item, err error) {
-	if it.Fields[fieldBeside] == 0 {
-		return nil, nil
-	}
-	q := kv.Query{Collection: it.Collection, Partition: it.Partition}
-	for b, err := range s.kv.Query(ctx, q.Prefix(it.Sort+blockMark)) {
-		if err != nil {
-			return nil, err
-		}
-		blocks = append(blocks, b)
-	}
-	return blocks, nil
-}
-
 // compareViews orders as Chats does: newest activity first, then by JID.
 func compareViews(a, b *chat.View) int {
 	return cmp.Or(cmp.Compare(b.Activity, a.Activity), cmp.Compare(a.JID, b.JID))
@@ -176,7 +161,7 @@ func (s *Store) WholeChat(ctx context.Context, account string, jid chat.JID) (ch
 	if err := new(decoder).textsOfChat(it.Data, &v); err != nil {
 		return v, failed("get chat", err)
 	}
-	members, err := s.membersOf(ctx, it)
+	members, err := s.besideItem(ctx, it)
 	if err == nil {
 		err = withMembers(&v, members)
 	}

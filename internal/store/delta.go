@@ -198,7 +198,7 @@ func (s *Store) changedMessages(
 			d.Gone = append(d.Gone, ids[i])
 			continue
 		}
-		if v.Document, err = s.documentBeside(ctx, of, it); err != nil {
+		if err := s.show(ctx, &v, of, it, now); err != nil {
 			return err
 		}
 		d.Messages = append(d.Messages, v)

@@ -197,7 +197,7 @@ func (s *Store) readAgain(ctx context.Context, account string, changed map[chat.
 			continue
 		}
 		if v := headOfChat(chat.JID(strings.TrimPrefix(it.Sort, shown)), it); v.Shows {
-			members, err := s.membersOf(ctx, it)
+			members, err := s.besideItem(ctx, it)
 			if err != nil {
 				return nil, err
 			}

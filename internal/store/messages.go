@@ -105,7 +105,7 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 			out.Next = makeCursor(messageCursor, place(oldest.Time, oldest.Order, oldest.ID))
 			break
 		}
-		if len(of) == 0 {
+		if len(of) == 0 && !pinEnded(&v, now) {
 			v.Document, err = d.documentOfMessage(it.Data)
 		} else {
 			if state.JID == "" {
@@ -113,7 +113,7 @@ func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, 
 					return out, "", err
 				}
 			}
-			v.Document, err = documentWith(&state, &it, of)
+			err = shownAs(&v, &state, &it, of, now)
 		}
 		if err != nil {
 			return out, "", err
@@ -143,7 +143,7 @@ func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id st
 	if err != nil {
 		return chat.Conversation{}, failed("get message", err)
 	}
-	v, err := s.message(ctx, account, jid, id, it)
+	v, err := s.message(ctx, account, jid, id, it, now)
 	if err == nil && !c.Lists(v, now) {
 		err = &chat.Error{Code: chat.MessageNotFound}
 	}
@@ -154,7 +154,7 @@ func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id st
 }
 
 // message finds a message by its claim.
-func (s *Store) message(ctx context.Context, account string, jid chat.JID, id string, of *kv.Item) (v chat.MessageView, err error) {
+func (s *Store) message(ctx context.Context, account string, jid chat.JID, id string, of *kv.Item, now time.Time) (v chat.MessageView, err error) {
 	missing := &chat.Error{Code: chat.MessageNotFound}
 	claim, err := s.get(ctx, claimKey(account, jid, id))
 	if err != nil {
@@ -173,7 +173,7 @@ func (s *Store) message(ctx context.Context, account string, jid chat.JID, id st
 	if v, err = headOfMessage(it); err != nil {
 		return v, err
 	}
-	v.Document, err = s.documentBeside(ctx, of, it)
+	err = s.show(ctx, &v, of, it, now)
 	return v, err
 }
 

@@ -29,7 +29,8 @@ const (
 const (
 	fieldStarred  = "starred"
 	fieldUnlisted = "unlisted"
-	fieldAside    = "aside"  // listed, but never the chat's last line
+	fieldAside    = "aside" // listed, but never the chat's last line
+	fieldPinEnds  = "pinends"
 	fieldBeside   = "beside" // persons stand beside it, see beside.go
 	fieldTime     = "t"
 	fieldOrder    = "o"
@@ -193,6 +194,7 @@ func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (v chat.MessageView
 	}
 	fields = fieldsOf(map[string]int64{
 		fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed), fieldAside: bit(v.Listed && !v.Heads),
+		fieldPinEnds: v.PinEnds,
 	})
 	return v, fields, record, nil
 }
@@ -222,7 +224,7 @@ func headOfMessage(it *kv.Item) (v chat.MessageView, err error) {
 		return v, fmt.Errorf("%w: a message under %q", errCorrupt, it.Sort)
 	}
 	v = chat.MessageView{
-		ID: id, Time: time, Order: order, Expires: it.Expires,
+		ID: id, Time: time, Order: order, Expires: it.Expires, PinEnds: it.Fields[fieldPinEnds],
 		Starred: it.Fields[fieldStarred] != 0, Listed: it.Fields[fieldUnlisted] == 0,
 		Heads: it.Fields[fieldUnlisted] == 0 && it.Fields[fieldAside] == 0,
 	}

@@ -226,7 +226,7 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 		if a.Owner == "" {
 			a.Owner, a.OwnerLID = a.JID, a.LID
 		}
-		a.Device, a.JID, a.LID, a.PushName, a.Sync = "", "", "", "", nil
+		a.Device, a.JID, a.LID, a.PushName, a.Sync, a.Imposed = "", "", "", "", nil, chat.Imposed{}
 		if also != nil {
 			also(a)
 		}

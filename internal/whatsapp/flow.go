@@ -150,6 +150,10 @@ func (r *run) around(next handlerOfStanza) handlerOfStanza {
 			f.tell()
 			f.mu.Unlock()
 		}()
+		if err := r.handleLimits(node); err != nil {
+			r.fail(err) // it isn't acknowledged, and comes again
+			return
+		}
 		next(ctx, node)
 	}
 }

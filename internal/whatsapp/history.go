@@ -204,7 +204,11 @@ func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
 	if err := in.StoreNCTSalt(r.ctx, h.GetNctSalt()); err != nil {
 		return fmt.Errorf("store history's salt: %w", err)
 	}
-	if mappings := h.GetPhoneNumberToLidMappings(); len(mappings) > 0 {
+	mappings, err := r.unknown(h.GetPhoneNumberToLidMappings())
+	if err != nil {
+		return err
+	}
+	if len(mappings) > 0 {
 		in.StoreHistoricalPNLIDMappings(r.ctx, mappings)
 	}
 	if h.GetGlobalSettings().GetChatDbLidMigrationTimestamp() > 0 && !r.migrated.Swap(true) {
@@ -214,6 +218,21 @@ func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
 		in.HandleHistoricalPushNames(r.ctx, h.GetPushnames())
 	}
 	return r.ctx.Err()
+}
+
+// unknown are the mappings of those of whom no other number is known: a history may be older than the change of a number.
+func (r *run) unknown(all []*waHistorySync.PhoneNumberToLIDMapping) (unknown []*waHistorySync.PhoneNumberToLIDMapping, err error) {
+	b := r.book()
+	for _, m := range all {
+		pn, lid := translate.Parse(m.GetPnJID()), translate.Parse(m.GetLidJID())
+		if number := b.Canonical(lid); number == lid || number == pn {
+			unknown = append(unknown, m)
+		}
+	}
+	if b.Err() != nil {
+		return nil, fmt.Errorf("look up address: %w", b.Err())
+	}
+	return unknown, nil
 }
 
 func (r *run) projectConversation(conv *waHistorySync.Conversation, bootstrap bool, p *progress) error {
@@ -242,7 +261,9 @@ func (r *run) nameHistory(h *waHistorySync.HistorySync) error {
 		if !pn.IsPN() || !lid.IsLID() {
 			continue
 		}
-		b.Learn(pn, lid)
+		if b.Fill(pn, lid); b.Canonical(lid) != pn {
+			continue
+		}
 		if err := r.link(pn, lid); err != nil {
 			return err
 		}

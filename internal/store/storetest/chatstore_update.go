@@ -75,7 +75,7 @@ func fullMessage(id string, second int64) chat.Message {
 	m.Answers = map[chat.JID]chat.Register[chat.Answer]{budi: {Value: chat.Answer{Response: "GOING", Guests: 1}, At: 3}}
 	m.Comments = map[string]chat.Comment{"C": {By: siti, Type: "conversation", Body: "c", Message: `{"conversation":"c"}`}}
 	m.Keeps = map[chat.JID]chat.Register[bool]{budi: {Value: true, At: 3}}
-	m.Pin = chat.Register[chat.Pin]{Value: chat.Pin{By: siti, Pinned: true, Seconds: 86400}, At: 3}
+	m.Pin = chat.Register[chat.Pin]{Value: chat.Pin{By: siti, Pinned: true, Seconds: 86400}, At: noon.UnixMilli()}
 	m.Options = map[string]bool{"added": true}
 	m.Parts = map[string]chat.Part{"P": {Sender: budi, Time: 4, Type: "imageMessage", Body: "p", Message: `{"imageMessage":{}}`}}
 	m.ReadHere = true

@@ -18,8 +18,12 @@ func (b *Book) Conversation(conv *waHistorySync.Conversation, bootstrap bool, pa
 	if jid == "" {
 		return nil
 	}
-	b.Learn(jid, Parse(conv.GetPnJID()))
-	b.Learn(jid, Parse(conv.GetLidJID()))
+	b.Fill(jid, Parse(conv.GetPnJID()))
+	lid := Parse(conv.GetLidJID())
+	b.Fill(jid, lid)
+	if lid.IsLID() && b.Canonical(lid) != b.Canonical(jid) {
+		jid = lid // the person has another number now
+	}
 	first := b.past(jid)
 	if bootstrap {
 		first.State = b.state(jid, conv)
@@ -101,8 +105,11 @@ func (b *Book) Names(h *waHistorySync.HistorySync) []chat.Change {
 	}
 	for _, n := range h.GetInlineContacts() {
 		pn, lid := Parse(n.GetPnJID()), Parse(n.GetLidJID())
-		b.Learn(pn, lid)
+		b.Fill(pn, lid)
 		jid := cmp.Or(pn, lid)
+		if lid.IsLID() && b.Canonical(lid) != jid {
+			jid = lid
+		}
 		if jid == "" || jid.Kind() != chat.Private {
 			continue
 		}

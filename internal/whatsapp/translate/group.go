@@ -126,7 +126,7 @@ func (b *Book) Group(info *types.GroupInfo, order int64) []chat.Change {
 		}
 		pn, _ := Address(p.PhoneNumber)
 		lid, _ := Address(p.LID)
-		b.Learn(pn, lid)
+		b.Fill(pn, lid)
 		rank := chat.RankMember
 		switch {
 		case p.IsSuperAdmin:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -75,6 +76,9 @@ func (b *Book) Message(evt *events.Message, order int64, opened Opened) []chat.C
 	c := b.Change(e.chat)
 	m := said(evt.RawMessage)
 	content := wajson.ContentOf(m)
+	if e.chat.Kind() == chat.Private && !evt.Info.IsIncomingBroadcast() {
+		timer(&c.State, e, content.Context())
+	}
 	switch content.Type {
 	case "protocolMessage":
 		b.protocol(&c, e, content.Message.GetProtocolMessage())
@@ -95,6 +99,18 @@ func (b *Book) Message(evt *events.Message, order int64, opened Opened) []chat.C
 	}
 	changes := append([]chat.Change{c}, b.copies(evt, c)...)
 	return append(changes, b.senderLink(e)...)
+}
+
+// timer has a chat with a person follow the timer that a message was sent under, if it was set later: so a chat gets the timer that
+// the account, or the other one's, gives every new chat.
+func timer(s *chat.Chat, e envelope, context *waE2E.ContextInfo) {
+	set := asSeconds(context.GetEphemeralSettingTimestamp())
+	if set <= 0 || set > e.at.Unix() {
+		return
+	}
+	s.Fields = fields(&waHistorySync.Conversation{
+		EphemeralExpiration: proto.Uint32(context.GetExpiration()), EphemeralSettingTimestamp: &set, DisappearingMode: context.GetDisappearingMode(),
+	}, set*1000)
 }
 
 // copies are those that the recipients' chats have of a message that the user sent to a broadcast list. They move nothing.

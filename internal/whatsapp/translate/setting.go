@@ -23,9 +23,9 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 		return nil
 	}
 	at := max(v.GetTimestamp(), chat.Baseline)
-	b.Learn(jid, Parse(v.GetContactAction().GetPnJID()))
-	b.Learn(jid, Parse(v.GetContactAction().GetLidJID()))
-	b.Learn(jid, Parse(v.GetPnForLidChatAction().GetPnJID()))
+	b.Fill(jid, Parse(v.GetContactAction().GetPnJID()))
+	b.Fill(jid, Parse(v.GetContactAction().GetLidJID()))
+	b.Fill(jid, Parse(v.GetPnForLidChatAction().GetPnJID()))
 	if reaches, ok := rangeOf(index[0], v); ok && !sound(reaches) {
 		return nil // WhatsApp's clients refuse it
 	}

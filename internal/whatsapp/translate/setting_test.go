@@ -4,9 +4,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -167,6 +171,38 @@ func TestMalformedRanges(t *testing.T) {
 			if told := knowing().Setting([]string{name, in, "0", "0"}, v, 5); len(told) != 1 {
 				t.Errorf("%s with a range %s says nothing", name, what)
 			}
+		}
+	}
+}
+
+// TestTimerOfMessages: a chat with a person gets the timer under which a message was sent, if it was set later than what is known; a
+// group's has its own event.
+func TestTimerOfMessages(t *testing.T) {
+	at := time.Unix(lastAt, 0)
+	sent := func(in types.JID, seconds uint32, set int64) []chat.Change {
+		m := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String("halo"), ContextInfo: &waE2E.ContextInfo{
+			Expiration: &seconds, EphemeralSettingTimestamp: &set,
+			DisappearingMode: &waE2E.DisappearingMode{Initiator: waE2E.DisappearingMode_INITIATED_BY_OTHER.Enum()},
+		}}}
+		info := types.MessageInfo{MessageSource: types.MessageSource{Chat: in, Sender: people[0][0]}, ID: "A", Timestamp: at}
+		return knowing().Message(&events.Message{Info: info, RawMessage: m, Message: m}, 1, Opened{})
+	}
+	with := people[0][0]
+	for what, test := range map[string]struct {
+		told []chat.Change
+		want string
+	}{
+		"the first":         {sent(with, 86400, firstAt), `"ephemeralExpiration":86400`},
+		"a later one":       {append(sent(with, 86400, firstAt), sent(with, 604800, firstAt+1)...), `"ephemeralExpiration":604800`},
+		"an earlier one":    {append(sent(with, 604800, firstAt+1), sent(with, 86400, firstAt)...), `"ephemeralExpiration":604800`},
+		"off":               {append(sent(with, 604800, firstAt), sent(with, 0, firstAt+1)...), `"ephemeralExpiration":0`},
+		"set in the future": {sent(with, 86400, lastAt+1), ""},
+		"set at no time":    {sent(with, 86400, 0), ""},
+		"of a group":        {sent(theGroup, 86400, firstAt), ""},
+	} {
+		row := rowOf(threadOf(t, test.told...))
+		if test.want == "" && strings.Contains(row, "ephemeralExpiration") || !strings.Contains(row, test.want) {
+			t.Errorf("%s: %s", what, row)
 		}
 	}
 }
