@@ -31,6 +31,7 @@ type Chat struct {
 	Subject  Register[string]          `json:"sub,omitzero"`
 	Contact  Register[string]          `json:"con,omitzero"` // the address book's name
 	PushName Register[string]          `json:"psh,omitzero"`
+	Username Register[string]          `json:"usr,omitzero"` // without @
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
 	Since    map[JID]Register[int64]   `json:"sin,omitempty"` // seconds since 1970 when a member came, as far as it was told
 	Listed   int64                     `json:"lst,omitempty"` // order of the newest full list of the members
@@ -94,6 +95,7 @@ func (c *Chat) Join(o Chat) {
 	c.Subject.Join(o.Subject)
 	c.Contact.Join(o.Contact)
 	c.PushName.Join(o.PushName)
+	c.Username.Join(o.Username)
 	c.joinMembers(o)
 	joinSet(&c.Admins, o.admins())
 	joinSet(&c.Hidden, o.Hidden)

@@ -207,3 +207,17 @@ func FuzzParseAddress(f *testing.F) {
 		}
 	})
 }
+
+// TestUsernameAddress: a username is written with an @ before it; nothing else is one.
+func TestUsernameAddress(t *testing.T) {
+	for in, want := range map[string]JID{
+		"@budi": "@budi", " @Budi_S.99 ": "@budi_s.99", "@abc": "@abc", "@ab": "", "@": "", "@budi santoso": "", "@b@di": "", "@buđi": "",
+		"@" + strings.Repeat("a", 35): JID("@" + strings.Repeat("a", 35)), "@" + strings.Repeat("a", 36): "",
+		"@g.us": "", "@lid": "", "@s.whatsapp.net": "", "@broadcast": "", "@newsletter": "", "@budi/x": "", "@\x00bc": "",
+	} {
+		a, err := ParseAddress(in, "62")
+		if a.Own != want || (want == "") != (CodeOf(err) == InvalidPhone) || want != "" && (len(a.JIDs) != 1 || a.JIDs[0] != want || a.Own.Kind() != Private) {
+			t.Errorf("%q is read as %+v, %v, want %q", in, a, err, want)
+		}
+	}
+}

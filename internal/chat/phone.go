@@ -20,6 +20,13 @@ func ParseAddress(s, countryCode string) (Address, error) {
 	if s == "" || len(s) > 4*maxAddress { // a digit takes up to four bytes
 		return Address{}, &Error{Code: InvalidPhone}
 	}
+	if name, ok := strings.CutPrefix(s, "@"); ok {
+		jid, ok := usernameJID(name)
+		if !ok {
+			return Address{}, &Error{Code: InvalidPhone}
+		}
+		return Address{jid, []JID{jid}}, nil
+	}
 	if strings.Contains(s, "@") {
 		jid, err := ParseJID(s)
 		if err != nil {
@@ -51,6 +58,20 @@ func ParseAddress(s, countryCode string) (Address, error) {
 		}
 	}
 	return a, nil
+}
+
+// usernameJID is the address by which the chat of whoever has a username is found, and under which it is an alias. It is no JID of
+// WhatsApp's, which have something before the @.
+func usernameJID(name string) (JID, bool) {
+	name = strings.ToLower(name)
+	if len(name) < 3 || len(name) > 35 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._") != "" {
+		return "", false
+	}
+	switch name {
+	case UserServer, LIDServer, GroupServer, NewsletterServer, BroadcastServer:
+		return "", false
+	}
+	return JID("@" + name), true
 }
 
 // phoneDigits drops the punctuation that people and address books put into numbers, and tells whether the number begins with

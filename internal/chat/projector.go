@@ -68,7 +68,13 @@ func (p *Projector) apply(ctx context.Context, account string, c Change) error {
 	}
 	moves.RLock()
 	defer moves.RUnlock()
-	return p.update(ctx, account, jid, c)
+	if err := p.update(ctx, account, jid, c); err != nil {
+		return err
+	}
+	if name, ok := usernameJID(c.State.Username.Value); ok {
+		return p.store.Alias(ctx, account, name, jid)
+	}
+	return nil
 }
 
 func (p *Projector) update(ctx context.Context, account string, jid JID, c Change) error {

@@ -52,6 +52,9 @@ func document(c *chat.Chat) chat.JSON {
 	if name := c.Name(); name != "" {
 		fields["name"] = quote(name)
 	}
+	if c.Username.Value != "" {
+		fields["username"] = quote(c.Username.Value)
+	}
 	if c.MarkedUnread.Set() {
 		fields["markedAsUnread"] = boolean(c.Marked())
 	}

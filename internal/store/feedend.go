@@ -438,7 +438,7 @@ func (s *Store) mendChat(ctx context.Context, name chatName, e *chat.FeedEntry) 
 	if at.item == nil {
 		return s.mendAbsent(ctx, name, now)
 	}
-	if now.Shows {
+	if now.Shows && at.item.Fields[fieldBeside] == 0 { // else it is too large
 		v := headOfChat(name.jid, at.item)
 		if err := new(decoder).textsOfChat(at.item.Data, &v); err != nil {
 			return err
@@ -465,7 +465,7 @@ func (s *Store) mendAbsent(ctx context.Context, name chatName, now chat.FeedEntr
 		return err
 	}
 	t := &thread{s: s, name: name, Thread: chat.Thread{Chat: chat.Chat{JID: name.jid}}}
-	empty, err := t.next()
+	empty, _, err := t.next(ctx)
 	if err != nil {
 		return err
 	}

@@ -71,6 +71,7 @@ func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 			s.Subject = named
 		}
 	}
+	s.Username = username(conv.GetUsername(), chat.Baseline)
 	if len(conv.GetParticipant()) > 0 {
 		s.Members, s.Listed = make(map[chat.JID]chat.Register[chat.Rank], len(conv.GetParticipant())), chat.Baseline
 	}
@@ -103,6 +104,15 @@ func (b *Book) Names(h *waHistorySync.HistorySync) []chat.Change {
 		c.State.PushName = chat.Register[string]{Value: n.GetPushname(), At: chat.Baseline}
 		changes = append(changes, c)
 	}
+	for _, a := range h.GetAccounts() {
+		jid := Parse(a.GetLid())
+		if jid == "" || jid.Kind() != chat.Private || b.isOwn(jid) || a.GetUsername() == "" || a.GetIsUsernameDeleted() {
+			continue
+		}
+		c := b.Change(jid)
+		c.State.Username = username(a.GetUsername(), chat.Baseline)
+		changes = append(changes, c)
+	}
 	for _, n := range h.GetInlineContacts() {
 		pn, lid := Parse(n.GetPnJID()), Parse(n.GetLidJID())
 		b.Fill(pn, lid)
@@ -118,6 +128,14 @@ func (b *Book) Names(h *waHistorySync.HistorySync) []chat.Change {
 		changes = append(changes, c)
 	}
 	return changes
+}
+
+// username is what somebody can be found by; where none is told nothing is known.
+func username(name string, at int64) (r chat.Register[string]) {
+	if name != "" {
+		r = chat.Register[string]{Value: name, At: at}
+	}
+	return r
 }
 
 // newest is the time up to which the chat's unread count speaks.

@@ -10,7 +10,7 @@ import (
 // placed are the fields of a Conversation that have a place of their own in a chat, or that a chat reckons itself.
 var placed = []string{
 	"id", "messages", "name", "archived", "participant", "unreadCount", "unreadMentionCount", "lidJid", "pnJid",
-	"markedAsUnread", "pinned", "muteEndTime", "conversationTimestamp", "lastMsgTimestamp",
+	"markedAsUnread", "pinned", "muteEndTime", "conversationTimestamp", "lastMsgTimestamp", "username",
 }
 
 // fields are the others, as they show in the chat's document, set at a time in ms since 1970.

@@ -39,8 +39,10 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 	switch index[0] {
 	case appstate.IndexContact:
 		c.State.Contact = contact(v.GetContactAction(), order)
+		c.State.Username = username(v.GetContactAction().GetUsername(), order)
 	case appstate.IndexLIDContact:
 		c.State.Contact = contact(v.GetLidContactAction(), order)
+		c.State.Username = username(v.GetLidContactAction().GetUsername(), order)
 	case appstate.IndexPNForLIDChat: // the link of the addresses is all
 	case appstate.IndexMarkChatAsRead:
 		markRead(&c.State, v.GetMarkChatAsReadAction(), at, order)
