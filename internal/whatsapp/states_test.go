@@ -39,8 +39,8 @@ func TestClocksHaveNoSay(t *testing.T) {
 			}
 			w.ok(w.device.Mute(w.soon(), b, chat.MutedForEver))
 			w.change("unmute on the phone", b, loud, at(appstate.Unmute(budi.PN()), phone()))
-			w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, at(appstate.Archive(budi.PN(), true, nil), time.Now()))
-			w.change("unarchive", b, func(v chat.View, _ bool) bool { return !v.Archived }, at(appstate.Archive(budi.PN(), false, nil), phone()))
+			w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, at(appstate.Archive(budi.PN(), true, appstate.UpTo(time.Now())), time.Now()))
+			w.change("unarchive", b, func(v chat.View, _ bool) bool { return !v.Archived }, at(appstate.Archive(budi.PN(), false, appstate.UpTo(time.Now())), phone()))
 			w.change("name", b, callsIt("Budi A"), at(appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi A"}), time.Now()))
 			w.change("other name", b, callsIt("Budi B"), at(appstate.Contact(budi.PN(), appstate.ContactName{Full: "Budi B"}), phone()))
 		})
@@ -151,7 +151,7 @@ func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
 		w.ok(w.linked.WaitLogins(w.soon(), logins+1))
 		w.ok(w.linked.WaitOnline(w.soon()))
 	}
-	w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, nil))
+	w.change("archive", b, func(v chat.View, _ bool) bool { return v.Archived }, appstate.Archive(budi.PN(), true, appstate.UpTo(time.Now())))
 	mu.Lock()
 	for i, n := range failures {
 		if n != i+1 {

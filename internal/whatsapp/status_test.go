@@ -1,10 +1,14 @@
 package whatsapp
 
 import (
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"pesan/internal/chat"
 	"pesan/internal/sim"
+	"pesan/internal/sim/appstate"
 )
 
 // TestAsOfFollowsAClockThatIsSetRight: the clock jumps in a stream of events, and what it says at the end is stored, over a
@@ -40,4 +44,52 @@ func TestAsOfFollowsAClockThatIsSetRight(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClockJumpsInAStream: this side's clock jumps while messages, settings and changes of a group come; nothing of it shows, then or
+// over a restart.
+func TestClockJumpsInAStream(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	b := jid(budi)
+	g, err := w.server.NewGroup("Arisan", budi, sim.GroupOptions{}, w.phone.Contact)
+	w.ok(err)
+	var off atomic.Int64
+	restart := func() {
+		w.ok(w.halt())
+		w.open()
+		w.devices.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+		w.run()
+	}
+	restart()
+	const year = 365 * 24 * time.Hour
+	sent := time.Now()
+	var want []string
+	for i, jump := range []time.Duration{0, 2 * time.Hour, -2 * time.Hour, year, 0, -year, 2 * time.Hour, 0} {
+		off.Store(int64(jump))
+		if i == 4 {
+			restart()
+		}
+		text := fmt.Sprint("pesan ", i)
+		want = append(want, text)
+		w.from(budi, sim.Text(text), sim.SendOptions{Time: sent.Add(time.Duration(i/4) * time.Second)})
+		end := int64(chat.MutedForEver) * int64(i%2)
+		w.change("mute", b, func(v chat.View, _ bool) bool { return v.MuteEnd == end }, appstate.Mute(budi.PN(), end))
+		w.ok(g.SetSubject(w.soon(), budi, "Arisan "+text))
+		w.eventually("subject", func() bool { v, _ := w.shown(jidOf(g.JID())); return callsIt("Arisan "+text)(v, true) })
+		w.ok(w.device.Mute(w.soon(), b, chat.MutedForEver))
+		if v, _ := w.shown(b); v.MuteEnd != chat.MutedForEver {
+			t.Errorf("%s off, muted here and shown as %d", jump, v.MuteEnd)
+		}
+	}
+	restart()
+	all := w.messages(b)
+	if len(all) != len(want) {
+		t.Fatalf("%d messages", len(all))
+	}
+	for i, text := range want {
+		says(t, all[i], field("body", `"`+text+`"`))
+	}
+	says(t, w.row(b), field("unreadCount", len(want)))
+	w.until("the right time", func(a chat.Account) bool { return time.Since(a.AsOf).Abs() < time.Hour })
 }
