@@ -74,7 +74,7 @@ type faultyChats struct {
 	fault func(context.Context) error
 }
 
-func (f faultyChats) Chat(ctx context.Context, _ string, _ chat.JID) (chat.View, error) {
+func (f faultyChats) WholeChat(ctx context.Context, _ string, _ chat.JID) (chat.View, error) {
 	return chat.View{}, f.fault(ctx)
 }
 
