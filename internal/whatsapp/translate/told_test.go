@@ -85,7 +85,9 @@ func span(last int64, messages ...*waSyncAction.SyncActionMessage) *waSyncAction
 }
 
 func at(id string, second int64) *waSyncAction.SyncActionMessage {
-	return &waSyncAction.SyncActionMessage{Key: &waCommon.MessageKey{ID: &id}, Timestamp: &second}
+	return &waSyncAction.SyncActionMessage{Timestamp: &second, Key: &waCommon.MessageKey{
+		RemoteJID: proto.String(people[0][1].String()), FromMe: proto.Bool(false), ID: &id,
+	}}
 }
 
 func receipt(name string, source types.MessageSource, kind types.ReceiptType, ids ...string) saying {
@@ -301,10 +303,11 @@ func sayings() (all []saying) {
 		setting("unpinned on the phone", &waSyncAction.SyncActionValue{PinAction: &waSyncAction.PinAction{Pinned: b(false)}}, "pin_v1", in),
 		setting("archived", archive(true, span(1_799_999_999, at("A", 1_799_999_999), at("B", 1_799_999_998))), "archive", in), setting("archived, without a range", archive(true, nil), "archive", in),
 		setting("archived, with messages only", archive(true, &waSyncAction.SyncActionMessageRange{Messages: []*waSyncAction.SyncActionMessage{at("A", 1_799_999_999)}}), "archive", in),
-		setting("archived, with an end only", archive(true, span(1_799_999_999)), "archive", in), setting("unarchived", archive(false, nil), "archive", in),
+		setting("archived, with an end only", archive(true, span(1_799_999_999)), "archive", in), setting("unarchived", archive(false, span(1_799_999_999)), "archive", in),
 		setting("locked", &waSyncAction.SyncActionValue{LockChatAction: &waSyncAction.LockChatAction{Locked: b(true)}}, "lock", in),
 		setting("unlocked", &waSyncAction.SyncActionValue{LockChatAction: &waSyncAction.LockChatAction{Locked: b(false)}}, "lock", in),
-		setting("cleared", clearing(span(1_799_999_999, at("A", 1_800_000_000_000), at("", 1_800_000_000), at("B", 5))), "clearChat", in, "1", "0"),
+		setting("cleared", clearing(span(1_799_999_999, at("A", 1_800_000_000_000), at("B", 5))), "clearChat", in, "1", "0"),
+		setting("cleared, a message without an id", clearing(span(1_799_999_999, at("", 1_800_000_000))), "clearChat", in, "1", "0"),
 		setting("cleared but for the starred", clearing(span(1_799_999_999)), "clearChat", in, "0", "0"), setting("cleared, an old form", clearing(span(1_799_999_999)), "clearChat", in),
 		setting("cleared without a range", clearing(nil), "clearChat", in, "1", "0"),
 		setting("deleted", &waSyncAction.SyncActionValue{DeleteChatAction: &waSyncAction.DeleteChatAction{MessageRange: span(1_799_999_999)}}, "deleteChat", in, "1"),
