@@ -168,7 +168,9 @@ func (d *doings) do() {
 	case what == 19:
 		switch d.r.IntN(4) {
 		case 0:
-			set(appstate.RemoveContact(who.PN()))
+			if shown.Name != who.PushName() { // the phone removes nothing that isn't there
+				set(appstate.RemoveContact(who.PN()))
+			}
 		case 1:
 			set(appstate.ClearChat(who.PN(), true, false, appstate.UpTo(d.clock)))
 		case 2:
