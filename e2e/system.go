@@ -128,7 +128,7 @@ type Step struct {
 func Steps() []Step {
 	return []Step{
 		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear", clearChat}, {"Report", report}, {"Assistant", assistant},
-		{"News", news}, {"Webhook", webhook}, {"Files", files}, {"Reconnect", reconnect}, {"Unlink", unlink},
+		{"Every", every}, {"News", news}, {"Webhook", webhook}, {"Files", files}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }
 

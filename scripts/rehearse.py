@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import queue
 import re
 import secrets
 import shlex
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -26,6 +28,7 @@ import botocore.exceptions
 REGION = "ap-southeast-3"
 STACK = "pesan"
 SECRET = f"/{STACK}/secret"  # the parameter
+AT_ONCE = 30  # functions that the simulated AWS account may run at a time
 CONDITION = dict(ConditionExpression="attribute_exists(nothing)")  # so that an allowed write has no effect
 ITEM = {"pk": {"S": "rehearsal"}, "sk": {"S": "rehearsal"}}
 
@@ -214,14 +217,25 @@ def put_secret(aws, value):
 
 def call(url, endpoint, **form):
     """The status of a call of the API."""
+    return ask(url, endpoint, **form)[0]
+
+
+def ask(url, endpoint, **form):
+    """The status and the body of a call of the API."""
     host = urllib.parse.urlsplit(url)
     request = urllib.request.Request(
         f"http://127.0.0.1:{host.port}/api/{endpoint}", urllib.parse.urlencode(form).encode(), {"Host": host.netloc})
     try:
         with urllib.request.urlopen(request, timeout=40) as answer:
-            return answer.status
+            return answer.status, answer.read()
     except urllib.error.HTTPError as e:
-        return e.code
+        return e.code, e.read()
+
+
+def add_device(url, secret):
+    """The key and the id of a new device."""
+    answer = json.loads(ask(url, "addDevice", secret=secret, name="rehearsal")[1])
+    return answer["data"]["apiKey"], answer["data"]["id"]
 
 
 def replace_secret(aws, url):
@@ -232,6 +246,70 @@ def replace_secret(aws, url):
     have += [call(url, "listDevice", secret=new), call(url, "listDevice", secret=old)]
     if have != [200, 200, 401]:
         raise Failure(f"listDevice answers {have}: with the secret, after its replacement with the new one, with the old one")
+
+
+@contextlib.contextmanager
+def asleep(host):
+    """A host that doesn't work, though its heartbeat holds for some seconds more: calls that command wait for it."""
+    os.killpg(host.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(host.pid, signal.SIGCONT)
+
+
+def starve(url, key, calls):
+    """Makes calls that command, 100 a second, and calls that read until those have been answered. Returns the statuses of both, and how
+    long the slowest read took."""
+    reads, slowest = [], 0
+    with concurrent.futures.ThreadPoolExecutor(calls) as pool:
+        commands = []
+        for _ in range(calls):
+            commands.append(pool.submit(call, url, "serviceStart", apiKey=key))
+            time.sleep(1 / 100)
+        while len(reads) < 10 or not all(c.done() for c in commands):
+            began = time.monotonic()
+            reads.append(call(url, "getState", apiKey=key))
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.2)
+        return [c.result() for c in commands], reads, slowest
+
+
+def await_line(lines, text):
+    """Waits until a program says something."""
+    with contextlib.suppress(queue.Empty):
+        while text not in lines.get(timeout=60):
+            pass
+        return
+    raise Failure(f"the host doesn't say: {text}")
+
+
+def check_starvation(options, aws, resources, url, environment):
+    """Commands at 100 a second that no host carries out leave room for reads, when CommandsAtOnce bounds them."""
+    secret = aws("ssm").get_parameter(Name=SECRET, WithDecryption=True)["Parameter"]["Value"]
+    key, device = add_device(url, secret)
+    with process([options.host], subprocess.PIPE, env=environment) as host:
+        lines = queue.Queue()
+        threading.Thread(target=lambda: [lines.put(line.decode()) for line in host.stdout], daemon=True).start()
+        await_line(lines, "shards taken")
+        if call(url, "serviceStart", apiKey=key) not in (200, 202):
+            raise Failure("serviceStart fails")
+        with asleep(host):
+            _, free, _ = starve(url, key, AT_ONCE + 20)
+        aws("lambda").put_function_concurrency(FunctionName=resources["ServiceStart"], ReservedConcurrentExecutions=5)
+        await_line(lines, "command ended")
+        with asleep(host):
+            commands, reads, slowest = starve(url, key, 200)
+        aws("lambda").delete_function_concurrency(FunctionName=resources["ServiceStart"])
+        if reads != [200] * len(reads):
+            raise Failure(f"commands starve reads, which are answered {reads}")
+        print(f"  without a bound {len(free) - free.count(200)} of {len(free)} reads are turned away; with 5 at a time {commands.count(429)} of "
+              f"{len(commands)} commands are, and no read, of which the slowest took {slowest:.1f} s")
+        if call(url, "deleteDevice", secret=secret, id=device) not in (200, 202):
+            raise Failure("deleteDevice fails")
+        os.killpg(host.pid, signal.SIGTERM)
+        await_line(lines, "host has ended")
+        os.killpg(host.pid, signal.SIGKILL)  # its last polls needn't end
 
 
 def host_environment(aws, resources):
@@ -260,10 +338,15 @@ def rehearse(options, progress, folder):
     with contextlib.ExitStack() as running:
         with progress.step("build the functions, the host and the suite for this machine"):
             run(["make", "--no-print-directory", "functions", "host", "suite", "ARCH=" + options.arch], log + ".make")
+            if options.functions:
+                for folder_of in os.listdir(options.functions):
+                    if os.path.isdir("dist/" + folder_of):
+                        shutil.copytree(f"{options.functions}/{folder_of}", "dist/" + folder_of, dirs_exist_ok=True)
         with progress.step("start MiniStack, with IAM enforced"):
             p = running.enter_context(process(shlex.split(options.ministack), running.enter_context(open(log, "ab")), env=bare | local | test | dict(
                 GATEWAY_PORT=str(port), BIND_HOST="127.0.0.1", AUTH="true", MINISTACK_REGION=REGION,
-                IOT_MTLS_ENABLED="0", SFTP_ENABLED="0")))
+                IOT_MTLS_ENABLED="0", SFTP_ENABLED="0",
+                LAMBDA_ACCOUNT_CONCURRENCY=str(AT_ONCE))))
             wait_ready(endpoint + "/_ministack/health", p, log)
         sam = shlex.split(options.sam)
         environment = bare | local | test | dict(SAM_CLI_TELEMETRY="0")
@@ -283,9 +366,12 @@ def rehearse(options, progress, folder):
         url = f"http://{resources['Api']}.execute-api.localhost:{port}"
         with progress.step("replace the system secret"):
             replace_secret(aws, url)
+        with progress.step("command at 100 calls a second, and read beside them"):
+            check_starvation(options, aws, resources, url, bare | local | host_environment(aws, resources) | dict(
+                WHATSAPP_ADDRESS="127.0.0.1:1", WHATSAPP_ROOT_KEY="00" * 32, HEALTH_ADDRESS="127.0.0.1:0"))
         with progress.step("run the end-to-end suite: HTTP API → Lambda → SQS → session host → WhatsApp → DynamoDB"):
             secret = aws("ssm").get_parameter(Name=SECRET, WithDecryption=True)["Parameter"]["Value"]
-            suite = ["bin/e2e", "-url", url, "--", "bin/session-host"]
+            suite = [options.suite, "-url", url, "--", options.host]
             with process(suite, None, env=bare | local | host_environment(aws, resources) | dict(
                     PESAN_SECRET=secret, HEALTH_ADDRESS="127.0.0.1:0")) as p:
                 code = p.wait()
@@ -302,6 +388,9 @@ def command(name, description, work, add=lambda parser: None):
     parser.add_argument("--sam", required=True, help="command of the SAM CLI")
     parser.add_argument("--arch", default=arches.get(os.uname().machine, os.uname().machine), help="GOARCH of this machine")
     add(parser)
+    parser.add_argument("--functions", help="folder of functions that take the place of those of the same name, such as of another release")
+    parser.add_argument("--host", default="bin/session-host", help="the session host, such as of another release")
+    parser.add_argument("--suite", default="bin/e2e", help="the end-to-end suite, such as of another release")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     progress = Progress()
