@@ -70,7 +70,7 @@ func readStacks(folder string) (s stacks, err error) {
 // blocks are the parts of the documents that are made, by name.
 func (s stacks) blocks() map[string]string {
 	return map[string]string{
-		"bill": s.bill(), "idle": s.idleTable(), "millions": s.millionsTable(), "before": s.beforeTable(), "free": s.freeText(), "prices": pricesTable(),
+		"bill": s.bill(), "idle": s.idleTable(), "millions": s.millionsTable(), "before": s.beforeTable(), "free": s.freeText(), "second": s.secondText(), "prices": pricesTable(),
 		"assumptions": assumptions(), "limits": s.limitsTable(), "fitted": s.fittedTable(), "single": singleTable(), "first": s.firstText(),
 	}
 }
@@ -158,6 +158,16 @@ func (s stacks) freeText() string {
 	return fmt.Sprintf("AWS takes a million requests to SQS, ten metrics and ten alarms off each month's bill for ever: $%.2f of an idle stack's $%.2f. "+
 		"So a first bill\nis about $%.2f a month on demand and $%.2f on Spot, before any use.\n",
 		s.plain.free(), total(s.plain.idle()), total(s.plain.idle())-s.plain.free(), total(s.dev.idle())-s.dev.free())
+}
+
+func (s stacks) secondText() string {
+	two := s.plain
+	two.hosts = 2
+	one := total(s.prod.idle())
+	alone := s.prod
+	alone.hosts = 1
+	return fmt.Sprintf("A second host (`Hosts=2`) is $%.2f a month more, with which the devices of a host that dies are taken over within 15 s. Of the $%.2f\n"+
+		"of `ENV=prod`, which has two, the second makes $%.2f.\n", total(two.idle())-total(s.plain.idle()), one, one-total(alone.idle()))
 }
 
 func pricesTable() string {
