@@ -130,7 +130,7 @@ func (r reading) within(t *testing.T, times float64, work budget.Work, most map[
 // TestBudgets holds what things take from end to end, the devices' keys and the functions' calls included.
 func TestBudgets(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	functions, host := newMeter(), newMeter()
 	s := newStack(t, 1, nil)
