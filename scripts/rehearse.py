@@ -319,8 +319,9 @@ def check_starvation(options, aws, resources, url, environment):
             raise Failure(f"commands starve reads, which are answered {reads}")
         print(f"  without a bound {len(free) - free.count(200)} of {len(free)} reads are turned away; with 5 at a time {commands.count(429)} of "
               f"{len(commands)} commands are, and no read, of which the slowest took {slowest:.1f} s")
-        if call(url, "deleteDevice", secret=secret, id=device) not in (200, 202):
-            raise Failure("deleteDevice fails")
+        status, body = ask(url, "deleteDevice", secret=secret, id=device)
+        if status not in (200, 202):
+            raise Failure(f"deleteDevice answers {status} {body.decode()}")
         os.killpg(host.pid, signal.SIGTERM)
         await_line(lines, "host has ended")
         os.killpg(host.pid, signal.SIGKILL)  # its last polls needn't end

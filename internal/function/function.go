@@ -137,6 +137,9 @@ func wire(
 	if e.Auth == httpapi.ByKey {
 		w.use(kv.Accounts)
 		c.Accounts, c.Latest = w.store.EventualAccounts(), w.store
+	} else if slices.Contains(e.Needs, httpapi.Commands) { // a command may be its account's end, which the call waits for
+		w.use(kv.Accounts)
+		c.Latest = w.store
 	}
 	m := &metered{Counter: Counter{Log: logger}}
 	if e.Auth == httpapi.ByKey {
