@@ -58,7 +58,9 @@ func TestHostsOfTheLastRelease(t *testing.T) {
 		}
 		have, err := db.Get(ctx, key, kv.Strong)
 		must(err)
-		if !maps.Equal(have.Fields, want.Fields) || string(have.Data) != string(want.Data) || have.Expires != want.Expires {
+		fields := maps.Clone(have.Fields)
+		maps.DeleteFunc(fields, func(name string, _ int64) bool { _, read := want.Fields[name]; return !read }) // it passes over others
+		if !maps.Equal(fields, want.Fields) || string(have.Data) != string(want.Data) || have.Expires != want.Expires {
 			t.Errorf("%v is written as %+v, the last release reads %+v", key, have, want)
 		}
 	}
