@@ -46,14 +46,12 @@ func TestAsOfFollowsAClockThatIsSetRight(t *testing.T) {
 	}
 }
 
-// TestClockJumpsInAStream: this side's clock jumps while messages, settings and changes of a group come; nothing of it shows, then or
+// TestClockJumpsInAStream: this side's clock jumps while messages and settings come; nothing of it shows, then or
 // over a restart.
 func TestClockJumpsInAStream(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
 	b := jid(budi)
-	g, err := w.server.NewGroup("Arisan", budi, sim.GroupOptions{}, w.phone.Contact)
-	w.ok(err)
 	var off atomic.Int64
 	restart := func() {
 		w.ok(w.halt())
