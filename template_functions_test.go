@@ -17,7 +17,7 @@ import (
 	"pesan/internal/httpapi"
 )
 
-// TestFunctions: each function has a folder that is built alone, a route and a log group, and there is none without endpoint.
+// TestFunctions: each function has a folder that is built alone, and a route, and there is none without endpoint.
 // That every endpoint has one is tested where the endpoints are listed.
 func TestFunctions(t *testing.T) {
 	all := read(t)
@@ -30,7 +30,6 @@ func TestFunctions(t *testing.T) {
 			wantEqual(t, f+" called", all.prop(f+"Queue", "FunctionName"), f+".Alias")
 			wantEqual(t, f+" queue", all.prop(f+"Queue", "EventSourceArn"), "EventQueue.Arn")
 			wantEqual(t, f+" failures", fmt.Sprint(all.prop(f+"Queue", "FunctionResponseTypes")), "[ReportBatchItemFailures]")
-			wantEqual(t, f+" log", all.prop(f, "LoggingConfig", "LogGroup"), f+"Log")
 			wantEqual(t, f+" build", all.Resources[f].Metadata["SkipBuild"], true)
 			continue
 		}
@@ -59,12 +58,35 @@ func TestFunctions(t *testing.T) {
 			wantEqual(t, f+" path with a slash", at(slash, "Path"), path+"/")
 			wantEqual(t, f+" method with a slash", at(slash, "Method"), "ANY")
 		}
-		log := str(all.prop(f, "LoggingConfig", "LogGroup"))
-		if r := all.Resources[log]; r.Type != "AWS::Logs::LogGroup" || r.Properties["RetentionInDays"] == nil || log != f+"Log" {
-			t.Errorf("%s logs to %q", f, log)
-		}
 		wantEqual(t, f+" build", all.Resources[f].Metadata["SkipBuild"], true)
 	}
+}
+
+// TestLogs: all functions write to one log group, which forgets.
+func TestLogs(t *testing.T) {
+	all := read(t)
+	log := str(at(all.Globals.Function, "LoggingConfig", "LogGroup"))
+	if r := all.Resources[log]; r.Type != "AWS::Logs::LogGroup" || r.Properties["RetentionInDays"] == nil {
+		t.Errorf("functions log to %q", log)
+	}
+	for _, f := range all.of(functionType) {
+		wantEqual(t, f+" log", all.prop(f, "LoggingConfig"), nil)
+	}
+}
+
+// TestStackFits: CloudFormation takes 500 resources. SAM makes of a function its role, a version, an alias, with a canary a
+// deployment group, and of each event a permission.
+func TestStackFits(t *testing.T) {
+	all := read(t)
+	resources := len(all.Resources) + 5 // the API's stage, domain and mapping, CodeDeploy's application and role
+	for _, f := range all.of(functionType) {
+		events, _ := all.prop(f, "Events").(map[string]any)
+		resources += 4 + len(events)
+	}
+	if resources > 500 {
+		t.Errorf("the stack may have %d resources, CloudFormation takes 500", resources)
+	}
+	t.Logf("%d resources at most", resources)
 }
 
 // TestSecretGuesses: the filter that counts wrong secrets knows every route of the endpoints that one opens, and no other.
