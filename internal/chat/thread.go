@@ -148,7 +148,7 @@ func (t *Thread) join(o Message) {
 		if o.Content.known() || len(o.Parts) > 0 {
 			t.family(m)
 		}
-		t.count(m, before)
+		t.count(m, before, o)
 		if t.Chat.Cleared.Covers(m.Content.Time, m.ID) || t.Chat.Deleted.Covers(m.Content.Time, m.ID) {
 			return // hidden for good: whatever is stored of it is pruned
 		}
@@ -192,10 +192,13 @@ func (t *Thread) seen(c Content) {
 	}
 }
 
-// count brings the chat's unread count up to date with a message, which was another before.
-func (t *Thread) count(m *Message, before Message) {
-	c := &t.Chat
-	counted := c.Unread.remove(stampOf(&before)) // its time, or what it says, may have changed
+// count brings the chat's unread count up to date with a message, of which the parts were apart before: what this chat had, and what
+// was joined, which a chat of the person's other address may have counted.
+func (t *Thread) count(m *Message, parts ...Message) {
+	c, counted := &t.Chat, false
+	for i := range parts {
+		counted = c.Unread.remove(stampOf(&parts[i])) || counted // its time, or what it says, may have changed
+	}
 	if m.Content.FromMe {
 		return
 	}

@@ -77,6 +77,9 @@ var directed = []example{
 		{Chat: budi, State: told(3, 20), Messages: by(budi, message("a", 20))},
 		{Chat: budiLID, Messages: by(budiLID, message("b", 30))}, {Chat: budiLID, Messages: []chat.Message{{ID: "b", ReadHere: true}}}, link,
 	}, []string{`"unreadCount":0`}, "a b"},
+	{"DeletedOnTheOtherSide", []chat.Change{
+		fromPN, fromLID, {Chat: budi, Messages: []chat.Message{{ID: "lid", Gone: true}}}, link,
+	}, []string{`"unreadCount":1`}, "pn"},
 	{"MutedOnTheSideOfTheLID", []chat.Change{
 		fromPN, {Chat: budi, State: muted(0, chat.Baseline)}, {Chat: budiLID, State: muted(chat.MutedForEver, chat.Baseline)}, link,
 	}, []string{forEver}, "pn"},
