@@ -112,9 +112,10 @@ func (c *cloud) serve(ctx context.Context) error {
 	client := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.queueAt, Credentials: keysOfTest()}, sqsqueue.Tuned)
 	c.queues = nil
 	for i := range queues {
-		queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("bench-%d.fifo", i)), Attributes: map[string]string{
-			"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
-		}})
+		queue, err := client.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String(fmt.Sprintf("bench-%d.fifo", i)),
+			Attributes: map[string]string{
+				"FifoQueue": "true", "VisibilityTimeout": strconv.Itoa(int(chat.VisibilityTimeout.Seconds())),
+			}})
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,8 @@ func batchWorld() (*sim.Server, *sim.Phone, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{Inbox: &media.Inbox{Conversations: shortConversations, Count: batched}})
+	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{Inbox: &media.Inbox{Conversations: shortConversations,
+		Count: batched}})
 	if err != nil {
 		s.Close()
 		return nil, nil, err
@@ -78,7 +79,8 @@ type batchMeasured struct {
 func (m *batchMeasured) rows(name string) []row {
 	return []row{
 		{"createBatch of 10,000 mutes, request to answer", ms(m.accepted), "1000 ms", m.accepted <= time.Second},
-		{name + " of 10,000 mutes at 50 ms a round trip; CPU of the host " + ms(m.cpu) + " each", fmt.Sprintf("%.1f s", m.took.Seconds()), "60 s", m.took <= time.Minute},
+		{name + " of 10,000 mutes at 50 ms a round trip; CPU of the host " + ms(m.cpu) + " each",
+			fmt.Sprintf("%.1f s", m.took.Seconds()), "60 s", m.took <= time.Minute},
 		{name + ": mutes a round trip", fmt.Sprintf("%.0f", m.each), "40", m.each >= 40},
 		{fmt.Sprintf("muteChat beside it: slowest of %d", beside), ms(m.slowest), "2000 ms", m.slowest <= 2*time.Second},
 		{name + ": growth of resident memory", fmt.Sprintf("%.0f MB", m.growth/1e6), "50 MB", m.growth < 50e6},
@@ -197,8 +199,8 @@ func (p api) batchEnds(ctx context.Context, key string) (int, error) {
 	}
 }
 
-// runCloudBatch measures the same with a session host on DynamoDB Local and ElasticMQ, what it takes of them, and the function that
-// accepts as many operations as a batch may have.
+// runCloudBatch measures the same with a session host on DynamoDB Local and ElasticMQ, what it takes of them, and the function
+// that accepts as many operations as a batch may have.
 func (b *bench) runCloudBatch(ctx context.Context) ([]row, error) {
 	s, phone, err := batchWorld()
 	if err != nil {
@@ -251,7 +253,8 @@ func (b *bench) runCloudBatch(ctx context.Context) ([]row, error) {
 			fmt.Sprintf("%.2f", of(all-chats)), "2", of(all-chats) <= 2,
 		},
 		row{
-			"batch on DynamoDB: SQS requests an operation, mutes by hand and polls included", fmt.Sprintf("%.3f", of(float64(requests))), "0.05",
+			"batch on DynamoDB: SQS requests an operation, mutes by hand and polls included", fmt.Sprintf("%.3f",
+				of(float64(requests))), "0.05",
 			of(float64(requests)) <= 0.05,
 		})
 	accepts, err := b.acceptsMany(ctx, c, m.key)
@@ -261,7 +264,8 @@ func (b *bench) runCloudBatch(ctx context.Context) ([]row, error) {
 // acceptsMany has the function take a CSV of as many operations as there may be, as Lambda would.
 func (b *bench) acceptsMany(ctx context.Context, c *cloud, key string) ([]row, error) {
 	dist := filepath.Join(b.folder, "batch-functions")
-	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist, "FUNCTIONS=./functions/create-batch"); err != nil {
+	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist,
+		"FUNCTIONS=./functions/create-batch"); err != nil {
 		return nil, err
 	}
 	var csv strings.Builder
@@ -302,7 +306,8 @@ func (b *bench) acceptsMany(ctx context.Context, c *cloud, key string) ([]row, e
 		StatusCode int    `json:"statusCode"`
 		Body       string `json:"body"`
 	}
-	if err := json.Unmarshal(answered.body, &a); err != nil || a.StatusCode != http.StatusAccepted || !strings.Contains(a.Body, `"accepted":50000`) {
+	if err := json.Unmarshal(answered.body, &a); err != nil || a.StatusCode != http.StatusAccepted ||
+		!strings.Contains(a.Body, `"accepted":50000`) {
 		return nil, fmt.Errorf("createBatch answers %.300s", answered.body)
 	}
 	most, err := p.resident("VmHWM")
@@ -328,12 +333,14 @@ func shortConversations(yield func(*waHistorySync.Conversation) bool) {
 	for i := range batched {
 		jid := conversationJID(i)
 		c := &waHistorySync.Conversation{ID: &jid, ConversationTimestamp: proto.Uint64(now - uint64(i))}
-		c.Messages = []*waHistorySync.HistorySyncMsg{{MsgOrderID: proto.Uint64(uint64(batched - i)), Message: &waWeb.WebMessageInfo{
-			Key:              &waCommon.MessageKey{RemoteJID: &jid, FromMe: proto.Bool(false), ID: proto.String(fmt.Sprintf("3EB0%06X", i))},
-			Message:          &waE2E.Message{Conversation: proto.String("halo")},
-			MessageTimestamp: proto.Uint64(now - uint64(i)),
-			Status:           waWeb.WebMessageInfo_READ.Enum(),
-		}}}
+		c.Messages = []*waHistorySync.HistorySyncMsg{{MsgOrderID: proto.Uint64(uint64(batched - i)),
+			Message: &waWeb.WebMessageInfo{
+				Key: &waCommon.MessageKey{RemoteJID: &jid, FromMe: proto.Bool(false),
+					ID: proto.String(fmt.Sprintf("3EB0%06X", i))},
+				Message:          &waE2E.Message{Conversation: proto.String("halo")},
+				MessageTimestamp: proto.Uint64(now - uint64(i)),
+				Status:           waWeb.WebMessageInfo_READ.Enum(),
+			}}}
 		if !yield(c) {
 			return
 		}

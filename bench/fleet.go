@@ -24,8 +24,8 @@ const (
 	fleetWithin = 5 * time.Minute
 )
 
-// runFleet measures many devices on session hosts far from WhatsApp: how they connect, how one host hands them to another, and what
-// becomes of commands while the hosts change.
+// runFleet measures many devices on session hosts far from WhatsApp: how they connect, how one host hands them to another, and
+// what becomes of commands while the hosts change.
 func (b *bench) runFleet(ctx context.Context) ([]row, error) {
 	c, err := b.startCloud(ctx)
 	if err != nil {
@@ -203,7 +203,8 @@ func (f *fleetOf) connect(ctx context.Context) ([]row, error) {
 				len(at), farTrip, 1000*cpu.Seconds()/float64(len(at)), at[len(at)/2].Sub(began).Seconds()),
 			fmt.Sprintf("%.1f s", took.Seconds()), "20 s", took <= 20*time.Second,
 		},
-		{fmt.Sprintf("its resident memory then, by device of %d", len(at)), fmt.Sprintf("%.0f kB", memory/1e3/float64(len(at))), "500 kB", memory <= 500e3*float64(len(at))},
+		{fmt.Sprintf("its resident memory then, by device of %d", len(at)),
+			fmt.Sprintf("%.0f kB", memory/1e3/float64(len(at))), "500 kB", memory <= 500e3*float64(len(at))},
 	}, nil
 }
 
@@ -256,7 +257,8 @@ func (f *fleetOf) handOver(ctx context.Context) ([]row, error) {
 		{
 			fmt.Sprintf("hand-over of %d devices from a host to the next, both on this machine, at %v a round trip (%d connections, all after %.1f s)",
 				len(f.all), farTrip, len(gaps), took.Seconds()),
-			fmt.Sprintf("median %.1f s, longest %.1f s without", gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds()), "longest 20 s",
+			fmt.Sprintf("median %.1f s, longest %.1f s without", gaps[len(gaps)/2].Seconds(),
+				gaps[len(gaps)-1].Seconds()), "longest 20 s",
 			gaps[len(gaps)-1] <= 20*time.Second,
 		},
 	}, nil

@@ -34,7 +34,8 @@ func (b *bench) runFunctions(ctx context.Context) ([]row, error) {
 	}
 	defer c.stop()
 	dist := filepath.Join(b.folder, "functions")
-	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist, "FUNCTIONS=./functions/... ./bench/nothing"); err != nil {
+	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist,
+		"FUNCTIONS=./functions/... ./bench/nothing"); err != nil {
 		return nil, err
 	}
 	key, _, err := c.seed(ctx, readChats)
@@ -143,7 +144,8 @@ func (f *functions) starts(ctx context.Context, key, account string) ([]row, err
 		took, trip := median(c.took), median(c.trips)
 		goal := nothing*3/2 + trip
 		rows = append(rows, row{
-			fmt.Sprintf("%s, start to first answer: %s (CPU %s) against %s (CPU %s) of a function that does nothing", c.function, ms(took), ms(median(c.cpu)), ms(nothing), ms(median(cases[0].cpu))),
+			fmt.Sprintf("%s, start to first answer: %s (CPU %s) against %s (CPU %s) of a function that does nothing",
+				c.function, ms(took), ms(median(c.cpu)), ms(nothing), ms(median(cases[0].cpu))),
 			fmt.Sprintf("%.2f × + %s", float64(took-trip)/float64(nothing), ms(trip)), "1.5 × + " + ms(trip), took <= goal,
 		})
 	}
@@ -151,7 +153,8 @@ func (f *functions) starts(ctx context.Context, key, account string) ([]row, err
 }
 
 func (f *functions) bootstrap(ctx context.Context, l *lambdaService, function string, more ...string) (*process, error) {
-	env := append(append(f.environment(), more...), "AWS_LAMBDA_RUNTIME_API="+l.address, "AWS_LAMBDA_FUNCTION_NAME="+function, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
+	env := append(append(f.environment(), more...), "AWS_LAMBDA_RUNTIME_API="+l.address,
+		"AWS_LAMBDA_FUNCTION_NAME="+function, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST")
 	return start(ctx, nil, env, filepath.Join(f.dist, function, "bootstrap"))
 }
 
@@ -177,7 +180,8 @@ func (f *functions) start(ctx context.Context, function string, event []byte) (t
 
 // roundTrip is one to the store: what a function reads, with the account, by a program that has done so before, over new
 // connections.
-func (f *functions) roundTrip(ctx context.Context, account string, read func(context.Context, chat.ChatReader) error) (time.Duration, error) {
+func (f *functions) roundTrip(ctx context.Context, account string,
+	read func(context.Context, chat.ChatReader) error) (time.Duration, error) {
 	stored := store.New(kvdynamodb.New(f.client(kvdynamodb.Tuned), f.tables, time.Now), store.Options{Compression: store.Zstd})
 	accounts := stored.EventualAccounts()
 	began := time.Now()
@@ -230,7 +234,8 @@ func (f *functions) calls(ctx context.Context, key string) ([]row, error) {
 	after, err := p.cpu()
 	cpu := (after - before) / warmCalls
 	return []row{{
-		fmt.Sprintf("getChats on DynamoDB Local, %d chats, %d KB: CPU in the function (p50 %s)", readChats, size/1000, ms(median(took))),
+		fmt.Sprintf("getChats on DynamoDB Local, %d chats, %d KB: CPU in the function (p50 %s)", readChats, size/1000,
+			ms(median(took))),
 		ms(cpu), "12 ms", cpu <= 12*time.Millisecond,
 	}}, err
 }
@@ -292,7 +297,8 @@ func (c *cloud) seed(ctx context.Context, chats int) (key, account string, err e
 			change := ordinaryChat(jid, began+int64(i))
 			message := ordinaryMessage(jid, fmt.Sprintf("3EB0%016X", i), began+int64(i))
 			change.Messages = []chat.Message{message}
-			return store.Update(ctx, a.ID, jid, []string{message.ID}, func(t *chat.Thread) error { return t.Apply(change, time.Now()) })
+			return store.Update(ctx, a.ID, jid, []string{message.ID},
+				func(t *chat.Thread) error { return t.Apply(change, time.Now()) })
 		})
 	}
 	return key, a.ID, group.Wait()

@@ -23,8 +23,9 @@ import (
 
 const hostedHooks = 200
 
-// runHosted measures what lies between a message that the session host has stored, which it then acknowledges to WhatsApp, and its event
-// at an endpoint: host, DynamoDB Local, ElasticMQ, and the function that sends, which this program hands what is on the queue.
+// runHosted measures what lies between a message that the session host has stored, which it then acknowledges to WhatsApp, and
+// its event at an endpoint: host, DynamoDB Local, ElasticMQ, and the function that sends, which this program hands what is on the
+// queue.
 func (b *bench) runHosted(ctx context.Context) (_ []row, err error) {
 	c, err := b.startCloud(ctx)
 	if err != nil {
@@ -32,13 +33,15 @@ func (b *bench) runHosted(ctx context.Context) (_ []row, err error) {
 	}
 	defer c.stop()
 	dist := filepath.Join(b.folder, "deliverer")
-	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist, "FUNCTIONS=./functions/deliver-webhook"); err != nil {
+	if err := makeProgram(ctx, "functions", "ARCH="+runtime.GOARCH, "DIST="+dist,
+		"FUNCTIONS=./functions/deliver-webhook"); err != nil {
 		return nil, err
 	}
 	queue := sqs.New(sqs.Options{Region: region, BaseEndpoint: &c.sqs.URL, Credentials: keysOfTest()}, sqsqueue.Tuned)
-	made, err := queue.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("bench-events.fifo"), Attributes: map[string]string{
-		"FifoQueue": "true", "VisibilityTimeout": "60",
-	}})
+	made, err := queue.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: aws.String("bench-events.fifo"),
+		Attributes: map[string]string{
+			"FifoQueue": "true", "VisibilityTimeout": "60",
+		}})
 	if err != nil {
 		return nil, err
 	}
@@ -139,14 +142,16 @@ func (c *cloud) hostedDelays(ctx context.Context, s *sim.Server, url string, a *
 // handOver plays what Lambda does with a queue: it hands the function what is there, and deletes what isn't told to have failed.
 func handOver(ctx context.Context, queue *sqs.Client, url string, l *lambdaService) error {
 	for ctx.Err() == nil {
-		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 5})
+		out, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10,
+			WaitTimeSeconds: 5})
 		if err != nil || len(out.Messages) == 0 {
 			continue
 		}
 		var in events.SQSEvent
 		receipts := make(map[string]*string)
 		for _, m := range out.Messages {
-			in.Records = append(in.Records, events.SQSMessage{MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle, Body: *m.Body})
+			in.Records = append(in.Records, events.SQSMessage{MessageId: *m.MessageId, ReceiptHandle: *m.ReceiptHandle,
+				Body: *m.Body})
 			receipts[*m.MessageId] = m.ReceiptHandle
 		}
 		payload, err := json.Marshal(in)

@@ -65,7 +65,8 @@ func (b *bench) runIncoming(ctx context.Context) ([]row, error) {
 	cores, ours := runtime.NumCPU(), 1-max(together.others, 0)
 	return []row{
 		{
-			fmt.Sprintf("incoming messages, one device: bound by %.1f requests of %s one after the other; %v", requests, ms(latency), solo),
+			fmt.Sprintf("incoming messages, one device: bound by %.1f requests of %s one after the other; %v", requests,
+				ms(latency), solo),
 			fmt.Sprintf("%.0f/s", solo.rate), "60/s", solo.rate >= 60,
 		},
 		{

@@ -70,14 +70,17 @@ func median[T cmp.Ordered](v []T) T {
 }
 
 // linker links devices of the phones to a program that keeps its state in a folder, and gives back what starts it again.
-type linker func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (again func() (*process, error), err error)
+type linker func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (again func() (*process, error),
+	err error)
 
-func (b *bench) linkPesan(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
+func (b *bench) linkPesan(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error),
+	error) {
 	return b.linkPesanWith(ctx, s, folder, phones)
 }
 
 // linkPesanWith adds to the environment.
-func (b *bench) linkPesanWith(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone, env ...string) (func() (*process, error), error) {
+func (b *bench) linkPesanWith(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone,
+	env ...string) (func() (*process, error), error) {
 	p, err := b.run(ctx, s, folder, env...)
 	if err != nil {
 		return nil, err
@@ -116,11 +119,13 @@ func linkAll(ctx context.Context, a api, phones []*sim.Phone) error {
 var codeLine = regexp.MustCompile(`^code (\S+)$`)
 var readyLine = regexp.MustCompile(`^ready (all)$`)
 
-func (b *bench) linkClient(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
+func (b *bench) linkClient(ctx context.Context, s *sim.Server, folder string,
+	phones []*sim.Phone) (func() (*process, error), error) {
 	return linkClientBy(ctx, s, folder, phones, clientCommand)
 }
 
-func (b *bench) linkDurableClient(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
+func (b *bench) linkDurableClient(ctx context.Context, s *sim.Server, folder string,
+	phones []*sim.Phone) (func() (*process, error), error) {
 	return linkClientBy(ctx, s, folder, phones, durableClientCommand)
 }
 
@@ -226,8 +231,10 @@ func (b *bench) runHistory(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	return []row{
-		{fmt.Sprintf("history sync of %d chats, %d messages, until all were read", syncedChats, syncedMessages), fmt.Sprintf("%.1f s", took.Seconds()), "15 s", took <= 15*time.Second},
-		{"history sync: growth of resident memory, which the heap is a part of", fmt.Sprintf("%.0f MB", (most-before)/1e6), "150 MB", most-before < 150e6},
+		{fmt.Sprintf("history sync of %d chats, %d messages, until all were read", syncedChats, syncedMessages),
+			fmt.Sprintf("%.1f s", took.Seconds()), "15 s", took <= 15*time.Second},
+		{"history sync: growth of resident memory, which the heap is a part of", fmt.Sprintf("%.0f MB", (most-before)/1e6),
+			"150 MB", most-before < 150e6},
 	}, nil
 }
 
@@ -252,7 +259,8 @@ func manyConversations(yield func(*waHistorySync.Conversation) bool) {
 			c.Messages = append(c.Messages, &waHistorySync.HistorySyncMsg{
 				MsgOrderID: proto.Uint64(uint64(syncedMessages - i*50 - j)),
 				Message: &waWeb.WebMessageInfo{
-					Key:              &waCommon.MessageKey{RemoteJID: &jid, FromMe: proto.Bool(j%3 == 0), ID: proto.String(fmt.Sprintf("3EB0%06X%06X", i, j))},
+					Key: &waCommon.MessageKey{RemoteJID: &jid, FromMe: proto.Bool(j%3 == 0),
+						ID: proto.String(fmt.Sprintf("3EB0%06X%06X", i, j))},
 					Message:          &waE2E.Message{Conversation: proto.String(fmt.Sprintf("Pesan %d dari obrolan %d: pesanannya sudah kami kirim ya Kak", j, i))},
 					MessageTimestamp: proto.Uint64(now - uint64(i*100+j)),
 					Status:           waWeb.WebMessageInfo_READ.Enum(),

@@ -24,7 +24,8 @@ func (b *bench) runMemory(ctx context.Context) ([]row, error) {
 		progress("%s", what)
 		ours, err := b.residentIdle(ctx, name, link)
 		return row{
-			fmt.Sprintf("resident memory of %d idle devices, %s: %.0f MB against whatsmeow alone, %.0f MB", idle, what, ours/1e6, alone/1e6),
+			fmt.Sprintf("resident memory of %d idle devices, %s: %.0f MB against whatsmeow alone, %.0f MB", idle, what,
+				ours/1e6, alone/1e6),
 			fmt.Sprintf("%.2f ×", ours/alone), fmt.Sprintf("%.1f ×", goal), ours/alone <= goal,
 		}, err
 	}

@@ -18,8 +18,8 @@ const (
 	inGroup  = 50     // members
 )
 
-// runMessages measures decrypt → stored → acknowledged, Pesan against whatsmeow alone, in turn: both with the same driver, and both
-// waiting for the disk or neither.
+// runMessages measures decrypt → stored → acknowledged, Pesan against whatsmeow alone, in turn: both with the same driver, and
+// both waiting for the disk or neither.
 func (b *bench) runMessages(ctx context.Context) (rows []row, err error) {
 	with := func(env ...string) linker {
 		return func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error), error) {
@@ -109,8 +109,8 @@ func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64
 	return float64(len(acks)-1) / took.Seconds(), nil
 }
 
-// mix is what a shop's phone gets: of ten stanzas four texts of persons, three of a group, a photo, one that the user wrote on the
-// phone, and the receipt for such a one.
+// mix is what a shop's phone gets: of ten stanzas four texts of persons, three of a group, a photo, one that the user wrote on
+// the phone, and the receipt for such a one.
 type mix struct {
 	phone    *sim.Phone
 	contacts []*sim.Contact

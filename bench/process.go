@@ -144,7 +144,8 @@ var (
 
 // run starts `pesan run` on a data folder.
 func (b *bench) run(ctx context.Context, s *sim.Server, folder string, env ...string) (*pesan, error) {
-	p, err := start(ctx, s, append(env, "PESAN_LISTEN=127.0.0.1:0", "PESAN_DATA="+folder, "PESAN_SECRET="+secret, "RATE_LIMIT=0"), b.binary, "run")
+	p, err := start(ctx, s, append(env, "PESAN_LISTEN=127.0.0.1:0", "PESAN_DATA="+folder, "PESAN_SECRET="+secret,
+		"RATE_LIMIT=0"), b.binary, "run")
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,8 @@ func (b *bench) runReads(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	rows = append(rows, row{
-		fmt.Sprintf("getChats, what has changed since, %d of %d chats, %d KB: p50 (CPU %s)", lateChats, readChats, size/1000, ms(cpu)),
+		fmt.Sprintf("getChats, what has changed since, %d of %d chats, %d KB: p50 (CPU %s)", lateChats, readChats,
+			size/1000, ms(cpu)),
 		ms(p50), "1 ms", p50 <= time.Millisecond,
 	})
 	tag := ""
@@ -123,7 +124,8 @@ func (b *bench) runReads(ctx context.Context) ([]row, error) {
 	}
 	p50, cpu, _, err = p.measureCalls(1000, unchanged)
 	return append(rows, row{
-		fmt.Sprintf("getChats, 304 of %d chats: CPU a call (p50 %s)", readChats, ms(p50)), ms(cpu), "0.2 ms", cpu <= 200*time.Microsecond,
+		fmt.Sprintf("getChats, 304 of %d chats: CPU a call (p50 %s)", readChats,
+			ms(p50)), ms(cpu), "0.2 ms", cpu <= 200*time.Microsecond,
 	}), err
 }
 
@@ -149,7 +151,8 @@ func (p api) ifChanged(ctx context.Context, endpoint, key, tag string) (status i
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
 
 // measure calls an endpoint n times, after some to warm up.
-func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...string) (p50, cpu time.Duration, size int, err error) {
+func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...string) (p50, cpu time.Duration, size int,
+	err error) {
 	return p.measureCalls(n, func() (int, error) {
 		body, err := p.call(ctx, endpoint, params...)
 		return len(body), err
@@ -182,8 +185,8 @@ func (p *pesan) measureCalls(n int, call func() (int, error)) (p50, cpu time.Dur
 // lateChats is how many of the chats have changed last.
 const lateChats = 10
 
-// seed makes a data folder with an account that is off, and returns its key, the chat with many messages, and the position from which on
-// ten chats have changed.
+// seed makes a data folder with an account that is off, and returns its key, the chat with many messages, and the position from
+// which on ten chats have changed.
 func seed(ctx context.Context, folder string, chats, messages int) (key string, jid chat.JID, since string, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", "", "", err
@@ -230,7 +233,8 @@ func seed(ctx context.Context, folder string, chats, messages int) (key string, 
 	}
 	for i := range min(lateChats, chats-1) {
 		other := chat.NewJID(fmt.Sprintf("62894%07d", 1+i), chat.UserServer)
-		change := chat.Change{Chat: other, Messages: []chat.Message{ordinaryMessage(other, fmt.Sprintf("3EB2%016X", i), began+int64(max(chats, messages)))}}
+		change := chat.Change{Chat: other, Messages: []chat.Message{ordinaryMessage(other, fmt.Sprintf("3EB2%016X", i),
+			began+int64(max(chats, messages)))}}
 		if err := projector.Apply(ctx, a.ID, change); err != nil {
 			return "", "", "", err
 		}

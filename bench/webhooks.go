@@ -74,7 +74,8 @@ func (w *hookWorld) account(ctx context.Context, url string) (string, error) {
 	}
 	secret, err := chat.NewHookSecret(ulid.DefaultEntropy())
 	if err == nil {
-		err = w.store.SetHook(ctx, id, chat.Hook{URL: url, Events: []chat.EventKind{chat.MessageEvent}, CreatedAt: time.Now()}, secret)
+		err = w.store.SetHook(ctx, id, chat.Hook{URL: url, Events: []chat.EventKind{chat.MessageEvent},
+			CreatedAt: time.Now()}, secret)
 	}
 	return id, err
 }
@@ -83,9 +84,10 @@ func (w *hookWorld) say(ctx context.Context, account string, i int) error {
 	const budi = chat.JID("6281234567890@s.whatsapp.net")
 	text := fmt.Sprint("pesan ", i)
 	at := time.Now().Unix()
-	return w.projector.Apply(ctx, account, chat.Change{Chat: budi, Messages: []chat.Message{{ID: fmt.Sprintf("M%06d", i), Content: chat.Content{
-		Sender: budi, Time: at, Order: int64(i + 1), Type: "chat", Body: text, Message: chat.JSON(fmt.Sprintf(`{"conversation":%q}`, text)),
-	}}}})
+	return w.projector.Apply(ctx, account, chat.Change{Chat: budi,
+		Messages: []chat.Message{{ID: fmt.Sprintf("M%06d", i), Content: chat.Content{
+			Sender: budi, Time: at, Order: int64(i + 1), Type: "chat", Body: text, Message: chat.JSON(fmt.Sprintf(`{"conversation":%q}`, text)),
+		}}}})
 }
 
 // arrivals notes when each message's event came, in the order in which they came.
@@ -146,12 +148,14 @@ func (b *bench) hookDelay(ctx context.Context) (_ []row, err error) {
 		return nil, err
 	}
 	p50, p99 := delays[len(delays)/2], delays[len(delays)*99/100]
-	return []row{{"message stored to webhook received, p50", p50.Round(10 * time.Microsecond).String(), "50 ms", p50 <= 50*time.Millisecond},
+	return []row{{"message stored to webhook received, p50", p50.Round(10 * time.Microsecond).String(), "50 ms",
+		p50 <= 50*time.Millisecond},
 		{"message stored to webhook received, p99", p99.Round(10 * time.Microsecond).String(), "2 s", p99 <= 2*time.Second}}, nil
 }
 
 // hookDelays are how long each of n messages took, sorted; beside prepares the world before.
-func (b *bench) hookDelays(ctx context.Context, file string, n int, beside func(*hookWorld) error) (delays []time.Duration, err error) {
+func (b *bench) hookDelays(ctx context.Context, file string, n int, beside func(*hookWorld) error) (delays []time.Duration,
+	err error) {
 	a := &arrivals{came: make(chan struct{}, 1)}
 	receiver, err := serve(a)
 	if err != nil {
@@ -301,7 +305,8 @@ func (b *bench) hookRude(ctx context.Context) ([]row, error) {
 	runtime.ReadMemStats(&after)
 	p50, grown := delays[len(delays)/2], float64(int64(after.HeapInuse+after.StackInuse)-int64(before.HeapInuse+before.StackInuse))/(1<<20)
 	return []row{
-		{"the same beside 100 rude endpoints, p50", p50.Round(10 * time.Microsecond).String(), "50 ms", p50 <= 50*time.Millisecond},
+		{"the same beside 100 rude endpoints, p50", p50.Round(10 * time.Microsecond).String(), "50 ms",
+			p50 <= 50*time.Millisecond},
 		{"memory that these take, MB", fmt.Sprintf("%.1f", grown), "10", grown <= 10},
 	}, nil
 }

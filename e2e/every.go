@@ -18,7 +18,8 @@ var elsewhere = []string{
 	"redeliverWebhook", "serviceDestroy", "serviceStart", "setWebhook", "testWebhook", "unmuteChat", "health",
 }
 
-// every calls each endpoint that no other step calls, with all it needs: one that fails at its start, or lacks a right, is noticed.
+// every calls each endpoint that no other step calls, with all it needs: one that fails at its start, or lacks a right, is
+// noticed.
 func every(ctx context.Context, t T, s *System) {
 	customer, err := s.WhatsApp.NewContact("6281277777777", "", "Pelanggan")
 	must(t, err)
@@ -45,7 +46,8 @@ func every(ctx context.Context, t T, s *System) {
 		{"pinChat", "", []string{"phone", phone}}, {"unpinChat", "", []string{"phone", phone}},
 		{"archiveChat", "", []string{"phone", phone}}, {"unarchiveChat", "", []string{"phone", phone}},
 		{"unreadChat", "", []string{"phone", phone}}, {"readChat", "", []string{"phone", phone, "receipts", "false"}},
-		{"starMessage", "", []string{"phone", phone, "id", message}}, {"unstarMessage", "", []string{"phone", phone, "id", message}},
+		{"starMessage", "", []string{"phone", phone, "id", message}}, {"unstarMessage", "",
+			[]string{"phone", phone, "id", message}},
 		{"setDisappearing", "", []string{"phone", phone, "seconds", "604800"}},
 		{"deleteChat", "", []string{"phone", phone}},
 		{"cancelBatch", "BATCH_NOT_FOUND", []string{"batchId", "01JNGKX0T0AAAAAAAAAAAAAAAA"}},
@@ -62,7 +64,8 @@ func every(ctx context.Context, t T, s *System) {
 		known = append(known, c.endpoint)
 		answer, err := s.Call(ctx, c.endpoint, c.params...)
 		must(t, err)
-		if good := answer.Status == http.StatusOK || answer.Status == http.StatusAccepted; good != (c.fails == "") || answer.Error != c.fails {
+		if good := answer.Status == http.StatusOK || answer.Status == http.StatusAccepted; good != (c.fails == "") ||
+			answer.Error != c.fails {
 			t.Errorf("%s answers %d %s, want %q", c.endpoint, answer.Status, answer.Body, c.fails)
 		}
 	}

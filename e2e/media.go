@@ -13,7 +13,8 @@ import (
 	"pesan/internal/sim"
 )
 
-// files has files fetched that somebody has sent: one that WhatsApp has, one that it has dropped and the phone has, and one that nobody has.
+// files has files fetched that somebody has sent: one that WhatsApp has, one that it has dropped and the phone has, and one that
+// nobody has.
 func files(ctx context.Context, t T, s *System) {
 	if s.NoFiles {
 		return
@@ -82,10 +83,12 @@ func (s *System) loads(ctx context.Context, from string, want []byte) error {
 		body, err := io.ReadAll(response.Body)
 		response.Body.Close()
 		if err != nil || response.StatusCode != status || !bytes.Equal(body, want) {
-			return fmt.Errorf("the file is answered %s, %d bytes of %d, %v: %.300q", response.Status, len(body), len(want), err, body)
+			return fmt.Errorf("the file is answered %s, %d bytes of %d, %v: %.300q", response.Status, len(body), len(want),
+				err, body)
 		}
 		how, names, err := mime.ParseMediaType(response.Header.Get("Content-Disposition"))
-		if err != nil || how != "attachment" || names["filename"] != "nota.html" || response.Header.Get("Content-Type") != "application/octet-stream" {
+		if err != nil || how != "attachment" || names["filename"] != "nota.html" ||
+			response.Header.Get("Content-Type") != "application/octet-stream" {
 			return fmt.Errorf("the file has the headers %v", response.Header)
 		}
 	}

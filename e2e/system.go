@@ -127,7 +127,8 @@ type Step struct {
 // Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
 func Steps() []Step {
 	return []Step{
-		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear", clearChat}, {"Report", report}, {"Assistant", assistant},
+		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear",
+			clearChat}, {"Report", report}, {"Assistant", assistant},
 		{"Every", every}, {"News", news}, {"Webhook", webhook}, {"Files", files}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }
@@ -142,7 +143,8 @@ func doors(ctx context.Context, t T, s *System) {
 		for given, want := range map[string]string{"": "MISSING_", "nonsense": "INVALID_", wrong: "INVALID_"} {
 			answer, err := stranger.Call(ctx, e.Name, credential, given, "phone", s.Phone.PN().User, "id", "x", "name", "x")
 			must(t, err)
-			if answer.Status != http.StatusUnauthorized || answer.Code != answer.Status || !strings.HasPrefix(answer.Error, want) {
+			if answer.Status != http.StatusUnauthorized || answer.Code != answer.Status ||
+				!strings.HasPrefix(answer.Error, want) {
 				t.Errorf("%s with the %s %q answers %d %s", e.Name, credential, given, answer.Status, answer.Body)
 			}
 		}
@@ -160,12 +162,14 @@ func doors(ctx context.Context, t T, s *System) {
 		t.Errorf("noSuchEndpoint answers %d %s", answer.Status, answer.Body)
 	}
 	must(t, s.page(ctx))
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/mcp",
+		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
 	must(t, err)
 	response, err := s.HTTP.Do(request)
 	must(t, err)
 	defer response.Body.Close()
-	if challenge := response.Header.Get("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(challenge, "Bearer ") {
+	if challenge := response.Header.Get("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized ||
+		!strings.HasPrefix(challenge, "Bearer ") {
 		t.Errorf("/mcp is answered %s with the challenge %q", response.Status, challenge)
 	}
 	must(t, s.health(ctx))
@@ -288,7 +292,8 @@ func receive(ctx context.Context, t T, s *System) {
 	var ids []string
 	for i := range 3 {
 		for _, friend := range s.Friends {
-			id, err := friend.Send(ctx, s.Phone, sim.Text(fmt.Sprint("halo ", i)), sim.SendOptions{Time: now.Add(time.Duration(i) * time.Second)})
+			id, err := friend.Send(ctx, s.Phone, sim.Text(fmt.Sprint("halo ", i)),
+				sim.SendOptions{Time: now.Add(time.Duration(i) * time.Second)})
 			must(t, err)
 			ids = append(ids, id)
 		}

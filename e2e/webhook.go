@@ -82,8 +82,8 @@ func (r *receiver) has(id string) bool {
 	return false
 }
 
-// webhook sets one, has it deliver, fail, and keep what it couldn't deliver, and sends that again. Where webhooks may not go to this
-// machine, all that can be seen is that they are refused.
+// webhook sets one, has it deliver, fail, and keep what it couldn't deliver, and sends that again. Where webhooks may not go to
+// this machine, all that can be seen is that they are refused.
 func webhook(ctx context.Context, t T, s *System) {
 	r := newReceiver()
 	defer r.Close()

@@ -39,10 +39,12 @@ func deploy(t *stack.Template, settings map[string]string) (d deployment, err er
 		return n
 	}
 	d = deployment{
-		hosts: int(number("Hosts")), queues: len(strings.Split(settings["Queues"], ",")), processor: number("HostCpu") / 1024, memory: number("HostMemory") / 1024,
+		hosts: int(number("Hosts")), queues: len(strings.Split(settings["Queues"],
+			",")), processor: number("HostCpu") / 1024, memory: number("HostMemory") / 1024,
 		spot: settings["HostCapacity"] == "FARGATE_SPOT", dashboard: settings["Dashboard"] == "true", calls: number("CallsPerSecond"),
 	}
-	holds := map[string]bool{"": true, "HasHost": true, "WatchesAll": settings["Watch"] == "all", "WatchesHost": settings["Watch"] == "all"}
+	holds := map[string]bool{"": true, "HasHost": true, "WatchesAll": settings["Watch"] == "all",
+		"WatchesHost": settings["Watch"] == "all"}
 	for _, kind := range []string{"AWS::CloudWatch::Alarm", "AWS::Logs::MetricFilter"} {
 		for _, name := range t.Of(kind) {
 			there, known := holds[t.Resources[name].Condition]
@@ -140,7 +142,8 @@ func (d deployment) idle() []part {
 // free is what AWS takes off the bill for ever: requests to SQS, metrics, alarms; not DynamoDB on demand, Fargate or addresses.
 func (d deployment) free() float64 {
 	requests := float64(d.queues)*perMonth(d.wait) + pollers*perMonth(lambdas)
-	return min(requests, 1e6)*queueRequests.dollars/1e6 + float64(min(d.metrics, 10))*metric.dollars + float64(min(d.alarms, 10))*alarm.dollars
+	return min(requests, 1e6)*queueRequests.dollars/1e6 + float64(min(d.metrics, 10))*metric.dollars + float64(min(d.alarms,
+		10))*alarm.dollars
 }
 
 // A line of a log as CloudWatch counts it, in KB: of the API about a call, of a function, of a host about a command.
@@ -199,7 +202,8 @@ func (d deployment) event() float64 {
 
 // file is a message's file of so many GB that somebody asks for, and gets once.
 func (d deployment) file(size float64) float64 {
-	return d.command(400*time.Millisecond, looks(400*time.Millisecond)) + (filesPut.dollars+filesGot.dollars)/1e6 + size*(filesKept.dollars/30+transferred.dollars)
+	return d.command(400*time.Millisecond,
+		looks(400*time.Millisecond)) + (filesPut.dollars+filesGot.dollars)/1e6 + size*(filesKept.dollars/30+transferred.dollars)
 }
 
 const waiting = time.Second // a call of muteChat, if WhatsApp takes its time
@@ -217,15 +221,18 @@ func (d deployment) millions() []million {
 		times("`getChatById`", call(d.reading, chatTook)+units(budget.GetChatByID), "API Gateway"),
 		times("`fetchMessageById`, 100 messages", call(d.reading, messagesTook)+units(budget.FetchMessageByID),
 			fmt.Sprintf("%.0f read units each", budget.FetchMessageByID.Read)),
-		times("`getChats`, 1,000 chats", call(d.reading, chatsTook)+units(budget.GetChats), fmt.Sprintf("%.0f read units each", budget.GetChats.Read)),
+		times("`getChats`, 1,000 chats", call(d.reading, chatsTook)+units(budget.GetChats),
+			fmt.Sprintf("%.0f read units each", budget.GetChats.Read)),
 		times("`getChats`, unchanged: 304 by `ETag`", call(d.reading, sameTook)+units(budget.NotModified), "API Gateway"),
 		times("`getChats` by `since`, 10 changed chats", call(d.reading, sameTook)+units(budget.ChatsSince), "API Gateway"),
 		times("`muteChat`, done after a second", d.command(waiting, looks(waiting)), d.mostOfMute()),
 		times("`muteChat`, done after 0.4 s", d.command(soon, looks(soon)), "as before, with less of the function's time"),
 		times("`muteChat` with `Prefer: respond-async`", d.command(asyncTook, 0), "as before, without waiting"),
-		times("mutes in batches", batched(), fmt.Sprintf("%.1f write units each, and a share of the batch's", budget.BatchByHost.Write)),
+		times("mutes in batches", batched(), fmt.Sprintf("%.1f write units each, and a share of the batch's",
+			budget.BatchByHost.Write)),
 		times("incoming messages", units(budget.Message), fmt.Sprintf("%.1f write units each", budget.Message.Write)),
-		times("events for webhooks", d.event(), fmt.Sprintf("%.0f read units each at most, and 3 SQS requests", budget.EventByHost.Read+budget.EventBySender.Read)),
+		times("events for webhooks", d.event(), fmt.Sprintf("%.0f read units each at most, and 3 SQS requests",
+			budget.EventByHost.Read+budget.EventBySender.Read)),
 		times("files of 200 KB, each asked for once", d.file(0.0002), "transfer to the internet"),
 	}
 }
@@ -251,7 +258,8 @@ func (d deployment) monthly(accounts float64) []part {
 	return []part{
 		{"hosts, with addresses and heartbeats", total(idle[:3])},
 		{"messages", times * day.messages * units(budget.Message)},
-		{"reads", times * (day.getChats*(call(d.reading, chatTook)+units(lists)) + day.fetches*(call(d.reading, messagesTook)+units(budget.FetchMessageByID)))},
+		{"reads", times * (day.getChats*(call(d.reading, chatTook)+units(lists)) + day.fetches*(call(d.reading,
+			messagesTook)+units(budget.FetchMessageByID)))},
 		{"commands", times * day.mutes * d.command(waiting, looks(waiting))},
 		{"storage with recovery", accounts * day.stored * (dynamoStorage.dollars + dynamoBackup.dollars)},
 		{"metrics, alarms, waiting for work", total(idle[3:])},

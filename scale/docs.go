@@ -174,7 +174,8 @@ func pricesTable() string {
 	var rows []string
 	for _, p := range prices {
 		host := regexp.MustCompile(`^https://(?:www\.)?([^/]+)/.*`).ReplaceAllString(p.by, "$1")
-		rows = append(rows, fmt.Sprintf("| [%s](%s) | $%s | %s | [%s](%s), %s |", p.what, p.page, plain(p.dollars), p.each, host, p.by, p.date))
+		rows = append(rows, fmt.Sprintf("| [%s](%s) | $%s | %s | [%s](%s), %s |", p.what, p.page, plain(p.dollars), p.each,
+			host, p.by, p.date))
 	}
 	return table("| | price | each | found |", rows...)
 }
@@ -197,18 +198,21 @@ func assumptions() string {
 	rate := func(n float64) string { return fmt.Sprintf("%.1f", n) }
 	m := measured
 	return table("| taken for granted | | from |",
-		fmt.Sprintf("| an account's day | %g messages, %g `getChats`, %g `fetchMessageById`, %g mutes | a shop's inbox |", day.messages, day.getChats, day.fetches, day.mutes),
+		fmt.Sprintf("| an account's day | %g messages, %g `getChats`, %g `fetchMessageById`, %g mutes | a shop's inbox |",
+			day.messages, day.getChats, day.fetches, day.mutes),
 		fmt.Sprintf("| the busiest hour | %g times the day's mean | office hours of one time zone |", peak),
 		fmt.Sprintf("| CPU to connect a device | %s ms of a core | `make bench BENCH=fleet` |", rate(1000*m.connecting)),
 		fmt.Sprintf("| CPU of a message, of a mute | %s and %s ms of a core, at most | the goals of `make bench BENCH=incoming`; a mute as two and a half messages |", rate(1000*m.message), rate(1000*m.mute)),
 		fmt.Sprintf("| memory of a device, connected | %.0f KB, and %.0f KB where it is at work; %.0f MB of the host itself | `make bench BENCH=fleet`; what chats add is a guess |", 1e6*m.device, 1e6*m.account, 1e3*m.host),
 		fmt.Sprintf("| a vCPU of Fargate's | %g of such a core | half, to be safe |", m.core),
-		fmt.Sprintf("| a host is full | at %.0f %% of its memory, %.0f %% of its CPU | `HostScalingPolicy` |", 100*fullMemory, 100*fullCPU),
+		fmt.Sprintf("| a host is full | at %.0f %% of its memory, %.0f %% of its CPU | `HostScalingPolicy` |",
+			100*fullMemory, 100*fullCPU),
 		fmt.Sprintf("| a command holds its function | %g s, as long as a call waits | WhatsApp is slow just then |", slowAnswer),
 		fmt.Sprintf("| a webhook's endpoint answers | after %g ms | – |", 1000*delivering),
 		fmt.Sprintf("| devices behind one address | %d | nobody but WhatsApp knows |", perAddress),
 		fmt.Sprintf("| DynamoDB, a partition | %s write units, %s read units a second | AWS |", count(writes), count(reads)),
-		fmt.Sprintf("| DynamoDB, a table | %s write units on its first day, then %s | AWS |", count(newWrites), count(tableWrites)),
+		fmt.Sprintf("| DynamoDB, a table | %s write units on its first day, then %s | AWS |", count(newWrites),
+			count(tableWrites)),
 		fmt.Sprintf("| SQS, a FIFO queue | %s requests of a kind a second, %d for an account | AWS, Jakarta; 70,000 in us-east-1 |", count(perQueue), perGroup),
 		fmt.Sprintf("| Lambda, of an AWS account | %s functions at a time; 10 when it is new | AWS |", count(concurrent)),
 		fmt.Sprintf("| Fargate, of an AWS account | %d vCPUs when it is new | AWS |", vCPUs),
@@ -239,7 +243,8 @@ func (s stacks) firstText() string {
 		limits := first(s.prod.limits(loadOf(n), defaultAtOnce))
 		over := slices.IndexFunc(limits, func(l limit) bool { return l.share() < 1 })
 		if over <= 0 {
-			fmt.Fprintf(&b, "- **%s devices**: nothing. Nearest to its end: %s, at %s (%s).\n", count(n), limits[0].name, strings.Trim(limits[0].shown(), "*"), limits[0].moves)
+			fmt.Fprintf(&b, "- **%s devices**: nothing. Nearest to its end: %s, at %s (%s).\n", count(n), limits[0].name,
+				strings.Trim(limits[0].shown(), "*"), limits[0].moves)
 			continue
 		}
 		var names []string
@@ -275,7 +280,8 @@ func (s stacks) fittedTable() string {
 		add("functions at a time, with a slow WhatsApp", "%.0f", math.Ceil(l.reads*chatsTook.Seconds()+l.commands*slowAnswer))
 		add("all devices are connected again after", "%.0f s", n*measured.connecting/(float64(d.hosts)*power))
 		add("a queue's devices, when they go to another host, after", "%.0f s", n/float64(d.queues)*measured.connecting/power)
-		add("a host's devices, when it dies: the same, after its lease of 15 s", "%.0f s", 15+n/float64(d.hosts)*measured.connecting/(power*float64(d.hosts-1)))
+		add("a host's devices, when it dies: the same, after its lease of 15 s", "%.0f s",
+			15+n/float64(d.hosts)*measured.connecting/(power*float64(d.hosts-1)))
 		still := first(d.limits(l, atOnce))[0]
 		add("nearest to its end", "%s, %s", still.name, strings.Trim(still.shown(), "*"))
 		sum := total(d.monthly(n))

@@ -1,5 +1,5 @@
-// Scale computes what a stack costs and bears: from template.yaml and samconfig.toml, from the budgets that tests hold, from AWS's
-// prices and limits, and from what `make bench` measures. docs/aws.md and docs/scale.md are made of it.
+// Scale computes what a stack costs and bears: from template.yaml and samconfig.toml, from the budgets that tests hold, from
+// AWS's prices and limits, and from what `make bench` measures. docs/aws.md and docs/scale.md are made of it.
 //
 //	go run ./scale        # prints the tables
 //	go run ./scale -write # writes them into the documents
@@ -26,7 +26,8 @@ func main() {
 		return
 	}
 	blocks := s.blocks()
-	for _, name := range []string{"assumptions", "limits", "first", "fitted", "single", "idle", "bill", "millions", "before", "free"} {
+	for _, name := range []string{"assumptions", "limits", "first", "fitted", "single", "idle", "bill", "millions",
+		"before", "free"} {
 		fmt.Println(blocks[name])
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"pesan/internal/budget"
 )
 
-// What a host takes. Connecting and memory are what `make bench BENCH=fleet` has measured, on two cores of a server that were busy with
-// other work; a message is what its goal for messages leaves, 400 a second on two cores with DynamoDB and WhatsApp beside. A vCPU of
-// Fargate's is taken for half such a core.
+// What a host takes. Connecting and memory are what `make bench BENCH=fleet` has measured, on two cores of a server that were
+// busy with other work; a message is what its goal for messages leaves, 400 a second on two cores with DynamoDB and WhatsApp
+// beside. A vCPU of Fargate's is taken for half such a core.
 var measured = struct {
 	connecting, message, mute float64 // seconds of a core
 	device                    float64 // GB of a host by device, light ones, and
@@ -80,7 +80,8 @@ func (d deployment) limits(l load, atOnce float64) []limit {
 	look := hosts * 2 * math.Ceil(hosts*heartbeat/8) // half a unit for each 4 KB, twice a second and host
 	functions := l.reads*chatsTook.Seconds() + l.commands*slowAnswer
 	return []limit{
-		{"hosts' memory", "`HostMemory`, `Hosts`, `MostHosts`", hosts*measured.host + l.accounts*(measured.device+measured.account), hosts * d.memory},
+		{"hosts' memory", "`HostMemory`, `Hosts`, `MostHosts`",
+			hosts*measured.host + l.accounts*(measured.device+measured.account), hosts * d.memory},
 		{"hosts' CPU", "`HostCpu`, `Hosts`", l.messages*measured.message + l.commands*measured.mute, cores},
 		{"a minute to connect all devices again", "`HostCpu`, `Hosts`", l.accounts * measured.connecting / cores, backWithin},
 		{"devices behind one address", "`Hosts`; `proxy` of `editDevice`", l.accounts / hosts, perAddress},
@@ -89,7 +90,8 @@ func (d deployment) limits(l load, atOnce float64) []limit {
 		{"events sent at once, a webhook for each account", "`WebhooksAtOnce`", l.messages * delivering, atOnce},
 		{"requests to the queue of events", "a queue of events for each host", l.messages, perQueue},
 		{"requests to a queue of commands", "`Queues`", l.commands / float64(d.queues), perQueue},
-		{"write units of a new table", "a day of growing use, or warm throughput", l.messages * budget.StoreMessage.Write, newWrites},
+		{"write units of a new table", "a day of growing use, or warm throughput", l.messages * budget.StoreMessage.Write,
+			newWrites},
 		{"write units of a table", "DynamoDB's quota", l.messages * budget.StoreMessage.Write, tableWrites},
 		{"read units of the heartbeats' partition", "fewer hosts, each larger", look + l.commands*budget.Look.Read, reads},
 		{"vCPUs of tasks", "Fargate's quota", hosts * d.processor, vCPUs},

@@ -1,6 +1,7 @@
 package main
 
-// price of something in US dollars, in us-east-1, without taxes: the list price that was found in November 2026 where the source says.
+// price of something in US dollars, in us-east-1, without taxes: the list price that was found in November 2026 where the source
+// says.
 type price struct {
 	dollars    float64
 	what, each string

@@ -69,14 +69,15 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	return run(ctx, s, client, logger, lines)
 }
 
-// What was counted is stored so often, and the limits of months are looked after; each costs some units for every account that uses
-// something or has limits.
+// What was counted is stored so often, and the limits of months are looked after; each costs some units for every account that
+// uses something or has limits.
 const (
 	storeUsage  = time.Minute
 	watchLimits = 5 * time.Minute
 )
 
-// run works until ctx ends, and then hands everything over. It returns when the last polls of the queues have ended. client reaches WhatsApp, nil the real one; metrics go to lines.
+// run works until ctx ends, and then hands everything over. It returns when the last polls of the queues have ended. client
+// reaches WhatsApp, nil the real one; metrics go to lines.
 func run(ctx context.Context, s settings, client *http.Client, logger *slog.Logger, lines io.Writer) error {
 	listener, err := net.Listen("tcp", s.health)
 	if err != nil {

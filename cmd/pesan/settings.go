@@ -90,8 +90,10 @@ func parse(args []string, lookup func(string) (string, bool), out, errOut io.Wri
 
 	flags := flag.NewFlagSet("pesan", flag.ContinueOnError)
 	flags.SetOutput(errOut)
-	flags.StringVar(&s.config.Listen, "listen", r.Address("PESAN_LISTEN", "127.0.0.1:8080"), "`host:port` to answer on; port 0 is any free one")
-	flags.StringVar(&s.config.Metrics, "metrics", r.Address("PESAN_METRICS", ""), "`host:port` to answer Prometheus on, at /metrics; nowhere if empty")
+	flags.StringVar(&s.config.Listen, "listen", r.Address("PESAN_LISTEN", "127.0.0.1:8080"),
+		"`host:port` to answer on; port 0 is any free one")
+	flags.StringVar(&s.config.Metrics, "metrics", r.Address("PESAN_METRICS", ""),
+		"`host:port` to answer Prometheus on, at /metrics; nowhere if empty")
 	flags.StringVar(&s.config.Folder, "data", r.String("PESAN_DATA", "data"), "`folder` for what is kept; not of pesan demo")
 	flags.StringVar(&s.logFile, "log", r.String("PESAN_LOG", ""), "`file` to append the log to; else standard error")
 	flags.BoolVar(&s.verbose, "v", false, "log more than warnings")

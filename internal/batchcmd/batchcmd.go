@@ -1,5 +1,5 @@
-// Package batchcmd is pesan batch: it makes batches on a server of Pesan, wherever that is, and shows how they do. It knows the HTTP
-// API alone.
+// Package batchcmd is pesan batch: it makes batches on a server of Pesan, wherever that is, and shows how they do. It knows the
+// HTTP API alone.
 package batchcmd
 
 import (
@@ -106,7 +106,8 @@ func (o *options) flags(e Env) *flag.FlagSet {
 	f := flag.NewFlagSet("pesan batch", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&o.url, "url", lookup("PESAN_URL", "http://127.0.0.1:8080"), "where the server is")
-	f.StringVar(&o.key, "key", lookup("PESAN_API_KEY", ""), "the account's `API key`; better in PESAN_API_KEY, which others don't see")
+	f.StringVar(&o.key, "key", lookup("PESAN_API_KEY", ""),
+		"the account's `API key`; better in PESAN_API_KEY, which others don't see")
 	f.BoolVar(&o.json, "json", false, "print JSON, and no progress")
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	f.BoolVar(&o.detach, "detach", false, "don't wait for the end")
@@ -192,7 +193,8 @@ func (o *options) run(ctx context.Context, words []string, e Env) (int, error) {
 	if o.key == "" {
 		return 0, &errUsage{o.words.noKey}
 	}
-	c := &client{base: strings.TrimSuffix(base.String(), "/"), key: o.key, words: o.words, pause: cmp.Or(e.Poll, time.Second), interrupted: e.Interrupted}
+	c := &client{base: strings.TrimSuffix(base.String(), "/"), key: o.key, words: o.words,
+		pause: cmp.Or(e.Poll, time.Second), interrupted: e.Interrupted}
 	s := &session{client: c, env: e, options: o}
 	verb, rest := words[0], words[1:]
 	argument := func(what string, needed bool) (string, error) {

@@ -9,8 +9,8 @@ import (
 	"pesan/internal/locale"
 )
 
-// words are what the command says, in one language; the names in braces of the comments are the arguments. Its help is in English, as
-// that of all of pesan.
+// words are what the command says, in one language; the names in braces of the comments are the arguments. Its help is in
+// English, as that of all of pesan.
 type words struct {
 	language string // for the server's own sentences
 

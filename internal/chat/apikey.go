@@ -58,7 +58,8 @@ const MaxKeys = 20
 // Ended tells whether the key opens nothing any more.
 func (k APIKey) Ended(now time.Time) bool { return !k.Ends.IsZero() && !now.Before(k.Ends) }
 
-// Find is which of the account's keys k is, in a time that tells nothing of either; ok is false where it is none that opens at the moment.
+// Find is which of the account's keys k is, in a time that tells nothing of either; ok is false where it is none that opens at
+// the moment.
 func (k Key) Find(a Account, now time.Time) (found APIKey, ok bool) {
 	hash := hashSecret(k.secret)
 	if subtle.ConstantTimeCompare(hash, a.KeyHash) == 1 {

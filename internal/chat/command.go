@@ -146,7 +146,8 @@ func (c Command) Validate() error {
 		return &Error{Code: InvalidParameter, Message: "hops"}
 	case c.RequestedAt.IsZero():
 		return &Error{Code: InvalidParameter, Message: "requestedAt"}
-	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" && (slices.Contains(row.Takes, TakesID) || c.Kind == MediaCommand):
+	case c.Message != "" && !ValidCommandID(c.Message), c.Message == "" &&
+		(slices.Contains(row.Takes, TakesID) || c.Kind == MediaCommand):
 		return &Error{Code: InvalidParameter, Message: "message"}
 	case c.Limit < 0 || c.Limit > MaxOlderMessages || c.Limit > 0 && c.Kind != OlderCommand:
 		return &Error{Code: InvalidLimit}
@@ -224,7 +225,8 @@ func (c Command) Same(o Command) bool {
 		return false
 	}
 	return c.Account == o.Account && c.Kind == o.Kind && c.Chat == o.Chat && c.Seconds == o.Seconds && c.Phone == o.Phone &&
-		c.Passkey == o.Passkey && c.Name == o.Name && starred && c.Message == o.Message && c.Quiet == o.Quiet && c.Limit == o.Limit
+		c.Passkey == o.Passkey && c.Name == o.Name && starred && c.Message == o.Message && c.Quiet == o.Quiet &&
+		c.Limit == o.Limit
 }
 
 // MuteEnd is when the mute that c asks for ends: ms since 1970, or MutedForEver.

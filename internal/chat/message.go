@@ -226,9 +226,10 @@ func earliest(a, b int64) int64 {
 // known tells whether the message itself has come, not only what concerns it.
 func (c Content) known() bool { return c.Time != 0 }
 
-// wins tells whether c stays where two contents claim one id. One that says something takes the place of one that
-// couldn't be decrypted at first, and a whole one of one that is known by a part. Else the earlier stays, so nobody replaces a message by sending another under its id.
-// At the same time it is mostly the same message under the two addresses of its sender; the phone number is kept.
+// wins tells whether c stays where two contents claim one id. One that says something takes the place of one that couldn't be
+// decrypted at first, and a whole one of one that is known by a part. Else the earlier stays, so nobody replaces a message by
+// sending another under its id. At the same time it is mostly the same message under the two addresses of its sender; the phone
+// number is kept.
 func (c Content) wins(o Content) bool {
 	if !o.known() || !c.known() {
 		return c.known()

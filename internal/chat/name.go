@@ -10,8 +10,8 @@ import (
 // maxFolded bounds what of a name is searched, in bytes: WhatsApp's own names have at most 100 characters.
 const maxFolded = 512
 
-// Fold is a text as names are compared: without case, accents and marks that don't show, with single spaces. What of other scripts
-// tells letters apart, such as a vowel's sign or a dakuten, stays.
+// Fold is a text as names are compared: without case, accents and marks that don't show, with single spaces. What of other
+// scripts tells letters apart, such as a vowel's sign or a dakuten, stays.
 func Fold(s string) string {
 	var b strings.Builder
 	space := false

@@ -60,8 +60,8 @@ func ParseAddress(s, countryCode string) (Address, error) {
 	return a, nil
 }
 
-// usernameJID is the address by which the chat of whoever has a username is found, and under which it is an alias. It is no JID of
-// WhatsApp's, which have something before the @.
+// usernameJID is the address by which the chat of whoever has a username is found, and under which it is an alias. It is no JID
+// of WhatsApp's, which have something before the @.
 func usernameJID(name string) (JID, bool) {
 	name = strings.ToLower(name)
 	if len(name) < 3 || len(name) > 35 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._") != "" {

@@ -192,8 +192,8 @@ func (t *Thread) seen(c Content) {
 	}
 }
 
-// count brings the chat's unread count up to date with a message, of which the parts were apart before: what this chat had, and what
-// was joined, which a chat of the person's other address may have counted.
+// count brings the chat's unread count up to date with a message, of which the parts were apart before: what this chat had, and
+// what was joined, which a chat of the person's other address may have counted.
 func (t *Thread) count(m *Message, parts ...Message) {
 	c, counted := &t.Chat, false
 	for i := range parts {
@@ -309,7 +309,8 @@ func (c *Chat) revokeWindow() int64 {
 // revokes tells whether somebody who may has revoked the message: its sender or, in a group, an admin.
 func (c *Chat) revokes(m *Message) bool {
 	for by, at := range m.Revoked {
-		if m.Content.known() && at <= m.Content.Time+c.revokeWindow() && (by == m.Content.Sender || c.JID.Kind() == Group && c.Admins[by]) {
+		if m.Content.known() && at <= m.Content.Time+c.revokeWindow() &&
+			(by == m.Content.Sender || c.JID.Kind() == Group && c.Admins[by]) {
 			return true
 		}
 	}

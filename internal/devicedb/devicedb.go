@@ -67,8 +67,8 @@ func open(ctx context.Context, path, dsn string) (*DB, error) {
 	return db, nil
 }
 
-// Upgrade makes whatsmeow's tables what this release needs, with an index that they lack: of each mutation of the app state that is sent
-// or received, the one before is looked for, and without it among all of the collection.
+// Upgrade makes whatsmeow's tables what this release needs, with an index that they lack: of each mutation of the app state that
+// is sent or received, the one before is looked for, and without it among all of the collection.
 func (db *DB) Upgrade(ctx context.Context) error {
 	if err := sqlstore.NewWithDB(db.DB, "sqlite3", nil).Upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade device keys: %w", err)
@@ -130,8 +130,8 @@ func syncFile(name string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// Check has SQLite look at a file, which others may use meanwhile. It returns what is wrong with it, nothing if it isn't there. The
-// keys have no checksums here: WhatsApp's protocol refuses those that aren't as they were.
+// Check has SQLite look at a file, which others may use meanwhile. It returns what is wrong with it, nothing if it isn't there.
+// The keys have no checksums here: WhatsApp's protocol refuses those that aren't as they were.
 func Check(ctx context.Context, path string) (faults []string, err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

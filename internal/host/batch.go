@@ -98,7 +98,8 @@ func (s *shard) created(ctx context.Context, m chat.BatchMessage) (b chat.Batch,
 	}
 }
 
-// adopt stores a batch that came with its operations or a selection, and its report, once. It returns none for one that can't be carried out.
+// adopt stores a batch that came with its operations or a selection, and its report, once. It returns none for one that can't be
+// carried out.
 func (s *shard) adopt(ctx context.Context, m chat.BatchMessage, number int) (chat.Batch, error) {
 	entry := s.entry(chat.Command{Account: m.Account, ID: m.Batch, Kind: "batch", RequestedAt: m.RequestedAt})
 	b := chat.Batch{
@@ -151,7 +152,8 @@ func (s *shard) adopt(ctx context.Context, m chat.BatchMessage, number int) (cha
 
 // selected are the operations on the chats that a message selects.
 func (s *shard) selected(ctx context.Context, m chat.BatchMessage) ([]chat.Operation, error) {
-	all, unfit, err := chat.Select(ctx, s.stores.Chats, m.Account, m.Operation(), m.Selection.Filter(), m.Selection.Except, s.Now())
+	all, unfit, err := chat.Select(ctx, s.stores.Chats, m.Account, m.Operation(), m.Selection.Filter(), m.Selection.Except,
+		s.Now())
 	if err == nil && len(unfit) > 0 {
 		s.Logger.Info("selected chats that have no such change", "account", m.Account, "chats", len(unfit))
 	}
@@ -395,8 +397,8 @@ var errAway = errors.New("the device isn't connected for now")
 // errOvertaken is that a command that was wanted after the batch has set the same of a chat.
 var errOvertaken = errors.New("a later command has set it")
 
-// overtake notes that a command was carried out, so that no batch that was wanted before undoes it, on whichever host. The link is
-// locked.
+// overtake notes that a command was carried out, so that no batch that was wanted before undoes it, on whichever host. The link
+// is locked.
 func (l *link) overtake(ctx context.Context, c chat.Command) error {
 	wishes := c.Wishes()
 	if len(wishes) == 0 {

@@ -66,7 +66,8 @@ func (s *shard) forward(ctx context.Context, log *slog.Logger, a chat.Account, c
 }
 
 // execute brings a command to its outcome; the link is locked, lest two deliveries of one command both execute it.
-func (s *shard) execute(ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error, attempt int) error {
+func (s *shard) execute(ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error,
+	attempt int) error {
 	if !chat.ValidCommandID(c.ID) {
 		log.Warn("invalid command", "error", invalid)
 		return s.refuse(ctx, c, invalid)
@@ -204,7 +205,8 @@ var errOtherNumber = &chat.Error{Code: chat.DeviceNotConnected, Message: "anothe
 // refuseForeign ends a command that was made for another number. Its record and report have mostly been deleted with that
 // number's chats; the new entry doesn't name the chat.
 func (s *shard) refuseForeign(ctx context.Context, c chat.Command, attempt int) error {
-	_, err := s.stores.Commands.EndCommand(ctx, c.Account, c.ID, chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
+	_, err := s.stores.Commands.EndCommand(ctx, c.Account, c.ID,
+		chat.Outcome{Failure: errOtherNumber, Attempts: attempt, At: s.Now()})
 	if err == nil {
 		return nil
 	}
@@ -221,7 +223,8 @@ func (s *shard) entry(c chat.Command) chat.Report {
 	if now := s.Now(); at.IsZero() || at.After(now) || at.Before(now.Add(-chat.ReportAge)) {
 		at = now
 	}
-	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Request: clip(c.Request), Endpoint: "queue:" + clip(string(c.Kind)), Target: clip(c.Chat.Echo())}
+	return chat.Report{ID: reportID(at, c), Account: c.Account, At: at, Request: clip(c.Request),
+		Endpoint: "queue:" + clip(string(c.Kind)), Target: clip(c.Chat.Echo())}
 }
 
 // clip bounds what is kept of a text that anybody may have put on the queue.

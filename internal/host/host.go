@@ -47,8 +47,8 @@ type Config struct {
 	Steps    int              // patches of batches that are made at a time, of all shards together; 8
 }
 
-// How often a host on AWS looks for shards: among others so often that it takes soon what another hands over; alone for another host.
-// Each look costs a part of a read unit.
+// How often a host on AWS looks for shards: among others so often that it takes soon what another hands over; alone for another
+// host. Each look costs a part of a read unit.
 const (
 	CloudPoll  = 500 * time.Millisecond
 	CloudAlone = 5 * time.Second
@@ -213,8 +213,8 @@ func (h *Host) balance(ctx, living context.Context, l *life) time.Duration {
 	return h.Alone
 }
 
-// shareAmong tells of how many queues this host should have the shards, and where to look for them first, so that hosts don't get in
-// each other's way.
+// shareAmong tells of how many queues this host should have the shards, and where to look for them first, so that hosts don't get
+// in each other's way.
 func (h *Host) shareAmong(hosts []string, name string) (first, share int) {
 	place, found := slices.BinarySearch(hosts, name)
 	count := len(hosts)

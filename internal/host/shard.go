@@ -99,8 +99,8 @@ func (s *shard) connect() {
 	wg.Wait()
 }
 
-// outgrown tells whether the account came from a shard whose lease is newer than this one, so that what is written of it under this
-// one would be refused. Then the shards are let go, for a moment: the next lease of them is the newest.
+// outgrown tells whether the account came from a shard whose lease is newer than this one, so that what is written of it under
+// this one would be refused. Then the shards are let go, for a moment: the next lease of them is the newest.
 func (s *shard) outgrown(a chat.Account) bool {
 	if a.Fence < s.hold.Token() {
 		return false

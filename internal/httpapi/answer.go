@@ -43,7 +43,8 @@ func (c *call) encode(status int) *response {
 		r.header = append(r.header,
 			field{"Allow", c.allow()},
 			field{"Access-Control-Allow-Methods", c.allow()},
-			field{"Access-Control-Allow-Headers", "Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-Api-Key"},
+			field{"Access-Control-Allow-Headers",
+				"Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-Api-Key"},
 			field{"Access-Control-Max-Age", "86400"})
 		return r
 	case status == http.StatusNotModified:

@@ -1,8 +1,8 @@
 // Package httpapi is the HTTP contract: decode → authenticate → call → encode, the same for net/http and for Lambda
 // behind an API Gateway HTTP API.
 //
-// Endpoints is the only list of endpoints. A wrong call gets the right code and changes nothing: nothing that writes runs before the key
-// or the secret has been checked. No answer and no log holds another account's data, a secret or an internal text.
+// Endpoints is the only list of endpoints. A wrong call gets the right code and changes nothing: nothing that writes runs before
+// the key or the secret has been checked. No answer and no log holds another account's data, a secret or an internal text.
 package httpapi
 
 import (
@@ -73,7 +73,8 @@ func New(c Config) *API {
 		c.Random = rand.Reader
 	}
 	return &API{
-		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(), waits: newWaits(),
+		Config: c, limiter: newLimiter(c.Rate,
+			c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(), waits: newWaits(),
 		secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()},
 	}
 }

@@ -242,7 +242,8 @@ func getBatch(batches chat.BatchReader) begin {
 	}
 }
 
-// operationTable writes operations as CSV, in the columns that createBatch takes and how each ended, as far as the answer holds them.
+// operationTable writes operations as CSV, in the columns that createBatch takes and how each ended, as far as the answer holds
+// them.
 func (c *call) operationTable(all []operationShown, next int) {
 	c.contentType = "text/csv; charset=utf-8"
 	var row bytes.Buffer
@@ -321,7 +322,8 @@ func (c *call) batch(ctx context.Context, batches chat.BatchReader) (b chat.Batc
 func (c *call) batchID() (string, error) {
 	id := c.params.get("batchId")
 	if id == "" {
-		return "", missing(chat.InvalidParameter, "batchId", "id batch, seperti di createBatch", "the id of a batch, as createBatch gives it")
+		return "", missing(chat.InvalidParameter, "batchId", "id batch, seperti di createBatch",
+			"the id of a batch, as createBatch gives it")
 	}
 	if len(id) > maxID {
 		return "", &chat.Error{Code: chat.BatchNotFound}

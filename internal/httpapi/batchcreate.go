@@ -18,8 +18,10 @@ import (
 // CreateBatch accepts many changes of chats, to be carried out one after the other.
 func CreateBatch(d Deps) Endpoint {
 	return Endpoint{
-		Name: "createBatch", Group: OfBatches, Methods: changing, Needs: []Port{Chats, Batches, Sending}, begin: createBatch(d.batcher()),
-		Params: slices.Concat([]string{"operations", "onInvalid", "dryRun", "rate", "wait", "limit", "cursor"}, operationParams(), filterParams(),
+		Name: "createBatch", Group: OfBatches, Methods: changing, Needs: []Port{Chats, Batches,
+			Sending}, begin: createBatch(d.batcher()),
+		Params: slices.Concat([]string{"operations", "onInvalid", "dryRun", "rate", "wait", "limit", "cursor"},
+			operationParams(), filterParams(),
 			[]string{"except", "all"}),
 		Example: []string{`operations=[{"op":"mute","phone":"{pinned}","second":3600}]`},
 		body:    maxBatchBody, file: true,
@@ -166,8 +168,8 @@ type plannedOperation struct {
 	Name string           `json:"name,omitempty"`
 }
 
-// rehearse answers what a batch would do. The operations stand in the order of their lines, or of their chats' addresses, so that a
-// page goes on where the one before ended whatever has happened meanwhile.
+// rehearse answers what a batch would do. The operations stand in the order of their lines, or of their chats' addresses, so that
+// a page goes on where the one before ended whatever has happened meanwhile.
 func (c *call) rehearse(ctx context.Context, o batcher, page chat.Page) (finish, error) {
 	if _, err := c.rate(o.most); err != nil {
 		return nil, err
@@ -249,7 +251,8 @@ func (c *call) wish(ctx context.Context, o batcher) (w wish, err error) {
 	}
 	for _, name := range append(filterParams(), "except", "all") {
 		if c.params.object(name) != "" {
-			return w, &refusal{chat.InvalidParameter, "Parameter " + name + " hanya untuk memilih chat, tanpa operations atau file.",
+			return w, &refusal{chat.InvalidParameter,
+				"Parameter " + name + " hanya untuk memilih chat, tanpa operations atau file.",
 				"The parameter " + name + " is for selecting chats, without operations or a file."}
 		}
 	}
@@ -288,7 +291,8 @@ func (c *call) beside() (p params) {
 func (c *call) selection(ctx context.Context, o batcher) (w wish, err error) {
 	w.selected = true
 	if c.params.get("op") == "" {
-		return w, missing(chat.InvalidParameter, "operations", "daftar operasi, sebagai parameter atau file; atau op dengan filter getChats",
+		return w, missing(chat.InvalidParameter, "operations",
+			"daftar operasi, sebagai parameter atau file; atau op dengan filter getChats",
 			"a list of operations, as a parameter or a file; or else op with the filters of getChats")
 	}
 	what, row, err := c.operation(c.params)
@@ -332,7 +336,8 @@ func (c *call) except() (all []chat.JID, err error) {
 	if text == "" {
 		return nil, nil
 	}
-	bad := wrong(chat.InvalidParameter, "except", "daftar nomor telepon atau JID, paling banyak 1000", "a list of phone numbers or JIDs, at most 1000")
+	bad := wrong(chat.InvalidParameter, "except", "daftar nomor telepon atau JID, paling banyak 1000",
+		"a list of phone numbers or JIDs, at most 1000")
 	var one []string
 	if strings.HasPrefix(text, "[") {
 		var list []json.RawMessage
@@ -418,7 +423,8 @@ func (o batcher) resolve(ctx context.Context, c *call, lines []line) (w wish, er
 			for i := range work {
 				r := &all[i]
 				r.operation, r.err = c.resolveOne(lines[i], find)
-				r.fault = r.err != nil && Status(chat.CodeOf(r.err)) >= http.StatusInternalServerError && chat.CodeOf(r.err) != chat.WhatsAppRejected
+				r.fault = r.err != nil && Status(chat.CodeOf(r.err)) >= http.StatusInternalServerError &&
+					chat.CodeOf(r.err) != chat.WhatsAppRejected
 			}
 		})
 	}
@@ -462,8 +468,8 @@ func (c *call) resolveOne(l line, find func(chat.JID) (chat.View, error)) (o cha
 	return o, row.Fits(chat.Command{Chat: o.Chat, Seconds: o.Seconds})
 }
 
-// resolveRepeats finds lines about the same setting of the same chat. Where they ask for the same change, the last one counts; where for
-// opposite ones, nobody can tell what is meant.
+// resolveRepeats finds lines about the same setting of the same chat. Where they ask for the same change, the last one counts;
+// where for opposite ones, nobody can tell what is meant.
 func (c *call) resolveRepeats(w *wish, operations []chat.Operation) {
 	type place struct {
 		chat    chat.JID

@@ -18,8 +18,9 @@ import (
 	"pesan/internal/chat"
 )
 
-// The operations of a batch come as a list of JSON, as JSON Lines or as CSV: as the body, as a file of multipart/form-data, or as the
-// parameter operations. Which of these it is the text itself tells, as with other bodies: people send files under any Content-Type.
+// The operations of a batch come as a list of JSON, as JSON Lines or as CSV: as the body, as a file of multipart/form-data, or as
+// the parameter operations. Which of these it is the text itself tells, as with other bodies: people send files under any
+// Content-Type.
 
 // line is an operation as the client asks for it: where it stands in the client's file, or its place in a list, from 1, and its
 // parameters.
@@ -34,8 +35,8 @@ type wrongLine struct {
 	err    error
 }
 
-// unpackBatch takes the file of operations, nil where there is none, out of a body, and returns what is left of it. Compressed bodies
-// and files may have as many bytes as plain ones.
+// unpackBatch takes the file of operations, nil where there is none, out of a body, and returns what is left of it. Compressed
+// bodies and files may have as many bytes as plain ones.
 func unpackBatch(body []byte, contentType, encoding string, room int) (rest, file []byte, err error) {
 	switch encoding = strings.ToLower(strings.TrimSpace(encoding)); {
 	case encoding != "" && encoding != "identity" && encoding != "gzip" && encoding != "x-gzip":
@@ -139,7 +140,8 @@ func isFile(body []byte, mediaType string) bool {
 
 // isUTF16 tells whether a text is of two bytes a character, as spreadsheets save "Unicode text".
 func isUTF16(b []byte) bool {
-	return bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) || bytes.IndexByte(b[:min(len(b), 100)], 0) >= 0
+	return bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) ||
+		bytes.IndexByte(b[:min(len(b), 100)], 0) >= 0
 }
 
 // readOperations reads a file of operations. What the parameters beside it say holds for every line that doesn't say otherwise.
@@ -150,7 +152,8 @@ func readOperations(file []byte, beside params) (lines []line, wrong []wrongLine
 			"The file is UTF-16: save it as UTF-8 (in Excel: \"CSV UTF-8\").")
 	case !utf8.Valid(file):
 		n := 1 + bytes.Count(file[:firstInvalid(file)], []byte("\n"))
-		return nil, nil, badFile(fmt.Sprintf("File harus UTF-8; baris %d bukan.", n), fmt.Sprintf("The file must be UTF-8; line %d isn't.", n))
+		return nil, nil, badFile(fmt.Sprintf("File harus UTF-8; baris %d bukan.", n),
+			fmt.Sprintf("The file must be UTF-8; line %d isn't.", n))
 	}
 	text := string(bytes.TrimPrefix(file, []byte("\ufeff")))
 	if !strings.Contains(text, "\n") {
@@ -246,9 +249,11 @@ func readObject(value []byte) (params, error) {
 	for _, name := range operationParams() {
 		switch {
 		case p.contradicts(name):
-			return nil, badFile(name+" dikirim dua kali dengan nilai yang berbeda.", name+" is given twice with different values.")
+			return nil, badFile(name+" dikirim dua kali dengan nilai yang berbeda.",
+				name+" is given twice with different values.")
 		case slices.ContainsFunc(p, func(p param) bool { return p.name == name && p.nested }):
-			return nil, badFile(name+" harus berupa teks, angka, true atau false.", name+" must be a text, a number, true or false.")
+			return nil, badFile(name+" harus berupa teks, angka, true atau false.",
+				name+" must be a text, a number, true or false.")
 		}
 	}
 	return p, nil
@@ -365,7 +370,8 @@ func checkHeader(header []string, beside params) error {
 	for _, sep := range separators {
 		for _, cell := range header {
 			for name := range strings.SplitSeq(cell, string(sep)) {
-				if name = strings.Trim(name, "\" "); strings.Contains(cell, string(sep)) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+				if name = strings.Trim(name, "\" "); strings.Contains(cell, string(sep)) &&
+					slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
 					return wrongSeparator(sep)
 				}
 			}
@@ -376,7 +382,8 @@ func checkHeader(header []string, beside params) error {
 		missing = "op"
 	}
 	found := clip(strings.Join(header, ", "), 200)
-	return badFile("Kolom "+missing+" tidak ada; yang ada: "+found+".", "The column "+missing+" is missing; there are: "+found+".")
+	return badFile("Kolom "+missing+" tidak ada; yang ada: "+found+".",
+		"The column "+missing+" is missing; there are: "+found+".")
 }
 
 func wrongSeparator(sep rune) error {

@@ -71,13 +71,15 @@ func (c *call) wait() (time.Duration, error) {
 	}
 	n, ok := whole(text)
 	if !ok || n < 0 || n > int64(longestWait/time.Second) {
-		return 0, wrong(chat.InvalidParameter, "wait", "bilangan bulat dari 0 sampai 20 (detik)", "a whole number from 0 to 20 (seconds)")
+		return 0, wrong(chat.InvalidParameter, "wait", "bilangan bulat dari 0 sampai 20 (detik)",
+			"a whole number from 0 to 20 (seconds)")
 	}
 	return time.Duration(n) * time.Second, nil
 }
 
 // await waits for an entry behind a position.
-func (c *call) await(ctx context.Context, feed chat.Deltas, p chat.Position, limit int, wait time.Duration) ([]chat.FeedEntry, chat.Position, error) {
+func (c *call) await(ctx context.Context, feed chat.Deltas, p chat.Position, limit int,
+	wait time.Duration) ([]chat.FeedEntry, chat.Position, error) {
 	if !c.waits.enter(c.account) {
 		c.retry = time.Second
 		return nil, p, &chat.Error{Code: chat.RateLimited}

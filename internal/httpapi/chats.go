@@ -161,8 +161,8 @@ func (e ending) finish(_ context.Context, c *call, a chat.Account) (int, error) 
 	return http.StatusOK, nil
 }
 
-// followed ends an answer that was read at a position, and that holds by itself until a moment. Where whole is false, what isn't in
-// it may change by itself too.
+// followed ends an answer that was read at a position, and that holds by itself until a moment. Where whole is false, what isn't
+// in it may change by itself too.
 func followed(at chat.Position, next string, until int64, whole bool, now time.Time) ending {
 	tag, since := at, at
 	tag.Until, since.Until = until, until
@@ -190,7 +190,8 @@ func (c *call) filter() (f chat.Filter, err error) {
 	switch f.Kind = chat.Kind(c.params.get("type")); f.Kind {
 	case "", chat.Private, chat.Group, chat.Newsletter, chat.Broadcast:
 	default:
-		return f, wrong(chat.InvalidParameter, "type", "private, group, newsletter atau broadcast", "private, group, newsletter or broadcast")
+		return f, wrong(chat.InvalidParameter, "type", "private, group, newsletter atau broadcast",
+			"private, group, newsletter or broadcast")
 	}
 	for _, flag := range []struct {
 		name string
@@ -203,7 +204,8 @@ func (c *call) filter() (f chat.Filter, err error) {
 	if text := c.params.number("idleDays"); text != "" {
 		n, ok := whole(text)
 		if !ok || n < 1 || n > chat.MaxIdleDays {
-			return f, wrong(chat.InvalidParameter, "idleDays", "bilangan bulat dari 1 sampai 10000", "a whole number from 1 to 10000")
+			return f, wrong(chat.InvalidParameter, "idleDays", "bilangan bulat dari 1 sampai 10000",
+				"a whole number from 1 to 10000")
 		}
 		f.IdleDays = int(n)
 	}
@@ -217,9 +219,10 @@ func (c *call) filter() (f chat.Filter, err error) {
 // listStep is how many chats are asked for at once.
 const listStep = 1000
 
-// list appends chats, all where the page has no limit, as far as the answer holds them, and returns where they go on, and until when
-// they are as they are.
-func (c *call) list(ctx context.Context, chats chat.ChatReader, f chat.Filter, p chat.Page) (next string, until int64, err error) {
+// list appends chats, all where the page has no limit, as far as the answer holds them, and returns where they go on, and until
+// when they are as they are.
+func (c *call) list(ctx context.Context, chats chat.ChatReader, f chat.Filter, p chat.Page) (next string, until int64,
+	err error) {
 	written, room := 0, c.max-weight(c.out)
 	ask := listStep
 	for {

@@ -114,8 +114,8 @@ func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Com
 	return r, err
 }
 
-// worthwhile finds out, while the command is sent, whether to wait for its outcome: not if the client doesn't want to, and not while
-// no host is there, when calls that wait would only take the room of others. Where that can't be told, one is.
+// worthwhile finds out, while the command is sent, whether to wait for its outcome: not if the client doesn't want to, and not
+// while no host is there, when calls that wait would only take the room of others. Where that can't be told, one is.
 func (o commander) worthwhile(ctx context.Context, c *call) func() bool {
 	if c.prefersAsync() {
 		return func() bool { return false }

@@ -31,7 +31,8 @@ func (r *refusal) Unwrap() error { return &chat.Error{Code: r.code} }
 
 // missing says that a parameter isn't there, and what it is.
 func missing(code chat.Code, name, id, en string) error {
-	return &refusal{code, "Parameter " + name + " belum diisi: " + id + ".", "The parameter " + name + " is missing: it is " + en + "."}
+	return &refusal{code, "Parameter " + name + " belum diisi: " + id + ".",
+		"The parameter " + name + " is missing: it is " + en + "."}
 }
 
 // wrong says what a parameter must be.
@@ -61,7 +62,8 @@ var failures = map[chat.Code]failure{
 		"The secret is missing: send the parameter secret."},
 	chat.InvalidSecret: {401, "Secret salah.",
 		"The secret is wrong."},
-	chat.InvalidPhone: {400, "Parameter phone harus nomor telepon, misalnya 08123456789 atau +62 812-3456-789, atau JID dari getChats.",
+	chat.InvalidPhone: {400,
+		"Parameter phone harus nomor telepon, misalnya 08123456789 atau +62 812-3456-789, atau JID dari getChats.",
 		"The parameter phone must be a phone number, such as 08123456789 or +62 812-3456-789, or a JID as getChats lists it."},
 	chat.InvalidLimit: {400, "Parameter limit harus bilangan bulat dari 1 sampai 1000.",
 		"The parameter limit must be a whole number from 1 to 1000."},
@@ -111,7 +113,8 @@ var failures = map[chat.Code]failure{
 		"listDeadLetters has no such event."},
 	chat.DeviceNotConnected: {409, "Perangkat tidak terhubung ke WhatsApp; lihat getState.",
 		"The device is not connected to WhatsApp; see getState."},
-	chat.PasskeyNotAsked: {409, "WhatsApp saat ini tidak meminta passkey, atau jawaban ini bukan untuk permintaan yang sekarang; lihat getPasskey.",
+	chat.PasskeyNotAsked: {409,
+		"WhatsApp saat ini tidak meminta passkey, atau jawaban ini bukan untuk permintaan yang sekarang; lihat getPasskey.",
 		"WhatsApp asks for no passkey now, or this answer isn't for the present request; see getPasskey."},
 	chat.IdempotencyConflict: {409, "Idempotency-Key ini sudah dipakai untuk perintah lain.",
 		"This Idempotency-Key was used for a different command."},

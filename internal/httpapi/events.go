@@ -22,7 +22,8 @@ func (a *API) Events(feed interface {
 	chat.Deltas
 	chat.FeedWatcher
 }) http.Handler {
-	e := Endpoint{Name: "events", Group: OfChats, Methods: []string{http.MethodGet, http.MethodHead}, Params: []string{"since"}, silent: true}
+	e := Endpoint{Name: "events", Group: OfChats, Methods: []string{http.MethodGet, http.MethodHead},
+		Params: []string{"since"}, silent: true}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var s *stream
 		e := e

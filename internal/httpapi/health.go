@@ -20,7 +20,8 @@ var HealthPaths = []string{"/healthz", "/readyz"}
 // Health says at /healthz that the program runs, and at /readyz that its store answers and when a host was heard last. A host
 // that is away doesn't make the API unready: reads go on.
 func Health(d Deps) Endpoint {
-	return Endpoint{Name: "health", Auth: Open, Methods: []string{http.MethodGet, http.MethodHead}, Needs: []Port{Heartbeats}, silent: true,
+	return Endpoint{Name: "health", Auth: Open, Methods: []string{http.MethodGet, http.MethodHead},
+		Needs: []Port{Heartbeats}, silent: true,
 		begin: health(d.Beats)}
 }
 

@@ -33,7 +33,8 @@ func (c *call) showKey(k chat.APIKey, key string) shownAPIKey {
 // AddKey makes a further key of the account, shown this once. A repeated Idempotency-Key gets the same answer.
 func AddKey(d Deps) Endpoint {
 	return Endpoint{
-		Name: "addKey", Group: OfKeys, Methods: changing, Needs: []Port{Accounts, Requests}, begin: addKey(d.Accounts, d.Commands), admin: true,
+		Name: "addKey", Group: OfKeys, Methods: changing, Needs: []Port{Accounts, Requests}, begin: addKey(d.Accounts,
+			d.Commands), admin: true,
 		Params: []string{"name", "scope", "until"}, Example: []string{"name=Laporan", "scope=read"},
 	}
 }
@@ -125,7 +126,8 @@ func (c *call) newAPIKey() (k chat.APIKey, err error) {
 func (c *call) keyName() (string, error) {
 	name, err := c.name()
 	if err == nil && name == chat.MainKey {
-		err = wrong(chat.InvalidParameter, "name", `bukan "main": itu API key pertama perangkat, yang diganti dengan changeApiKey`,
+		err = wrong(chat.InvalidParameter, "name",
+			`bukan "main": itu API key pertama perangkat, yang diganti dengan changeApiKey`,
 			`another than "main": that is the device's first key, which changeApiKey changes`)
 	}
 	return name, err
@@ -145,7 +147,8 @@ func (c *call) until() (time.Time, error) {
 		t, err = time.Parse(time.RFC3339, text)
 	}
 	if t = t.UTC(); err != nil || !t.After(c.now) || t.Sub(c.now) > maxUntil {
-		return t, wrong(chat.InvalidParameter, "until", "tanggal seperti 2027-01-31 atau waktu RFC 3339, yang belum lewat dan paling lama sepuluh tahun lagi",
+		return t, wrong(chat.InvalidParameter, "until",
+			"tanggal seperti 2027-01-31 atau waktu RFC 3339, yang belum lewat dan paling lama sepuluh tahun lagi",
 			"a date such as 2027-01-31 or a time by RFC 3339, to come within ten years")
 	}
 	return t, nil
@@ -153,7 +156,8 @@ func (c *call) until() (time.Time, error) {
 
 // ListKeys lists the account's keys, the first one first.
 func ListKeys(d Deps) Endpoint {
-	return Endpoint{Name: "listKeys", Group: OfKeys, Methods: reading, Needs: []Port{Usage}, begin: listKeys(d.Usage), admin: true}
+	return Endpoint{Name: "listKeys", Group: OfKeys, Methods: reading, Needs: []Port{Usage}, begin: listKeys(d.Usage),
+		admin: true}
 }
 
 // usedSince is how long ago a key's last use may be to be shown.
@@ -161,7 +165,8 @@ const usedSince = 62 * 24 * time.Hour
 
 func listKeys(usage chat.UsageReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
-		days, err := usage.Usage(ctx, c.claimed, c.now.Add(-usedSince).UTC().Format(time.DateOnly), c.now.UTC().Format(time.DateOnly))
+		days, err := usage.Usage(ctx, c.claimed, c.now.Add(-usedSince).UTC().Format(time.DateOnly),
+			c.now.UTC().Format(time.DateOnly))
 		if err != nil {
 			return nil, err
 		}

@@ -116,8 +116,8 @@ func (l *limiter) report(key string, now time.Time) bool {
 	return true
 }
 
-// admit counts the call of a key that has opened, with a limit of its own, 0 for none, and remembers a new one. It tells how long the
-// key has to wait, 0 when it may go on.
+// admit counts the call of a key that has opened, with a limit of its own, 0 for none, and remembers a new one. It tells how long
+// the key has to wait, 0 when it may go on.
 func (l *limiter) admit(key string, known bool, own int, now time.Time) (wait time.Duration) {
 	limit, burst := l.rate, l.burst
 	if own > 0 && (limit <= 0 || rate.Limit(own) < limit) {

@@ -50,7 +50,8 @@ func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) 
 		}
 		m, ok := chat.MediaOf(found.Messages[0].Document)
 		if !ok {
-			return nil, wrong(chat.InvalidParameter, "id", "id pesan yang berisi berkas; pesan ini tidak", "the id of a message with a file; this one has none")
+			return nil, wrong(chat.InvalidParameter, "id", "id pesan yang berisi berkas; pesan ini tidak",
+				"the id of a message with a file; this one has none")
 		}
 		c.target = found.Chat.Echo()
 		answer := mediaAnswer{Code: http.StatusOK}

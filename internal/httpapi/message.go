@@ -97,7 +97,8 @@ func getPoll(messages chat.MessageReader) begin {
 		case err != nil:
 			return nil, err
 		case !ok:
-			return nil, wrong(chat.InvalidParameter, "id", "id sebuah polling; pesan ini bukan polling", "the id of a poll; this message is none")
+			return nil, wrong(chat.InvalidParameter, "id", "id sebuah polling; pesan ini bukan polling",
+				"the id of a poll; this message is none")
 		}
 		c.foundMessage(found.Chat, id)
 		c.json(p)
@@ -204,7 +205,8 @@ func getGroup(chats chat.ChatReader) begin {
 			return nil, err
 		}
 		if address.Own.Kind() != chat.Group {
-			return nil, wrong(chat.InvalidParameter, "phone", "JID grup, seperti 120363041234567890@g.us", "a group's JID, such as 120363041234567890@g.us")
+			return nil, wrong(chat.InvalidParameter, "phone", "JID grup, seperti 120363041234567890@g.us",
+				"a group's JID, such as 120363041234567890@g.us")
 		}
 		state, err := lookup(address, func(jid chat.JID) (chat.Chat, error) { return chats.State(ctx, c.claimed, jid) })
 		if err != nil {

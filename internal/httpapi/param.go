@@ -153,10 +153,12 @@ func (c *call) name() (string, error) {
 func (c *call) id() (string, error) {
 	id := c.params.get("id")
 	if id == "" {
-		return "", missing(chat.InvalidParameter, "id", "id perangkat, seperti di listDevice", "the id of a device, as listDevice shows it")
+		return "", missing(chat.InvalidParameter, "id", "id perangkat, seperti di listDevice",
+			"the id of a device, as listDevice shows it")
 	}
 	if len(id) > maxID {
-		return "", wrong(chat.InvalidParameter, "id", "id perangkat, seperti di listDevice", "the id of a device, as listDevice shows it")
+		return "", wrong(chat.InvalidParameter, "id", "id perangkat, seperti di listDevice",
+			"the id of a device, as listDevice shows it")
 	}
 	return id, nil
 }
@@ -165,10 +167,12 @@ func (c *call) id() (string, error) {
 func (c *call) message() (string, error) {
 	id := c.params.get("id")
 	if id == "" {
-		return "", missing(chat.InvalidParameter, "id", "id pesan, seperti di fetchMessageById", "the id of a message, as fetchMessageById shows it")
+		return "", missing(chat.InvalidParameter, "id", "id pesan, seperti di fetchMessageById",
+			"the id of a message, as fetchMessageById shows it")
 	}
 	if !chat.ValidCommandID(id) {
-		return "", wrong(chat.InvalidParameter, "id", "id pesan, seperti di fetchMessageById", "the id of a message, as fetchMessageById shows it")
+		return "", wrong(chat.InvalidParameter, "id", "id pesan, seperti di fetchMessageById",
+			"the id of a message, as fetchMessageById shows it")
 	}
 	return id, nil
 }

@@ -75,7 +75,8 @@ func sendPasskey(o commander) begin {
 				"The parameter credential must be the JSON object that PublicKeyCredential.toJSON() gives, 16 KB at most."}
 		}
 		cmd := chat.Command{Kind: chat.PasskeyCommand, Passkey: chat.JSON(credential)}
-		return o.passkey(c, cmd, "The passkey was accepted; the device is being linked. See getState, and getPasskey for a code to compare.")
+		return o.passkey(c, cmd,
+			"The passkey was accepted; the device is being linked. See getState, and getPasskey for a code to compare.")
 	}
 }
 

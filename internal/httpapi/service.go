@@ -23,7 +23,8 @@ type serviceAnswer struct {
 // ServiceStart makes the account's device connect, or wait to be linked.
 func ServiceStart(d Deps) Endpoint {
 	return Endpoint{
-		Name: "serviceStart", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands}, begin: serviceStart(d.Accounts, d.commander()),
+		Name: "serviceStart", Group: OfDevice, Methods: either, Needs: []Port{Accounts,
+			Commands}, begin: serviceStart(d.Accounts, d.commander()),
 	}
 }
 
@@ -46,7 +47,8 @@ func serviceStart(accounts AccountUpdater, o commander) begin {
 // ServiceDestroy makes the account's device disconnect; with logout it ends the link too.
 func ServiceDestroy(d Deps) Endpoint {
 	return Endpoint{
-		Name: "serviceDestroy", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands}, begin: serviceDestroy(d.Accounts, d.commander()),
+		Name: "serviceDestroy", Group: OfDevice, Methods: either, Needs: []Port{Accounts,
+			Commands}, begin: serviceDestroy(d.Accounts, d.commander()),
 		Params: []string{"logout"},
 	}
 }
@@ -73,7 +75,8 @@ func serviceDestroy(accounts AccountUpdater, o commander) begin {
 
 // setOn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
 // hears the command: it reads it when it takes the account. A repeated id doesn't wish again.
-func (o commander) setOn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string) (int, error) {
+func (o commander) setOn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command,
+	message string) (int, error) {
 	if a.On != on && !o.earlier(ctx, a.ID, cmd.ID) {
 		if err := accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error {
 			a.On = on

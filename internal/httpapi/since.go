@@ -21,7 +21,8 @@ func (c *call) since() (p chat.Position, ok bool, err error) {
 	return p, true, err
 }
 
-var errBothWays = &refusal{chat.InvalidParameter, "Parameter since dan cursor tidak bisa dipakai bersama: lanjutkan dengan nextSince.",
+var errBothWays = &refusal{chat.InvalidParameter,
+	"Parameter since dan cursor tidak bisa dipakai bersama: lanjutkan dengan nextSince.",
 	"The parameters since and cursor don't go together: go on with nextSince."}
 
 // pageOrSince reads which part of an answer is wanted: a page of all, or what has changed since a position, which follows tells.

@@ -113,7 +113,8 @@ func addDevice(accounts AccountCreator, requests chat.Commands) begin {
 			}
 			c.ended(ctx, requests, r)
 			c.account, c.target = a.ID, name
-			return c.system(systemAnswer{Status: true, Message: "Device successfully added", Data: showDevice(a, shownKey(a, key))})
+			return c.system(systemAnswer{Status: true, Message: "Device successfully added",
+				Data: showDevice(a, shownKey(a, key))})
 		}, nil
 	}
 }
@@ -147,8 +148,8 @@ func (c *call) ended(ctx context.Context, requests chat.Commands, r chat.Command
 	}
 }
 
-// newKey makes a key for an account. Under a client's id it comes of the secret or key that has opened and the id, so that a repeated call can
-// show it though only its hash is stored.
+// newKey makes a key for an account. Under a client's id it comes of the secret or key that has opened and the id, so that a
+// repeated call can show it though only its hash is stored.
 func (c *call) newKey(r chat.CommandRecord, account string) (key string, hash []byte, err error) {
 	if r.ID == "" {
 		return chat.NewKey(account, c.Random)
@@ -176,8 +177,8 @@ func shardOf(id string) int {
 	return int(h.Sum32() % chat.Shards)
 }
 
-// EditDevice renames an account, and says by which proxy its device reaches WhatsApp and to which shard it belongs. A device that is
-// on connects anew for that.
+// EditDevice renames an account, and says by which proxy its device reaches WhatsApp and to which shard it belongs. A device that
+// is on connects anew for that.
 func EditDevice(d Deps) Endpoint {
 	return Endpoint{
 		Name: "editDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Commands},
@@ -301,7 +302,8 @@ func listDevice(accounts AccountLister) begin {
 // DeleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
 func DeleteDevice(d Deps) Endpoint {
 	return Endpoint{
-		Name: "deleteDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Commands}, begin: deleteDevice(d.Accounts, d.commander()),
+		Name: "deleteDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts,
+			Commands}, begin: deleteDevice(d.Accounts, d.commander()),
 		Params: []string{"id"}, Example: []string{"id={id}"},
 	}
 }
@@ -376,13 +378,15 @@ func changeAPIKey(accounts chat.Accounts, requests chat.Commands) begin {
 				}
 			}
 			c.ended(ctx, requests, r)
-			return c.system(systemAnswer{Status: true, Message: "API key successfully changed", Data: showDevice(a, shownKey(a, key))})
+			return c.system(systemAnswer{Status: true, Message: "API key successfully changed",
+				Data: showDevice(a, shownKey(a, key))})
 		}, nil
 	}
 }
 
 // update changes an account and returns it as it is then; the call's report goes to it.
-func (c *call) update(ctx context.Context, accounts AccountUpdater, id string, change func(*chat.Account)) (changed chat.Account, err error) {
+func (c *call) update(ctx context.Context, accounts AccountUpdater, id string,
+	change func(*chat.Account)) (changed chat.Account, err error) {
 	err = accounts.UpdateAccount(ctx, id, func(a *chat.Account) error {
 		change(a)
 		changed = *a

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Under is a store that makes a step only while check returns nil, and returns ErrFenced with its error otherwise. Tokens refuse a
-// former owner what a later one relies on; check, which knows the owner's lease and clocks, keeps a process that was paused from
-// going on with all the rest.
+// Under is a store that makes a step only while check returns nil, and returns ErrFenced with its error otherwise. Tokens refuse
+// a former owner what a later one relies on; check, which knows the owner's lease and clocks, keeps a process that was paused
+// from going on with all the rest.
 func Under(s Store, check func() error) Store { return under{s, check} }
 
 type under struct {

@@ -147,7 +147,8 @@ func (s *Server) willGo(ctx context.Context, in clearIn) (g goes, newest string,
 		Query   struct{ To string } `json:"query"`
 		Results []document          `json:"results"`
 	}
-	if _, err := s.call(ctx, "fetchMessageById", url.Values{"phone": {in.Chat}, "limit": {strconv.Itoa(counted)}}, "", &a); err != nil {
+	if _, err := s.call(ctx, "fetchMessageById", url.Values{"phone": {in.Chat}, "limit": {strconv.Itoa(counted)}}, "",
+		&a); err != nil {
 		return g, "", err
 	}
 	g = goes{Chat: jid(a.Query.To), Name: short(c.Results.Name, maxName), More: a.Cursor != ""}
@@ -349,15 +350,16 @@ func (s *Server) startBatch(ctx context.Context, r *sdk.CallToolRequest, in star
 	if _, err := s.call(ctx, "createBatch", p, once, &a); err != nil {
 		return nil, startOut{}, err
 	}
-	out := startOut{Status: "started", BatchID: short(a.Results.BatchID, maxName), Accepted: a.Results.Accepted, Invalid: a.unfit()}
+	out := startOut{Status: "started", BatchID: short(a.Results.BatchID, maxName), Accepted: a.Results.Accepted,
+		Invalid: a.unfit()}
 	if out.BatchID == "" {
 		out.Status = "nothing_to_do"
 	}
 	return nil, out, nil
 }
 
-// batchConsent asks for a batch that destroys. What is done then is about just the chats that the person was told of, whatever the filters
-// select by then.
+// batchConsent asks for a batch that destroys. What is done then is about just the chats that the person was told of, whatever
+// the filters select by then.
 func (s *Server) batchConsent(ctx context.Context, r *sdk.CallToolRequest, in startIn, p url.Values) (verdict, startOut, error) {
 	a, err := s.rehearse(ctx, p, maxChats)
 	if err != nil {
@@ -389,7 +391,8 @@ func (s *Server) batchConsent(ctx context.Context, r *sdk.CallToolRequest, in st
 	case v.token != "":
 		out.Status, out.Token = asking, v.token
 	}
-	for _, name := range []string{"type", "name", "label", "unread", "archived", "muted", "pinned", "idleDays", "all", "except", "dryRun", "limit"} {
+	for _, name := range []string{"type", "name", "label", "unread", "archived", "muted", "pinned", "idleDays", "all",
+		"except", "dryRun", "limit"} {
 		p.Del(name)
 	}
 	about(p, in.Op, chats)
@@ -436,7 +439,8 @@ type batch struct {
 func (b *batch) shown() batchState {
 	r := &b.Results
 	s := batchState{
-		BatchID: short(r.BatchID, maxName), State: short(r.State, maxName), Reason: short(r.Message, 4*maxName), Total: r.Total, Pending: r.Counts.Pending, Done: r.Counts.Done,
+		BatchID: short(r.BatchID, maxName), State: short(r.State, maxName), Reason: short(r.Message,
+			4*maxName), Total: r.Total, Pending: r.Counts.Pending, Done: r.Counts.Done,
 		Failed: r.Counts.Failed, Cancelled: r.Counts.Cancelled, Overtaken: r.Counts.Overtaken,
 	}
 	if r.EstimatedEnd != nil {
@@ -500,7 +504,8 @@ func clearQuestion(language string, g goes, starred bool) string {
 		if g.More {
 			count = "lebih dari " + count
 		}
-		q := fmt.Sprintf("Hapus semua pesan di chat “%s” (%s)? Pesan yang dikenal: %s, %s sampai %s.", name, number, count, first(g.Oldest, "-"), first(g.Newest, "-"))
+		q := fmt.Sprintf("Hapus semua pesan di chat “%s” (%s)? Pesan yang dikenal: %s, %s sampai %s.", name, number, count,
+			first(g.Oldest, "-"), first(g.Newest, "-"))
 		if starred {
 			q += " Pesan berbintang ikut terhapus."
 		} else {
@@ -511,7 +516,8 @@ func clearQuestion(language string, g goes, starred bool) string {
 	if g.More {
 		count = "more than " + count
 	}
-	q := fmt.Sprintf("Delete all messages of the chat “%s” (%s)? Known are %s, from %s to %s.", name, number, count, first(g.Oldest, "-"), first(g.Newest, "-"))
+	q := fmt.Sprintf("Delete all messages of the chat “%s” (%s)? Known are %s, from %s to %s.", name, number, count,
+		first(g.Oldest, "-"), first(g.Newest, "-"))
 	if starred {
 		q += " Starred ones go too."
 	} else {

@@ -14,9 +14,9 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// Where something is to be destroyed, a person is asked: by the client where it can, else through the assistant, which gets a token and
-// hands it back. A token is good for one thing: this tool with these arguments, under this key, while what would go is what was named,
-// for five minutes. It is signed with the API key, so nothing is kept, and whoever could forge it needs none.
+// Where something is to be destroyed, a person is asked: by the client where it can, else through the assistant, which gets a
+// token and hands it back. A token is good for one thing: this tool with these arguments, under this key, while what would go is
+// what was named, for five minutes. It is signed with the API key, so nothing is kept, and whoever could forge it needs none.
 
 // doom is what a call would destroy.
 type doom struct {
@@ -132,7 +132,8 @@ func (s *Server) consent(ctx context.Context, r *sdk.CallToolRequest, d doom, to
 		return verdict{ask: &sdk.CallToolResult{
 			RequestState: d.token(key, byClient, s.Now()),
 			InputRequests: sdk.InputRequestMap{answerID: &sdk.ElicitParams{
-				Mode: "form", Message: question, RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}},
+				Mode: "form", Message: question, RequestedSchema: map[string]any{"type": "object",
+					"properties": map[string]any{}},
 			}},
 		}}, nil
 	}

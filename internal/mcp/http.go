@@ -34,7 +34,8 @@ func (s *Server) serve(a *answer, r *http.Request) {
 	key := keyOf(r.Header)
 	switch {
 	case foreign(r):
-		refuse(a, &apiError{status: http.StatusForbidden, code: "FORBIDDEN", message: "A web page of another origin may not call this."})
+		refuse(a, &apiError{status: http.StatusForbidden, code: "FORBIDDEN",
+			message: "A web page of another origin may not call this."})
 		return
 	case key == "":
 		refuse(a, &apiError{
@@ -112,8 +113,8 @@ func keyOf(h http.Header) string {
 	return strings.TrimSpace(key)
 }
 
-// foreign tells whether a web page calls that isn't of this server: one of another origin, or one whose name leads to this machine though it
-// isn't the machine's.
+// foreign tells whether a web page calls that isn't of this server: one of another origin, or one whose name leads to this
+// machine though it isn't the machine's.
 func foreign(r *http.Request) bool {
 	if len(r.Header.Values("Origin")) == 0 {
 		return false
@@ -143,12 +144,15 @@ func bound(r *http.Request) *apiError {
 	case err != nil:
 		return &apiError{status: http.StatusBadRequest, code: "INVALID_BODY", message: "The request broke off."}
 	case len(body) > maxBody:
-		return &apiError{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE", message: "The request body is over 128 KiB."}
+		return &apiError{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE",
+			message: "The request body is over 128 KiB."}
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	var batch []json.RawMessage
-	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) && json.Unmarshal(body, &batch) == nil && len(batch) > maxBatch {
-		return &apiError{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE", message: "A request has at most 16 messages."}
+	if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) && json.Unmarshal(body, &batch) == nil &&
+		len(batch) > maxBatch {
+		return &apiError{status: http.StatusRequestEntityTooLarge, code: "BODY_TOO_LARGE",
+			message: "A request has at most 16 messages."}
 	}
 	return nil
 }

@@ -1,11 +1,11 @@
-// Package mcp offers the API to assistants, by the Model Context Protocol: over HTTP at /mcp, and over standard input and output as
-// pesan mcp.
+// Package mcp offers the API to assistants, by the Model Context Protocol: over HTTP at /mcp, and over standard input and output
+// as pesan mcp.
 //
 // # Promise
 //
-// It knows the HTTP API alone, and calls it with the key of whoever asks, so keys, scopes, limits, reports and usage hold as they do there.
-// It keeps nothing between two calls. What destroys is done only after a person has agreed to just that. Texts of chats are handed over
-// as data: bounded, and without characters that can't be seen.
+// It knows the HTTP API alone, and calls it with the key of whoever asks, so keys, scopes, limits, reports and usage hold as they
+// do there. It keeps nothing between two calls. What destroys is done only after a person has agreed to just that. Texts of chats
+// are handed over as data: bounded, and without characters that can't be seen.
 package mcp
 
 import (
@@ -75,7 +75,8 @@ func (s *Server) recovered(next sdk.MethodHandler) sdk.MethodHandler {
 	return func(ctx context.Context, method string, r sdk.Request) (result sdk.Result, err error) {
 		defer func() {
 			if v := recover(); v != nil {
-				s.Logger.Error("assistant's call failed", "method", method, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+				s.Logger.Error("assistant's call failed", "method", method, "panic", fmt.Sprintf("%T", v), "stack",
+					string(debug.Stack()))
 				result, err = nil, fmt.Errorf("something went wrong in the server")
 			}
 		}()

@@ -54,7 +54,8 @@ func Run(ctx context.Context, args []string, e Env) int {
 	flags := flag.NewFlagSet("pesan mcp", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	address := flags.String("url", cmp.Or(lookup("PESAN_URL"), "http://127.0.0.1:8080"), "where the server is")
-	key := flags.String("key", lookup("PESAN_API_KEY"), "the account's `API key`; better in PESAN_API_KEY, which others don't see")
+	key := flags.String("key", lookup("PESAN_API_KEY"),
+		"the account's `API key`; better in PESAN_API_KEY, which others don't see")
 	help := func(to io.Writer) {
 		fmt.Fprint(to, usage)
 		flags.SetOutput(to)

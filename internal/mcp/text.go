@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// hidden tells whether a character can't be seen, and so could tell an assistant what a person doesn't read: control characters, marks of
-// direction, tags, other formats. Joiners are seen by what they join: some scripts and pictures are written with them.
+// hidden tells whether a character can't be seen, and so could tell an assistant what a person doesn't read: control characters,
+// marks of direction, tags, other formats. Joiners are seen by what they join: some scripts and pictures are written with them.
 func hidden(r rune) bool {
 	switch {
 	case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
@@ -16,7 +16,8 @@ func hidden(r rune) bool {
 	case r < unicode.MaxLatin1:
 		return unicode.IsControl(r) || r == '\u00ad'
 	}
-	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) ||
+	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || unicode.Is(unicode.Zl, r) ||
+		unicode.Is(unicode.Zp, r) ||
 		r >= 0xfe00 && r <= 0xfe0d || r >= 0xe0100 && r <= 0xe01ef // variants that pictures don't have, with which bytes can be written
 }
 

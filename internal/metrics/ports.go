@@ -53,8 +53,8 @@ func (m *Metrics) changed() {
 	m.changes++
 }
 
-// Devices counts the devices that run, are connected, and end by themselves, by what they store of their accounts: they must store it through
-// Accounts.
+// Devices counts the devices that run, are connected, and end by themselves, by what they store of their accounts: they must
+// store it through Accounts.
 func (m *Metrics) Devices(d host.Devices) host.Devices { return devices{d, m} }
 
 type devices struct {

@@ -34,8 +34,8 @@ func isDocs(path string) bool {
 	return path == Description || path == Docs || strings.HasPrefix(path, Docs+"/")
 }
 
-// docs are the files at those paths, made by the first call that asks for one. All of them are in the program, so they work offline,
-// and their policy lets nothing in from elsewhere.
+// docs are the files at those paths, made by the first call that asks for one. All of them are in the program, so they work
+// offline, and their policy lets nothing in from elsewhere.
 var docs = sync.OnceValues(func() (map[string]file, error) {
 	var all map[string]any
 	if err := yaml.Unmarshal(pesan.OpenAPI, &all); err != nil {

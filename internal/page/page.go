@@ -3,8 +3,8 @@
 //
 // # Promise
 //
-// The page loads nothing from elsewhere, runs no script but its own, and can't be framed: the policy in each answer says so to the
-// browser. It holds no data and knows no key; what it shows it asks the API for, as any client does.
+// The page loads nothing from elsewhere, runs no script but its own, and can't be framed: the policy in each answer says so to
+// the browser. It holds no data and knows no key; what it shows it asks the API for, as any client does.
 package page
 
 import (
@@ -101,7 +101,8 @@ func newFile(name string, content []byte, policy string) file {
 
 func zippedFile(name string, plain, zipped []byte, policy string) file {
 	sum := sha256.Sum256(plain)
-	return file{kind: kinds[path.Ext(name)], tag: `"` + hex.EncodeToString(sum[:8]) + `"`, plain: plain, zipped: zipped, policy: policy}
+	return file{kind: kinds[path.Ext(name)], tag: `"` + hex.EncodeToString(sum[:8]) + `"`, plain: plain, zipped: zipped,
+		policy: policy}
 }
 
 // answer is what a call is answered.

@@ -10,7 +10,8 @@ import (
 	"fmt"
 )
 
-// Authenticator holds a person's passkey, as a phone or a password manager does. The zero value isn't usable; see NewAuthenticator.
+// Authenticator holds a person's passkey, as a phone or a password manager does. The zero value isn't usable; see
+// NewAuthenticator.
 type Authenticator struct {
 	ID         []byte // of the credential
 	Key        *ecdsa.PrivateKey

@@ -21,7 +21,8 @@ func (c *Contact) Ring(_ context.Context, to *Phone, call Call) (id string) {
 	if call.ID == "" {
 		call.ID = randomID()
 	}
-	offer := waBinary.Node{Tag: "offer", Content: []waBinary.Node{{Tag: "audio", Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}}}
+	offer := waBinary.Node{Tag: "offer", Content: []waBinary.Node{{Tag: "audio",
+		Attrs: waBinary.Attrs{"enc": "opus", "rate": "16000"}}}}
 	if call.Video {
 		offer.Content = append(offer.Content.([]waBinary.Node), waBinary.Node{Tag: "video", Attrs: waBinary.Attrs{"enc": "vp8"}})
 	}

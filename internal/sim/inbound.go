@@ -360,7 +360,8 @@ func (c *Contact) decrypt(ctx context.Context, d *Device, enc waBinary.Node) ([]
 
 func (c *Contact) learnSenderKey(ctx context.Context, d *Device, m *waE2E.SenderKeyDistributionMessage) error {
 	z := store.SignalProtobufSerializer
-	dist, err := protocol.NewSenderKeyDistributionMessageFromBytes(m.GetAxolotlSenderKeyDistributionMessage(), z.SenderKeyDistributionMessage)
+	dist, err := protocol.NewSenderKeyDistributionMessageFromBytes(m.GetAxolotlSenderKeyDistributionMessage(),
+		z.SenderKeyDistributionMessage)
 	if err != nil {
 		return err
 	}

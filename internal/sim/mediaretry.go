@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// uploadAgain answers a device that couldn't download the file of a message: the phone gives the service what it has again, and tells
-// the new path. The wish and the answer are encrypted under a key that is made of the file's.
+// uploadAgain answers a device that couldn't download the file of a message: the phone gives the service what it has again, and
+// tells the new path. The wish and the answer are encrypted under a key that is made of the file's.
 func (p *Phone) uploadAgain(c *conn, n *waBinary.Node, rmr waBinary.Node, id string) {
 	ag := rmr.AttrGetter()
 	chat, fromMe, participant := ag.JID("jid"), ag.Bool("from_me"), ag.OptionalJIDOrEmpty("participant")
@@ -30,7 +30,8 @@ func (p *Phone) uploadAgain(c *conn, n *waBinary.Node, rmr waBinary.Node, id str
 		asked["participant"] = participant
 	}
 	answer := func(children ...waBinary.Node) {
-		c.device.notify("mediaretry", p.PN(), waBinary.Attrs{"id": id}, append(children, waBinary.Node{Tag: "rmr", Attrs: asked})...)
+		c.device.notify("mediaretry", p.PN(), waBinary.Attrs{"id": id},
+			append(children, waBinary.Node{Tag: "rmr", Attrs: asked})...)
 	}
 	m, ok := p.findReceived(key)
 	file := fileOf(m.Message)

@@ -76,7 +76,8 @@ func (p *Phone) requiredPasskey() *Passkey {
 	return p.passkey
 }
 
-// admit links a client that the phone accepts, by its passkey where the account has one. secret is what the client showed or derived.
+// admit links a client that the phone accepts, by its passkey where the account has one. secret is what the client showed or
+// derived.
 func (p *Phone) admit(ctx context.Context, w *pairing, secret []byte) (*Device, error) {
 	k := p.requiredPasskey()
 	if k == nil {
@@ -137,7 +138,8 @@ func (c *passkeyPairing) run(ctx context.Context, w *pairing) ([]byte, error) {
 	}
 	var payload waCompanionReg.ProloguePayload
 	var ident waCompanionReg.CompanionEphemeralIdentity
-	if proto.Unmarshal(begun.payload, &payload) != nil || proto.Unmarshal(payload.GetCompanionEphemeralIdentity(), &ident) != nil ||
+	if proto.Unmarshal(begun.payload, &payload) != nil || proto.Unmarshal(payload.GetCompanionEphemeralIdentity(),
+		&ident) != nil ||
 		len(ident.GetPublicKey()) != 32 || ident.GetRef() != c.ref {
 		p.s.violate(nil, BadPairing, "prologue without the client's key and reference")
 		return nil, ErrLinking
@@ -156,7 +158,8 @@ func (c *passkeyPairing) run(ctx context.Context, w *pairing) ([]byte, error) {
 		return nil, err
 	}
 	// The client chose its nonce before it saw the phone's, so neither can choose the code.
-	if sum := sha256.Sum256(append(payload.GetCompanionEphemeralIdentity(), nonce...)); string(sum[:]) != string(payload.GetCommitment().GetHash()) {
+	if sum := sha256.Sum256(append(payload.GetCompanionEphemeralIdentity(),
+		nonce...)); string(sum[:]) != string(payload.GetCommitment().GetHash()) {
 		p.s.violate(nil, BadPairing, "a nonce that the prologue didn't commit to")
 		return nil, ErrLinking
 	}
@@ -198,7 +201,8 @@ func comparisonCode(clientNonce, phoneKey, phoneNonce []byte) string {
 }
 
 // open opens the client's request to be linked.
-func (c *passkeyPairing) open(w *pairing, own *keys.KeyPair, ident *waCompanionReg.CompanionEphemeralIdentity, sealed []byte) ([]byte, error) {
+func (c *passkeyPairing) open(w *pairing, own *keys.KeyPair, ident *waCompanionReg.CompanionEphemeralIdentity,
+	sealed []byte) ([]byte, error) {
 	refused := func(why string) ([]byte, error) {
 		c.phone.s.violate(nil, BadPairing, "pairing request: %s", why)
 		return nil, ErrLinking
@@ -226,7 +230,8 @@ func (c *passkeyPairing) open(w *pairing, own *keys.KeyPair, ident *waCompanionR
 	}
 	var r waCompanionReg.PairingRequest
 	if err := proto.Unmarshal(plain, &r); err != nil || len(r.GetAdvSecret()) != 32 ||
-		string(r.GetCompanionPublicKey()) != string(w.keys.noise) || string(r.GetCompanionIdentityKey()) != string(w.keys.identity) {
+		string(r.GetCompanionPublicKey()) != string(w.keys.noise) ||
+		string(r.GetCompanionIdentityKey()) != string(w.keys.identity) {
 		return refused("other keys than the client's")
 	}
 	return r.GetAdvSecret(), nil

@@ -13,8 +13,8 @@ import (
 	"pesan/internal/kv/sqlite"
 )
 
-// Backup writes accounts, chats, messages, commands and reports into a new file, as they are at one moment. A program that runs on the
-// folder goes on. Keys of devices aren't in it; see docs/decisions.
+// Backup writes accounts, chats, messages, commands and reports into a new file, as they are at one moment. A program that runs
+// on the folder goes on. Keys of devices aren't in it; see docs/decisions.
 func Backup(ctx context.Context, c Config, file string) error {
 	w := wordsOf(c.Locale)
 	f, err := theFolder(c, w)
@@ -71,8 +71,8 @@ func checkBackup(ctx context.Context, w words, file string) error {
 // Restored is what waits in a folder to take the database's place.
 func (f *folder) restored() string { return filepath.Join(f.Path, "restore.db") }
 
-// Restore puts a backup in the place of what a folder holds. A program that runs on the folder does it itself, and goes on with the
-// backup; Restore returns when it has.
+// Restore puts a backup in the place of what a folder holds. A program that runs on the folder does it itself, and goes on with
+// the backup; Restore returns when it has.
 func Restore(ctx context.Context, c Config, file string) error {
 	w := wordsOf(c.Locale)
 	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
@@ -159,8 +159,9 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// install puts what Restore has left in the place of what the folder holds, which stays beside it. The devices' keys go first: they
-// are of another moment than what is restored, so each device is linked anew. Killed anywhere, it is completed by the next start.
+// install puts what Restore has left in the place of what the folder holds, which stays beside it. The devices' keys go first:
+// they are of another moment than what is restored, so each device is linked anew. Killed anywhere, it is completed by the next
+// start.
 func (f *folder) install() error {
 	if _, err := os.Stat(f.restored()); errors.Is(err, fs.ErrNotExist) {
 		return nil

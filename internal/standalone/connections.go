@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// connections is a listener that bounds how many clients are connected. Where there would be too many, the one makes room that has
-// sent no whole call for longest: neither those who are idle keep others out, nor those who send half a call, or slowly.
+// connections is a listener that bounds how many clients are connected. Where there would be too many, the one makes room that
+// has sent no whole call for longest: neither those who are idle keep others out, nor those who send half a call, or slowly.
 type connections struct {
 	net.Listener
 	most   int

@@ -209,7 +209,8 @@ func (s *show) explain(ctx context.Context) error {
 // example finds what the calls are about: somebody whose chat is there to be changed, a message there, and a pinned chat.
 func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
 	no, yes, now := false, true, time.Now()
-	views, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no, Pinned: &no}, chat.Page{Limit: 100}, now)
+	views, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no,
+		Pinned: &no}, chat.Page{Limit: 100}, now)
 	if err != nil {
 		return nil, fmt.Errorf("find an example: %w", err)
 	}
@@ -230,7 +231,8 @@ func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
 			if err != nil {
 				return nil, err
 			}
-			return strings.NewReplacer("{group}", group, "{pollChat}", poll.Chat.Echo(), "{poll}", poll.Messages[0].ID, "{phone}", v.JID.Echo(), "{message}", page.Messages[0].ID, "{pinned}", pinned[0].JID.Echo(),
+			return strings.NewReplacer("{group}", group, "{pollChat}", poll.Chat.Echo(), "{poll}", poll.Messages[0].ID,
+				"{phone}", v.JID.Echo(), "{message}", page.Messages[0].ID, "{pinned}", pinned[0].JID.Echo(),
 				"{id}", s.spare.ID, "{receiver}", s.receiver), nil
 		}
 	}
@@ -261,8 +263,8 @@ func (s *show) groups(ctx context.Context, now time.Time) (group string, poll ch
 	return "", poll, errors.New("the demo has no group or no poll")
 }
 
-// calls has a line for every endpoint that has something to do here, and empty lines between their groups. They are in an order in
-// which all succeed.
+// calls has a line for every endpoint that has something to do here, and empty lines between their groups. They are in an order
+// in which all succeed.
 func (s *show) calls(values *strings.Replacer) []string {
 	var lines []string
 	var last httpapi.Group

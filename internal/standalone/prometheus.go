@@ -44,7 +44,8 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 	for desc, value := range map[*prometheus.Desc]int{descDevices: t.Devices, descConnected: t.Connected} {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value))
 	}
-	for desc, value := range map[*prometheus.Desc]int{descLost: t.LostLinks, descEvents: t.Events, descGuesses: c.wrongSecrets()} {
+	for desc, value := range map[*prometheus.Desc]int{descLost: t.LostLinks, descEvents: t.Events,
+		descGuesses: c.wrongSecrets()} {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
 	}
 	for desc, h := range map[*prometheus.Desc]metrics.Histogram{descLag: t.ProjectionLag, descAge: t.CommandAge} {

@@ -24,7 +24,8 @@ type watch struct {
 type accountPort interface{ chat.Accounts }
 
 func newWatch(accounts chat.Accounts) *watch {
-	return &watch{accountPort: accounts, changed: make(chan struct{}, 1), seen: make(map[string]chat.Account), failing: make(map[string]bool)}
+	return &watch{accountPort: accounts, changed: make(chan struct{}, 1), seen: make(map[string]chat.Account),
+		failing: make(map[string]bool)}
 }
 
 // fails says that an account's stores fail, or work again.

@@ -182,7 +182,8 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 		put := kv.Put(kv.Item{Key: old.Key, Data: data, Token: token}, kv.Unchanged(old.Version))
 		step := kv.Each(put)
 		if a.Shard != was.Shard {
-			step = kv.Together(put, kv.Delete(listedUnder(was.Shard, id), kv.Always(), 0), kv.Put(kv.Item{Key: listedUnder(a.Shard, id)}, kv.Always()))
+			step = kv.Together(put, kv.Delete(listedUnder(was.Shard, id), kv.Always(), 0),
+				kv.Put(kv.Item{Key: listedUnder(a.Shard, id)}, kv.Always()))
 		}
 		if s.owns() && (a.State != was.State || a.Reason != was.Reason) {
 			return s.tell(ctx, id, &chat.FeedEntry{Kind: chat.FeedState, State: a.State, Reason: a.Reason}, step)

@@ -48,7 +48,8 @@ func (s *Store) PutOperations(ctx context.Context, account, id string, all []cha
 			return failed("put operations", err)
 		}
 		ops = append(ops, kv.Put(kv.Item{
-			Key: batchKey(account, chunkSort(batchChunk, id, n)), Data: s.compression.encode(string(text)), Expires: s.batchExpires(s.now()),
+			Key: batchKey(account,
+				chunkSort(batchChunk, id, n)), Data: s.compression.encode(string(text)), Expires: s.batchExpires(s.now()),
 		}, kv.Always()))
 		n++
 	}
@@ -242,7 +243,8 @@ func (s *Store) ListBatches(ctx context.Context, account string, p chat.Page) (b
 	if err != nil {
 		return nil, "", err
 	}
-	q := kv.Query{Collection: kv.Commands, Partition: "batches/" + account, Reverse: true, Expect: p.Limit + 1}.Prefix(batchRecord)
+	q := kv.Query{Collection: kv.Commands, Partition: "batches/" + account, Reverse: true,
+		Expect: p.Limit + 1}.Prefix(batchRecord)
 	if before != "" {
 		q.To = batchRecord + before
 	}
@@ -376,7 +378,8 @@ func (s *Store) encodeResults(results []chat.Result) ([]byte, error) {
 }
 
 // EndOperations implements chat.Batches.
-func (s *Store) EndOperations(ctx context.Context, account, id string, chunk int, results map[int]chat.Result) (b chat.Batch, err error) {
+func (s *Store) EndOperations(ctx context.Context, account, id string, chunk int,
+	results map[int]chat.Result) (b chat.Batch, err error) {
 	key := batchKey(account, chunkSort(batchResult, id, chunk))
 	err = retryOnConflict(ctx, func() error {
 		read, err := s.kv.GetMany(ctx, []kv.Key{batchKey(account, batchRecord+keyID(id)), key})

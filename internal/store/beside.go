@@ -20,8 +20,8 @@ import (
 // What many persons have to do with one message would make its item grow with each of them, and be written again with each: the
 // receipts of a large group for one message were tens of thousands of write units. So they stand beside the message, in blocks
 // that are small enough to be written for one unit, and so do the members of a large group beside its chat. A block's sort key is
-// that of its owner, a space, and the block's name, so that whoever reads the conversation, or all chats, gets both by one query. An
-// owner with persons beside it carries fieldBeside.
+// that of its owner, a space, and the block's name, so that whoever reads the conversation, or all chats, gets both by one query.
+// An owner with persons beside it carries fieldBeside.
 
 // persons is what persons have to do with a message or a chat.
 type persons struct {
@@ -46,7 +46,8 @@ func (p persons) with(m *chat.Message) *chat.Message {
 	return &whole
 }
 
-// maxInside is how many persons' doings a message holds itself, but for receipts: those of a group stand beside it from the first.
+// maxInside is how many persons' doings a message holds itself, but for receipts: those of a group stand beside it from the
+// first.
 const maxInside = 8
 
 // beside tells whether persons stand beside a message: never in a chat with one person.
@@ -105,7 +106,8 @@ func blockOf(it *kv.Item) (b block, err error) {
 
 // join adds what stands in a block to a message whose maps nobody else has.
 func (p *persons) join(m *chat.Message) {
-	m.Join(chat.Message{ID: m.ID, Receipts: p.Receipts, Reactions: p.Reactions, Votes: p.Votes, Answers: p.Answers, Comments: p.Comments})
+	m.Join(chat.Message{ID: m.ID, Receipts: p.Receipts, Reactions: p.Reactions, Votes: p.Votes, Answers: p.Answers,
+		Comments: p.Comments})
 }
 
 // joinMembers adds the members that stand in a block.
@@ -133,18 +135,24 @@ const (
 // divide puts persons into blocks: who is in one already stays there.
 func divide(all persons, stored map[string]block) map[string]*persons {
 	into := make(map[string]*persons)
-	divideKind(into, stored, 'r', receiptsTogether, func(p *persons) *map[chat.JID]chat.Receipt { return &p.Receipts }, all.Receipts)
-	divideKind(into, stored, 'e', reactionsTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Reaction] { return &p.Reactions }, all.Reactions)
-	divideKind(into, stored, 'v', votesTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Vote] { return &p.Votes }, all.Votes)
-	divideKind(into, stored, 'a', answersTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Answer] { return &p.Answers }, all.Answers)
-	divideKind(into, stored, 'c', commentsTogether, func(p *persons) *map[string]chat.Comment { return &p.Comments }, all.Comments)
+	divideKind(into, stored, 'r', receiptsTogether, func(p *persons) *map[chat.JID]chat.Receipt { return &p.Receipts },
+		all.Receipts)
+	divideKind(into, stored, 'e', reactionsTogether,
+		func(p *persons) *map[chat.JID]chat.Register[chat.Reaction] { return &p.Reactions }, all.Reactions)
+	divideKind(into, stored, 'v', votesTogether,
+		func(p *persons) *map[chat.JID]chat.Register[chat.Vote] { return &p.Votes }, all.Votes)
+	divideKind(into, stored, 'a', answersTogether,
+		func(p *persons) *map[chat.JID]chat.Register[chat.Answer] { return &p.Answers }, all.Answers)
+	divideKind(into, stored, 'c', commentsTogether, func(p *persons) *map[string]chat.Comment { return &p.Comments },
+		all.Comments)
 	return into
 }
 
 // divideMembers does so with a group's.
 func divideMembers(c *chat.Chat, stored map[string]block) map[string]*persons {
 	into := make(map[string]*persons)
-	divideKind(into, stored, 'm', membersTogether, func(p *persons) *map[chat.JID]chat.Register[chat.Rank] { return &p.Members }, c.Members)
+	divideKind(into, stored, 'm', membersTogether,
+		func(p *persons) *map[chat.JID]chat.Register[chat.Rank] { return &p.Members }, c.Members)
 	for _, p := range into {
 		for jid := range p.Members {
 			if since, ok := c.Since[jid]; ok {
@@ -213,7 +221,8 @@ type blockWrites struct{ puts, deletes []kv.Op }
 func (w *blockWrites) none() bool { return len(w.puts) == 0 && len(w.deletes) == 0 }
 
 // blockWrites compares what shall stand beside an owner with what does. Where the owner moves, all moves.
-func (s *Store) blockWrites(owner kv.Key, moves bool, expires int64, want map[string]*persons, stored map[string]block) (w blockWrites, err error) {
+func (s *Store) blockWrites(owner kv.Key, moves bool, expires int64, want map[string]*persons,
+	stored map[string]block) (w blockWrites, err error) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		have, there := stored[name]
 		if there && !moves && have.item.Expires == expires && reflect.DeepEqual(have.persons, *want[name]) {
@@ -223,7 +232,8 @@ func (s *Store) blockWrites(owner kv.Key, moves bool, expires int64, want map[st
 		if err != nil {
 			return w, fmt.Errorf("encode block: %w", err)
 		}
-		it := kv.Item{Key: owner, Data: s.compression.encode(string(text)), Expires: expires, Fields: maps.Clone(have.item.Fields)}
+		it := kv.Item{Key: owner, Data: s.compression.encode(string(text)), Expires: expires,
+			Fields: maps.Clone(have.item.Fields)}
 		it.Sort += blockMark + name
 		condition := kv.Absent()
 		if there && !moves {
@@ -296,7 +306,8 @@ func (s *Store) wholeMessage(ctx context.Context, it *kv.Item) (*chat.Message, e
 	return m, err
 }
 
-// shownAs completes the view of a message as it is shown at a moment: with the persons beside it, and without a pin that has ended.
+// shownAs completes the view of a message as it is shown at a moment: with the persons beside it, and without a pin that has
+// ended.
 func shownAs(v *chat.MessageView, of *chat.Chat, it *kv.Item, blocks []kv.Item, now time.Time) error {
 	m, err := stateOfMessage(it.Data)
 	if err != nil {

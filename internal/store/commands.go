@@ -24,7 +24,8 @@ func (s *Store) Command(ctx context.Context, account, id string) (chat.CommandRe
 	return r, failed("get command", err)
 }
 
-// EventualCommands finds commands for half the price on DynamoDB, as they were a moment ago: for who asks again until one has ended.
+// EventualCommands finds commands for half the price on DynamoDB, as they were a moment ago: for who asks again until one has
+// ended.
 func (s *Store) EventualCommands() chat.CommandReader { return eventualCommands{s} }
 
 type eventualCommands struct{ store *Store }

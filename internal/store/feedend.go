@@ -36,8 +36,8 @@ type feedEnd struct {
 	late  map[lateMessage]bool
 }
 
-// lateMessage is one that a former owner was about to store, and perhaps still is. Who gets it again finds it stored then, but by a
-// change that nobody was told.
+// lateMessage is one that a former owner was about to store, and perhaps still is. Who gets it again finds it stored then, but by
+// a change that nobody was told.
 type lateMessage struct {
 	chat chat.JID
 	id   string
@@ -96,7 +96,8 @@ func (f *feeds) end(account string) *feedEnd {
 	defer f.mu.Unlock()
 	e := f.all[account]
 	if e == nil {
-		e = &feedEnd{look: semaphore.NewWeighted(1), mending: semaphore.NewWeighted(1), open: make(map[int64]openEntry), moved: make(chan struct{}), late: make(map[lateMessage]bool)}
+		e = &feedEnd{look: semaphore.NewWeighted(1), mending: semaphore.NewWeighted(1), open: make(map[int64]openEntry),
+			moved: make(chan struct{}), late: make(map[lateMessage]bool)}
 		f.all[account] = e
 	}
 	return e
@@ -429,7 +430,8 @@ func (s *Store) mendChat(ctx context.Context, name chatName, e *chat.FeedEntry) 
 		return err
 	}
 	s.recent.take(name)
-	now := chat.FeedEntry{Kind: chat.FeedChat, Chat: name.jid, Shows: at.shows(), Moved: at.target, Cleared: e.Cleared, Many: e.Many}
+	now := chat.FeedEntry{Kind: chat.FeedChat, Chat: name.jid, Shows: at.shows(), Moved: at.target, Cleared: e.Cleared,
+		Many: e.Many}
 	s.feeds.awaitMessages(name.account, name.jid, e.Messages)
 	for _, m := range e.Messages {
 		m.What, m.Status = chat.FeedChanged, chat.NoStatus
@@ -455,8 +457,8 @@ func (s *Store) mendChat(ctx context.Context, name chatName, e *chat.FeedEntry) 
 	return a.ended(ctx, err)
 }
 
-// mendAbsent has a chat that isn't there carry the number: one that doesn't show comes into being. Whoever told of it, and may only be
-// paused, can't bring it into being any more.
+// mendAbsent has a chat that isn't there carry the number: one that doesn't show comes into being. Whoever told of it, and may
+// only be paused, can't bring it into being any more.
 func (s *Store) mendAbsent(ctx context.Context, name chatName, now chat.FeedEntry) error {
 	if _, _, err := s.account(ctx, name.account, kv.Strong); chat.CodeOf(err) == chat.DeviceNotFound {
 		now.Sure = true

@@ -72,7 +72,8 @@ func (s *Store) Leave(ctx context.Context, host string) error {
 	return failed("leave hosts", s.kv.Write(ctx, kv.Each(kv.Delete(heartbeatKey(host), kv.Always(), 0))))
 }
 
-// Hosts implements chat.Leases. What a moment ago was is good enough, for half the price: who takes or lets go a lease looks again.
+// Hosts implements chat.Leases. What a moment ago was is good enough, for half the price: who takes or lets go a lease looks
+// again.
 func (s *Store) Hosts(ctx context.Context, now time.Time) ([]string, error) {
 	var living []string // in the order of the sort key
 	for it, err := range s.kv.Query(ctx, kv.Query{Collection: kv.Commands, Partition: hosts, Consistency: kv.Eventual}) {

@@ -46,7 +46,8 @@ func (s *Store) Update(ctx context.Context, account string, jid chat.JID, ids []
 }
 
 // update makes the change to the chat under exactly this address, or returns where the address leads.
-func (s *Store) update(ctx context.Context, name chatName, ids []string, change func(*chat.Thread) error) (target chat.JID, refused, err error) {
+func (s *Store) update(ctx context.Context, name chatName, ids []string, change func(*chat.Thread) error) (target chat.JID,
+	refused, err error) {
 	release, err := s.locks.acquire(ctx, name)
 	if err != nil {
 		return "", nil, err
@@ -326,7 +327,8 @@ func (t *thread) store(ctx context.Context) error {
 	if e == nil {
 		return t.write(ctx, w, next, members, nil)
 	}
-	if t.Fresh && w.besideOnly() && bytes.Equal(next.record, t.stored.record) && maps.Equal(next.fields, t.stored.fields) && !e.Cleared && members.none() {
+	if t.Fresh && w.besideOnly() && bytes.Equal(next.record, t.stored.record) && maps.Equal(next.fields, t.stored.fields) &&
+		!e.Cleared && members.none() {
 		return t.storeBeside(ctx, w, e)
 	}
 	a, err := t.s.begin(ctx, t.name.account, e)
@@ -342,8 +344,8 @@ func (t *thread) store(ctx context.Context) error {
 	return a.ended(ctx, nil)
 }
 
-// storeBeside writes what stands beside messages, and nothing else, so that neither they nor the chat are written for a receipt. It
-// is told afterwards: should the process end in between, what comes again finds that it wasn't, see untold.
+// storeBeside writes what stands beside messages, and nothing else, so that neither they nor the chat are written for a receipt.
+// It is told afterwards: should the process end in between, what comes again finds that it wasn't, see untold.
 func (t *thread) storeBeside(ctx context.Context, w *messageWrites, e *chat.FeedEntry) error {
 	e.Sure = true
 	a, err := t.s.begin(ctx, t.name.account, e)
@@ -398,7 +400,8 @@ func (t *thread) entry(next *storedChat, members bool) *chat.FeedEntry {
 	old := &t.stored.chat
 	e := &chat.FeedEntry{
 		Kind: chat.FeedChat, Chat: t.name.jid, Shows: v.Shows,
-		Cleared: !reflect.DeepEqual(old.Cleared, t.Chat.Cleared) || !reflect.DeepEqual(old.ClearedUnstarred, t.Chat.ClearedUnstarred) ||
+		Cleared: !reflect.DeepEqual(old.Cleared, t.Chat.Cleared) ||
+			!reflect.DeepEqual(old.ClearedUnstarred, t.Chat.ClearedUnstarred) ||
 			!reflect.DeepEqual(old.Deleted, t.Chat.Deleted),
 		Many: !was.Shows && t.stored.there(), // what it has shows again
 	}

@@ -1,7 +1,8 @@
 // Package usage counts what accounts use, and says which of their keys have used up a month's calls.
 //
-// Counting writes nothing: what a process has counted stays in its memory, and is stored now and then, as the process's own total of the
-// day. So nothing is counted twice, whatever is repeated; a process that is killed loses what it counted since it stored last.
+// Counting writes nothing: what a process has counted stays in its memory, and is stored now and then, as the process's own total
+// of the day. So nothing is counted twice, whatever is repeated; a process that is killed loses what it counted since it stored
+// last.
 package usage
 
 import (
@@ -145,7 +146,8 @@ type Accounts interface {
 }
 
 // Watch marks keys of the shards' accounts that have used up a month's calls, every so often, until ctx ends.
-func Watch(ctx context.Context, accounts Accounts, shards []int, usage chat.UsageReader, every time.Duration, now func() time.Time, log *slog.Logger) {
+func Watch(ctx context.Context, accounts Accounts, shards []int, usage chat.UsageReader, every time.Duration,
+	now func() time.Time, log *slog.Logger) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

@@ -127,7 +127,8 @@ func (s *Sender) CheckURL(text string) chat.HookFault { return s.client.check(te
 
 func (c *client) check(text string) chat.HookFault {
 	u, err := url.Parse(text)
-	if err != nil || len(text) > maxURL || u.Host == "" || u.Opaque != "" || u.Fragment != "" || strings.ContainsFunc(text, unprintable) {
+	if err != nil || len(text) > maxURL || u.Host == "" || u.Opaque != "" || u.Fragment != "" ||
+		strings.ContainsFunc(text, unprintable) {
 		return chat.HookFormFault
 	}
 	if u.User != nil {

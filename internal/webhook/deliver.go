@@ -15,8 +15,8 @@ type Log interface {
 	chat.HookSecrets
 }
 
-// Deliverer sends the events of accounts, each account's in order. It remembers nothing itself: who sends an account's events next,
-// in this process or another, goes on where it stopped.
+// Deliverer sends the events of accounts, each account's in order. It remembers nothing itself: who sends an account's events
+// next, in this process or another, goes on where it stopped.
 type Deliverer struct {
 	Log    Log
 	Caller chat.HookCaller
@@ -41,10 +41,12 @@ const kept = 10
 // quiet is how often a delivery is noted while all goes well: each note is a write.
 const quiet = 10 * time.Second
 
-// Deliver sends events of one account, in order, until all are finished, one fails, the webhook has become another, or the deadline of
-// ctx leaves no time for another attempt. finished is how many needn't be given again: they were delivered, kept as dead, or nobody wants them. pause is how
-// long to wait before the others are given again. An error is the store's; giving the others again mends it.
-func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration, err error) {
+// Deliver sends events of one account, in order, until all are finished, one fails, the webhook has become another, or the
+// deadline of ctx leaves no time for another attempt. finished is how many needn't be given again: they were delivered, kept as
+// dead, or nobody wants them. pause is how long to wait before the others are given again. An error is the store's; giving the
+// others again mends it.
+func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration,
+	err error) {
 	hook, health, err := d.Log.Hook(ctx, account)
 	if chat.CodeOf(err) == chat.WebhookNotFound {
 		return len(events), 0, nil

@@ -68,7 +68,8 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 }
 
 // patchFor is the change of the app state that a command asks for, of a chat that has this address there.
-func (r *run) patchFor(ctx context.Context, c chat.Command, row chat.ChatCommand, index types.JID) (p appstate.PatchInfo, err error) {
+func (r *run) patchFor(ctx context.Context, c chat.Command, row chat.ChatCommand, index types.JID) (p appstate.PatchInfo,
+	err error) {
 	switch row.Setting {
 	case chat.MuteSetting:
 		var end *int64
@@ -83,7 +84,8 @@ func (r *run) patchFor(ctx context.Context, c chat.Command, row chat.ChatCommand
 		if err != nil {
 			return p, err
 		}
-		p = appstate.PatchInfo{Type: appstate.WAPatchRegularLow, Mutations: []appstate.MutationInfo{archiving(index, row.On, span)}}
+		p = appstate.PatchInfo{Type: appstate.WAPatchRegularLow,
+			Mutations: []appstate.MutationInfo{archiving(index, row.On, span)}}
 		if row.On { // what is archived isn't pinned
 			p.Mutations = append(p.Mutations, appstate.BuildPin(index, false).Mutations...)
 		}

@@ -97,7 +97,8 @@ func (c *copies) request(item string, w wantedCopy) error {
 		return err
 	}
 	if missing && c.Now().Sub(w.Time) < copyAge {
-		if err := c.tellPhone(c.ctx, c.wa.GenerateMessageID(), c.wa.BuildUnavailableMessageRequest(w.Chat, w.Sender, w.ID)); err != nil {
+		if err := c.tellPhone(c.ctx, c.wa.GenerateMessageID(),
+			c.wa.BuildUnavailableMessageRequest(w.Chat, w.Sender, w.ID)); err != nil {
 			return err
 		}
 	}

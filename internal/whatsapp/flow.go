@@ -166,7 +166,8 @@ func (r *run) saw(part string, node *waBinary.Node) {
 			r.clock.Store(max(node.AttrGetter().OptionalUnixTime("t").Unix(), 0))
 		}
 		r.flow.received(node, r.wire.over(), r.ctx.Done())
-	case part == partSends && (node.Tag == "ack" && node.Attrs["class"] == "message" || node.Tag == "receipt" && node.Attrs["type"] == "retry"):
+	case part == partSends && (node.Tag == "ack" && node.Attrs["class"] == "message" || node.Tag == "receipt" &&
+		node.Attrs["type"] == "retry"):
 		id, _ := node.Attrs["id"].(string)
 		if h := r.flow.handling(id); h != nil {
 			h.keep()

@@ -86,8 +86,8 @@ func (g *guard) install(d *store.Device) {
 	d.LIDs = g
 }
 
-// device has the stores alone. What works beside whatsmeow takes them from here: whatsmeow takes those of its own device away when
-// the link ends.
+// device has the stores alone. What works beside whatsmeow takes them from here: whatsmeow takes those of its own device away
+// when the link ends.
 func (g *guard) device() *store.Device {
 	d := &store.Device{LIDs: g}
 	d.SetAllStores(g)
@@ -223,8 +223,8 @@ func (g *guard) GetSession(ctx context.Context, address string) ([]byte, error) 
 	return v, g.look(err)
 }
 
-// HasSession has whatsmeow's own requests to the phone be made here: while it handles a message, it looks for a session outside of
-// a decryption only to send one.
+// HasSession has whatsmeow's own requests to the phone be made here: while it handles a message, it looks for a session outside
+// of a decryption only to send one.
 func (g *guard) HasSession(ctx context.Context, address string) (bool, error) {
 	if h := handlingOf(ctx); h != nil {
 		h.ask()
@@ -329,7 +329,8 @@ func (g *guard) DeleteAppStateVersion(ctx context.Context, name string) error {
 	return g.look(g.behind.AppState.DeleteAppStateVersion(g.whole(ctx), name))
 }
 
-func (g *guard) PutAppStateMutationMACs(ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC) error {
+func (g *guard) PutAppStateMutationMACs(ctx context.Context, name string, version uint64,
+	mutations []store.AppStateMutationMAC) error {
 	return g.look(g.behind.AppState.PutAppStateMutationMACs(g.whole(ctx), name, version, mutations))
 }
 

@@ -31,8 +31,8 @@ type limitNotice struct {
 	} `json:"data"`
 }
 
-// handleLimits stores what a notification says of limits on the account, before whatsmeow acknowledges it. whatsmeow knows one of the
-// two and tells of it afterwards.
+// handleLimits stores what a notification says of limits on the account, before whatsmeow acknowledges it. whatsmeow knows one of
+// the two and tells of it afterwards.
 func (r *run) handleLimits(node *waBinary.Node) error {
 	if node.Tag != "notification" || node.Attrs["type"] != "mex" {
 		return nil
@@ -63,7 +63,8 @@ func (r *run) handleLimits(node *waBinary.Node) error {
 				used, _ := capped.Used.Int64()
 				total, _ := capped.Total.Int64()
 				sent, _ := capped.Sent.Int64()
-				a.Imposed.Learn(chat.NewChats{Status: capped.Status, Used: used, Total: total, Until: moment(capped.Ends), Told: sent})
+				a.Imposed.Learn(chat.NewChats{Status: capped.Status, Used: used, Total: total, Until: moment(capped.Ends),
+					Told: sent})
 			}
 			return nil
 		})

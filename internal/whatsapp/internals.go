@@ -29,8 +29,8 @@ func detached(c *whatsmeow.Client) bool {
 // dismissed tells whether whatsmeow expects the connection to end, which it does before it says why.
 func dismissed(c *whatsmeow.Client) bool { return internals(c).IsExpectedDisconnect() }
 
-// surround puts a function around each of the client's handlers of stanzas, and tells for which tags there are any. whatsmeow gives
-// no other way to know when one is done.
+// surround puts a function around each of the client's handlers of stanzas, and tells for which tags there are any. whatsmeow
+// gives no other way to know when one is done.
 func surround(c *whatsmeow.Client, around func(handlerOfStanza) handlerOfStanza) (tags map[string]bool) {
 	field := reflect.ValueOf(c).Elem().FieldByName("nodeHandlers")
 	handlers := reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()

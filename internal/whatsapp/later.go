@@ -35,7 +35,8 @@ func (r *run) later(evt *events.Message, order int64) error {
 		w.PushName = &info.PushName
 	}
 	return r.keepForLater(&waHistorySync.Conversation{
-		ID: proto.String(info.Chat.String()), Messages: []*waHistorySync.HistorySyncMsg{{Message: w, MsgOrderID: proto.Uint64(uint64(order))}},
+		ID: proto.String(info.Chat.String()), Messages: []*waHistorySync.HistorySyncMsg{{Message: w,
+			MsgOrderID: proto.Uint64(uint64(order))}},
 	})
 }
 
@@ -46,7 +47,8 @@ func (r *run) keepForLater(conv *waHistorySync.Conversation) error {
 		if id == "" || !r.waits.add(id) {
 			continue
 		}
-		one := &waHistorySync.Conversation{ID: conv.ID, PnJID: conv.PnJID, LidJID: conv.LidJID, Messages: []*waHistorySync.HistorySyncMsg{m}}
+		one := &waHistorySync.Conversation{ID: conv.ID, PnJID: conv.PnJID, LidJID: conv.LidJID,
+			Messages: []*waHistorySync.HistorySyncMsg{m}}
 		data, err := proto.Marshal(one)
 		if err != nil {
 			return fmt.Errorf("marshal message: %w", err)

@@ -110,7 +110,8 @@ func (r *run) uploadAgain(ctx context.Context, found chat.Conversation, m chat.M
 	if err != nil {
 		return "", err
 	}
-	info := &types.MessageInfo{ID: id, MessageSource: types.MessageSource{Chat: index, IsFromMe: fromMe == "1", IsGroup: found.Chat.Kind() == chat.Group}}
+	info := &types.MessageInfo{ID: id, MessageSource: types.MessageSource{Chat: index, IsFromMe: fromMe == "1",
+		IsGroup: found.Chat.Kind() == chat.Group}}
 	if info.IsGroup && sender != "0" {
 		if info.Sender, err = types.ParseJID(sender); err != nil {
 			return "", fmt.Errorf("read sender: %w", err)
@@ -133,7 +134,8 @@ func (r *run) uploadAgain(ctx context.Context, found chat.Conversation, m chat.M
 	case <-r.done:
 		return "", &chat.Error{Code: chat.DeviceNotConnected}
 	case <-ctx.Done(): // not to be repeated: the phone has been asked
-		return "", &chat.Error{Code: chat.WhatsAppRejected, Message: "WhatsApp doesn't have the file any more, and the phone doesn't answer"}
+		return "", &chat.Error{Code: chat.WhatsAppRejected,
+			Message: "WhatsApp doesn't have the file any more, and the phone doesn't answer"}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 // peerTimeout is how long WhatsApp may take to take a message for the phone.
 const peerTimeout = 75 * time.Second
 
-// tellPhone sends a message to the account's phone, and waits until WhatsApp has taken it. During whatsmeow's SendPeerMessage nobody
-// else can send one, whatsmeow itself neither, which would wait for it in the middle of a message that comes in.
+// tellPhone sends a message to the account's phone, and waits until WhatsApp has taken it. During whatsmeow's SendPeerMessage
+// nobody else can send one, whatsmeow itself neither, which would wait for it in the middle of a message that comes in.
 func (r *run) tellPhone(ctx context.Context, id types.MessageID, m *waE2E.Message) error {
 	own := r.identity().pn
 	if own == "" {

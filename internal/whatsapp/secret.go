@@ -66,7 +66,8 @@ func sealedIn(evt *events.Message, opened *translate.Opened) *sealed {
 		return &sealed{whatsmeow.EncSecretComment, e.GetTargetMessageKey(), e, func(plain []byte) error {
 			comment := &waE2E.Message{}
 			err := proto.Unmarshal(plain, comment)
-			evt.RawMessage = &waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: comment, TargetMessageKey: e.GetTargetMessageKey()}}
+			evt.RawMessage = &waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: comment,
+				TargetMessageKey: e.GetTargetMessageKey()}}
 			return err
 		}}
 	case m.GetPollUpdateMessage().GetVote() != nil:

@@ -113,7 +113,8 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 func (s *states) forgetContacts(ctx context.Context, named map[chat.JID]bool, order int64) error {
 	cleared := chat.Chat{Contact: chat.Register[string]{At: order}}
 	for cursor := ""; ; {
-		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{Kind: chat.Private}, chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
+		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{Kind: chat.Private},
+			chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
 		if err != nil {
 			return fmt.Errorf("list chats: %w", err)
 		}
@@ -270,8 +271,8 @@ func (s *states) tellAccount(ctx context.Context, m translate.Mutation) error {
 	return nil
 }
 
-// withinReach leaves of a read that another device made only that the mark goes, where messages that it didn't know of are here: what
-// is read is told by receipts. What this API does means what was there when it was called.
+// withinReach leaves of a read that another device made only that the mark goes, where messages that it didn't know of are here:
+// what is read is told by receipts. What this API does means what was there when it was called.
 func (s *states) withinReach(ctx context.Context, changes []chat.Change) error {
 	for i := range changes {
 		read := &changes[i].State.Read
@@ -377,7 +378,8 @@ func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInf
 		if node, ok := collection.GetOptionalChildByTag("error"); ok {
 			refused.code = node.AttrGetter().OptionalInt("code")
 		}
-		if list, err := appstate.ParsePatchList(ctx, &collection, internals(s.wa).DownloadExternalAppStateBlob); err == nil && len(list.Patches) > 0 {
+		if list, err := appstate.ParsePatchList(ctx, &collection,
+			internals(s.wa).DownloadExternalAppStateBlob); err == nil && len(list.Patches) > 0 {
 			refused.patches = list
 		}
 		return refused

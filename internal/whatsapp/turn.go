@@ -8,9 +8,9 @@ import (
 )
 
 // turns says how many devices connect at a time, from reading the keys to having caught up with the app state, and which comes
-// next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they would
-// be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends lets one more
-// begin, and whenever the process's timers come late, some fewer.
+// next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they
+// would be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends
+// lets one more begin, and whenever the process's timers come late, some fewer.
 type turns struct {
 	fewest, most int
 

@@ -12,8 +12,8 @@ import (
 	"pesan/internal/kv"
 )
 
-// Damage is what a check finds: an item, where Key has a sort key; something of a partition that can't be read, where it has none; and
-// something of the file itself, where Key is zero.
+// Damage is what a check finds: an item, where Key has a sort key; something of a partition that can't be read, where it has
+// none; and something of the file itself, where Key is zero.
 type Damage struct {
 	Key  kv.Key
 	Text string // SQLite's, of the file itself
@@ -22,8 +22,8 @@ type Damage struct {
 // mostTexts is how many faults of the file itself are told.
 const mostTexts = 20
 
-// Check reads all of a file, which others may use meanwhile, and yields what isn't as it was written. It yields an error only when it
-// couldn't look: ErrDamaged where nothing can be read, ErrForeign, ErrNewer.
+// Check reads all of a file, which others may use meanwhile, and yields what isn't as it was written. It yields an error only
+// when it couldn't look: ErrDamaged where nothing can be read, ErrForeign, ErrNewer.
 func Check(ctx context.Context, path string) iter.Seq2[Damage, error] {
 	return func(yield func(Damage, error) bool) {
 		err := using(ctx, path, func(c *conn) error {
@@ -96,16 +96,17 @@ func partitions(c *conn) iter.Seq2[numbered, error] {
 		seen := map[int64]bool{}
 		for _, way := range ways {
 			var found []numbered
-			err := c.rows("SELECT number, collection, name FROM partitions ORDER BY number"+way, nil, 3, func(row []driver.Value) (bool, error) {
-				number, _ := row[0].(int64)
-				collection, _ := row[1].(string)
-				name, _ := row[2].(string)
-				if !seen[number] {
-					seen[number] = true
-					found = append(found, numbered{partition{kv.Collection(collection), name}, number})
-				}
-				return true, nil
-			})
+			err := c.rows("SELECT number, collection, name FROM partitions ORDER BY number"+way, nil, 3,
+				func(row []driver.Value) (bool, error) {
+					number, _ := row[0].(int64)
+					collection, _ := row[1].(string)
+					name, _ := row[2].(string)
+					if !seen[number] {
+						seen[number] = true
+						found = append(found, numbered{partition{kv.Collection(collection), name}, number})
+					}
+					return true, nil
+				})
 			for _, part := range found {
 				if !yield(part, nil) {
 					return
@@ -184,7 +185,8 @@ func mendPartition(ctx context.Context, c, to *conn, part numbered, lost func(Da
 	if _, err := to.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	_, err := to.exec("INSERT INTO partitions (number, collection, name) VALUES (?, ?, ?)", part.number, string(part.collection), part.name)
+	_, err := to.exec("INSERT INTO partitions (number, collection, name) VALUES (?, ?, ?)", part.number,
+		string(part.collection), part.name)
 	if err != nil {
 		lost(Damage{Key: kv.Key{Collection: part.collection, Partition: part.name}}) // a second one of the same name
 		_, err := to.exec("ROLLBACK")

@@ -11,8 +11,8 @@ import (
 )
 
 // A value is an item but for its key: the checksum of key and value (4 bytes), version (8 bytes), token, expiry, number of fields
-// (varints), each field (length of its name, name, varint), data. headBytes is how long checksum, version, token and expiry are at
-// most; the version begins at versionAt, counted from 1 as SQL does.
+// (varints), each field (length of its name, name, varint), data. headBytes is how long checksum, version, token and expiry are
+// at most; the version begins at versionAt, counted from 1 as SQL does.
 const (
 	sumBytes  = 4
 	versionAt = sumBytes + 1

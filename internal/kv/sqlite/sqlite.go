@@ -83,7 +83,8 @@ func dsn(path string, sync, readOnly bool) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: values.Encode()}).String()
 }
 
-// ErrDamaged says that the file isn't readable as a database, or an item in it isn't as it was written; trying again doesn't help.
+// ErrDamaged says that the file isn't readable as a database, or an item in it isn't as it was written; trying again doesn't
+// help.
 var ErrDamaged = errors.New("the database is damaged")
 
 // ErrForeign says that the file is another program's, or of a form that this one doesn't know. The file stays as it is.

@@ -1,6 +1,7 @@
 // Package folder keeps the files of messages in a folder, and hands them out over HTTP to who has a link.
 //
-// A link is signed, is for one file, and ends. A file is served as something that no browser runs, whatever its sender says that it is.
+// A link is signed, is for one file, and ends. A file is served as something that no browser runs, whatever its sender says that
+// it is.
 package folder
 
 import (

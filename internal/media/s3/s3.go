@@ -1,4 +1,5 @@
-// Package s3 keeps the files of messages in a bucket, whose lifecycle deletes them after a day, and links to them by signed addresses.
+// Package s3 keeps the files of messages in a bucket, whose lifecycle deletes them after a day, and links to them by signed
+// addresses.
 //
 // Who puts files may do nothing else, and who links to them may only read: so neither can list a bucket.
 package s3
@@ -63,7 +64,8 @@ func (s *Store) MediaLink(ctx context.Context, account string, m chat.Media, now
 	name := aws.String(key(account, m))
 	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name})
 	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) && (answer.HTTPStatusCode() == http.StatusNotFound || answer.HTTPStatusCode() == http.StatusForbidden) {
+	if errors.As(err, &answer) && (answer.HTTPStatusCode() == http.StatusNotFound ||
+		answer.HTTPStatusCode() == http.StatusForbidden) {
 		return chat.MediaLink{}, &chat.Error{Code: chat.MediaNotFound}
 	}
 	if err != nil {

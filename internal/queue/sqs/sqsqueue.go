@@ -1,5 +1,5 @@
-// Package sqs carries commands over SQS: FIFO queues, each for the shards that are equal modulo their number, whose groups are the
-// accounts.
+// Package sqs carries commands over SQS: FIFO queues, each for the shards that are equal modulo their number, whose groups are
+// the accounts.
 //
 // Its promises: a command is on the queue when Send returns, once, however often its answer gets lost; an account's
 // commands are handed out in their order, one at a time; what isn't done comes again, and after chat.MaxAttempts goes to
@@ -100,7 +100,8 @@ func deduplicationID(group, id string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// SendBatch implements chat.BatchSender. A chunk is a message, and some 500 operations, so one request each costs next to nothing.
+// SendBatch implements chat.BatchSender. A chunk is a message, and some 500 operations, so one request each costs next to
+// nothing.
 func (s *Sender) SendBatch(ctx context.Context, shard int, messages ...chat.BatchMessage) error {
 	url, err := s.queues.of(shard)
 	if err != nil {

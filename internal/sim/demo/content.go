@@ -58,7 +58,8 @@ func (t *take) fresh(by *Person, kind, text string, ctx *waE2E.ContextInfo) (*wa
 			Name: &first, Address: new(strings.Join(rest, " ")), JPEGThumbnail: t.picture(32, 24), ContextInfo: ctx,
 		}}, nil
 	case "kontak":
-		return &waE2E.Message{ContactMessage: &waE2E.ContactMessage{DisplayName: &first, Vcard: new(t.vcard(first)), ContextInfo: ctx}}, nil
+		return &waE2E.Message{ContactMessage: &waE2E.ContactMessage{DisplayName: &first, Vcard: new(t.vcard(first)),
+			ContextInfo: ctx}}, nil
 	case "polling":
 		return t.poll(first, rest, ctx), nil
 	case "tombol":
@@ -164,7 +165,8 @@ func (t *take) poll(question string, options []string, ctx *waE2E.ContextInfo) *
 }
 
 func buttons(text string, options []string, ctx *waE2E.ContextInfo) *waE2E.Message {
-	m := &waE2E.ButtonsMessage{ContentText: &text, FooterText: new("Layanan otomatis"), HeaderType: waE2E.ButtonsMessage_EMPTY.Enum(), ContextInfo: ctx}
+	m := &waE2E.ButtonsMessage{ContentText: &text, FooterText: new("Layanan otomatis"),
+		HeaderType: waE2E.ButtonsMessage_EMPTY.Enum(), ContextInfo: ctx}
 	for i, o := range options {
 		m.Buttons = append(m.Buttons, &waE2E.ButtonsMessage_Button{
 			ButtonID: new(fmt.Sprint("b", i+1)), Type: waE2E.ButtonsMessage_Button_RESPONSE.Enum(),
@@ -239,7 +241,8 @@ func (t *take) file(kind, text string, rest []string, ctx *waE2E.ContextInfo) (*
 		}
 		m := &waE2E.ImageMessage{
 			URL: &f.URL, DirectPath: &f.DirectPath, MediaKey: f.MediaKey, FileSHA256: f.FileSHA256, FileEncSHA256: f.FileEncSHA256, FileLength: &f.FileLength,
-			Mimetype: new("image/jpeg"), Width: new(uint32(320)), Height: new(uint32(240)), JPEGThumbnail: t.picture(32, 24), ContextInfo: ctx,
+			Mimetype: new("image/jpeg"), Width: new(uint32(320)), Height: new(uint32(240)), JPEGThumbnail: t.picture(32,
+				24), ContextInfo: ctx,
 		}
 		if kind == "sekali" {
 			m.ViewOnce = new(true)

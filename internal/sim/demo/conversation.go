@@ -82,7 +82,8 @@ func (a *Account) describeGroup(out *waHistorySync.Conversation, g *Group) {
 	if g.Topic != "" {
 		out.Description = &g.Topic
 	}
-	out.Participant = []*waHistorySync.GroupParticipant{{UserJID: address(a.Owner), Rank: waHistorySync.GroupParticipant_REGULAR.Enum()}}
+	out.Participant = []*waHistorySync.GroupParticipant{{UserJID: address(a.Owner),
+		Rank: waHistorySync.GroupParticipant_REGULAR.Enum()}}
 	for _, p := range g.Members {
 		rank := waHistorySync.GroupParticipant_REGULAR
 		if p == g.Admin {

@@ -100,7 +100,8 @@ func (a *Account) History() *media.Inbox {
 		if p.HidesPN {
 			jid = p.LID
 		} else {
-			in.Mappings = append(in.Mappings, &waHistorySync.PhoneNumberToLIDMapping{PnJID: new(p.PN.String()), LidJID: new(p.LID.String())})
+			in.Mappings = append(in.Mappings, &waHistorySync.PhoneNumberToLIDMapping{PnJID: new(p.PN.String()),
+				LidJID: new(p.LID.String())})
 		}
 		if p.PushName != "" {
 			in.Pushnames = append(in.Pushnames, &waHistorySync.Pushname{ID: new(jid.String()), Pushname: &p.PushName})

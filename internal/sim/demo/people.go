@@ -60,8 +60,9 @@ var (
 		Susanto Suryani Utami Wardani Wibowo Widodo Wijaya Wulandari Yulianto`)
 	herTitles = []string{"Bu", "Bu", "Mbak", "Mbak", "Kak", "Tante", "Teh", "Dik"}
 	hisTitles = []string{"Pak", "Pak", "Mas", "Mas", "Kak", "Om", "Bang", "Dik"}
-	tags      = []string{"", "", "", " Reseller", " Pelanggan", " Kain", " RT", " Solo", " Jogja", " Pasar Klewer", " SMA", " Kampus"}
-	marks     = []string{"", "", "", "", " ✨", " 🌷", " 🇮🇩", " ⚽", " ☕", " 🐈"}
+	tags      = []string{"", "", "", " Reseller", " Pelanggan", " Kain", " RT", " Solo", " Jogja", " Pasar Klewer", " SMA",
+		" Kampus"}
+	marks = []string{"", "", "", "", " ✨", " 🌷", " 🇮🇩", " ⚽", " ☕", " 🐈"}
 )
 
 func owner() *Person {
@@ -108,7 +109,8 @@ func (a *Account) cast(rng *rand.Rand, chats int) {
 	}
 	for i := range private {
 		p := person()
-		c := &chat{jid: p.PN, people: []*Person{p}, themes: []string{pick(rng, []string{"pelanggan", "pelanggan", "pelanggan", "teman", "kurir", "kantor"})}}
+		c := &chat{jid: p.PN, people: []*Person{p}, themes: []string{pick(rng,
+			[]string{"pelanggan", "pelanggan", "pelanggan", "teman", "kurir", "kantor"})}}
 		switch firm := i - len(kin); {
 		case i < len(kin):
 			p.Name, p.PushName, c.themes = kin[i].name, kin[i].push, kin[i].themes
@@ -132,7 +134,8 @@ func (a *Account) cast(rng *rand.Rand, chats int) {
 	a.chats = append(a.chats,
 		newsletter("1203634"+number(rng, 11), "Info Batik Nusantara"),
 		newsletter("1203634"+number(rng, 11), "Resep Dapur Harian"),
-		&chat{jid: types.NewJID("1655"+number(rng, 6), types.BroadcastServer), subject: "Pelanggan setia", themes: []string{"siaran"}, people: a.People[20:40]},
+		&chat{jid: types.NewJID("1655"+number(rng, 6), types.BroadcastServer), subject: "Pelanggan setia",
+			themes: []string{"siaran"}, people: a.People[20:40]},
 	)
 }
 
@@ -165,14 +168,17 @@ func (a *Account) gather(rng *rand.Rand, unique func(string, int) string, chats 
 		}
 		g.Admin = g.Members[0]
 		a.Groups = append(a.Groups, g)
-		a.chats = append(a.chats, &chat{jid: g.JID, subject: subject, group: g, people: g.Members, byLID: g.ByLID, themes: []string{theme}})
+		a.chats = append(a.chats, &chat{jid: g.JID, subject: subject, group: g, people: g.Members, byLID: g.ByLID,
+			themes: []string{theme}})
 	}
 	for _, c := range circles {
 		add(c.subject, c.topic, c.theme, c.members)
 	}
 	kinds := []struct{ theme, form string }{
-		{"kelas", "Wali Murid TK %s"}, {"rt", "Warga %s Indah"}, {"alumni", "Alumni SMP %s"}, {"kantor_grup", "Pameran %s"}, {"umkm", "Bazar %s"},
-		{"keluarga_besar", "Sepupu %s"}, {"futsal", "Badminton %s"}, {"jualbeli", "Preloved %s"}, {"arisan", "Arisan %s"}, {"pengajian", "Majelis %s"},
+		{"kelas", "Wali Murid TK %s"}, {"rt", "Warga %s Indah"}, {"alumni", "Alumni SMP %s"}, {"kantor_grup",
+			"Pameran %s"}, {"umkm", "Bazar %s"},
+		{"keluarga_besar", "Sepupu %s"}, {"futsal", "Badminton %s"}, {"jualbeli", "Preloved %s"}, {"arisan",
+			"Arisan %s"}, {"pengajian", "Majelis %s"},
 	}
 	for len(a.chats) < chats {
 		k := kinds[len(a.Groups)%len(kinds)]

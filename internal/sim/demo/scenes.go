@@ -80,9 +80,12 @@ func parse(text string, to map[string][]scene) error {
 var (
 	places = strings.Fields("Solo Jogja Semarang Klaten Salatiga Boyolali Sragen Karanganyar Sukoharjo Wonogiri Magelang Madiun Surabaya Bandung Bogor Malang")
 	words  = map[string][]string{
-		"makanan": {"soto", "nasi liwet", "tahu kupat", "gudeg", "bakso", "lotek", "timlo", "serabi", "pecel", "rawon", "gado-gado", "klepon"},
-		"bahan":   {"gula jawa", "santan", "bawang merah", "cabai rawit", "tempe", "telur", "kelapa parut", "daun salam", "tepung beras", "kecap"},
-		"barang": {"kain batik cap", "batik tulis parang", "kemeja batik", "daster batik", "selendang", "sarung batik", "tas lurik", "outer tenun",
+		"makanan": {"soto", "nasi liwet", "tahu kupat", "gudeg", "bakso", "lotek", "timlo", "serabi", "pecel", "rawon",
+			"gado-gado", "klepon"},
+		"bahan": {"gula jawa", "santan", "bawang merah", "cabai rawit", "tempe", "telur", "kelapa parut", "daun salam",
+			"tepung beras", "kecap"},
+		"barang": {"kain batik cap", "batik tulis parang", "kemeja batik", "daster batik", "selendang", "sarung batik",
+			"tas lurik", "outer tenun",
 			"blangkon", "syal lurik", "taplak batik", "bros kain"},
 		"hari":   {"Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu"},
 		"kereta": {"Prameks", "Argo Dwipangga", "Lodaya", "Senja Utama", "Gajayana"},

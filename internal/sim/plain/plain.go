@@ -41,7 +41,8 @@ func Trust() *keys.KeyPair {
 func Store(t testing.TB) *sqlstore.Container {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "device.db")
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
+	db, err := sql.Open("sqlite",
+		"file:"+file+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=busy_timeout(10000)&_txlock=immediate")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,8 @@ func Store(t testing.TB) *sqlstore.Container {
 
 // Client makes a client of a server, set up to lose no message: handle says whether it has taken an event. The client is
 // disconnected when the test ends.
-func Client(t testing.TB, server *sim.Server, device *store.Device, log waLog.Logger, handle func(evt any) bool) *whatsmeow.Client {
+func Client(t testing.TB, server *sim.Server, device *store.Device, log waLog.Logger,
+	handle func(evt any) bool) *whatsmeow.Client {
 	c, http := whatsmeow.NewClient(device, log), server.HTTPClient()
 	c.SetMediaHTTPClient(http)
 	c.SetWebsocketHTTPClient(http)

@@ -152,12 +152,14 @@ func createBatchTogether(t *testing.T, ctx context.Context, batches BatchStore) 
 
 func batchOperations(t *testing.T, ctx context.Context, batches BatchStore) {
 	b := create(t, ctx, batches, newBatch(newTenant(t, batches), 600))
-	_, err := batches.EndOperations(ctx, b.Account, ulid.Make().String(), 0, map[int]chat.Result{0: {State: chat.OperationDone, At: noon}})
+	_, err := batches.EndOperations(ctx, b.Account, ulid.Make().String(), 0,
+		map[int]chat.Result{0: {State: chat.OperationDone, At: noon}})
 	wantCode(t, "end of no batch's", err, chat.BatchNotFound)
 	refused := &chat.Error{Code: chat.WhatsAppRejected, Message: "406"}
 	at := noon.Add(time.Second)
 	b, err = batches.EndOperations(ctx, b.Account, b.ID, 1, map[int]chat.Result{
-		0: {State: chat.OperationDone, At: at}, 1: {State: chat.OperationDone, At: at}, 2: {State: chat.OperationFailed, Failure: refused, At: at},
+		0: {State: chat.OperationDone, At: at}, 1: {State: chat.OperationDone, At: at}, 2: {State: chat.OperationFailed,
+			Failure: refused, At: at},
 		7: {State: chat.OperationOvertaken, At: at.Add(time.Second)},
 	})
 	ok(t, "end", err)
@@ -177,7 +179,8 @@ func batchOperations(t *testing.T, ctx context.Context, batches BatchStore) {
 	if r := results[2]; r.State != chat.OperationFailed || r.Failure == nil || *r.Failure != *refused || !r.At.Equal(at) {
 		t.Errorf("the refused one ended %+v", r)
 	}
-	if len(results) != 100 || results[3].State != chat.OperationDone || results[4].State != "" || results[7].State != chat.OperationOvertaken {
+	if len(results) != 100 || results[3].State != chat.OperationDone || results[4].State != "" ||
+		results[7].State != chat.OperationOvertaken {
 		t.Errorf("results %+v", results[:8])
 	}
 	rest := make(map[int]chat.Result)
@@ -247,13 +250,15 @@ func batchPlaces(t *testing.T, ctx context.Context, batches BatchStore) {
 
 func stopBatch(t *testing.T, ctx context.Context, batches BatchStore) {
 	b := create(t, ctx, batches, newBatch(newTenant(t, batches), 10))
-	report := chat.Report{ID: b.ID, Account: b.Account, At: noon, Endpoint: "createBatch", Batch: b.ID, Command: chat.CommandPending}
+	report := chat.Report{ID: b.ID, Account: b.Account, At: noon, Endpoint: "createBatch", Batch: b.ID,
+		Command: chat.CommandPending}
 	ok(t, "report", batches.AddReport(ctx, report))
 	reported := func(want chat.CommandState, code chat.Code) {
 		t.Helper()
 		reports, _, err := batches.ListReports(ctx, b.Account, chat.Page{Limit: 10})
 		ok(t, "reports", err)
-		if len(reports) != 1 || reports[0].Command != want || reports[0].Error != code || reports[0].Lost(noon.Add(100*time.Hour)) {
+		if len(reports) != 1 || reports[0].Command != want || reports[0].Error != code ||
+			reports[0].Lost(noon.Add(100*time.Hour)) {
 			t.Errorf("reports %+v, want %s %q", reports, want, code)
 		}
 	}
@@ -283,7 +288,8 @@ func stopBatch(t *testing.T, ctx context.Context, batches BatchStore) {
 	err = batches.UpdateBatch(ctx, b.Account, "01ARZ3NDEKTSV4RRFFQ69G5FAV", func(*chat.Batch) error { return nil })
 	wantCode(t, "update of none", err, chat.BatchNotFound)
 	refused := &chat.Error{Code: chat.InvalidParameter}
-	wantCode(t, "a change that fails", batches.UpdateBatch(ctx, b.Account, b.ID, func(*chat.Batch) error { return refused }), chat.InvalidParameter)
+	wantCode(t, "a change that fails", batches.UpdateBatch(ctx, b.Account, b.ID,
+		func(*chat.Batch) error { return refused }), chat.InvalidParameter)
 }
 
 func listBatches(t *testing.T, ctx context.Context, batches BatchStore) {
@@ -293,12 +299,19 @@ func listBatches(t *testing.T, ctx context.Context, batches BatchStore) {
 		b := newBatch(account, 1)
 		b.ID = ulid.MustNew(ulid.Timestamp(noon.Add(time.Duration(i)*time.Second)), ulid.DefaultEntropy()).String()
 		b = create(t, ctx, batches, b)
-		ok(t, "stop", batches.UpdateBatch(ctx, account, b.ID, func(b *chat.Batch) error { b.Stop(chat.BatchCancelled, nil, noon); return nil }))
+		ok(t, "stop", batches.UpdateBatch(ctx, account, b.ID, func(b *chat.Batch) error {
+			b.Stop(chat.BatchCancelled, nil,
+				noon)
+			return nil
+		}))
 		want = append([]string{b.ID}, want...)
 	}
 	for _, limit := range []int{1, 7, 25, 100} {
 		var got []string
-		for _, b := range walk(t, limit, func(p chat.Page) ([]chat.Batch, string, error) { return batches.ListBatches(ctx, account, p) }) {
+		for _, b := range walk(t, limit, func(p chat.Page) ([]chat.Batch, string,
+			error) {
+			return batches.ListBatches(ctx, account, p)
+		}) {
 			got = append(got, b.ID)
 		}
 		wantSame(t, "the batches", got, want)
@@ -339,9 +352,11 @@ func overtakeBatch(t *testing.T, ctx context.Context, batches BatchStore) {
 	const jid, other = chat.JID("6281200000001@s.whatsapp.net"), chat.JID("6281200000002@s.whatsapp.net")
 	long := strings.Repeat("Ж/", 700)
 	noted := []chat.Wish{
-		{Chat: jid, Setting: chat.MuteSetting}, {Chat: jid, Setting: chat.StarSetting, Message: "3EB0"}, {Chat: jid, Setting: chat.StarSetting, Message: long},
+		{Chat: jid, Setting: chat.MuteSetting}, {Chat: jid, Setting: chat.StarSetting, Message: "3EB0"}, {Chat: jid,
+			Setting: chat.StarSetting, Message: long},
 	}
-	asked := append(noted[:3:3], chat.Wish{Chat: other, Setting: chat.MuteSetting}, chat.Wish{Chat: jid, Setting: chat.PinSetting},
+	asked := append(noted[:3:3], chat.Wish{Chat: other, Setting: chat.MuteSetting},
+		chat.Wish{Chat: jid, Setting: chat.PinSetting},
 		chat.Wish{Chat: jid, Setting: chat.StarSetting, Message: "3EB"}, noted[0])
 	want := func(what string, account string, times ...time.Time) {
 		t.Helper()

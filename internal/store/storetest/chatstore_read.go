@@ -71,7 +71,8 @@ func chatsOrder(t *testing.T, ctx context.Context, store chat.ChatStore) {
 func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
 	var all []chat.View
-	kinds := []chat.JID{"62812000%d@s.whatsapp.net", "12036300%d@g.us", "777000%d@newsletter", "888000%d@broadcast", "123456%d@lid"}
+	kinds := []chat.JID{"62812000%d@s.whatsapp.net", "12036300%d@g.us", "777000%d@newsletter", "888000%d@broadcast",
+		"123456%d@lid"}
 	for i := range 160 {
 		jid := chat.JID(fmt.Sprintf(string(kinds[i%len(kinds)]), i+10))
 		set := func(bit int) chat.Register[bool] { return chat.Register[bool]{Value: i>>bit&1 == 1, At: 1} }
@@ -123,7 +124,8 @@ func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		if (len(want) == 0) != (f.Label == "3") {
 			t.Errorf("filter %s accepts %d chats", text(f), len(want))
 		}
-		wantSame(t, fmt.Sprintf("the chats of filter %s", text(f)), chatJIDs(allChats(t, ctx, store, account, f, []int{3, 200}[i%2])), want)
+		wantSame(t, fmt.Sprintf("the chats of filter %s", text(f)),
+			chatJIDs(allChats(t, ctx, store, account, f, []int{3, 200}[i%2])), want)
 	}
 	muted, _, err := store.Chats(ctx, account, chat.Filter{Muted: new(true)}, chat.Page{Limit: 200}, noon.Add(time.Second))
 	ok(t, "chats", err)
@@ -235,7 +237,8 @@ func messagesLists(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	gone := message("gone", 42)
 	gone.Gone = true
 	put(t, ctx, store, account, budi, chat.Chat{},
-		message("a", 10), starred(message("b", 20)), message("c", 30), message("d", 30), starred(message("e", 30)), message("f", 40),
+		message("a", 10), starred(message("b", 20)), message("c", 30), message("d",
+			30), starred(message("e", 30)), message("f", 40),
 		gone, chat.Message{ID: "stub", Status: chat.Read}, message("g", 50))
 	wantMessages(t, ctx, store, account, budi, "a", "b", "c", "d", "e", "f", "g")
 	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start+30, "c")})
@@ -360,7 +363,8 @@ func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	expired := message("expired", 3)
 	expired.Content.Expires = noon.Unix()
 	long := message(strings.Repeat("x", 300), 6)
-	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 2)}, message("cleared", 1), starred(message("starred", 2)), expired,
+	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 2)}, message("cleared", 1),
+		starred(message("starred", 2)), expired,
 		message("a", 4), message("b", 4), long, chat.Message{ID: "stub", ReadHere: true})
 	ok(t, "alias", store.Alias(ctx, account, budiLID, budi))
 	for _, jid := range []chat.JID{budi, budiLID} {

@@ -48,12 +48,14 @@ func updateNew(t *testing.T, ctx context.Context, store chat.ChatStore) {
 
 func fullState() chat.Chat {
 	return chat.Chat{
-		Fields:   map[string]chat.Register[chat.JSON]{"ephemeralExpiration": {Value: "86400", At: 5}, "wallpaper": {Value: `{"opacity":1}`, At: 1}},
+		Fields: map[string]chat.Register[chat.JSON]{"ephemeralExpiration": {Value: "86400", At: 5},
+			"wallpaper": {Value: `{"opacity":1}`, At: 1}},
 		Subject:  chat.Register[string]{Value: "subject <&>", At: 5},
 		Contact:  chat.Register[string]{Value: `Budi "☕"`, At: 6},
 		PushName: chat.Register[string]{Value: "budi", At: 7},
-		Members:  map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankAdmin, At: 1}, budi: {Value: chat.RankLeft, At: 3}},
-		Mute:     chat.Register[int64]{Value: chat.MutedForEver, At: 8}, Pin: chat.Register[int64]{Value: 1772000000, At: 9},
+		Members: map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankAdmin, At: 1},
+			budi: {Value: chat.RankLeft, At: 3}},
+		Mute: chat.Register[int64]{Value: chat.MutedForEver, At: 8}, Pin: chat.Register[int64]{Value: 1772000000, At: 9},
 		Archived: chat.Register[bool]{Value: true, At: 10}, MarkedUnread: chat.Register[bool]{Value: true, At: 11},
 		Unread: chat.Unread{Count: 3, Mentions: 1, At: start - 10}, Read: chat.RangeOf(start-20, "r"),
 		Cleared: chat.RangeOf(start-30, "x", "y"), ClearedUnstarred: chat.RangeOf(start - 29), Deleted: chat.RangeOf(start - 50),
@@ -66,11 +68,13 @@ func fullMessage(id string, second int64) chat.Message {
 	m.Content.Order, m.Content.Expires, m.Content.Ephemeral, m.Content.Media = 7, noon.Unix()+9, true, true
 	m.Content.Mentions, m.Content.MentionMe = []chat.JID{me, siti}, true
 	m.Content.Quoted, m.Content.Info = `{"conversation":"q"}`, `{"pushName":"budi"}`
-	m.Edits = map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Type: "conversation", Body: "b", Message: `{"conversation":"b"}`}, At: 4}}
+	m.Edits = map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Type: "conversation", Body: "b",
+		Message: `{"conversation":"b"}`}, At: 4}}
 	m.Revoked = map[chat.JID]int64{siti: 1}
 	m.Status = chat.Read
 	m.Receipts = map[chat.JID]chat.Receipt{siti: {Received: 1, Read: 2, Played: 3}}
-	m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{siti: {Value: chat.Reaction{AddOn: chat.AddOn{ID: "R", Time: 3, Order: 1}, Text: "👍"}, At: 3}}
+	m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{siti: {Value: chat.Reaction{AddOn: chat.AddOn{ID: "R", Time: 3,
+		Order: 1}, Text: "👍"}, At: 3}}
 	m.Votes = map[chat.JID]chat.Register[chat.Vote]{budi: {Value: chat.Vote{AddOn: chat.AddOn{ID: "V"}, Options: "00ff"}, At: 3}}
 	m.Answers = map[chat.JID]chat.Register[chat.Answer]{budi: {Value: chat.Answer{Response: "GOING", Guests: 1}, At: 3}}
 	m.Comments = map[string]chat.Comment{"C": {By: siti, Type: "conversation", Body: "c", Message: `{"conversation":"c"}`}}
@@ -134,7 +138,8 @@ func updateFails(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
 	refused := errors.New("refused")
 	spoil := func(th *chat.Thread) error {
-		if err := th.Apply(chat.Change{Chat: budi, State: fullState(), Messages: []chat.Message{message("a", 50), message("new", 60)}}, noon); err != nil {
+		if err := th.Apply(chat.Change{Chat: budi, State: fullState(),
+			Messages: []chat.Message{message("a", 50), message("new", 60)}}, noon); err != nil {
 			return err
 		}
 		for jid := range th.Chat.Members {
@@ -167,7 +172,8 @@ func updateNewest(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
 	second := message("e", 20)
 	second.Content.Order = 1
-	put(t, ctx, store, account, budi, chat.Chat{}, message("d", 20), second, message("c", 20), message("a", 30), message("z", 10), chat.Message{ID: "stub", Status: chat.Read})
+	put(t, ctx, store, account, budi, chat.Chat{}, message("d", 20), second, message("c", 20), message("a", 30),
+		message("z", 10), chat.Message{ID: "stub", Status: chat.Read})
 	put(t, ctx, store, account, siti, chat.Chat{}, message("other", 90))
 	var seen []string
 	find := func(ids []string, shows func(chat.MessageView) bool) *chat.Message {
@@ -201,7 +207,8 @@ func updateNewest(t *testing.T, ctx context.Context, store chat.ChatStore) {
 
 func updateEach(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
-	put(t, ctx, store, account, budi, chat.Chat{}, message("d", 20), message("c", 19), message("a", 30), chat.Message{ID: "stub", Status: chat.Read})
+	put(t, ctx, store, account, budi, chat.Chat{}, message("d", 20), message("c", 19), message("a", 30),
+		chat.Message{ID: "stub", Status: chat.Read})
 	put(t, ctx, store, account, siti, chat.Chat{}, message("other", 90))
 	var seen []string
 	ok(t, "update", store.Update(ctx, account, budi, []string{"a"}, func(th *chat.Thread) error {
@@ -234,7 +241,8 @@ func updatePrunes(t *testing.T, ctx context.Context, store chat.ChatStore) {
 
 func pruneKeepsTheSameSecond(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
-	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 1), message("b", 2), message("c", 2), message("d", 2), message("e", 3))
+	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 1), message("b", 2), message("c", 2), message("d", 2),
+		message("e", 3))
 	put(t, ctx, store, account, budi, chat.Chat{Cleared: chat.RangeOf(start+2, "b", "d", "e")}) // e is later
 	wantMessages(t, ctx, store, account, budi, "c", "e")
 	_, left := exported(t, ctx, store, account, budi, 1000)
@@ -247,7 +255,8 @@ func pruneKeepsTheSameSecond(t *testing.T, ctx context.Context, store chat.ChatS
 
 func updateMovesMessage(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
-	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 10), message("b", 20), message("c", 30), chat.Message{ID: "d", Status: chat.Read})
+	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 10), message("b", 20), message("c", 30),
+		chat.Message{ID: "d", Status: chat.Read})
 	put(t, ctx, store, account, budi, chat.Chat{}, message("c", 5), message("d", 15)) // the earlier content stays
 	wantMessages(t, ctx, store, account, budi, "c", "a", "d", "b")
 	_, all := exported(t, ctx, store, account, budi, 3)
@@ -304,7 +313,8 @@ func updateTogether(t *testing.T, ctx context.Context, store chat.ChatStore) {
 					}
 					return th.Apply(chat.Change{
 						Chat: budi, State: chat.Chat{Subject: seen},
-						Messages: []chat.Message{message(id, int64(j)), {ID: "shared", Receipts: map[chat.JID]chat.Receipt{chat.JID(id): {Read: 1}}}},
+						Messages: []chat.Message{message(id, int64(j)),
+							{ID: "shared", Receipts: map[chat.JID]chat.Receipt{chat.JID(id): {Read: 1}}}},
 					}, noon)
 				})
 			})

@@ -34,7 +34,8 @@ var feedTests = []test[FeedStore]{
 }
 
 // newest are the entries behind a position, all of them, and the position behind them.
-func newest(t *testing.T, ctx context.Context, store chat.Feed, account string, p chat.Position) ([]chat.FeedEntry, chat.Position) {
+func newest(t *testing.T, ctx context.Context, store chat.Feed, account string, p chat.Position) ([]chat.FeedEntry,
+	chat.Position) {
 	t.Helper()
 	var all []chat.FeedEntry
 	for {
@@ -121,7 +122,8 @@ func feedTells(t *testing.T, ctx context.Context, store FeedStore) {
 	tells("a receipt", shown+", b acked READ")
 	change(chat.Change{Messages: []chat.Message{{ID: "b", Status: chat.DeliveryAck}}})
 	tells("a receipt that comes too late")
-	change(chat.Change{Messages: []chat.Message{{ID: "a", Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "👍"}, At: 5}}}}})
+	change(chat.Change{Messages: []chat.Message{{ID: "a",
+		Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "👍"}, At: 5}}}}})
 	tells("a reaction", shown+", a changed")
 	change(chat.Change{Messages: []chat.Message{{ID: "later", Status: chat.Read}}})
 	tells("a receipt ahead of its message")
@@ -141,9 +143,11 @@ func feedTells(t *testing.T, ctx context.Context, store FeedStore) {
 	tells("a chat deleted", string(budi)+" shows false, cleared")
 	change(chat.Change{Messages: []chat.Message{message("d", 20)}})
 	tells("a deleted chat's next message", shown+", d new")
-	ok(t, "append", store.AppendFeed(ctx, account, chat.FeedEntry{Kind: chat.FeedBatch, Batch: &chat.FeedProgress{ID: "1", State: "done", Total: 3}}))
+	ok(t, "append", store.AppendFeed(ctx, account, chat.FeedEntry{Kind: chat.FeedBatch,
+		Batch: &chat.FeedProgress{ID: "1", State: "done", Total: 3}}))
 	entries, _ := newest(t, ctx, store, account, at)
-	if len(entries) != 1 || entries[0].Batch == nil || *entries[0].Batch != (chat.FeedProgress{ID: "1", State: "done", Total: 3}) || !entries[0].At.Equal(Now()) {
+	if len(entries) != 1 || entries[0].Batch == nil || *entries[0].Batch != (chat.FeedProgress{ID: "1", State: "done",
+		Total: 3}) || !entries[0].At.Equal(Now()) {
 		t.Errorf("the batch's entry is %+v", entries)
 	}
 }
@@ -240,7 +244,8 @@ func feedTogether(t *testing.T, ctx context.Context, store FeedStore) {
 	err := together(chats, func(i int) error {
 		for n := range each {
 			id := fmt.Sprintf("%d/%d", i, n)
-			c := chat.Change{Chat: chat.JID(fmt.Sprintf("62811111%d@s.whatsapp.net", i)), Messages: []chat.Message{message(id, int64(n))}}
+			c := chat.Change{Chat: chat.JID(fmt.Sprintf("62811111%d@s.whatsapp.net", i)),
+				Messages: []chat.Message{message(id, int64(n))}}
 			if err := project(ctx, store, account, c); err != nil {
 				return err
 			}

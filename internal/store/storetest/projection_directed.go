@@ -75,16 +75,19 @@ var directed = []example{
 	}, []string{`"unreadCount":3`}, "a b"},
 	{"ReadOnTheOtherSide", []chat.Change{
 		{Chat: budi, State: told(3, 20), Messages: by(budi, message("a", 20))},
-		{Chat: budiLID, Messages: by(budiLID, message("b", 30))}, {Chat: budiLID, Messages: []chat.Message{{ID: "b", ReadHere: true}}}, link,
+		{Chat: budiLID, Messages: by(budiLID, message("b", 30))}, {Chat: budiLID,
+			Messages: []chat.Message{{ID: "b", ReadHere: true}}}, link,
 	}, []string{`"unreadCount":0`}, "a b"},
 	{"DeletedOnTheOtherSide", []chat.Change{
 		fromPN, fromLID, {Chat: budi, Messages: []chat.Message{{ID: "lid", Gone: true}}}, link,
 	}, []string{`"unreadCount":1`}, "pn"},
 	{"MutedOnTheSideOfTheLID", []chat.Change{
-		fromPN, {Chat: budi, State: muted(0, chat.Baseline)}, {Chat: budiLID, State: muted(chat.MutedForEver, chat.Baseline)}, link,
+		fromPN, {Chat: budi, State: muted(0, chat.Baseline)}, {Chat: budiLID,
+			State: muted(chat.MutedForEver, chat.Baseline)}, link,
 	}, []string{forEver}, "pn"},
 	{"MutedOnTheSideOfThePN", []chat.Change{
-		fromLID, {Chat: budiLID, State: muted(0, chat.Baseline)}, {Chat: budi, State: muted(chat.MutedForEver, chat.Baseline)}, link,
+		fromLID, {Chat: budiLID, State: muted(0, chat.Baseline)}, {Chat: budi,
+			State: muted(chat.MutedForEver, chat.Baseline)}, link,
 	}, []string{forEver}, "lid"},
 	{"UnmutedLater", []chat.Change{
 		fromLID, {Chat: budiLID, State: muted(chat.MutedForEver, 5)}, {Chat: budi, State: muted(0, 6)}, link,
@@ -94,21 +97,28 @@ var directed = []example{
 	}, []string{`"pinned":7`, `"archived":true`}, "pn"},
 	{"WhatFollowsUnderTheOtherAddress", []chat.Change{
 		fromLID, link, {Chat: budi, Messages: []chat.Message{
-			{ID: "lid", Edits: map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Kind: chat.TextEdit, Type: "conversation", Body: "edited", Message: `{"conversation":"edited"}`}, At: 5}}},
+			{ID: "lid", Edits: map[chat.JID]chat.Register[chat.Edit]{budi: {Value: chat.Edit{Kind: chat.TextEdit,
+				Type: "conversation", Body: "edited", Message: `{"conversation":"edited"}`}, At: 5}}},
 		}},
-		{Chat: budi, Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "x"}, At: 5}}}}},
-		{Chat: budiLID, Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.Reaction]{budiLID: {At: 6}}}}},
+		{Chat: budi,
+			Messages: []chat.Message{{ID: "lid",
+				Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "x"}, At: 5}}}}},
+		{Chat: budiLID,
+			Messages: []chat.Message{{ID: "lid", Reactions: map[chat.JID]chat.Register[chat.Reaction]{budiLID: {At: 6}}}}},
 	}, []string{`"body":"edited"`}, "lid"},
 	{"ClearedUnderTheOtherAddress", []chat.Change{
 		fromPN, fromLID, {Chat: budi, State: chat.Chat{Cleared: chat.RangeOf(start + 15)}}, link,
 	}, []string{`"unreadCount":1`}, "lid"},
 	{"DeletedUnderTheOtherAddress", []chat.Change{
-		fromPN, fromLID, {Chat: budiLID, State: chat.Chat{Deleted: chat.RangeOf(start + 20)}}, {Chat: budi, Messages: by(budi, message("new", 30))}, link,
+		fromPN, fromLID, {Chat: budiLID, State: chat.Chat{Deleted: chat.RangeOf(start + 20)}}, {Chat: budi,
+			Messages: by(budi, message("new", 30))}, link,
 	}, []string{`"unreadCount":1`}, "new"},
 	{"Impostors", []chat.Change{
 		{Chat: group, Messages: by(budi, message("a", 10))},
 		{Chat: group, Messages: []chat.Message{{ID: "a", Revoked: map[chat.JID]int64{siti: 1}}}},
-		{Chat: group, Messages: []chat.Message{{ID: "a", Edits: map[chat.JID]chat.Register[chat.Edit]{siti: {Value: chat.Edit{Body: "forged"}, At: 9}}}}},
+		{Chat: group,
+			Messages: []chat.Message{{ID: "a",
+				Edits: map[chat.JID]chat.Register[chat.Edit]{siti: {Value: chat.Edit{Body: "forged"}, At: 9}}}}},
 		{Chat: group, State: chat.Chat{Members: map[chat.JID]chat.Register[chat.Rank]{siti: {Value: chat.RankMember, At: 1}}}},
 	}, []string{`"body":"text a"`}, "a"},
 	{"RevokedByAnAdmin", []chat.Change{
@@ -127,12 +137,16 @@ var directed = []example{
 		{Chat: budi, Messages: by(budi, mentioning(message("a", 6)))}, {Chat: budi, Messages: by(budi, message("b", 7))},
 	}, []string{`"unreadCount":2`, `"unreadMentionCount":1`}, "a b"},
 	{"ReceivedOnTheOtherSide", []chat.Change{
-		{Chat: budi, Messages: []chat.Message{fromMe(message("a", 10))}}, fromLID, {Chat: budi, State: chat.Chat{Received: start + 25}}, link,
-	}, []string{fmt.Sprintf(`"lastMessageRecvTimestamp":%d`, start+25), fmt.Sprintf(`"conversationTimestamp":%d,`, start+20)}, "a lid"},
+		{Chat: budi, Messages: []chat.Message{fromMe(message("a", 10))}}, fromLID, {Chat: budi,
+			State: chat.Chat{Received: start + 25}}, link,
+	}, []string{fmt.Sprintf(`"lastMessageRecvTimestamp":%d`, start+25), fmt.Sprintf(`"conversationTimestamp":%d,`,
+		start+20)}, "a lid"},
 	{"OwnMessage", []chat.Change{
 		{Chat: budi, Alt: budiLID, Messages: []chat.Message{fromMe(message("a", 10))}},
-		{Chat: budiLID, Messages: []chat.Message{{ID: "a", Status: chat.Read, Receipts: map[chat.JID]chat.Receipt{budiLID: {Read: 5}}}}},
-		{Chat: budi, Messages: []chat.Message{{ID: "a", Status: chat.DeliveryAck, Receipts: map[chat.JID]chat.Receipt{budi: {Received: 4}}}}},
+		{Chat: budiLID, Messages: []chat.Message{{ID: "a", Status: chat.Read,
+			Receipts: map[chat.JID]chat.Receipt{budiLID: {Read: 5}}}}},
+		{Chat: budi, Messages: []chat.Message{{ID: "a", Status: chat.DeliveryAck,
+			Receipts: map[chat.JID]chat.Receipt{budi: {Received: 4}}}}},
 	}, []string{`"status":"READ"`, `"readTimestamp":"5","receiptTimestamp":"4","userJid":"` + string(budi) + `"`, `"unreadCount":0`}, "a"},
 }
 

@@ -20,7 +20,8 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // madeUpCursors are no cursors of any port.
-var madeUpCursors = []string{"x", "0", "!!!", "-1", "e30", "bnVsbA", "WzEsMl0", "null", "\x00", "ÿ", " ", "'; --", strings.Repeat("A", 5000)}
+var madeUpCursors = []string{"x", "0", "!!!", "-1", "e30", "bnVsbA", "WzEsMl0", "null", "\x00", "ÿ", " ", "'; --",
+	strings.Repeat("A", 5000)}
 
 func newAccount() string { return ulid.Make().String() }
 

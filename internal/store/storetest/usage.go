@@ -25,7 +25,8 @@ func usageSums(t *testing.T, ctx context.Context, store chat.UsageStore) {
 	for range 2 { // of a source the last counts, however often it is told
 		put(account, "2026-03-01", "a", map[string]chat.Usage{"main": {Calls: 5, Failed: 1}, "": {Messages: 7}})
 	}
-	put(account, "2026-03-01", "b", map[string]chat.Usage{"main": {Calls: 10, Commands: 3, Operations: 4, Deliveries: 6}, "other": {Calls: 1}})
+	put(account, "2026-03-01", "b", map[string]chat.Usage{"main": {Calls: 10, Commands: 3, Operations: 4, Deliveries: 6},
+		"other": {Calls: 1}})
 	put(account, "2026-03-31", "a", map[string]chat.Usage{"main": {Calls: 100}})
 	put(account, "2026-04-01", "a", map[string]chat.Usage{"main": {Calls: 1000}})
 	put(foreign, "2026-03-01", "a", map[string]chat.Usage{"main": {Calls: 10000}})

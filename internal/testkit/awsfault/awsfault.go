@@ -48,8 +48,8 @@ func Rates(total float64) map[Fault]float64 {
 	}
 }
 
-// New makes a proxy of the server at a URL; the same seed gives the same faults to the same calls in the same order. spare, if given, tells
-// what must not happen to an operation, such as "ReceiveMessage".
+// New makes a proxy of the server at a URL; the same seed gives the same faults to the same calls in the same order. spare, if
+// given, tells what must not happen to an operation, such as "ReceiveMessage".
 func New(target string, seed uint64, rates map[Fault]float64, spare func(operation string, f Fault) bool) (*Proxy, error) {
 	u, err := url.Parse(target)
 	if err != nil {

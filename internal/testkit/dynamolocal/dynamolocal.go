@@ -1,5 +1,5 @@
-// Package dynamolocal gives tests a DynamoDB of their own: the server that DYNAMODB_ENDPOINT names, else a DynamoDB Local that lives as
-// long as the test binary. With CI=true a missing server is a failure; without it, it skips the tests that need one.
+// Package dynamolocal gives tests a DynamoDB of their own: the server that DYNAMODB_ENDPOINT names, else a DynamoDB Local that
+// lives as long as the test binary. With CI=true a missing server is a failure; without it, it skips the tests that need one.
 package dynamolocal
 
 import (
@@ -24,7 +24,8 @@ var program = localserver.Program{
 	},
 }
 
-// Main is the body of a package's TestMain: it starts a server if none is given, runs the tests, ends the server and gives the exit code.
+// Main is the body of a package's TestMain: it starts a server if none is given, runs the tests, ends the server and gives the
+// exit code.
 func Main(m *testing.M) int { return program.Run(m.Run) }
 
 // Start starts a server for a program that isn't a test, which ends it with Stop. The options of Java override those for tests.
@@ -40,8 +41,8 @@ func Client(t testing.TB, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	}, options...)
 }
 
-// CreateTable makes the table and deletes it when the test ends. It waits as long as the server takes: asked again, it would answer that the
-// table exists.
+// CreateTable makes the table and deletes it when the test ends. It waits as long as the server takes: asked again, it would
+// answer that the table exists.
 func CreateTable(t testing.TB, table *dynamodb.CreateTableInput) {
 	t.Helper()
 	db := Client(t)

@@ -113,7 +113,8 @@ func (p Program) startIn(jars string, java []string) (*Server, error) {
 		return nil, err
 	}
 	// The shell ends the server when our end of its input closes.
-	arguments := []string{"-c", `java "$@" >&2 & echo $!; trap 'kill $! 2>/dev/null' EXIT; cat`, "sh", "-Xmx512m", "-XX:TieredStopAtLevel=1"}
+	arguments := []string{"-c", `java "$@" >&2 & echo $!; trap 'kill $! 2>/dev/null' EXIT; cat`, "sh", "-Xmx512m",
+		"-XX:TieredStopAtLevel=1"}
 	arguments = slices.Concat(arguments, java, []string{"-cp", filepath.Join(jars, "*")}, p.Arguments(jars, port))
 	cmd := exec.Command("sh", arguments...)
 	var log tail

@@ -21,7 +21,8 @@ var program = localserver.Program{
 	Variable: "SQS_ENDPOINT",
 	Script:   "elasticmq",
 	Arguments: func(_ string, port int) []string {
-		return []string{"-Drest-sqs.enabled=true", "-Drest-sqs.bind-hostname=127.0.0.1", "-Drest-sqs.bind-port=" + strconv.Itoa(port),
+		return []string{"-Drest-sqs.enabled=true", "-Drest-sqs.bind-hostname=127.0.0.1",
+			"-Drest-sqs.bind-port=" + strconv.Itoa(port),
 			"-Drest-sqs.sqs-limits=strict", "-Drest-stats.enabled=false",
 			"-Dnode-address.protocol=http", "-Dnode-address.host=127.0.0.1", "-Dnode-address.port=" + strconv.Itoa(port),
 			"org.elasticmq.server.Main"}
@@ -46,11 +47,13 @@ func Client(t testing.TB, options ...func(*sqs.Options)) *sqs.Client {
 }
 
 // CreateQueue makes a FIFO queue with a dead-letter queue, as the template does, and returns both URLs.
-func CreateQueue(t testing.TB, client *sqs.Client, name string, visibility time.Duration, attempts int) (queue, deadLetters string) {
+func CreateQueue(t testing.TB, client *sqs.Client, name string, visibility time.Duration, attempts int) (queue,
+	deadLetters string) {
 	t.Helper()
 	fifo := func(name string, attributes map[string]string) string {
 		attributes[string(types.QueueAttributeNameFifoQueue)] = "true"
-		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(name + ".fifo"), Attributes: attributes})
+		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(name + ".fifo"),
+			Attributes: attributes})
 		if err != nil {
 			t.Fatalf("create queue %s: %v", name, err)
 		}

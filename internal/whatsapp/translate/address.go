@@ -42,8 +42,8 @@ func (b *Book) Learn(x, y chat.JID) {
 	}
 }
 
-// Fill is Learn for what may be out of date, such as a history, a list of members or a setting: it only fills what is unknown. Who
-// has changed the number is told of by WhatsApp itself and by their own messages.
+// Fill is Learn for what may be out of date, such as a history, a list of members or a setting: it only fills what is unknown.
+// Who has changed the number is told of by WhatsApp itself and by their own messages.
 func (b *Book) Fill(x, y chat.JID) {
 	if x.IsPN() {
 		x, y = y, x

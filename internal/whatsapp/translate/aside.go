@@ -58,7 +58,8 @@ func (b *Book) aside(e envelope, content wajson.Content, opened Opened) []chat.M
 		p := m.GetPollUpdateMessage()
 		return about(p.GetPollCreationMessageKey(), func(target *chat.Message) {
 			target.Votes = map[chat.JID]chat.Register[chat.Vote]{
-				e.sender: {Value: chat.Vote{AddOn: e.addOn(), Options: selected(opened.Vote)}, At: e.said(p.GetSenderTimestampMS())},
+				e.sender: {Value: chat.Vote{AddOn: e.addOn(), Options: selected(opened.Vote)},
+					At: e.said(p.GetSenderTimestampMS())},
 			}
 		})
 	case "pollAddOptionMessage":
@@ -130,7 +131,8 @@ func answer(r *waE2E.EventResponseMessage, a chat.AddOn, at int64) chat.Register
 	if r.GetTimestampMS() > 0 {
 		at = r.GetTimestampMS()
 	}
-	return chat.Register[chat.Answer]{Value: chat.Answer{AddOn: a, Response: r.GetResponse().String(), Guests: r.GetExtraGuestCount()}, At: at}
+	return chat.Register[chat.Answer]{Value: chat.Answer{AddOn: a, Response: r.GetResponse().String(),
+		Guests: r.GetExtraGuestCount()}, At: at}
 }
 
 func comment(m *waE2E.Message, by chat.JID, a chat.AddOn) chat.Comment {

@@ -17,7 +17,8 @@ var (
 		waWeb.WebMessageInfo_SUGGESTED_SUBGROUP_ANNOUNCE, waWeb.WebMessageInfo_COMMUNITY_OWNER_UPDATED, waWeb.WebMessageInfo_CHAT_PSA,
 		waWeb.WebMessageInfo_CHAT_POLL_CREATION_MESSAGE,
 	}
-	ambientStubs     = []stub{waWeb.WebMessageInfo_CIPHERTEXT, waWeb.WebMessageInfo_PAYMENT_CIPHERTEXT, waWeb.WebMessageInfo_OVERSIZED}
+	ambientStubs = []stub{waWeb.WebMessageInfo_CIPHERTEXT, waWeb.WebMessageInfo_PAYMENT_CIPHERTEXT,
+		waWeb.WebMessageInfo_OVERSIZED}
 	significantStubs = []stub{
 		waWeb.WebMessageInfo_COMMUNITY_LINK_PARENT_GROUP, waWeb.WebMessageInfo_COMMUNITY_LINK_SIBLING_GROUP,
 		waWeb.WebMessageInfo_COMMUNITY_LINK_SUB_GROUP, waWeb.WebMessageInfo_COMMUNITY_LINK_PARENT_GROUP_RICH,
@@ -57,8 +58,10 @@ func isTemplate(s stub) bool {
 	switch {
 	case slices.Contains(asideStubs, s),
 		s >= waWeb.WebMessageInfo_NON_VERIFIED_TRANSITION && s <= waWeb.WebMessageInfo_VERIFIED_TRANSITION_NONE_TO_UNKNOWN,
-		s >= waWeb.WebMessageInfo_BIZ_VERIFIED_TRANSITION_TOP_TO_BOTTOM && s <= waWeb.WebMessageInfo_BIZ_TWO_TIER_MIGRATION_BOTTOM,
-		s >= waWeb.WebMessageInfo_BLUE_MSG_BSP_FB_TO_BSP_PREMISE && s <= waWeb.WebMessageInfo_BLUE_MSG_SELF_FB_VERIFIED_TO_BSP_PREMISE_UNVERIFIED,
+		s >= waWeb.WebMessageInfo_BIZ_VERIFIED_TRANSITION_TOP_TO_BOTTOM &&
+			s <= waWeb.WebMessageInfo_BIZ_TWO_TIER_MIGRATION_BOTTOM,
+		s >= waWeb.WebMessageInfo_BLUE_MSG_BSP_FB_TO_BSP_PREMISE &&
+			s <= waWeb.WebMessageInfo_BLUE_MSG_SELF_FB_VERIFIED_TO_BSP_PREMISE_UNVERIFIED,
 		s >= waWeb.WebMessageInfo_BIZ_PRIVACY_MODE_INIT_FB && s <= waWeb.WebMessageInfo_BIZ_PRIVACY_MODE_TO_BSP:
 		return true
 	}

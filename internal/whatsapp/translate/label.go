@@ -7,8 +7,8 @@ import (
 	"pesan/internal/chat"
 )
 
-// Label is what a mutation says of one of the account's labels; ok is false where it is about none. A label is deleted by being set so;
-// the removal of its entry says nothing.
+// Label is what a mutation says of one of the account's labels; ok is false where it is about none. A label is deleted by being
+// set so; the removal of its entry says nothing.
 func Label(m Mutation) (all map[string]chat.Register[chat.Label], ok bool) {
 	a := m.Value.GetLabelEditAction()
 	if m.Removed || len(m.Index) < 2 || m.Index[0] != appstate.IndexLabelEdit || a == nil || !chat.ValidLabelID(m.Index[1]) {

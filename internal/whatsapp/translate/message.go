@@ -101,8 +101,8 @@ func (b *Book) Message(evt *events.Message, order int64, opened Opened) []chat.C
 	return append(changes, b.senderLink(e)...)
 }
 
-// timer has a chat with a person follow the timer that a message was sent under, if it was set later: so a chat gets the timer that
-// the account, or the other one's, gives every new chat.
+// timer has a chat with a person follow the timer that a message was sent under, if it was set later: so a chat gets the timer
+// that the account, or the other one's, gives every new chat.
 func timer(s *chat.Chat, e envelope, context *waE2E.ContextInfo) {
 	set := asSeconds(context.GetEphemeralSettingTimestamp())
 	if set <= 0 || set > e.at.Unix() {

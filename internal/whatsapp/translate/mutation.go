@@ -71,8 +71,8 @@ func (b *Book) Mutation(m Mutation) []chat.Change {
 	return b.Setting(m.Index, m.Value, m.Order)
 }
 
-// CallBefore tells whether the mutation is of a call that began before a time, in seconds since 1970. Clients drop those from before
-// their link.
+// CallBefore tells whether the mutation is of a call that began before a time, in seconds since 1970. Clients drop those from
+// before their link.
 func (m Mutation) CallBefore(at int64) bool {
 	if len(m.Index) == 0 || m.Index[0] != appstate.IndexCallLog || m.Removed {
 		return false

@@ -22,7 +22,8 @@ func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ 
 	content := wajson.ContentOf(message)
 	m := chat.Message{ID: w.GetKey().GetID()}
 	var edited int64
-	if p := content.Message.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT && p.GetEditedMessage() != nil {
+	if p := content.Message.GetProtocolMessage(); p.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT &&
+		p.GetEditedMessage() != nil {
 		// The phone stores an edited message as its last edit.
 		m.ID, edited = p.GetKey().GetID(), max(p.GetTimestampMS(), chat.Baseline)
 		message = said(p.GetEditedMessage())
@@ -31,7 +32,8 @@ func (b *Book) webMessage(in chat.JID, w *waWeb.WebMessageInfo, order int64) (_ 
 	stub := w.GetMessageStubType()
 	if parent := w.GetCommentMetadata().GetCommentParentKey(); parent.GetID() != "" && parent.GetID() != m.ID {
 		// A comment stands in its parent's thread.
-		m.Comments = map[string]chat.Comment{m.ID: comment(message, b.author(in, w), addOnOf(w.GetKey(), int64(w.GetMessageTimestamp())))}
+		m.Comments = map[string]chat.Comment{m.ID: comment(message, b.author(in, w),
+			addOnOf(w.GetKey(), int64(w.GetMessageTimestamp())))}
 		m.ID = parent.GetID()
 		return m, true
 	}
