@@ -31,8 +31,8 @@ func (c *Client) Assist(ctx context.Context, key string, options *mcp.ClientOpti
 	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "e2e", Version: "1"}, options)
 	return client.Connect(ctx, &mcp.StreamableClientTransport{
-		Endpoint: c.URL + "/mcp", HTTPClient: &http.Client{Transport: bearer{key,
-			transport}}, DisableStandaloneSSE: true, MaxRetries: -1,
+		Endpoint: c.URL + "/mcp", HTTPClient: &http.Client{Transport: bearer{key, transport}}, DisableStandaloneSSE: true,
+		MaxRetries: -1,
 	}, nil)
 }
 

@@ -127,8 +127,8 @@ type Step struct {
 // Steps are what every Pesan must be able to do, in turn, with a system whose device isn't linked yet.
 func Steps() []Step {
 	return []Step{
-		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear",
-			clearChat}, {"Report", report}, {"Assistant", assistant},
+		{"Doors", doors}, {"Link", link}, {"Receive", receive}, {"Mute", mute}, {"Batch", batch}, {"Clear", clearChat},
+		{"Report", report}, {"Assistant", assistant},
 		{"Every", every}, {"News", news}, {"Webhook", webhook}, {"Files", files}, {"Reconnect", reconnect}, {"Unlink", unlink},
 	}
 }

@@ -18,8 +18,8 @@ import (
 // CreateBatch accepts many changes of chats, to be carried out one after the other.
 func CreateBatch(d Deps) Endpoint {
 	return Endpoint{
-		Name: "createBatch", Group: OfBatches, Methods: changing, Needs: []Port{Chats, Batches,
-			Sending}, begin: createBatch(d.batcher()),
+		Name: "createBatch", Group: OfBatches, Methods: changing, Needs: []Port{Chats, Batches, Sending},
+		begin: createBatch(d.batcher()),
 		Params: slices.Concat([]string{"operations", "onInvalid", "dryRun", "rate", "wait", "limit", "cursor"},
 			operationParams(), filterParams(),
 			[]string{"except", "all"}),

@@ -23,8 +23,8 @@ type serviceAnswer struct {
 // ServiceStart makes the account's device connect, or wait to be linked.
 func ServiceStart(d Deps) Endpoint {
 	return Endpoint{
-		Name: "serviceStart", Group: OfDevice, Methods: either, Needs: []Port{Accounts,
-			Commands}, begin: serviceStart(d.Accounts, d.commander()),
+		Name: "serviceStart", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands},
+		begin: serviceStart(d.Accounts, d.commander()),
 	}
 }
 
@@ -47,8 +47,8 @@ func serviceStart(accounts AccountUpdater, o commander) begin {
 // ServiceDestroy makes the account's device disconnect; with logout it ends the link too.
 func ServiceDestroy(d Deps) Endpoint {
 	return Endpoint{
-		Name: "serviceDestroy", Group: OfDevice, Methods: either, Needs: []Port{Accounts,
-			Commands}, begin: serviceDestroy(d.Accounts, d.commander()),
+		Name: "serviceDestroy", Group: OfDevice, Methods: either, Needs: []Port{Accounts, Commands},
+		begin:  serviceDestroy(d.Accounts, d.commander()),
 		Params: []string{"logout"},
 	}
 }

@@ -302,8 +302,8 @@ func listDevice(accounts AccountLister) begin {
 // DeleteDevice ends an account's link and deletes all that is stored of it. Its key stops opening at once.
 func DeleteDevice(d Deps) Endpoint {
 	return Endpoint{
-		Name: "deleteDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts,
-			Commands}, begin: deleteDevice(d.Accounts, d.commander()),
+		Name: "deleteDevice", Group: OfSystem, Auth: BySecret, Methods: changing, Needs: []Port{Accounts, Commands},
+		begin:  deleteDevice(d.Accounts, d.commander()),
 		Params: []string{"id"}, Example: []string{"id={id}"},
 	}
 }

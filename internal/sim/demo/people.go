@@ -175,10 +175,10 @@ func (a *Account) gather(rng *rand.Rand, unique func(string, int) string, chats 
 		add(c.subject, c.topic, c.theme, c.members)
 	}
 	kinds := []struct{ theme, form string }{
-		{"kelas", "Wali Murid TK %s"}, {"rt", "Warga %s Indah"}, {"alumni", "Alumni SMP %s"}, {"kantor_grup",
-			"Pameran %s"}, {"umkm", "Bazar %s"},
-		{"keluarga_besar", "Sepupu %s"}, {"futsal", "Badminton %s"}, {"jualbeli", "Preloved %s"}, {"arisan",
-			"Arisan %s"}, {"pengajian", "Majelis %s"},
+		{"kelas", "Wali Murid TK %s"}, {"rt", "Warga %s Indah"}, {"alumni", "Alumni SMP %s"}, {"kantor_grup", "Pameran %s"},
+		{"umkm", "Bazar %s"},
+		{"keluarga_besar", "Sepupu %s"}, {"futsal", "Badminton %s"}, {"jualbeli", "Preloved %s"}, {"arisan", "Arisan %s"},
+		{"pengajian", "Majelis %s"},
 	}
 	for len(a.chats) < chats {
 		k := kinds[len(a.Groups)%len(kinds)]

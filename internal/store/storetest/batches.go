@@ -352,8 +352,8 @@ func overtakeBatch(t *testing.T, ctx context.Context, batches BatchStore) {
 	const jid, other = chat.JID("6281200000001@s.whatsapp.net"), chat.JID("6281200000002@s.whatsapp.net")
 	long := strings.Repeat("Ж/", 700)
 	noted := []chat.Wish{
-		{Chat: jid, Setting: chat.MuteSetting}, {Chat: jid, Setting: chat.StarSetting, Message: "3EB0"}, {Chat: jid,
-			Setting: chat.StarSetting, Message: long},
+		{Chat: jid, Setting: chat.MuteSetting}, {Chat: jid, Setting: chat.StarSetting, Message: "3EB0"},
+		{Chat: jid, Setting: chat.StarSetting, Message: long},
 	}
 	asked := append(noted[:3:3], chat.Wish{Chat: other, Setting: chat.MuteSetting},
 		chat.Wish{Chat: jid, Setting: chat.PinSetting},

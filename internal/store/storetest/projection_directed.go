@@ -75,19 +75,19 @@ var directed = []example{
 	}, []string{`"unreadCount":3`}, "a b"},
 	{"ReadOnTheOtherSide", []chat.Change{
 		{Chat: budi, State: told(3, 20), Messages: by(budi, message("a", 20))},
-		{Chat: budiLID, Messages: by(budiLID, message("b", 30))}, {Chat: budiLID,
-			Messages: []chat.Message{{ID: "b", ReadHere: true}}}, link,
+		{Chat: budiLID, Messages: by(budiLID, message("b", 30))},
+		{Chat: budiLID, Messages: []chat.Message{{ID: "b", ReadHere: true}}}, link,
 	}, []string{`"unreadCount":0`}, "a b"},
 	{"DeletedOnTheOtherSide", []chat.Change{
 		fromPN, fromLID, {Chat: budi, Messages: []chat.Message{{ID: "lid", Gone: true}}}, link,
 	}, []string{`"unreadCount":1`}, "pn"},
 	{"MutedOnTheSideOfTheLID", []chat.Change{
-		fromPN, {Chat: budi, State: muted(0, chat.Baseline)}, {Chat: budiLID,
-			State: muted(chat.MutedForEver, chat.Baseline)}, link,
+		fromPN, {Chat: budi, State: muted(0, chat.Baseline)},
+		{Chat: budiLID, State: muted(chat.MutedForEver, chat.Baseline)}, link,
 	}, []string{forEver}, "pn"},
 	{"MutedOnTheSideOfThePN", []chat.Change{
-		fromLID, {Chat: budiLID, State: muted(0, chat.Baseline)}, {Chat: budi,
-			State: muted(chat.MutedForEver, chat.Baseline)}, link,
+		fromLID, {Chat: budiLID, State: muted(0, chat.Baseline)},
+		{Chat: budi, State: muted(chat.MutedForEver, chat.Baseline)}, link,
 	}, []string{forEver}, "lid"},
 	{"UnmutedLater", []chat.Change{
 		fromLID, {Chat: budiLID, State: muted(chat.MutedForEver, 5)}, {Chat: budi, State: muted(0, 6)}, link,
@@ -110,8 +110,8 @@ var directed = []example{
 		fromPN, fromLID, {Chat: budi, State: chat.Chat{Cleared: chat.RangeOf(start + 15)}}, link,
 	}, []string{`"unreadCount":1`}, "lid"},
 	{"DeletedUnderTheOtherAddress", []chat.Change{
-		fromPN, fromLID, {Chat: budiLID, State: chat.Chat{Deleted: chat.RangeOf(start + 20)}}, {Chat: budi,
-			Messages: by(budi, message("new", 30))}, link,
+		fromPN, fromLID, {Chat: budiLID, State: chat.Chat{Deleted: chat.RangeOf(start + 20)}},
+		{Chat: budi, Messages: by(budi, message("new", 30))}, link,
 	}, []string{`"unreadCount":1`}, "new"},
 	{"Impostors", []chat.Change{
 		{Chat: group, Messages: by(budi, message("a", 10))},
