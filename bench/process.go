@@ -79,8 +79,11 @@ func (p *process) await(ctx context.Context, pattern *regexp.Regexp) (string, er
 	}
 }
 
+// stop lets the process end by itself, for a while: a function waits for Lambda to end it.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	end := time.AfterFunc(20*time.Second, func() { _ = p.cmd.Process.Kill() })
+	defer end.Stop()
 	_ = p.cmd.Wait()
 }
 

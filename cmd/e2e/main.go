@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +50,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	secret := flags.String("secret", os.Getenv("PESAN_SECRET"), "the system `secret`; or PESAN_SECRET")
 	listen := flags.String("whatsapp", "127.0.0.1:0", "`host:port` where WhatsApp is played")
 	without := flags.String("without", "", "`steps` that aren't done, with commas between them")
+	here := flags.String("here", "", "`names` that stand for this machine, with commas between them, as those under localhost do")
 	limit := flags.Duration("limit", 5*time.Minute, "how long all may take")
 	flags.Usage = func() { fmt.Fprint(errOut, usage); flags.PrintDefaults() }
 	if err := flags.Parse(args); err != nil {
@@ -81,7 +83,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 		return err
 	}
 	system := &e2e.System{
-		Client:   &e2e.Client{URL: *url, Secret: *secret, HTTP: newHTTP()},
+		Client:   &e2e.Client{URL: *url, Secret: *secret, HTTP: newHTTP(strings.Split(*here, ","))},
 		WhatsApp: server, Phone: phone, Friends: all,
 	}
 	if h != nil {
@@ -92,13 +94,13 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	return errors.Join(err, h.end(err != nil, errOut))
 }
 
-// newHTTP makes a client that finds names under localhost on this machine, which not every resolver does.
-func newHTTP() *http.Client {
+// newHTTP makes a client that finds names under localhost on this machine, which not every resolver does, and these.
+func newHTTP(here []string) *http.Client {
 	var d net.Dialer
 	return &http.Client{
 		Timeout: 40 * time.Second, // an HTTP API gives up after 30 s
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+			if host, port, err := net.SplitHostPort(address); err == nil && (strings.HasSuffix(host, ".localhost") || slices.Contains(here, host)) {
 				address = net.JoinHostPort("127.0.0.1", port)
 			}
 			return d.DialContext(ctx, network, address)
