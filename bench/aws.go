@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http/httputil"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -163,6 +165,26 @@ func (c *cloud) environment() []string {
 		"AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL=" + c.tablesAt, "AWS_ENDPOINT_URL_SQS=" + c.queueAt, "RATE_LIMIT=0",
 	}
+}
+
+// serveBoth is one endpoint of tables and queues, as a function knows it.
+func (c *cloud) serveBoth() (*loopback, error) {
+	var targets [2]*url.URL
+	for i, at := range []string{c.tablesAt, c.queueAt} {
+		target, err := url.Parse(at)
+		if err != nil {
+			return nil, err
+		}
+		targets[i] = target
+	}
+	return serve(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		target := targets[0]
+		if strings.HasPrefix(r.In.Header.Get("X-Amz-Target"), "AmazonSQS.") {
+			target = targets[1]
+		}
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // it is signed
+	}})
 }
 
 // run starts a session host; env overrides the usual environment.

@@ -280,7 +280,12 @@ func (b *bench) acceptsMany(ctx context.Context, c *cloud, key string) ([]row, e
 		return nil, err
 	}
 	defer l.close()
-	p, err := (&functions{c, dist}).bootstrap(ctx, l, "create-batch")
+	both, err := c.serveBoth()
+	if err != nil {
+		return nil, err
+	}
+	defer both.close()
+	p, err := (&functions{c, dist}).bootstrap(ctx, l, "create-batch", "AWS_ENDPOINT_URL="+both.url())
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +313,7 @@ func (b *bench) acceptsMany(ctx context.Context, c *cloud, key string) ([]row, e
 	}
 	if err := json.Unmarshal(answered.body, &a); err != nil || a.StatusCode != http.StatusAccepted ||
 		!strings.Contains(a.Body, `"accepted":50000`) {
-		return nil, fmt.Errorf("createBatch answers %.300s", answered.body)
+		return nil, fmt.Errorf("createBatch answers %.300s; the function: %s", answered.body, p.errs.String())
 	}
 	most, err := p.resident("VmHWM")
 	if err != nil {
