@@ -28,6 +28,8 @@ type System struct {
 	Kill func(context.Context) error
 	// NoFiles says that there is nothing to keep the files of messages in.
 	NoFiles bool
+	// NoAssistants says that /mcp isn't served.
+	NoAssistants bool
 }
 
 // number of the phone; of its friends the next.
@@ -162,17 +164,29 @@ func doors(ctx context.Context, t T, s *System) {
 		t.Errorf("noSuchEndpoint answers %d %s", answer.Status, answer.Body)
 	}
 	must(t, s.page(ctx))
+	if !s.NoAssistants {
+		must(t, s.refusesAssistant(ctx))
+	}
+	must(t, s.health(ctx))
+}
+
+// refusesAssistant checks that /mcp opens to nobody without a key.
+func (s *System) refusesAssistant(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/mcp",
 		strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
-	must(t, err)
+	if err != nil {
+		return err
+	}
 	response, err := s.HTTP.Do(request)
-	must(t, err)
+	if err != nil {
+		return err
+	}
 	defer response.Body.Close()
 	if challenge := response.Header.Get("WWW-Authenticate"); response.StatusCode != http.StatusUnauthorized ||
 		!strings.HasPrefix(challenge, "Bearer ") {
-		t.Errorf("/mcp is answered %s with the challenge %q", response.Status, challenge)
+		return fmt.Errorf("/mcp is answered %s with the challenge %q", response.Status, challenge)
 	}
-	must(t, s.health(ctx))
+	return nil
 }
 
 // health checks that load balancers learn what they ask for.

@@ -207,7 +207,7 @@ func (s *stack) system(number, friends int) *e2e.System {
 	}
 	return &e2e.System{
 		Client:   &e2e.Client{URL: s.url, Secret: s.secret, HTTP: &http.Client{Transport: transport, Timeout: time.Minute}},
-		WhatsApp: s.whatsApp, Phone: phone, Friends: all, NoFiles: true,
+		WhatsApp: s.whatsApp, Phone: phone, Friends: all, NoFiles: true, NoAssistants: true,
 	}
 }
 
