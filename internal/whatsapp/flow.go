@@ -154,6 +154,8 @@ func (r *run) around(next handlerOfStanza) handlerOfStanza {
 			r.fail(err) // it isn't acknowledged, and comes again
 			return
 		}
+		r.inOrder.Lock()
+		defer r.inOrder.Unlock()
 		next(ctx, node)
 	}
 }
