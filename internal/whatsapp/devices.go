@@ -131,7 +131,6 @@ func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (ho
 
 // device is the linked device of one account. Its keys are read when it runs.
 type device struct {
-	inOrder sync.Mutex // orders the handlers of a connection before those of the next, which share whatsmeow's client
 	*Devices
 	host.Stores // under the owner's lease
 	projector   *chat.Projector

@@ -46,6 +46,32 @@ func (f *flow) reset() {
 	f.tell()
 }
 
+// rest waits until no handler is at work.
+func (f *flow) rest(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		if f.busy == 0 {
+			f.mu.Unlock()
+			return nil
+		}
+		changed := f.change()
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// change is closed when a handler begins or ends. f.mu is held.
+func (f *flow) change() chan struct{} {
+	if f.changed == nil {
+		f.changed = make(chan struct{})
+	}
+	return f.changed
+}
+
 // tell wakes those that wait. f.mu is held.
 func (f *flow) tell() {
 	if f.changed != nil {
@@ -68,10 +94,7 @@ func (f *flow) received(node *waBinary.Node, over, done <-chan struct{}) {
 			f.mu.Unlock()
 			return
 		}
-		if f.changed == nil {
-			f.changed = make(chan struct{})
-		}
-		changed := f.changed
+		changed := f.change()
 		f.mu.Unlock()
 		timer := time.NewTimer(wait)
 		select {
@@ -154,8 +177,6 @@ func (r *run) around(next handlerOfStanza) handlerOfStanza {
 			r.fail(err) // it isn't acknowledged, and comes again
 			return
 		}
-		r.inOrder.Lock()
-		defer r.inOrder.Unlock()
 		next(ctx, node)
 	}
 }

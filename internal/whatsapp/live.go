@@ -125,6 +125,7 @@ func (c *connection) finish() {
 	ctx, cancel := context.WithTimeout(c.ctx, handlersTimeout)
 	defer cancel()
 	_ = c.handlers.wait(ctx)
+	_ = c.flow.rest(ctx) // the next connection has the same client
 }
 
 // waitGone waits until the connection that was cut has been read to its end.
