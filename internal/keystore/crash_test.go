@@ -293,7 +293,7 @@ func TestGivesUp(t *testing.T) {
 		device := open(t, db, name, 1, keystore.Options{}).NewDevice()
 		link(t, device)
 		must(t, decryptOnce(ctx, device, "11:0", 1, "step"))
-		failing := kvtest.NewFaulty(db, 0.25, 1)
+		failing := kvtest.NewFaulty(db, 0.5, 1)
 		var d *store.Device
 		for d == nil {
 			if a, err := keystore.New(failing, keystore.Options{}).Open(ctx, name, lease(1)); err == nil {

@@ -17,6 +17,9 @@ type under struct {
 
 func (u under) Write(ctx context.Context, steps ...Step) error {
 	for _, step := range steps {
+		if len(step.Ops) == 0 {
+			continue
+		}
 		if err := u.check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrFenced, err)
 		}

@@ -216,7 +216,7 @@ func (s *stream) muted(c *sim.Contact, want bool) {
 // TestEveryStepOfTheKeys has each step fail once that the store of the keys takes for a stream, in both forms.
 func TestEveryStepOfTheKeys(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { everyStepOfTheKeys(t, (*world).faultyKeys, 10) })
-	t.Run("key store", func(t *testing.T) { everyStepOfTheKeys(t, (*world).faultyKeyStore, 3) })
+	t.Run("key store", func(t *testing.T) { everyStepOfTheKeys(t, (*world).faultyKeyStore, 5) })
 }
 
 func everyStepOfTheKeys(t *testing.T, keys func(*world) *keyFaults, kinds int) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"pesan/internal/keystore"
 	"pesan/internal/kv"
@@ -19,12 +22,12 @@ type faultyKV struct {
 }
 
 func (s faultyKV) Get(ctx context.Context, k kv.Key, c kv.Consistency) (item kv.Item, err error) {
-	fault := s.step("get "+k.Sort, func() error { item, err = s.Store.Get(ctx, k, c); return nil })
+	fault := s.step("get "+kinds(k), func() error { item, err = s.Store.Get(ctx, k, c); return nil })
 	return item, either(fault, err)
 }
 
 func (s faultyKV) GetMany(ctx context.Context, keys []kv.Key) (items []*kv.Item, err error) {
-	fault := s.step(fmt.Sprint("get ", len(keys)), func() error { items, err = s.Store.GetMany(ctx, keys); return nil })
+	fault := s.step("get "+kinds(keys...), func() error { items, err = s.Store.GetMany(ctx, keys); return nil })
 	return items, either(fault, err)
 }
 
@@ -42,12 +45,26 @@ func (s faultyKV) Query(ctx context.Context, q kv.Query) iter.Seq2[kv.Item, erro
 func (s faultyKV) Write(ctx context.Context, steps ...kv.Step) (err error) {
 	for i := range steps {
 		var refused error
-		fault := s.step(fmt.Sprintf("write %d of %d", i+1, len(steps)), func() error { refused = s.Store.Write(ctx, steps[i]); return nil })
+		var keys []kv.Key
+		for _, op := range steps[i].Ops {
+			keys = append(keys, op.Item.Key)
+		}
+		fault := s.step("write "+kinds(keys...), func() error { refused = s.Store.Write(ctx, steps[i]); return nil })
 		if err := either(fault, refused); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// kinds are what stands under keys.
+func kinds(keys ...kv.Key) string {
+	all := make(map[string]bool)
+	for _, k := range keys {
+		kind, _, _ := strings.Cut(k.Sort, "/")
+		all[kind] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(all)), ", ")
 }
 
 // step is what a service that doesn't answer does to one call.
