@@ -253,8 +253,8 @@ func (b *bench) runCloudBatch(ctx context.Context) ([]row, error) {
 			fmt.Sprintf("%.2f", of(all-chats)), "2", of(all-chats) <= 2,
 		},
 		row{
-			"batch on DynamoDB: SQS requests an operation, mutes by hand and polls included", fmt.Sprintf("%.3f",
-				of(float64(requests))), "0.05",
+			"batch on DynamoDB: SQS requests an operation, mutes by hand and polls included",
+			fmt.Sprintf("%.3f", of(float64(requests))), "0.05",
 			of(float64(requests)) <= 0.05,
 		})
 	accepts, err := b.acceptsMany(ctx, c, m.key)

@@ -257,8 +257,8 @@ func (f *fleetOf) handOver(ctx context.Context) ([]row, error) {
 		{
 			fmt.Sprintf("hand-over of %d devices from a host to the next, both on this machine, at %v a round trip (%d connections, all after %.1f s)",
 				len(f.all), farTrip, len(gaps), took.Seconds()),
-			fmt.Sprintf("median %.1f s, longest %.1f s without", gaps[len(gaps)/2].Seconds(),
-				gaps[len(gaps)-1].Seconds()), "longest 20 s",
+			fmt.Sprintf("median %.1f s, longest %.1f s without", gaps[len(gaps)/2].Seconds(), gaps[len(gaps)-1].Seconds()),
+			"longest 20 s",
 			gaps[len(gaps)-1] <= 20*time.Second,
 		},
 	}, nil

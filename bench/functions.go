@@ -180,8 +180,9 @@ func (f *functions) start(ctx context.Context, function string, event []byte) (t
 
 // roundTrip is one to the store: what a function reads, with the account, by a program that has done so before, over new
 // connections.
-func (f *functions) roundTrip(ctx context.Context, account string,
-	read func(context.Context, chat.ChatReader) error) (time.Duration, error) {
+func (f *functions) roundTrip(
+	ctx context.Context, account string, read func(context.Context, chat.ChatReader) error,
+) (time.Duration, error) {
 	stored := store.New(kvdynamodb.New(f.client(kvdynamodb.Tuned), f.tables, time.Now), store.Options{Compression: store.Zstd})
 	accounts := stored.EventualAccounts()
 	began := time.Now()

@@ -73,14 +73,16 @@ func median[T cmp.Ordered](v []T) T {
 type linker func(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (again func() (*process, error),
 	err error)
 
-func (b *bench) linkPesan(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone) (func() (*process, error),
-	error) {
+func (b *bench) linkPesan(
+	ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone,
+) (func() (*process, error), error) {
 	return b.linkPesanWith(ctx, s, folder, phones)
 }
 
 // linkPesanWith adds to the environment.
-func (b *bench) linkPesanWith(ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone,
-	env ...string) (func() (*process, error), error) {
+func (b *bench) linkPesanWith(
+	ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone, env ...string,
+) (func() (*process, error), error) {
 	p, err := b.run(ctx, s, folder, env...)
 	if err != nil {
 		return nil, err
@@ -119,13 +121,15 @@ func linkAll(ctx context.Context, a api, phones []*sim.Phone) error {
 var codeLine = regexp.MustCompile(`^code (\S+)$`)
 var readyLine = regexp.MustCompile(`^ready (all)$`)
 
-func (b *bench) linkClient(ctx context.Context, s *sim.Server, folder string,
-	phones []*sim.Phone) (func() (*process, error), error) {
+func (b *bench) linkClient(
+	ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone,
+) (func() (*process, error), error) {
 	return linkClientBy(ctx, s, folder, phones, clientCommand)
 }
 
-func (b *bench) linkDurableClient(ctx context.Context, s *sim.Server, folder string,
-	phones []*sim.Phone) (func() (*process, error), error) {
+func (b *bench) linkDurableClient(
+	ctx context.Context, s *sim.Server, folder string, phones []*sim.Phone,
+) (func() (*process, error), error) {
 	return linkClientBy(ctx, s, folder, phones, durableClientCommand)
 }
 

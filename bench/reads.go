@@ -124,8 +124,8 @@ func (b *bench) runReads(ctx context.Context) ([]row, error) {
 	}
 	p50, cpu, _, err = p.measureCalls(1000, unchanged)
 	return append(rows, row{
-		fmt.Sprintf("getChats, 304 of %d chats: CPU a call (p50 %s)", readChats,
-			ms(p50)), ms(cpu), "0.2 ms", cpu <= 200*time.Microsecond,
+		fmt.Sprintf("getChats, 304 of %d chats: CPU a call (p50 %s)", readChats, ms(p50)), ms(cpu), "0.2 ms",
+		cpu <= 200*time.Microsecond,
 	}), err
 }
 
@@ -151,8 +151,9 @@ func (p api) ifChanged(ctx context.Context, endpoint, key, tag string) (status i
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
 
 // measure calls an endpoint n times, after some to warm up.
-func (p *pesan) measure(ctx context.Context, n int, endpoint string, params ...string) (p50, cpu time.Duration, size int,
-	err error) {
+func (p *pesan) measure(
+	ctx context.Context, n int, endpoint string, params ...string,
+) (p50, cpu time.Duration, size int, err error) {
 	return p.measureCalls(n, func() (int, error) {
 		body, err := p.call(ctx, endpoint, params...)
 		return len(body), err

@@ -74,8 +74,8 @@ func (w *hookWorld) account(ctx context.Context, url string) (string, error) {
 	}
 	secret, err := chat.NewHookSecret(ulid.DefaultEntropy())
 	if err == nil {
-		err = w.store.SetHook(ctx, id, chat.Hook{URL: url, Events: []chat.EventKind{chat.MessageEvent},
-			CreatedAt: time.Now()}, secret)
+		err = w.store.SetHook(ctx, id, chat.Hook{URL: url, Events: []chat.EventKind{chat.MessageEvent}, CreatedAt: time.Now()},
+			secret)
 	}
 	return id, err
 }
@@ -154,8 +154,9 @@ func (b *bench) hookDelay(ctx context.Context) (_ []row, err error) {
 }
 
 // hookDelays are how long each of n messages took, sorted; beside prepares the world before.
-func (b *bench) hookDelays(ctx context.Context, file string, n int, beside func(*hookWorld) error) (delays []time.Duration,
-	err error) {
+func (b *bench) hookDelays(
+	ctx context.Context, file string, n int, beside func(*hookWorld) error,
+) (delays []time.Duration, err error) {
 	a := &arrivals{came: make(chan struct{}, 1)}
 	receiver, err := serve(a)
 	if err != nil {

@@ -39,9 +39,9 @@ func deploy(t *stack.Template, settings map[string]string) (d deployment, err er
 		return n
 	}
 	d = deployment{
-		hosts: int(number("Hosts")), queues: len(strings.Split(settings["Queues"],
-			",")), processor: number("HostCpu") / 1024, memory: number("HostMemory") / 1024,
-		spot: settings["HostCapacity"] == "FARGATE_SPOT", dashboard: settings["Dashboard"] == "true", calls: number("CallsPerSecond"),
+		hosts: int(number("Hosts")), queues: len(strings.Split(settings["Queues"], ",")), processor: number("HostCpu") / 1024,
+		memory: number("HostMemory") / 1024,
+		spot:   settings["HostCapacity"] == "FARGATE_SPOT", dashboard: settings["Dashboard"] == "true", calls: number("CallsPerSecond"),
 	}
 	holds := map[string]bool{"": true, "HasHost": true, "WatchesAll": settings["Watch"] == "all",
 		"WatchesHost": settings["Watch"] == "all"}
@@ -231,8 +231,8 @@ func (d deployment) millions() []million {
 		times("mutes in batches", batched(), fmt.Sprintf("%.1f write units each, and a share of the batch's",
 			budget.BatchByHost.Write)),
 		times("incoming messages", units(budget.Message), fmt.Sprintf("%.1f write units each", budget.Message.Write)),
-		times("events for webhooks", d.event(), fmt.Sprintf("%.0f read units each at most, and 3 SQS requests",
-			budget.EventByHost.Read+budget.EventBySender.Read)),
+		times("events for webhooks", d.event(),
+			fmt.Sprintf("%.0f read units each at most, and 3 SQS requests", budget.EventByHost.Read+budget.EventBySender.Read)),
 		times("files of 200 KB, each asked for once", d.file(0.0002), "transfer to the internet"),
 	}
 }

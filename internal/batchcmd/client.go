@@ -78,8 +78,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (c *client) once(ctx context.Context, endpoint string, params url.Values, file []byte, key string,
-	into any) (again bool, err error) {
+func (c *client) once(
+	ctx context.Context, endpoint string, params url.Values, file []byte, key string, into any,
+) (again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	address, body, kind := c.base+"/api/"+endpoint, []byte(params.Encode()), "application/x-www-form-urlencoded"

@@ -66,8 +66,9 @@ func (s *shard) forward(ctx context.Context, log *slog.Logger, a chat.Account, c
 }
 
 // execute brings a command to its outcome; the link is locked, lest two deliveries of one command both execute it.
-func (s *shard) execute(ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error,
-	attempt int) error {
+func (s *shard) execute(
+	ctx context.Context, log *slog.Logger, l *link, a chat.Account, c chat.Command, invalid error, attempt int,
+) error {
 	if !chat.ValidCommandID(c.ID) {
 		log.Warn("invalid command", "error", invalid)
 		return s.refuse(ctx, c, invalid)

@@ -73,8 +73,8 @@ func New(c Config) *API {
 		c.Random = rand.Reader
 	}
 	return &API{
-		Config: c, limiter: newLimiter(c.Rate,
-			c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(), waits: newWaits(),
+		Config: c, limiter: newLimiter(c.Rate, c.Burst), suspects: newSuspects(), guesses: newGuesses(), room: newRoom(),
+		waits:  newWaits(),
 		secret: secret{value: c.Secret, read: c.ReadSecret, at: c.Now()},
 	}
 }

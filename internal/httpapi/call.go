@@ -67,8 +67,8 @@ func (a *API) serve(ctx context.Context, e *Endpoint, r *request, limit int) *re
 	c.report(ctx, status, err)
 	c.meter(status)
 	a.Logger.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("request", r.id), slog.String("endpoint", e.Name),
-		slog.String("account", c.account), slog.String("key", c.key.ID), slog.Int("status", status), slog.Duration("took",
-			a.Now().Sub(c.now)))
+		slog.String("account", c.account), slog.String("key", c.key.ID), slog.Int("status", status),
+		slog.Duration("took", a.Now().Sub(c.now)))
 	response := c.encode(status)
 	c.stay.keep(int64(len(response.body)))
 	free := response.free
@@ -282,8 +282,8 @@ func (c *call) enter(a chat.Account, opened chat.APIKey, key string, known bool)
 		until := chat.NextMonth(c.now)
 		c.out, c.target, c.retry = c.out[:0], "", until.Sub(c.now)
 		c.reported = !c.limiter.report(key, c.now)
-		return &chat.Error{Code: chat.QuotaExceeded, Message: fmt.Sprintf("%d, %s", opened.Limits.PerMonth,
-			until.Format(time.DateOnly))}
+		return &chat.Error{Code: chat.QuotaExceeded,
+			Message: fmt.Sprintf("%d, %s", opened.Limits.PerMonth, until.Format(time.DateOnly))}
 	}
 	if needed := c.endpoint.Scope(); !opened.Scope.Allows(needed) {
 		c.out, c.target = c.out[:0], ""

@@ -78,8 +78,9 @@ func (c *call) wait() (time.Duration, error) {
 }
 
 // await waits for an entry behind a position.
-func (c *call) await(ctx context.Context, feed chat.Deltas, p chat.Position, limit int,
-	wait time.Duration) ([]chat.FeedEntry, chat.Position, error) {
+func (c *call) await(
+	ctx context.Context, feed chat.Deltas, p chat.Position, limit int, wait time.Duration,
+) ([]chat.FeedEntry, chat.Position, error) {
 	if !c.waits.enter(c.account) {
 		c.retry = time.Second
 		return nil, p, &chat.Error{Code: chat.RateLimited}

@@ -61,8 +61,8 @@ func chatCommand(d Deps, kind chat.CommandKind, example ...string) Endpoint {
 
 func rowCommand(d Deps, row chat.ChatCommand, example ...string) Endpoint {
 	return Endpoint{
-		Name: row.Endpoint, Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands}, begin: onChat(d.Chats,
-			d.commander(), row),
+		Name: row.Endpoint, Group: OfChats, Methods: changing, Needs: []Port{Chats, Commands},
+		begin:  onChat(d.Chats, d.commander(), row),
 		Params: append([]string{"phone"}, row.Takes...), Example: append([]string{"phone={phone}"}, example...),
 	}
 }

@@ -221,8 +221,9 @@ const listStep = 1000
 
 // list appends chats, all where the page has no limit, as far as the answer holds them, and returns where they go on, and until
 // when they are as they are.
-func (c *call) list(ctx context.Context, chats chat.ChatReader, f chat.Filter, p chat.Page) (next string, until int64,
-	err error) {
+func (c *call) list(
+	ctx context.Context, chats chat.ChatReader, f chat.Filter, p chat.Page,
+) (next string, until int64, err error) {
 	written, room := 0, c.max-weight(c.out)
 	ask := listStep
 	for {

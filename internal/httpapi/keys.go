@@ -33,8 +33,8 @@ func (c *call) showKey(k chat.APIKey, key string) shownAPIKey {
 // AddKey makes a further key of the account, shown this once. A repeated Idempotency-Key gets the same answer.
 func AddKey(d Deps) Endpoint {
 	return Endpoint{
-		Name: "addKey", Group: OfKeys, Methods: changing, Needs: []Port{Accounts, Requests}, begin: addKey(d.Accounts,
-			d.Commands), admin: true,
+		Name: "addKey", Group: OfKeys, Methods: changing, Needs: []Port{Accounts, Requests},
+		begin: addKey(d.Accounts, d.Commands), admin: true,
 		Params: []string{"name", "scope", "until"}, Example: []string{"name=Laporan", "scope=read"},
 	}
 }

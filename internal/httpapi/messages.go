@@ -59,8 +59,9 @@ func (c *call) messages(messages []chat.MessageView) {
 }
 
 // messagesSince answers what has changed in a chat. Where that is too much for one answer, the client starts over.
-func (c *call) messagesSince(ctx context.Context, feed chat.Deltas, address chat.Address, since chat.Position,
-	limit int) (finish, error) {
+func (c *call) messagesSince(
+	ctx context.Context, feed chat.Deltas, address chat.Address, since chat.Position, limit int,
+) (finish, error) {
 	d, err := lookup(address, func(jid chat.JID) (chat.MessageDelta, error) {
 		return feed.MessagesSince(ctx, c.claimed, jid, since, limit, c.now)
 	})
@@ -84,8 +85,9 @@ func (c *call) messagesSince(ctx context.Context, feed chat.Deltas, address chat
 }
 
 // conversation reads as many of the newest messages as the answer holds, at least one.
-func (c *call) conversation(ctx context.Context, messages chat.MessageReader, jid chat.JID, p chat.Page) (chat.Conversation,
-	error) {
+func (c *call) conversation(
+	ctx context.Context, messages chat.MessageReader, jid chat.JID, p chat.Page,
+) (chat.Conversation, error) {
 	for {
 		v, err := messages.Messages(ctx, c.claimed, jid, p, c.now)
 		if err != nil {

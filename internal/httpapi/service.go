@@ -75,8 +75,9 @@ func serviceDestroy(accounts AccountUpdater, o commander) begin {
 
 // setOn stores whether the account's device shall be on, and lets its host know. The wish counts even if the host never
 // hears the command: it reads it when it takes the account. A repeated id doesn't wish again.
-func (o commander) setOn(ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command,
-	message string) (int, error) {
+func (o commander) setOn(
+	ctx context.Context, c *call, a chat.Account, accounts AccountUpdater, on bool, cmd chat.Command, message string,
+) (int, error) {
 	if a.On != on && !o.earlier(ctx, a.ID, cmd.ID) {
 		if err := accounts.UpdateAccount(ctx, a.ID, func(a *chat.Account) error {
 			a.On = on

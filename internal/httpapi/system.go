@@ -385,8 +385,9 @@ func changeAPIKey(accounts chat.Accounts, requests chat.Commands) begin {
 }
 
 // update changes an account and returns it as it is then; the call's report goes to it.
-func (c *call) update(ctx context.Context, accounts AccountUpdater, id string,
-	change func(*chat.Account)) (changed chat.Account, err error) {
+func (c *call) update(
+	ctx context.Context, accounts AccountUpdater, id string, change func(*chat.Account),
+) (changed chat.Account, err error) {
 	err = accounts.UpdateAccount(ctx, id, func(a *chat.Account) error {
 		change(a)
 		changed = *a

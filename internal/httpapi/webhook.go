@@ -287,8 +287,8 @@ func listDeadLetters(dead chat.DeadEvents) begin {
 				Next    string       `json:"nextCursor,omitempty"`
 			}{http.StatusOK, make([]deadAnswer, 0, len(events)), next}
 			for _, e := range events {
-				answer.Results = append(answer.Results, deadAnswer{e.ID, e.Kind, moment(e.At), moment(e.Failed),
-					e.Last.Status, e.Last.Error})
+				answer.Results = append(answer.Results,
+					deadAnswer{e.ID, e.Kind, moment(e.At), moment(e.Failed), e.Last.Status, e.Last.Error})
 			}
 			c.json(answer)
 			return http.StatusOK, nil

@@ -54,8 +54,9 @@ func (k *deviceKeys) PutMessageSecrets(ctx context.Context, inserts []store.Mess
 
 // GetMessageSecret looks under both addresses of the chat and of the sender, and returns the sender as it is stored; nil when
 // there is none.
-func (k *deviceKeys) GetMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID) ([]byte, types.JID,
-	error) {
+func (k *deviceKeys) GetMessageSecret(
+	ctx context.Context, chat, sender types.JID, id types.MessageID,
+) ([]byte, types.JID, error) {
 	chats, err := k.addresses(ctx, chat.ToNonAD())
 	if err != nil {
 		return nil, types.JID{}, err

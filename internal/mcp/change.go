@@ -439,8 +439,8 @@ type batch struct {
 func (b *batch) shown() batchState {
 	r := &b.Results
 	s := batchState{
-		BatchID: short(r.BatchID, maxName), State: short(r.State, maxName), Reason: short(r.Message,
-			4*maxName), Total: r.Total, Pending: r.Counts.Pending, Done: r.Counts.Done,
+		BatchID: short(r.BatchID, maxName), State: short(r.State, maxName), Reason: short(r.Message, 4*maxName), Total: r.Total,
+		Pending: r.Counts.Pending, Done: r.Counts.Done,
 		Failed: r.Counts.Failed, Cancelled: r.Counts.Cancelled, Overtaken: r.Counts.Overtaken,
 	}
 	if r.EstimatedEnd != nil {

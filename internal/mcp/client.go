@@ -105,8 +105,8 @@ func (t InProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	var a answer
 	t.ServeHTTP(&a, r)
 	return &http.Response{
-		StatusCode: a.code(), Status: fmt.Sprint(a.code(), " ",
-			http.StatusText(a.code())), Header: a.Header(), Body: io.NopCloser(&a.body), Request: r,
+		StatusCode: a.code(), Status: fmt.Sprint(a.code(), " ", http.StatusText(a.code())), Header: a.Header(),
+		Body: io.NopCloser(&a.body), Request: r,
 	}, nil
 }
 

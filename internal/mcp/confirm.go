@@ -132,8 +132,8 @@ func (s *Server) consent(ctx context.Context, r *sdk.CallToolRequest, d doom, to
 		return verdict{ask: &sdk.CallToolResult{
 			RequestState: d.token(key, byClient, s.Now()),
 			InputRequests: sdk.InputRequestMap{answerID: &sdk.ElicitParams{
-				Mode: "form", Message: question, RequestedSchema: map[string]any{"type": "object",
-					"properties": map[string]any{}},
+				Mode: "form", Message: question,
+				RequestedSchema: map[string]any{"type": "object", "properties": map[string]any{}},
 			}},
 		}}, nil
 	}

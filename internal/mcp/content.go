@@ -206,8 +206,8 @@ func (d *document) shown() line {
 	kind, c := unwrap(d.Message)
 	l := line{
 		ID: short(first(d.ID, d.Key.ID), maxName), Time: d.Time.seconds(), FromMe: d.FromMe || d.Key.FromMe,
-		From: short(first(d.Sender, d.Key.Participant, d.Key.RemoteJID), maxName), Name: short(d.PushName,
-			maxName), Kind: kindName(first(kind, d.Type), &c),
+		From: short(first(d.Sender, d.Key.Participant, d.Key.RemoteJID), maxName), Name: short(d.PushName, maxName),
+		Kind:    kindName(first(kind, d.Type), &c),
 		Starred: d.Starred, Status: strings.ToLower(short(d.Status, maxName)),
 	}
 	if l.FromMe {
@@ -312,8 +312,8 @@ type chatLine struct {
 
 func (d *chatDocument) shown() chatLine {
 	l := chatLine{
-		Chat: short(d.ID, maxName), Name: short(d.Name,
-			maxName), Kind: kindOf(d.ID), LastActivity: d.Time.seconds(), Unread: d.Unread, MarkedUnread: d.Marked,
+		Chat: short(d.ID, maxName), Name: short(d.Name, maxName), Kind: kindOf(d.ID), LastActivity: d.Time.seconds(),
+		Unread: d.Unread, MarkedUnread: d.Marked,
 		Muted: d.Muted, Pinned: d.Pinned != 0, Archived: d.Archived,
 	}
 	if d.Muted && d.MuteEnd > 0 {

@@ -139,8 +139,9 @@ type conversationOut struct {
 	fresh
 }
 
-func (s *Server) readConversation(ctx context.Context, _ *sdk.CallToolRequest, in conversationIn) (*sdk.CallToolResult,
-	conversationOut, error) {
+func (s *Server) readConversation(
+	ctx context.Context, _ *sdk.CallToolRequest, in conversationIn,
+) (*sdk.CallToolResult, conversationOut, error) {
 	p := url.Values{"phone": {in.Chat}}
 	in.into(p)
 	set(p, "since", in.Since)
@@ -159,8 +160,8 @@ func (s *Server) readConversation(ctx context.Context, _ *sdk.CallToolRequest, i
 	}
 	return nil, fit(func(text int) conversationOut {
 		return conversationOut{
-			Chat: jid(a.Query.To), Messages: within(lines, text,
-				line.within), Deleted: a.Deleted, Cursor: a.Cursor, Since: a.Since, More: a.More, fresh: a.fresh(),
+			Chat: jid(a.Query.To), Messages: within(lines, text, line.within), Deleted: a.Deleted, Cursor: a.Cursor,
+			Since: a.Since, More: a.More, fresh: a.fresh(),
 		}
 	}), nil
 }
@@ -215,8 +216,8 @@ func (s *Server) whatsNew(ctx context.Context, _ *sdk.CallToolRequest, in newIn)
 	lines := chatLines(a.Results)
 	return nil, fit(func(text int) newOut {
 		return newOut{
-			Chats: within(lines, text,
-				chatLine.within), Deleted: a.Deleted, Cleared: a.Cleared, Since: a.Since, More: a.More, fresh: a.fresh(),
+			Chats: within(lines, text, chatLine.within), Deleted: a.Deleted, Cleared: a.Cleared, Since: a.Since, More: a.More,
+			fresh: a.fresh(),
 		}
 	}), nil
 }

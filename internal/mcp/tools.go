@@ -38,13 +38,13 @@ func (s *Server) addTools() {
 		s.clearChat, enum("starred", "keep", "delete"))
 	add(s, tool("preview_batch", "What a batch would do", reads,
 		"Shows which chats start_batch with the same arguments would change, and changes nothing. It needs a key that may change chats."+untrusted),
-		s.previewBatch, enum("op", ops...), enum("type", "private", "group", "newsletter", "broadcast"), enum("starred",
-			"keep", "delete"))
+		s.previewBatch, enum("op", ops...), enum("type", "private", "group", "newsletter", "broadcast"),
+		enum("starred", "keep", "delete"))
 	add(s, tool("start_batch", "Change many chats", destroysHint,
 		"Does one thing with many chats, selected by filters or named by chats. Call preview_batch first. "+
 			"Of disappear, clear and deleteChat the first call does nothing: it asks the person, or answers needs_confirmation with what willGo and a confirmationToken."),
-		s.startBatch, enum("op", ops...), enum("type", "private", "group", "newsletter", "broadcast"), enum("starred",
-			"keep", "delete"))
+		s.startBatch, enum("op", ops...), enum("type", "private", "group", "newsletter", "broadcast"),
+		enum("starred", "keep", "delete"))
 	add(s, tool("get_batch", "How a batch is doing", reads, "Shows how far a batch is, and what failed."), s.getBatch)
 	add(s,
 		tool("cancel_batch", "Cancel a batch", changes,

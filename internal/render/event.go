@@ -85,8 +85,8 @@ func stateEvents(e *chat.FeedEntry, add func(chat.EventKind, map[string]chat.JSO
 // messageEvent tells of a message that came or was sent, or of how far a sent one has got. What else happens to messages, the
 // chat's event names: who answers messages must not take an edited or an old one for a new one.
 func messageEvent(
-	e *chat.FeedEntry, m chat.FeedMessage, find func(chat.FeedMessage) (chat.JSON, error), add func(chat.EventKind,
-		map[string]chat.JSON),
+	e *chat.FeedEntry, m chat.FeedMessage, find func(chat.FeedMessage) (chat.JSON, error),
+	add func(chat.EventKind, map[string]chat.JSON),
 ) error {
 	kind := chat.MessageEvent
 	switch {

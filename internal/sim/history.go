@@ -77,8 +77,9 @@ func (s *Server) historyNotification(h History) (*waE2E.HistorySyncNotification,
 }
 
 // olderMessages answers a device's wish for more of a chat: up to count messages before the one it names.
-func (p *Phone) olderMessages(r *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest,
-	requestID string) (*waE2E.HistorySyncNotification, error) {
+func (p *Phone) olderMessages(
+	r *waE2E.PeerDataOperationRequestMessage_HistorySyncOnDemandRequest, requestID string,
+) (*waE2E.HistorySyncNotification, error) {
 	all := p.archived(r.GetChatJID())
 	slices.SortStableFunc(all, func(a, b *waHistorySync.HistorySyncMsg) int { // newest first
 		return int(int64(b.GetMessage().GetMessageTimestamp()) - int64(a.GetMessage().GetMessageTimestamp()))

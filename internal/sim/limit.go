@@ -25,7 +25,7 @@ type Quota struct {
 func (p *Phone) CapNewChats(q Quota) {
 	p.tellMex("MessageCappingInfoNotification", "xwa2_notify_new_chat_messages_capping_info_update", map[string]any{
 		"capping_status": q.Status, "ote_status": "NOT_ELIGIBLE", "mv_status": "NOT_ELIGIBLE", "used_quota": q.Used, "total_quota": q.Total,
-		"cycle_end_timestamp": strconv.FormatInt(q.Until.Unix(),
-			10), "server_sent_timestamp": strconv.FormatInt(q.Sent.Unix(), 10),
+		"cycle_end_timestamp":   strconv.FormatInt(q.Until.Unix(), 10),
+		"server_sent_timestamp": strconv.FormatInt(q.Sent.Unix(), 10),
 	})
 }

@@ -138,8 +138,8 @@ func (c *passkeyPairing) run(ctx context.Context, w *pairing) ([]byte, error) {
 	}
 	var payload waCompanionReg.ProloguePayload
 	var ident waCompanionReg.CompanionEphemeralIdentity
-	if proto.Unmarshal(begun.payload, &payload) != nil || proto.Unmarshal(payload.GetCompanionEphemeralIdentity(),
-		&ident) != nil ||
+	if proto.Unmarshal(begun.payload, &payload) != nil ||
+		proto.Unmarshal(payload.GetCompanionEphemeralIdentity(), &ident) != nil ||
 		len(ident.GetPublicKey()) != 32 || ident.GetRef() != c.ref {
 		p.s.violate(nil, BadPairing, "prologue without the client's key and reference")
 		return nil, ErrLinking
@@ -201,8 +201,9 @@ func comparisonCode(clientNonce, phoneKey, phoneNonce []byte) string {
 }
 
 // open opens the client's request to be linked.
-func (c *passkeyPairing) open(w *pairing, own *keys.KeyPair, ident *waCompanionReg.CompanionEphemeralIdentity,
-	sealed []byte) ([]byte, error) {
+func (c *passkeyPairing) open(
+	w *pairing, own *keys.KeyPair, ident *waCompanionReg.CompanionEphemeralIdentity, sealed []byte,
+) ([]byte, error) {
 	refused := func(why string) ([]byte, error) {
 		c.phone.s.violate(nil, BadPairing, "pairing request: %s", why)
 		return nil, ErrLinking

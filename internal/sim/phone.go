@@ -190,8 +190,9 @@ func (p *Phone) SendFromPhone(ctx context.Context, chat types.JID, m *waE2E.Mess
 }
 
 // Broadcast sends a message to a list of the phone's own: to each of them, and to the linked devices as sent to the list.
-func (p *Phone) Broadcast(ctx context.Context, list string, to []*Contact, m *waE2E.Message, o SendOptions) (id string,
-	err error) {
+func (p *Phone) Broadcast(
+	ctx context.Context, list string, to []*Contact, m *waE2E.Message, o SendOptions,
+) (id string, err error) {
 	mail := p.newMail(m, o)
 	mail.own, mail.chat, mail.list = true, types.NewJID(list, types.BroadcastServer), to
 	if err := p.sendTo(ctx, mail, p.Devices()); err != nil {

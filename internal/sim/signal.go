@@ -82,8 +82,9 @@ func (s *signalStore) hasSession(a *protocol.SignalAddress) bool {
 	return s.sessions[a.String()] != nil
 }
 
-func (s *signalStore) encrypt(ctx context.Context, a *protocol.SignalAddress, plain []byte) (kind string, data []byte,
-	err error) {
+func (s *signalStore) encrypt(
+	ctx context.Context, a *protocol.SignalAddress, plain []byte,
+) (kind string, data []byte, err error) {
 	s.encrypting = true
 	defer func() { s.encrypting = false }()
 	b := session.NewBuilderFromSignal(s, a, store.SignalProtobufSerializer)

@@ -209,8 +209,8 @@ func (s *show) explain(ctx context.Context) error {
 // example finds what the calls are about: somebody whose chat is there to be changed, a message there, and a pinned chat.
 func (s *show) example(ctx context.Context) (*strings.Replacer, error) {
 	no, yes, now := false, true, time.Now()
-	views, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no,
-		Pinned: &no}, chat.Page{Limit: 100}, now)
+	views, _, err := s.store.Chats(ctx, s.device.ID, chat.Filter{Kind: chat.Private, Muted: &no, Archived: &no, Pinned: &no},
+		chat.Page{Limit: 100}, now)
 	if err != nil {
 		return nil, fmt.Errorf("find an example: %w", err)
 	}

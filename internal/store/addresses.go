@@ -10,8 +10,9 @@ import (
 )
 
 // Export implements chat.ChatStore.
-func (s *Store) Export(ctx context.Context, account string, jid chat.JID, p chat.Page) (c chat.Chat,
-	messages []chat.Message, next string, err error) {
+func (s *Store) Export(
+	ctx context.Context, account string, jid chat.JID, p chat.Page,
+) (c chat.Chat, messages []chat.Message, next string, err error) {
 	after, err := openCursor(exportCursor, p.Cursor, func(position string) bool {
 		_, _, _, placed := placeIn(position)
 		return placed || strings.HasPrefix(position, byID)

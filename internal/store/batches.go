@@ -48,8 +48,8 @@ func (s *Store) PutOperations(ctx context.Context, account, id string, all []cha
 			return failed("put operations", err)
 		}
 		ops = append(ops, kv.Put(kv.Item{
-			Key: batchKey(account,
-				chunkSort(batchChunk, id, n)), Data: s.compression.encode(string(text)), Expires: s.batchExpires(s.now()),
+			Key: batchKey(account, chunkSort(batchChunk, id, n)), Data: s.compression.encode(string(text)),
+			Expires: s.batchExpires(s.now()),
 		}, kv.Always()))
 		n++
 	}
@@ -378,8 +378,9 @@ func (s *Store) encodeResults(results []chat.Result) ([]byte, error) {
 }
 
 // EndOperations implements chat.Batches.
-func (s *Store) EndOperations(ctx context.Context, account, id string, chunk int,
-	results map[int]chat.Result) (b chat.Batch, err error) {
+func (s *Store) EndOperations(
+	ctx context.Context, account, id string, chunk int, results map[int]chat.Result,
+) (b chat.Batch, err error) {
 	key := batchKey(account, chunkSort(batchResult, id, chunk))
 	err = retryOnConflict(ctx, func() error {
 		read, err := s.kv.GetMany(ctx, []kv.Key{batchKey(account, batchRecord+keyID(id)), key})

@@ -221,8 +221,9 @@ type blockWrites struct{ puts, deletes []kv.Op }
 func (w *blockWrites) none() bool { return len(w.puts) == 0 && len(w.deletes) == 0 }
 
 // blockWrites compares what shall stand beside an owner with what does. Where the owner moves, all moves.
-func (s *Store) blockWrites(owner kv.Key, moves bool, expires int64, want map[string]*persons,
-	stored map[string]block) (w blockWrites, err error) {
+func (s *Store) blockWrites(
+	owner kv.Key, moves bool, expires int64, want map[string]*persons, stored map[string]block,
+) (w blockWrites, err error) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		have, there := stored[name]
 		if there && !moves && have.item.Expires == expires && reflect.DeepEqual(have.persons, *want[name]) {

@@ -15,8 +15,9 @@ import (
 )
 
 // Chats implements chat.ChatReader. Whatever the page, it reads all chats that show: their order isn't stored.
-func (s *Store) Chats(ctx context.Context, account string, f chat.Filter, p chat.Page, now time.Time) (views []chat.View,
-	next string, err error) {
+func (s *Store) Chats(
+	ctx context.Context, account string, f chat.Filter, p chat.Page, now time.Time,
+) (views []chat.View, next string, err error) {
 	after, err := openCursor(chatCursor, p.Cursor, func(position string) bool { return len(position) > activitySize })
 	if err != nil {
 		return nil, "", err

@@ -152,8 +152,9 @@ func (s *Store) MessagesSince(
 	return d, failed("read changed messages", err)
 }
 
-func (s *Store) completeMessages(ctx context.Context, account string, jid chat.JID, limit int,
-	now time.Time) (d chat.MessageDelta, err error) {
+func (s *Store) completeMessages(
+	ctx context.Context, account string, jid chat.JID, limit int, now time.Time,
+) (d chat.MessageDelta, err error) {
 	d.Complete = true
 	if d.Position, err = s.End(ctx, account); err != nil {
 		return d, err

@@ -104,15 +104,17 @@ func feedEntryOf(it *kv.Item) (e feedEntry, err error) {
 }
 
 // After implements chat.Feed.
-func (s *Store) After(ctx context.Context, account string, p chat.Position, limit int) (entries []chat.FeedEntry,
-	next chat.Position, err error) {
+func (s *Store) After(
+	ctx context.Context, account string, p chat.Position, limit int,
+) (entries []chat.FeedEntry, next chat.Position, err error) {
 	entries, next, _, err = s.told(ctx, account, p, limit)
 	return entries, next, err
 }
 
 // told is After, and tells whether there may be more.
-func (s *Store) told(ctx context.Context, account string, p chat.Position, limit int) (entries []chat.FeedEntry,
-	next chat.Position, more bool, err error) {
+func (s *Store) told(
+	ctx context.Context, account string, p chat.Position, limit int,
+) (entries []chat.FeedEntry, next chat.Position, more bool, err error) {
 	next = p
 	for {
 		want := limit - len(entries)
@@ -137,8 +139,9 @@ func (s *Store) told(ctx context.Context, account string, p chat.Position, limit
 }
 
 // after reads entries whose changes are stored, without a gap.
-func (s *Store) after(ctx context.Context, account string, p chat.Position, limit int) (entries []feedEntry,
-	next chat.Position, err error) {
+func (s *Store) after(
+	ctx context.Context, account string, p chat.Position, limit int,
+) (entries []feedEntry, next chat.Position, err error) {
 	now := s.now()
 	if p.Seq < 0 || now.Sub(p.At) > s.feedAge || p.At.After(now.Add(feedMargin)) {
 		return nil, p, &chat.Error{Code: chat.SinceTooOld}

@@ -11,8 +11,9 @@ import (
 
 // Messages implements chat.MessageReader. All is read with strong consistency: a chat that was cleared is empty at once, and who
 // follows the feed from where it was before misses no message.
-func (s *Store) Messages(ctx context.Context, account string, jid chat.JID, p chat.Page, now time.Time) (chat.Conversation,
-	error) {
+func (s *Store) Messages(
+	ctx context.Context, account string, jid chat.JID, p chat.Page, now time.Time,
+) (chat.Conversation, error) {
 	before, err := openCursor(messageCursor, p.Cursor, func(position string) bool {
 		_, _, _, ok := placeIn(position)
 		return ok
@@ -31,8 +32,9 @@ func (s *Store) Messages(ctx context.Context, account string, jid chat.JID, p ch
 }
 
 // conversation reads the chat and the newest messages at the same time; mostly those are the ones to show.
-func (s *Store) conversation(ctx context.Context, account string, jid chat.JID, limit int, before string,
-	now time.Time) (out chat.Conversation, target chat.JID, err error) {
+func (s *Store) conversation(
+	ctx context.Context, account string, jid chat.JID, limit int, before string, now time.Time,
+) (out chat.Conversation, target chat.JID, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	type answer struct {
 		standing
@@ -156,8 +158,9 @@ func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id st
 }
 
 // message finds a message by its claim.
-func (s *Store) message(ctx context.Context, account string, jid chat.JID, id string, of *kv.Item,
-	now time.Time) (v chat.MessageView, err error) {
+func (s *Store) message(
+	ctx context.Context, account string, jid chat.JID, id string, of *kv.Item, now time.Time,
+) (v chat.MessageView, err error) {
 	missing := &chat.Error{Code: chat.MessageNotFound}
 	claim, err := s.get(ctx, claimKey(account, jid, id))
 	if err != nil {

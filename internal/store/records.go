@@ -181,8 +181,9 @@ func stateOfChat(record []byte) (c chat.Chat, err error) {
 var errTooLarge = errors.New("the message is too large to be stored")
 
 // encodeMessage makes view, fields and record of a message, whose texts are the document and the chat.Message.
-func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (v chat.MessageView, fields map[string]int64, record []byte,
-	err error) {
+func (s *Store) encodeMessage(
+	c *chat.Chat, m *chat.Message,
+) (v chat.MessageView, fields map[string]int64, record []byte, err error) {
 	v = render.MessageView(c, m)
 	state, err := marshal(m)
 	if err != nil {
@@ -203,8 +204,9 @@ func (s *Store) encodeMessage(c *chat.Chat, m *chat.Message) (v chat.MessageView
 
 // encodeFitting stores less of a message that is too large, rather than nothing: it would be delivered again and again.
 // WhatsApp's own clients send none.
-func (s *Store) encodeFitting(c *chat.Chat, m *chat.Message) (v chat.MessageView, fields map[string]int64, record []byte,
-	err error) {
+func (s *Store) encodeFitting(
+	c *chat.Chat, m *chat.Message,
+) (v chat.MessageView, fields map[string]int64, record []byte, err error) {
 	less := *m
 	for _, shorten := range []func(){
 		func() {},

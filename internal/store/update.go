@@ -46,8 +46,9 @@ func (s *Store) Update(ctx context.Context, account string, jid chat.JID, ids []
 }
 
 // update makes the change to the chat under exactly this address, or returns where the address leads.
-func (s *Store) update(ctx context.Context, name chatName, ids []string, change func(*chat.Thread) error) (target chat.JID,
-	refused, err error) {
+func (s *Store) update(
+	ctx context.Context, name chatName, ids []string, change func(*chat.Thread) error,
+) (target chat.JID, refused, err error) {
 	release, err := s.locks.acquire(ctx, name)
 	if err != nil {
 		return "", nil, err

@@ -45,8 +45,9 @@ const quiet = 10 * time.Second
 // deadline of ctx leaves no time for another attempt. finished is how many needn't be given again: they were delivered, kept as
 // dead, or nobody wants them. pause is how long to wait before the others are given again. An error is the store's; giving the
 // others again mends it.
-func (d *Deliverer) Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration,
-	err error) {
+func (d *Deliverer) Deliver(
+	ctx context.Context, account string, events []chat.Event,
+) (finished int, pause time.Duration, err error) {
 	hook, health, err := d.Log.Hook(ctx, account)
 	if chat.CodeOf(err) == chat.WebhookNotFound {
 		return len(events), 0, nil

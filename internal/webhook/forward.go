@@ -346,8 +346,8 @@ func (w *worker) tell(ctx context.Context, a chat.Account, health chat.HookHealt
 		return nil
 	}
 	err := w.Reports.AddReport(ctx, chat.Report{
-		ID: offID(a.ID,
-			health.Off), Account: a.ID, At: health.Off, Endpoint: "webhook:off", Number: a.Number(), Target: health.Reason, Status: 200,
+		ID: offID(a.ID, health.Off), Account: a.ID, At: health.Off, Endpoint: "webhook:off", Number: a.Number(),
+		Target: health.Reason, Status: 200,
 	})
 	if err == nil {
 		err = w.Feed.AppendFeed(ctx, a.ID, chat.FeedEntry{Kind: chat.FeedWebhook, Reason: health.Reason})

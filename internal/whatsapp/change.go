@@ -68,8 +68,9 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 }
 
 // patchFor is the change of the app state that a command asks for, of a chat that has this address there.
-func (r *run) patchFor(ctx context.Context, c chat.Command, row chat.ChatCommand, index types.JID) (p appstate.PatchInfo,
-	err error) {
+func (r *run) patchFor(
+	ctx context.Context, c chat.Command, row chat.ChatCommand, index types.JID,
+) (p appstate.PatchInfo, err error) {
 	switch row.Setting {
 	case chat.MuteSetting:
 		var end *int64

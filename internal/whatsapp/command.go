@@ -44,8 +44,9 @@ const (
 
 // span is the range of the messages through one, or of all that the chat shows: the time of the last, and all keys at that
 // second.
-func (r *run) span(ctx context.Context, jid chat.JID, index types.JID,
-	through *chat.Through) (*waSyncAction.SyncActionMessageRange, error) {
+func (r *run) span(
+	ctx context.Context, jid chat.JID, index types.JID, through *chat.Through,
+) (*waSyncAction.SyncActionMessageRange, error) {
 	if through == nil {
 		view, err := r.Chats.Chat(ctx, r.account, jid)
 		if err != nil {
@@ -240,8 +241,8 @@ func refusal(err error) error {
 		return &chat.Error{Code: chat.DeviceNotConnected}
 	case errors.Is(err, whatsmeow.ErrServerReturnedError):
 		return &chat.Error{Code: chat.WhatsAppRejected, Message: err.Error()}
-	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err,
-		whatsmeow.ErrMessageTimedOut), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &gone), errors.Is(err, whatsmeow.ErrIQTimedOut), errors.Is(err, whatsmeow.ErrMessageTimedOut),
+		errors.Is(err, context.DeadlineExceeded):
 		return &chat.Error{Code: chat.Unavailable, Message: "WhatsApp doesn't answer"}
 	case errors.As(err, &refused):
 		switch refused.code {

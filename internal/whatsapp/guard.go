@@ -329,8 +329,9 @@ func (g *guard) DeleteAppStateVersion(ctx context.Context, name string) error {
 	return g.look(g.behind.AppState.DeleteAppStateVersion(g.whole(ctx), name))
 }
 
-func (g *guard) PutAppStateMutationMACs(ctx context.Context, name string, version uint64,
-	mutations []store.AppStateMutationMAC) error {
+func (g *guard) PutAppStateMutationMACs(
+	ctx context.Context, name string, version uint64, mutations []store.AppStateMutationMAC,
+) error {
 	return g.look(g.behind.AppState.PutAppStateMutationMACs(g.whole(ctx), name, version, mutations))
 }
 

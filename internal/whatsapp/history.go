@@ -221,8 +221,9 @@ func (r *run) learnHistory(h *waHistorySync.HistorySync) error {
 }
 
 // unknown are the mappings of those of whom no other number is known: a history may be older than the change of a number.
-func (r *run) unknown(all []*waHistorySync.PhoneNumberToLIDMapping) (unknown []*waHistorySync.PhoneNumberToLIDMapping,
-	err error) {
+func (r *run) unknown(
+	all []*waHistorySync.PhoneNumberToLIDMapping,
+) (unknown []*waHistorySync.PhoneNumberToLIDMapping, err error) {
 	b := r.book()
 	for _, m := range all {
 		pn, lid := translate.Parse(m.GetPnJID()), translate.Parse(m.GetLidJID())

@@ -378,8 +378,8 @@ func (s *states) change(ctx context.Context, key []byte, patch appstate.PatchInf
 		if node, ok := collection.GetOptionalChildByTag("error"); ok {
 			refused.code = node.AttrGetter().OptionalInt("code")
 		}
-		if list, err := appstate.ParsePatchList(ctx, &collection,
-			internals(s.wa).DownloadExternalAppStateBlob); err == nil && len(list.Patches) > 0 {
+		if list, err := appstate.ParsePatchList(ctx, &collection, internals(s.wa).DownloadExternalAppStateBlob); err == nil &&
+			len(list.Patches) > 0 {
 			refused.patches = list
 		}
 		return refused

@@ -135,8 +135,9 @@ func checkPartition(ctx context.Context, c *conn, part numbered, told func(Damag
 }
 
 // readPartition calls each with every row of a partition until it says that it has enough.
-func readPartition(ctx context.Context, c *conn, part numbered, way string,
-	each func(it *kv.Item, value []byte, damaged bool) (bool, error)) error {
+func readPartition(
+	ctx context.Context, c *conn, part numbered, way string, each func(it *kv.Item, value []byte, damaged bool) (bool, error),
+) error {
 	query := "SELECT sort, token, expires, value FROM items WHERE part = ? ORDER BY sort" + way
 	return c.rows(query, []driver.Value{part.number}, 4, func(row []driver.Value) (bool, error) {
 		if err := ctx.Err(); err != nil {

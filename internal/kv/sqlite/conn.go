@@ -77,8 +77,9 @@ func (c *conn) script(query string) error {
 }
 
 // rows calls each with every row, of as many columns, until it says that it has enough. What it is given is its own.
-func (c *conn) rows(query string, args []driver.Value, columns int,
-	each func([]driver.Value) (more bool, err error)) (err error) {
+func (c *conn) rows(
+	query string, args []driver.Value, columns int, each func([]driver.Value) (more bool, err error),
+) (err error) {
 	s, err := c.stmt(query)
 	if err != nil {
 		return err

@@ -38,8 +38,9 @@ func ParseEvent(body string) (m EventMessage, err error) {
 
 // Deliver puts events on the queue, one after the other, so that they stand there in their order: of several that are sent
 // together SQS may refuse one and take those after it. An event that is given again within minutes isn't put twice.
-func (q *EventQueue) Deliver(ctx context.Context, account string, events []chat.Event) (finished int, pause time.Duration,
-	err error) {
+func (q *EventQueue) Deliver(
+	ctx context.Context, account string, events []chat.Event,
+) (finished int, pause time.Duration, err error) {
 	for _, e := range events {
 		body, err := json.Marshal(EventMessage{account, e})
 		if err != nil {

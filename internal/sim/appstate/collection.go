@@ -114,8 +114,9 @@ func (c *collection) recordsOf(index []string) []*waServerSync.SyncdRecord {
 }
 
 // snapshotOf returns a snapshot that is at most lag versions old, making one with store when the last is older.
-func (c *collection) snapshotOf(lag int, store func(*waServerSync.SyncdSnapshot) (*waServerSync.ExternalBlobReference,
-	error)) (*snapshot, error) {
+func (c *collection) snapshotOf(
+	lag int, store func(*waServerSync.SyncdSnapshot) (*waServerSync.ExternalBlobReference, error),
+) (*snapshot, error) {
 	if c.snapshot != nil && c.version-c.snapshot.version <= uint64(lag) {
 		return c.snapshot, nil
 	}

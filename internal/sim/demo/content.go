@@ -241,8 +241,8 @@ func (t *take) file(kind, text string, rest []string, ctx *waE2E.ContextInfo) (*
 		}
 		m := &waE2E.ImageMessage{
 			URL: &f.URL, DirectPath: &f.DirectPath, MediaKey: f.MediaKey, FileSHA256: f.FileSHA256, FileEncSHA256: f.FileEncSHA256, FileLength: &f.FileLength,
-			Mimetype: new("image/jpeg"), Width: new(uint32(320)), Height: new(uint32(240)), JPEGThumbnail: t.picture(32,
-				24), ContextInfo: ctx,
+			Mimetype: new("image/jpeg"), Width: new(uint32(320)), Height: new(uint32(240)), JPEGThumbnail: t.picture(32, 24),
+			ContextInfo: ctx,
 		}
 		if kind == "sekali" {
 			m.ViewOnce = new(true)

@@ -109,8 +109,8 @@ func (a *Account) cast(rng *rand.Rand, chats int) {
 	}
 	for i := range private {
 		p := person()
-		c := &chat{jid: p.PN, people: []*Person{p}, themes: []string{pick(rng,
-			[]string{"pelanggan", "pelanggan", "pelanggan", "teman", "kurir", "kantor"})}}
+		c := &chat{jid: p.PN, people: []*Person{p},
+			themes: []string{pick(rng, []string{"pelanggan", "pelanggan", "pelanggan", "teman", "kurir", "kantor"})}}
 		switch firm := i - len(kin); {
 		case i < len(kin):
 			p.Name, p.PushName, c.themes = kin[i].name, kin[i].push, kin[i].themes

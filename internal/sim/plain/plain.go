@@ -56,8 +56,9 @@ func Store(t testing.TB) *sqlstore.Container {
 
 // Client makes a client of a server, set up to lose no message: handle says whether it has taken an event. The client is
 // disconnected when the test ends.
-func Client(t testing.TB, server *sim.Server, device *store.Device, log waLog.Logger,
-	handle func(evt any) bool) *whatsmeow.Client {
+func Client(
+	t testing.TB, server *sim.Server, device *store.Device, log waLog.Logger, handle func(evt any) bool,
+) *whatsmeow.Client {
 	c, http := whatsmeow.NewClient(device, log), server.HTTPClient()
 	c.SetMediaHTTPClient(http)
 	c.SetWebsocketHTTPClient(http)

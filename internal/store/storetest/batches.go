@@ -158,8 +158,8 @@ func batchOperations(t *testing.T, ctx context.Context, batches BatchStore) {
 	refused := &chat.Error{Code: chat.WhatsAppRejected, Message: "406"}
 	at := noon.Add(time.Second)
 	b, err = batches.EndOperations(ctx, b.Account, b.ID, 1, map[int]chat.Result{
-		0: {State: chat.OperationDone, At: at}, 1: {State: chat.OperationDone, At: at}, 2: {State: chat.OperationFailed,
-			Failure: refused, At: at},
+		0: {State: chat.OperationDone, At: at}, 1: {State: chat.OperationDone, At: at},
+		2: {State: chat.OperationFailed, Failure: refused, At: at},
 		7: {State: chat.OperationOvertaken, At: at.Add(time.Second)},
 	})
 	ok(t, "end", err)
@@ -288,8 +288,8 @@ func stopBatch(t *testing.T, ctx context.Context, batches BatchStore) {
 	err = batches.UpdateBatch(ctx, b.Account, "01ARZ3NDEKTSV4RRFFQ69G5FAV", func(*chat.Batch) error { return nil })
 	wantCode(t, "update of none", err, chat.BatchNotFound)
 	refused := &chat.Error{Code: chat.InvalidParameter}
-	wantCode(t, "a change that fails", batches.UpdateBatch(ctx, b.Account, b.ID,
-		func(*chat.Batch) error { return refused }), chat.InvalidParameter)
+	wantCode(t, "a change that fails", batches.UpdateBatch(ctx, b.Account, b.ID, func(*chat.Batch) error { return refused }),
+		chat.InvalidParameter)
 }
 
 func listBatches(t *testing.T, ctx context.Context, batches BatchStore) {

@@ -72,8 +72,9 @@ func chatJIDs(views []chat.View) []chat.JID {
 }
 
 // allMessages walks through a conversation, newest page first, and returns it in its order.
-func allMessages(t *testing.T, ctx context.Context, store chat.MessageReader, account string, jid chat.JID,
-	limit int) []chat.MessageView {
+func allMessages(
+	t *testing.T, ctx context.Context, store chat.MessageReader, account string, jid chat.JID, limit int,
+) []chat.MessageView {
 	t.Helper()
 	pages := walk(t, limit, func(p chat.Page) ([]chat.MessageView, string, error) {
 		c, err := store.Messages(ctx, account, jid, p, noon)
@@ -101,8 +102,9 @@ func wantMessages(t *testing.T, ctx context.Context, store chat.MessageReader, a
 }
 
 // exported reads the state of a chat with all its messages by id.
-func exported(t *testing.T, ctx context.Context, store chat.ChatStore, account string, jid chat.JID, limit int) (chat.Chat,
-	map[string]chat.Message) {
+func exported(
+	t *testing.T, ctx context.Context, store chat.ChatStore, account string, jid chat.JID, limit int,
+) (chat.Chat, map[string]chat.Message) {
 	t.Helper()
 	messages := map[string]chat.Message{}
 	var state chat.Chat

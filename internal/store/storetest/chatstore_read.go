@@ -237,8 +237,8 @@ func messagesLists(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	gone := message("gone", 42)
 	gone.Gone = true
 	put(t, ctx, store, account, budi, chat.Chat{},
-		message("a", 10), starred(message("b", 20)), message("c", 30), message("d",
-			30), starred(message("e", 30)), message("f", 40),
+		message("a", 10), starred(message("b", 20)), message("c", 30), message("d", 30), starred(message("e", 30)),
+		message("f", 40),
 		gone, chat.Message{ID: "stub", Status: chat.Read}, message("g", 50))
 	wantMessages(t, ctx, store, account, budi, "a", "b", "c", "d", "e", "f", "g")
 	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start+30, "c")})

@@ -104,8 +104,8 @@ func endCommand(t *testing.T, ctx context.Context, commands chat.Commands) {
 		got, err := commands.EndCommand(ctx, account, id, o)
 		ok(t, "end", err)
 		wantSame(t, "what end returns", got, want)
-		got, err = commands.EndCommand(ctx, account, id, chat.Outcome{Failure: &chat.Error{Code: chat.Internal},
-			Attempts: 9, At: noon.Add(time.Hour)})
+		got, err = commands.EndCommand(ctx, account, id,
+			chat.Outcome{Failure: &chat.Error{Code: chat.Internal}, Attempts: 9, At: noon.Add(time.Hour)})
 		ok(t, "end again", err)
 		wantSame(t, "what a second end returns", got, want)
 		got, err = commands.Command(ctx, account, id)
@@ -147,8 +147,8 @@ func commandsOfAccounts(t *testing.T, ctx context.Context, commands chat.Command
 	ok(t, "end", err)
 	got, err := commands.Command(ctx, foreign, "1")
 	ok(t, "get", err)
-	wantSame(t, "the other account's command", got, chat.CommandRecord{Command: muteCommand(foreign, "1"),
-		State: chat.CommandPending})
+	wantSame(t, "the other account's command", got,
+		chat.CommandRecord{Command: muteCommand(foreign, "1"), State: chat.CommandPending})
 	ok(t, "delete", commands.DeleteCommands(ctx, mine))
 	for i := range 30 {
 		_, err = commands.Command(ctx, mine, fmt.Sprint(i))

@@ -34,8 +34,9 @@ var feedTests = []test[FeedStore]{
 }
 
 // newest are the entries behind a position, all of them, and the position behind them.
-func newest(t *testing.T, ctx context.Context, store chat.Feed, account string, p chat.Position) ([]chat.FeedEntry,
-	chat.Position) {
+func newest(
+	t *testing.T, ctx context.Context, store chat.Feed, account string, p chat.Position,
+) ([]chat.FeedEntry, chat.Position) {
 	t.Helper()
 	var all []chat.FeedEntry
 	for {
@@ -143,11 +144,11 @@ func feedTells(t *testing.T, ctx context.Context, store FeedStore) {
 	tells("a chat deleted", string(budi)+" shows false, cleared")
 	change(chat.Change{Messages: []chat.Message{message("d", 20)}})
 	tells("a deleted chat's next message", shown+", d new")
-	ok(t, "append", store.AppendFeed(ctx, account, chat.FeedEntry{Kind: chat.FeedBatch,
-		Batch: &chat.FeedProgress{ID: "1", State: "done", Total: 3}}))
+	ok(t, "append", store.AppendFeed(ctx, account,
+		chat.FeedEntry{Kind: chat.FeedBatch, Batch: &chat.FeedProgress{ID: "1", State: "done", Total: 3}}))
 	entries, _ := newest(t, ctx, store, account, at)
-	if len(entries) != 1 || entries[0].Batch == nil || *entries[0].Batch != (chat.FeedProgress{ID: "1", State: "done",
-		Total: 3}) || !entries[0].At.Equal(Now()) {
+	if len(entries) != 1 || entries[0].Batch == nil ||
+		*entries[0].Batch != (chat.FeedProgress{ID: "1", State: "done", Total: 3}) || !entries[0].At.Equal(Now()) {
 		t.Errorf("the batch's entry is %+v", entries)
 	}
 }

@@ -33,8 +33,8 @@ func labelsJoin(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	}
 	got, err := store.Labels(ctx, mine)
 	ok(t, "labels", err)
-	wantSame(t, "the labels", got, chat.Labels{Epoch: 1, All: map[string]chat.Register[chat.Label]{"1": label("Baru", 2),
-		"2": label("Lunas", 3)}})
+	wantSame(t, "the labels", got, chat.Labels{Epoch: 1,
+		All: map[string]chat.Register[chat.Label]{"1": label("Baru", 2), "2": label("Lunas", 3)}})
 	got, err = store.Labels(ctx, foreign)
 	ok(t, "labels", err)
 	wantSame(t, "another account's labels", len(got.All), 0)
@@ -67,8 +67,8 @@ func labelsLinks(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	on := chat.Change{Chat: budi, Epoch: 1, Messages: []chat.Message{message("a", 1)},
 		State: chat.Chat{Labels: map[string]chat.Register[bool]{"1": {Value: true, At: 5}}}}
 	ok(t, "update", project(ctx, store, account, on))
-	ok(t, "update", project(ctx, store, account, chat.Change{Chat: budi, Epoch: 2,
-		State: chat.Chat{Labels: map[string]chat.Register[bool]{"2": {Value: true, At: 1}}}}))
+	ok(t, "update", project(ctx, store, account,
+		chat.Change{Chat: budi, Epoch: 2, State: chat.Chat{Labels: map[string]chat.Register[bool]{"2": {Value: true, At: 1}}}}))
 	v, err := store.Chat(ctx, account, budi)
 	ok(t, "chat", err)
 	wantSame(t, "the chat's labels", v.Labels.List(), []string{"2"})
@@ -79,8 +79,8 @@ func labelsDeleted(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	account := newTenant(t, store)
 	projector := chat.NewProjector(store, now)
 	on := func(jid chat.JID, id string, at int64) chat.Change {
-		return chat.Change{Chat: jid, Epoch: 1, State: chat.Chat{Labels: map[string]chat.Register[bool]{id: {Value: true,
-			At: at}}}}
+		return chat.Change{Chat: jid, Epoch: 1,
+			State: chat.Chat{Labels: map[string]chat.Register[bool]{id: {Value: true, At: at}}}}
 	}
 	for _, jid := range []chat.JID{budi, siti, group} {
 		put(t, ctx, store, account, jid, chat.Chat{}, message("a", 1))

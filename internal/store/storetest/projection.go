@@ -196,8 +196,8 @@ func drawChange(t *rapid.T) chat.Change {
 	if c.Chat == group && rapid.IntRange(0, 3).Draw(t, "ranks") == 0 {
 		c.State.Members = map[chat.JID]chat.Register[chat.Rank]{}
 		for _, jid := range people {
-			rank := rapid.SampledFrom([]chat.Rank{chat.RankMember, chat.RankAdmin, chat.RankSuperAdmin,
-				chat.RankLeft}).Draw(t, "rank")
+			rank := rapid.SampledFrom([]chat.Rank{chat.RankMember, chat.RankAdmin, chat.RankSuperAdmin, chat.RankLeft}).Draw(t,
+				"rank")
 			c.State.Members[jid] = chat.Register[chat.Rank]{Value: rank, At: drawTime(t)}
 		}
 	}
@@ -226,8 +226,8 @@ func drawMessage(t *rapid.T, in chat.JID, people []chat.JID) chat.Message {
 			who := by()
 			added := chat.AddOn{ID: "R", FromMe: who == me, Time: drawSecond(t)}
 			m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{
-				who: {Value: chat.Reaction{AddOn: added, Text: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t,
-					"reaction")}, At: drawTime(t)},
+				who: {Value: chat.Reaction{AddOn: added, Text: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "reaction")},
+					At: drawTime(t)},
 			}
 		case 5:
 			m.Starred = chat.Register[bool]{Value: rapid.Bool().Draw(t, "starred"), At: drawTime(t)}
@@ -250,9 +250,9 @@ func drawEdit(t *rapid.T) chat.Edit {
 // drawContent draws one of the forms in which message n comes: it is always sent by the same person at the same time.
 func drawContent(t *rapid.T, in chat.JID, n int, people []chat.JID) chat.Content {
 	c := chat.Content{
-		Sender: people[1+n%(len(people)-1)], Time: start + int64(n/2*10), Type: "conversation", Body: fmt.Sprint("text ",
-			n), Editable: chat.TextEdit,
-		Message: chat.JSON(fmt.Sprintf(`{"conversation":"text %d"}`, n)), Order: int64(rapid.IntRange(0, 1).Draw(t, "order")),
+		Sender: people[1+n%(len(people)-1)], Time: start + int64(n/2*10), Type: "conversation", Body: fmt.Sprint("text ", n),
+		Editable: chat.TextEdit,
+		Message:  chat.JSON(fmt.Sprintf(`{"conversation":"text %d"}`, n)), Order: int64(rapid.IntRange(0, 1).Draw(t, "order")),
 	}
 	if in != group {
 		c.Sender = rapid.SampledFrom(people[1:]).Draw(t, "sender")

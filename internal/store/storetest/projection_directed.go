@@ -137,10 +137,10 @@ var directed = []example{
 		{Chat: budi, Messages: by(budi, mentioning(message("a", 6)))}, {Chat: budi, Messages: by(budi, message("b", 7))},
 	}, []string{`"unreadCount":2`, `"unreadMentionCount":1`}, "a b"},
 	{"ReceivedOnTheOtherSide", []chat.Change{
-		{Chat: budi, Messages: []chat.Message{fromMe(message("a", 10))}}, fromLID, {Chat: budi,
-			State: chat.Chat{Received: start + 25}}, link,
-	}, []string{fmt.Sprintf(`"lastMessageRecvTimestamp":%d`, start+25), fmt.Sprintf(`"conversationTimestamp":%d,`,
-		start+20)}, "a lid"},
+		{Chat: budi, Messages: []chat.Message{fromMe(message("a", 10))}}, fromLID,
+		{Chat: budi, State: chat.Chat{Received: start + 25}}, link,
+	}, []string{fmt.Sprintf(`"lastMessageRecvTimestamp":%d`, start+25), fmt.Sprintf(`"conversationTimestamp":%d,`, start+20)},
+		"a lid"},
 	{"OwnMessage", []chat.Change{
 		{Chat: budi, Alt: budiLID, Messages: []chat.Message{fromMe(message("a", 10))}},
 		{Chat: budiLID, Messages: []chat.Message{{ID: "a", Status: chat.Read,

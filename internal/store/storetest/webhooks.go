@@ -111,9 +111,9 @@ func hookHealth(t *testing.T, ctx context.Context, w Webhooks) {
 	account := newTenant(t, w)
 	h := newHook(t, ctx, w, account)
 	health := chat.HookHealth{
-		Last: []chat.HookAttempt{{ID: "a", Kind: chat.ChatEvent, At: noon,
-			Error: "TIMEOUT"}}, Failures: 3, Failing: noon, Next: noon.Add(time.Minute),
-		Off: noon.Add(time.Hour), Reason: chat.HookFailing,
+		Last: []chat.HookAttempt{{ID: "a", Kind: chat.ChatEvent, At: noon, Error: "TIMEOUT"}}, Failures: 3, Failing: noon,
+		Next: noon.Add(time.Minute),
+		Off:  noon.Add(time.Hour), Reason: chat.HookFailing,
 	}
 	ok(t, "put", w.PutHookHealth(ctx, account, h, health))
 	_, got, err := w.Hook(ctx, account)
@@ -157,8 +157,8 @@ func deadEvents(t *testing.T, ctx context.Context, w Webhooks) {
 	wantSame(t, "one", e, deadEvent(account, 999))
 	for _, wrong := range []string{
 		"", "x", id + "x", chat.EventID(other, 9, 0), chat.EventID(account, 7, 0), chat.EventID(account, 999, 1),
-		strings.Replace(id, "999", "0999", 1), strings.Replace(id, "999", "+999", 1), id + "-0", strings.TrimSuffix(id,
-			"-0"), strings.TrimSuffix(id, "0") + "00",
+		strings.Replace(id, "999", "0999", 1), strings.Replace(id, "999", "+999", 1), id + "-0", strings.TrimSuffix(id, "-0"),
+		strings.TrimSuffix(id, "0") + "00",
 	} {
 		_, err := w.DeadEvent(ctx, account, wrong)
 		wantCode(t, fmt.Sprintf("get %q", wrong), err, chat.EventNotFound)
@@ -213,8 +213,8 @@ func emptyHook(t *testing.T, ctx context.Context, w Webhooks) {
 	_, _, err := w.Hook(ctx, account)
 	wantCode(t, "none", err, chat.WebhookNotFound)
 	former := newHook(t, ctx, w, account)
-	ok(t, "put health", w.PutHookHealth(ctx, account, former, chat.HookHealth{Failures: 1, Failing: noon,
-		Last: []chat.HookAttempt{{ID: "a", At: noon}}}))
+	ok(t, "put health", w.PutHookHealth(ctx, account, former,
+		chat.HookHealth{Failures: 1, Failing: noon, Last: []chat.HookAttempt{{ID: "a", At: noon}}}))
 	ok(t, "put", w.PutDeadEvent(ctx, account, former, deadEvent(account, 9)))
 	for range 2 {
 		ok(t, "empty", w.EmptyHook(ctx, account, 50))

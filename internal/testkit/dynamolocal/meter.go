@@ -38,8 +38,9 @@ func (m *Meter) Attach(o *dynamodb.Options) {
 	})
 }
 
-func (m *Meter) measure(ctx context.Context, in middleware.InitializeInput,
-	next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+func (m *Meter) measure(
+	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+) (middleware.InitializeOutput, middleware.Metadata, error) {
 	if ask := reflect.ValueOf(in.Parameters).Elem().FieldByName("ReturnConsumedCapacity"); ask.IsValid() {
 		ask.Set(reflect.ValueOf(types.ReturnConsumedCapacityTotal))
 	}

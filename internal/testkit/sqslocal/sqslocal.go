@@ -47,13 +47,14 @@ func Client(t testing.TB, options ...func(*sqs.Options)) *sqs.Client {
 }
 
 // CreateQueue makes a FIFO queue with a dead-letter queue, as the template does, and returns both URLs.
-func CreateQueue(t testing.TB, client *sqs.Client, name string, visibility time.Duration, attempts int) (queue,
-	deadLetters string) {
+func CreateQueue(
+	t testing.TB, client *sqs.Client, name string, visibility time.Duration, attempts int,
+) (queue, deadLetters string) {
 	t.Helper()
 	fifo := func(name string, attributes map[string]string) string {
 		attributes[string(types.QueueAttributeNameFifoQueue)] = "true"
-		out, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String(name + ".fifo"),
-			Attributes: attributes})
+		out, err := client.CreateQueue(t.Context(),
+			&sqs.CreateQueueInput{QueueName: aws.String(name + ".fifo"), Attributes: attributes})
 		if err != nil {
 			t.Fatalf("create queue %s: %v", name, err)
 		}
