@@ -14,6 +14,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"pesan/internal/sleep"
 )
 
 // client calls a server.
@@ -51,7 +53,7 @@ func (c *client) call(ctx context.Context, endpoint string, params url.Values, f
 	var last error
 	for n := range tries {
 		if n > 0 {
-			if err := pause(ctx, time.Duration(n)*c.pause); err != nil {
+			if err := sleep.For(ctx, time.Duration(n)*c.pause); err != nil {
 				return context.Cause(ctx)
 			}
 		}
@@ -65,17 +67,6 @@ func (c *client) call(ctx context.Context, endpoint string, params url.Values, f
 		last = err
 	}
 	return last
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func (c *client) once(

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 )
 
 // What ends the work on a chunk for now.
@@ -92,7 +93,7 @@ func (s *shard) created(ctx context.Context, m chat.BatchMessage) (b chat.Batch,
 		if chat.CodeOf(err) != chat.BatchNotFound || wait > creation/2 || s.ctx.Err() != nil {
 			return b, err
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := sleep.For(ctx, wait); err != nil {
 			return b, err
 		}
 	}
@@ -486,7 +487,7 @@ func (l *link) resume(ctx context.Context, device Device) {
 		wait := firstWait
 		for err := l.resumeOnce(ctx, device); err != nil && ctx.Err() == nil; err = l.resumeOnce(ctx, device) {
 			l.shard.Logger.Warn("resume batches", "account", l.account, "error", err)
-			_ = pause(ctx, wait)
+			_ = sleep.For(ctx, wait)
 			wait = longer(wait)
 		}
 		select {
@@ -507,7 +508,7 @@ func (l *link) resumeOnce(ctx context.Context, device Device) error {
 			continue
 		}
 		for !device.Connected() {
-			if err := pause(ctx, firstWait); err != nil {
+			if err := sleep.For(ctx, firstWait); err != nil {
 				return err
 			}
 		}

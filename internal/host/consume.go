@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 )
 
 // receiving at a time is what a queue hands out at most.
@@ -49,7 +50,7 @@ func (s *shard) consume(held context.Context) {
 		if s.ctx.Err() == nil {
 			s.Logger.Error("receive commands", "queue", s.queue, "error", err)
 		}
-		_ = pause(s.ctx, wait)
+		_ = sleep.For(s.ctx, wait)
 		wait = longer(wait)
 	}
 	patience := time.AfterFunc(s.Drain, abort)
@@ -112,7 +113,7 @@ func (s *shard) extend(ctx context.Context, d chat.Delivery) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for pause(ctx, chat.VisibilityTimeout/3) == nil {
+		for sleep.For(ctx, chat.VisibilityTimeout/3) == nil {
 			if err := d.Extend(ctx); err != nil && ctx.Err() == nil {
 				s.Logger.Warn("extend visibility", "error", err)
 			}

@@ -115,15 +115,3 @@ func (h *hold) end() {
 	defer h.mu.Unlock()
 	h.over = true
 }
-
-// pause waits, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 )
 
 // Config is what a host works with. Fields after Logger have defaults.
@@ -155,7 +156,7 @@ func (h *Host) begin(ctx context.Context, l *life, how beats) (chat.Heartbeat, e
 		if ctx.Err() == nil {
 			h.Logger.Warn("announce host", "error", err)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := sleep.For(ctx, wait); err != nil {
 			return b, err
 		}
 	}

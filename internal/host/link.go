@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 )
 
 // link is the device of one account on this host. Who starts, stops or commands it holds its lock.
@@ -87,7 +88,7 @@ func (l *link) run(ctx context.Context, device Device) {
 			wait = firstWait
 		}
 		log.Error("device crashed", "error", crash, "stack", crash.stack, "again", wait)
-		if pause(ctx, wait) != nil {
+		if sleep.For(ctx, wait) != nil {
 			return
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 )
 
 // shard is the work on the shards of one queue, under one lease.
@@ -74,7 +75,7 @@ func (s *shard) release(living context.Context) {
 		case <-s.hold.leave: // the host is about to leave, with all that it holds
 			return
 		default:
-			_ = pause(living, wait)
+			_ = sleep.For(living, wait)
 		}
 	}
 }
@@ -122,7 +123,7 @@ func (s *shard) list() ([]chat.Account, error) {
 		if s.ctx.Err() == nil {
 			s.Logger.Error("list accounts", "error", err)
 		}
-		if err := pause(s.ctx, wait); err != nil {
+		if err := sleep.For(s.ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -132,7 +133,7 @@ func (s *shard) list() ([]chat.Account, error) {
 func (s *shard) wake(account string, err error) {
 	for wait := firstWait; err != nil && s.ctx.Err() == nil; wait = longer(wait) {
 		s.Logger.Error("start device", "account", account, "error", err)
-		if !temporary(err) || pause(s.ctx, wait) != nil {
+		if !temporary(err) || sleep.For(s.ctx, wait) != nil {
 			return
 		}
 		err = s.startListed(account)

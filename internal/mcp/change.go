@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"pesan/internal/sleep"
 )
 
 type chatIn struct {
@@ -473,7 +475,7 @@ func (s *Server) getBatch(ctx context.Context, r *sdk.CallToolRequest, in batchO
 				ProgressToken: token, Progress: float64(out.Total - out.Pending), Total: float64(out.Total),
 			})
 		}
-		if err := pause(ctx, seconds(1)); err != nil {
+		if err := sleep.For(ctx, seconds(1)); err != nil {
 			return nil, batchState{}, err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/url"
 	"strconv"
-	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -220,16 +219,4 @@ func (s *Server) whatsNew(ctx context.Context, _ *sdk.CallToolRequest, in newIn)
 			fresh: a.fresh(),
 		}
 	}), nil
-}
-
-// pause waits, or says that the call has ended.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

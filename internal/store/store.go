@@ -50,6 +50,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
+	"pesan/internal/sleep"
 )
 
 // Options of a store.
@@ -157,12 +158,8 @@ func retryOnConflict(ctx context.Context, try func() error) error {
 		if err := try(); !errors.Is(err, kv.ErrConflict) {
 			return err
 		}
-		timer := time.NewTimer(rand.N(wait)) // so that those who met don't meet again
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := sleep.For(ctx, rand.N(wait)); err != nil { // so that those who met don't meet again
+			return err
 		}
 		wait = min(2*wait, lastBackoff)
 	}

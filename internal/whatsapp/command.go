@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 	"pesan/internal/whatsapp/translate"
 )
 
@@ -172,7 +173,7 @@ func (r *run) send(ctx context.Context, patch appstate.PatchInfo, renew func(con
 			return refusal(err)
 		}
 		r.log.Info("app state changed meanwhile; again", "times", n, "full", full)
-		if err := pause(ctx, r.backoff(n)/64); err != nil {
+		if err := sleep.For(ctx, r.backoff(n)/64); err != nil {
 			return err
 		}
 		if err := r.catchUp(ctx, patch.Type, full, err); err != nil {

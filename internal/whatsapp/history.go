@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 	"pesan/internal/whatsapp/translate"
 )
 
@@ -75,7 +76,7 @@ func (r *run) workHistory() {
 		}
 		r.log.Warn("project history", failure(err))
 		failures++
-		if pause(r.ctx, r.backoff(failures)) != nil {
+		if sleep.For(r.ctx, r.backoff(failures)) != nil {
 			return
 		}
 	}

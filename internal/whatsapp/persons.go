@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 	"pesan/internal/whatsapp/translate"
 )
 
@@ -91,7 +92,7 @@ func (p *persons) sweep() {
 			return
 		}
 		p.log.Warn("put numbers for LIDs", failure(err))
-		if pause(p.ctx, p.backoff(failures)) != nil {
+		if sleep.For(p.ctx, p.backoff(failures)) != nil {
 			return
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 	"pesan/internal/whatsapp/translate"
 )
 
@@ -149,7 +150,7 @@ func (d *device) Run(ctx context.Context) error {
 				failures = 0
 			}
 		}
-		if pause(ctx, d.backoff(failures)) != nil {
+		if sleep.For(ctx, d.backoff(failures)) != nil {
 			return nil
 		}
 	}
@@ -230,7 +231,7 @@ func (d *device) loaded(ctx context.Context) (*store.Device, error) {
 			return keys, err
 		}
 		d.failing(err)
-		if pause(ctx, d.backoff(n)) != nil {
+		if sleep.For(ctx, d.backoff(n)) != nil {
 			return nil, err
 		}
 	}
@@ -477,7 +478,7 @@ func (r *run) claimed(ctx context.Context) error {
 			return err
 		}
 		r.log.Warn("claim account", failure(err))
-		if err := pause(ctx, r.backoff(n)); err != nil {
+		if err := sleep.For(ctx, r.backoff(n)); err != nil {
 			return err
 		}
 	}
@@ -496,7 +497,7 @@ func (r *run) end(ctx context.Context, e ending, reason string) error {
 			return nil
 		}
 		r.log.Warn("store the end of the link", failure(err))
-		if pause(ctx, r.backoff(n)) != nil {
+		if sleep.For(ctx, r.backoff(n)) != nil {
 			return nil
 		}
 	}
@@ -549,16 +550,4 @@ func (r *run) spawn(f func()) bool {
 	}
 	r.tasks.Go(f)
 	return true
-}
-
-// pause waits, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

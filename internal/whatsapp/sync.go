@@ -13,6 +13,8 @@ import (
 	"go.mau.fi/whatsmeow/socket"
 	"go.mau.fi/whatsmeow/store"
 	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/sleep"
 )
 
 // How long app state takes to come to rest.
@@ -157,7 +159,7 @@ func (s *syncer) again(name appstate.WAPatchName, full bool) {
 	}
 	r.times++
 	r.waiting = s.spawn(func() {
-		if pause(s.run.ctx, wait) != nil {
+		if sleep.For(s.run.ctx, wait) != nil {
 			return
 		}
 		s.mu.Lock()
@@ -289,7 +291,7 @@ func (s *syncer) unmark() {
 		s.mu.Lock()
 		if left := quiet - time.Since(s.changed); left > 0 {
 			s.mu.Unlock()
-			if pause(s.run.ctx, left) != nil {
+			if sleep.For(s.run.ctx, left) != nil {
 				return
 			}
 			continue
@@ -301,7 +303,7 @@ func (s *syncer) unmark() {
 			}
 		}
 		s.mu.Unlock()
-		if err == nil || pause(s.run.ctx, statusRetry) != nil {
+		if err == nil || sleep.For(s.run.ctx, statusRetry) != nil {
 			return
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 )
 
 // Receiver implements chat.CommandQueue. Close it when nothing is received any more.
@@ -57,7 +58,7 @@ func (r *Receiver) Receive(ctx context.Context, queue, _ int) ([]chat.Delivery, 
 		wait := longestPoll
 		if deadline, ok := ctx.Deadline(); ok {
 			if wait = min(wait, time.Until(deadline)-margin); wait < 0 {
-				pause(ctx, margin)
+				_ = sleep.For(ctx, margin)
 				continue
 			}
 		}
@@ -76,7 +77,7 @@ func (r *Receiver) Receive(ctx context.Context, queue, _ int) ([]chat.Delivery, 
 		case p.err != nil:
 			return nil, failed("receive command", p.err)
 		case wait < time.Second:
-			pause(ctx, margin/5)
+			_ = sleep.For(ctx, margin/5)
 		}
 	}
 	return nil, ctx.Err()
@@ -116,15 +117,6 @@ func (r *Receiver) giveBack(p poll) {
 
 // margin is how long before the context's deadline the last poll ends.
 const margin = 500 * time.Millisecond
-
-func pause(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
 
 // seconds rounds up: less would hand a command out again too early.
 func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
