@@ -520,7 +520,7 @@ func (c *call) resolveRepeats(w *wish, operations []chat.Operation) {
 	}
 }
 
-// finder finds chats by either address: one by one where it is asked for few, else among all.
+// finder finds chats by either address: one by one where it is asked for few, else among all, and one that isn't there once.
 func (o batcher) finder(ctx context.Context, c *call, count int) (func(chat.JID) (chat.View, error), error) {
 	single := func(jid chat.JID) (chat.View, error) { return o.chats.Chat(ctx, c.claimed, jid) }
 	if count <= fewLookups {
@@ -540,6 +540,12 @@ func (o batcher) finder(ctx context.Context, c *call, count int) (func(chat.JID)
 			break
 		}
 	}
+	type looked struct {
+		once sync.Once
+		view chat.View
+		err  error
+	}
+	var others sync.Map // by their address
 	return func(jid chat.JID) (chat.View, error) {
 		if v, ok := all[jid]; ok {
 			return v, nil
@@ -547,7 +553,10 @@ func (o batcher) finder(ctx context.Context, c *call, count int) (func(chat.JID)
 		if !jid.IsPN() && !jid.IsLID() {
 			return chat.View{}, &chat.Error{Code: chat.ChatNotFound}
 		}
-		return single(jid) // the other address of a person, perhaps
+		found, _ := others.LoadOrStore(jid, new(looked))
+		l := found.(*looked)
+		l.once.Do(func() { l.view, l.err = single(jid) }) // the other address of a person, perhaps
+		return l.view, l.err
 	}, nil
 }
 
