@@ -208,19 +208,29 @@ func (f *fleetOf) connect(ctx context.Context) ([]row, error) {
 	}, nil
 }
 
-// handOver measures how a host that starts gets half of the devices, and the rest when the old one stops, as at a deployment.
-func (f *fleetOf) handOver(ctx context.Context) ([]row, error) {
+// connected starts a host and waits until it has connected all devices, which are offline before.
+func (f *fleetOf) connected(ctx context.Context) (*process, error) {
 	if err := f.offline(ctx); err != nil {
 		return nil, err
 	}
-	old, err := f.run(ctx, f.s, f.far)
+	host, err := f.run(ctx, f.s, f.far)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.online(ctx); err != nil {
+		host.stop()
+		return nil, err
+	}
+	return host, nil
+}
+
+// handOver measures how a host that starts gets half of the devices, and the rest when the old one stops, as at a deployment.
+func (f *fleetOf) handOver(ctx context.Context) ([]row, error) {
+	old, err := f.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer old.stop()
-	if _, err := f.online(ctx); err != nil {
-		return nil, err
-	}
 	progress("%d devices are handed over", len(f.all))
 	for _, m := range f.all {
 		m.before = len(m.device.Connections())
@@ -291,17 +301,11 @@ func (f *fleetOf) settled(ctx context.Context, least int) error {
 
 // stopUnderCommands measures what commands take that are sent while their host stops, from the start of the next.
 func (f *fleetOf) stopUnderCommands(ctx context.Context) ([]row, error) {
-	if err := f.offline(ctx); err != nil {
-		return nil, err
-	}
-	old, err := f.run(ctx, f.s, f.far)
+	old, err := f.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer old.stop()
-	if _, err := f.online(ctx); err != nil {
-		return nil, err
-	}
 	f.all = f.all[:muted]
 	if err := f.shown(ctx); err != nil {
 		return nil, err
