@@ -118,7 +118,7 @@ func TestBackup(t *testing.T) {
 func TestDamage(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w, p := linkedWorld(ctx, t)
+	w, p := linkedWorld(ctx, t, 1)
 	for i := range 30 {
 		w.say(ctx, t, strings.Repeat("halo ", 20+i), time.Duration(i)*time.Second)
 	}
@@ -169,7 +169,7 @@ func TestDamage(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w, p := linkedWorld(ctx, t)
+	w, p := linkedWorld(ctx, t, 1)
 	p.stop(t)
 	ok := func() {
 		t.Helper()

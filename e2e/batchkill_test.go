@@ -34,16 +34,7 @@ func TestBatchKilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(kills+chats/10)*5*time.Second)
 	defer cancel()
 	w := newWorld(t, chats)
-	address := freeAddress(t)
-	run := func() *process {
-		t.Helper()
-		p := start(t, w.env, "run", "-listen", address, "-data", w.folder)
-		_, err := p.find(ctx, urlLine)
-		must(t, err)
-		return p
-	}
-	w.URL, w.Secret = "http://"+address, "a secret for this test"
-	w.env = append(w.env, "PESAN_SECRET="+w.Secret)
+	run := w.restartable(ctx, t)
 	p := run()
 	must(t, w.AddDevice(ctx))
 	must(t, w.Link(ctx))

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"pesan/internal/httpapi"
+	"pesan/internal/testkit/syncbuf"
 )
 
 // example reads a file of docs/examples, with some of its texts replaced; each of them must be there.
@@ -81,7 +82,7 @@ func beside(t *testing.T, command ...string) {
 	t.Helper()
 	c := exec.Command(command[0], command[1:]...)
 	c.Env = append(os.Environ(), "HOME="+t.TempDir())
-	out := &safeBuffer{}
+	out := new(syncbuf.Buffer)
 	c.Stdout, c.Stderr = out, out
 	must(t, c.Start())
 	t.Cleanup(func() {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/sim"
+	"pesan/internal/sleep"
 )
 
 const (
@@ -31,17 +32,8 @@ func TestNothingLost(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	w := newWorld(t, talkers+settings)
-	address := freeAddress(t)
 	w.env = append(w.env, "COMMAND_WAIT=100ms")
-	run := func() *process {
-		t.Helper()
-		p := start(t, w.env, "run", "-listen", address, "-data", w.folder)
-		_, err := p.find(ctx, urlLine)
-		must(t, err)
-		return p
-	}
-	w.URL, w.Secret = "http://"+address, "a secret for this test"
-	w.env = append(w.env, "PESAN_SECRET="+w.Secret)
+	run := w.restartable(ctx, t)
 	p := run()
 	must(t, w.AddDevice(ctx))
 	must(t, w.Link(ctx))
@@ -76,17 +68,17 @@ func TestNothingLost(t *testing.T) {
 				if answers[i], err = insist(ctx, w.System, i, w.Friends[talkers+i]); err != nil {
 					return err
 				}
-				wait(ctx, 150*time.Millisecond) // so that they go on until the last kill
+				_ = sleep.For(ctx, 150*time.Millisecond) // so that they go on until the last kill
 			}
 			return nil
 		})
 	}
 	for range kills {
-		wait(ctx, time.Duration(50+rand.IntN(900))*time.Millisecond)
+		_ = sleep.For(ctx, time.Duration(50+rand.IntN(900))*time.Millisecond)
 		p.kill()
 		p = run()
 	}
-	wait(ctx, time.Second)
+	_ = sleep.For(ctx, time.Second)
 	quiet()
 	must(t, writers.Wait())
 	must(t, callers.Wait())
@@ -150,7 +142,7 @@ func (r *receiver) messages() map[string]int {
 }
 
 // freeAddress is one that a program can listen on again and again.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -158,17 +150,10 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 // talk writes without end: by number, by LID, in the group; now and then the phone's owner answers.
 func talk(ctx context.Context, s *System, sent *ledger, friend *sim.Contact, group *sim.Group, i int) error {
 	for n := 0; ctx.Err() == nil; n++ {
-		wait(ctx, 40*time.Millisecond)
+		_ = sleep.For(ctx, 40*time.Millisecond)
 		var err error
 		switch sending := context.WithoutCancel(ctx); n % 5 {
 		case 0, 1:

@@ -31,9 +31,7 @@ func BenchmarkPage(b *testing.B) {
 	var err error
 	s.Phone, err = s.WhatsApp.NewPhone("6281299999999", sim.PhoneOptions{PushName: "Sari", Inbox: &media.Inbox{Conversations: inbox(chats), Count: chats}})
 	must(b, err)
-	s.run(ctx, b)
-	must(b, s.AddDevice(ctx))
-	must(b, s.Link(ctx))
+	s.runLinked(ctx, b)
 	must(b, Until(ctx, "the history", func() (bool, error) {
 		state, err := s.State(ctx)
 		all, e := s.Chats(ctx, "limit", "1000")

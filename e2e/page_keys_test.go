@@ -31,9 +31,7 @@ func TestPageKeyboard(t *testing.T) {
 	var err error
 	s.Phone, err = s.WhatsApp.NewPhone("6281299999999", sim.PhoneOptions{PushName: "Sari", Inbox: &media.Inbox{Conversations: inbox(chats), Count: chats}})
 	must(t, err)
-	s.run(ctx, t)
-	must(t, s.AddDevice(ctx))
-	must(t, s.Link(ctx))
+	s.runLinked(ctx, t)
 	must(t, Until(ctx, "the history", func() (bool, error) {
 		all, err := s.Chats(ctx)
 		return len(all) == chats, err

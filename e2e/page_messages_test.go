@@ -39,10 +39,7 @@ func thumbnail() []byte {
 func TestPageMessages(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	s := newWorld(t, 3)
-	s.run(ctx, t)
-	must(t, s.AddDevice(ctx))
-	must(t, s.Link(ctx))
+	s, _ := linkedWorld(ctx, t, 3)
 	budi, ani := s.Friends[0], s.Friends[1]
 	budi.SetPushName("Budi")
 	ani.SetPushName("Ani")

@@ -114,10 +114,7 @@ func refuse(endpoint string, times, status int, code, retryAfter string) func(ht
 func TestPageTrouble(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	s := newWorld(t, 2)
-	s.run(ctx, t)
-	must(t, s.AddDevice(ctx))
-	must(t, s.Link(ctx))
+	s, _ := linkedWorld(ctx, t, 2)
 	friend := s.Friends[0]
 	arrives := func(text string) {
 		t.Helper()
@@ -296,10 +293,7 @@ func TestPagePairing(t *testing.T) {
 func TestPageWebhook(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	s := newWorld(t, 1)
-	s.run(ctx, t)
-	must(t, s.AddDevice(ctx))
-	must(t, s.Link(ctx))
+	s, _ := linkedWorld(ctx, t, 1)
 	r := newReceiver()
 	defer r.Close()
 	w := openWindow(ctx, t, "en-US", s.URL+"/#key="+s.Key)
@@ -345,10 +339,7 @@ func TestPageWebhook(t *testing.T) {
 func TestPageBatch(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	s := newWorld(t, 1)
-	s.run(ctx, t)
-	must(t, s.AddDevice(ctx))
-	must(t, s.Link(ctx))
+	s, _ := linkedWorld(ctx, t, 1)
 	id, err := s.Friends[0].Send(ctx, s.Phone, sim.Text("halo"), sim.SendOptions{})
 	must(t, err)
 	must(t, s.Device.WaitAcked(ctx, id))

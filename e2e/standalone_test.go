@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pesan/internal/sim"
+	"pesan/internal/testkit/syncbuf"
 )
 
 // binary is the program under test, built once.
@@ -66,30 +65,13 @@ type process struct {
 	lines  chan string // what it prints for people
 	ended  chan struct{}
 	err    error // once ended
-	errors *safeBuffer
-}
-
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	errors *syncbuf.Buffer
 }
 
 // start starts the program; it is killed at the end of the test if it still runs.
 func start(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), lines: make(chan string, 10_000), ended: make(chan struct{}), errors: &safeBuffer{}}
+	p := &process{cmd: exec.Command(binary, args...), lines: make(chan string, 10_000), ended: make(chan struct{}), errors: new(syncbuf.Buffer)}
 	p.cmd.Env = append(env, "LC_ALL=C", "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "TMPDIR="+t.TempDir())
 	p.cmd.Stderr = p.errors
 	out, err := p.cmd.StdoutPipe()
@@ -162,14 +144,35 @@ type world struct {
 	env    []string
 }
 
-// linkedWorld is a world with one friend, whose program runs with its device linked.
-func linkedWorld(ctx context.Context, t *testing.T) (*world, *process) {
+// linkedWorld is a world whose program runs with its device linked.
+func linkedWorld(ctx context.Context, t testing.TB, friends int) (*world, *process) {
 	t.Helper()
-	w := newWorld(t, 1)
+	w := newWorld(t, friends)
+	return w, w.runLinked(ctx, t)
+}
+
+// runLinked runs the program and links a device.
+func (w *world) runLinked(ctx context.Context, t testing.TB) *process {
+	t.Helper()
 	p := w.run(ctx, t)
 	must(t, w.AddDevice(ctx))
 	must(t, w.Link(ctx))
-	return w, p
+	return p
+}
+
+// restartable returns what runs the program at one address and with one secret, where it is found again once it was killed.
+func (w *world) restartable(ctx context.Context, t testing.TB) (run func() *process) {
+	t.Helper()
+	address := freeAddress(t)
+	w.URL, w.Secret = "http://"+address, "a secret for this test"
+	w.env = append(w.env, "PESAN_SECRET="+w.Secret)
+	return func() *process {
+		t.Helper()
+		p := start(t, w.env, "run", "-listen", address, "-data", w.folder)
+		_, err := p.find(ctx, urlLine)
+		must(t, err)
+		return p
+	}
 }
 
 func newWorld(t testing.TB, friends int) *world {
@@ -278,7 +281,7 @@ func TestRestart(t *testing.T) {
 func TestStopUnderLoad(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	w, p := linkedWorld(ctx, t)
+	w, p := linkedWorld(ctx, t, 1)
 	id, err := w.Friends[0].Send(ctx, w.Phone, sim.Text("halo"), sim.SendOptions{})
 	must(t, err)
 	must(t, w.Device.WaitAcked(ctx, id))

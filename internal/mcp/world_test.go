@@ -27,6 +27,7 @@ import (
 	"pesan/internal/mcp"
 	"pesan/internal/store"
 	"pesan/internal/store/storetest"
+	"pesan/internal/testkit/syncbuf"
 )
 
 // noon is the moment at which the tests take place.
@@ -46,7 +47,7 @@ type world struct {
 	commands *httpapi.WatchedCommands
 	api      http.Handler
 	server   *mcp.Server
-	logs     lockedBuffer
+	logs     syncbuf.Buffer
 
 	toko, lain                        string // accounts
 	tokoKey, lainKey, readKey, badKey string
@@ -471,23 +472,6 @@ func (w *world) want(what string, have, want any) {
 	if fmt.Sprint(have) != fmt.Sprint(want) {
 		w.Errorf("%s: %v, want %v", what, have, want)
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 type args = map[string]any

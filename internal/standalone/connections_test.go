@@ -6,8 +6,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
+
+	"pesan/internal/testkit/syncbuf"
 )
 
 // TestIdleConnections: however many clients sit idle, or have sent a part of a call, another one is served, few connections stay
@@ -25,7 +26,7 @@ func TestIdleConnections(t *testing.T) {
 
 func idleConnections(t *testing.T, clients int, sent string) {
 	const most = 100
-	var logs lockedBuilder
+	var logs syncbuf.Buffer
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -96,21 +97,4 @@ func idleConnections(t *testing.T, clients int, sent string) {
 	if err := <-served; err != http.ErrServerClosed {
 		t.Error(err)
 	}
-}
-
-type lockedBuilder struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuilder) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuilder) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

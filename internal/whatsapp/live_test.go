@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/sim"
+	"pesan/internal/testkit/syncbuf"
 )
 
 var errBroken = errors.New("store is broken")
@@ -96,7 +96,7 @@ func TestServerThatFallsSilent(t *testing.T) {
 
 // TestLogs: no text, name, number or code is in a log.
 func TestLogs(t *testing.T) {
-	var log lockedBuffer
+	var log syncbuf.Buffer
 	w := newWorld(t, sim.Options{}, sim.PhoneOptions{PushName: "Sari Rahasia"})
 	w.logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	w.open()
@@ -124,24 +124,6 @@ func TestLogs(t *testing.T) {
 			t.Errorf("the log tells %q: %s", secret, text[max(0, i-200):min(len(text), i+100)])
 		}
 	}
-}
-
-// lockedBuffer is a buffer for several goroutines.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestEndOfConnection(t *testing.T) {
