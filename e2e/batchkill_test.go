@@ -13,6 +13,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"pesan/internal/sim"
+	"pesan/internal/sleep"
 )
 
 // setting is a number that the environment may set otherwise.
@@ -58,7 +59,7 @@ func TestBatchKilled(t *testing.T) {
 	}
 	had := 0
 	for range kills {
-		wait(ctx, time.Duration(50+rand.IntN(900))*time.Millisecond)
+		_ = sleep.For(ctx, time.Duration(50+rand.IntN(900))*time.Millisecond)
 		p.kill()
 		p = run()
 		// It is killed when it has gone on, wherever that is.
