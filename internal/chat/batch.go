@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -65,6 +66,20 @@ const (
 
 // Open tells whether operations may yet end.
 func (b Batch) Open() bool { return b.State == BatchQueued || b.State == BatchRunning }
+
+// RoomForBatch is TOO_MANY_BATCHES while an account has MaxOpenBatches. It is asked before a batch's messages are sent: those of
+// one that isn't created then would hold up the messages behind them for a while.
+func RoomForBatch(ctx context.Context, batches Batches, account string, now time.Time) error {
+	open, err := batches.OpenBatches(ctx, account)
+	if err != nil {
+		return err
+	}
+	open = slices.DeleteFunc(open, func(b Batch) bool { return b.Lost(now) })
+	if len(open) >= MaxOpenBatches {
+		return &Error{Code: TooManyBatches}
+	}
+	return nil
+}
 
 // Chunks is how many chunks the operations fill.
 func (b Batch) Chunks() int {

@@ -111,6 +111,13 @@ func (s *shard) adopt(ctx context.Context, m chat.BatchMessage, number int) (cha
 	if chat.CodeOf(err) != chat.BatchNotFound {
 		return stored, err
 	}
+	err = chat.RoomForBatch(ctx, s.stores.Batches, b.Account, s.Now())
+	if chat.CodeOf(err) == chat.TooManyBatches {
+		return chat.Batch{}, s.refuseBatch(ctx, m, err)
+	}
+	if err != nil {
+		return b, err
+	}
 	if m.Selection != nil {
 		m.Operations, err = s.selected(ctx, m)
 		if chat.CodeOf(err) == chat.TooManyOperations {

@@ -494,6 +494,19 @@ func TestBatchFromOutside(t *testing.T) {
 		w.ok(w.queue.SendBatch(w.t.Context(), 0, bad))
 		pass(time.Minute)
 		w.once(a, 2)
+		full := w.account()
+		for range chat.MaxOpenBatches {
+			b := chat.Batch{ID: ulid.Make().String(), Account: full, Total: 1, Chunk: chat.BatchChunk, State: chat.BatchQueued,
+				RequestedAt: time.Now()}
+			_, _, err := w.store.CreateBatch(w.t.Context(), b, time.Now())
+			w.ok(err)
+		}
+		m.Account, m.Batch = full, "kesebelas"
+		w.ok(w.queue.SendBatch(w.t.Context(), 0, m))
+		pass(time.Minute)
+		if all := w.reports(full); len(all) != 1 || all[0].Error != chat.TooManyBatches {
+			t.Errorf("one more than may be open is reported as %+v", all)
+		}
 		reports := w.reports(a)
 		if len(reports) != 2 {
 			t.Fatalf("reports %+v", reports)

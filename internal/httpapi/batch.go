@@ -96,6 +96,9 @@ func (o batcher) submit(
 	if len(w.operations) == 0 {
 		return c.accepted(http.StatusOK, b, w), nil // nothing is to be done, and nothing stored
 	}
+	if err := chat.RoomForBatch(ctx, o.batches, a.ID, c.now); err != nil {
+		return 0, err
+	}
 	if err := o.batches.PutOperations(ctx, a.ID, b.ID, w.operations); err != nil {
 		return 0, err
 	}

@@ -311,8 +311,12 @@ func TestEleventhBatch(t *testing.T) {
 				w.Fatalf("batch %d: %+v", i, last)
 			}
 		}
+		sent := len(w.batches)
 		if m := w.made(call(ask)); m.Code != 409 || m.Error != chat.TooManyBatches || m.Results.BatchID != "" || m.Message == "" {
 			w.Errorf("the eleventh: %+v", m)
+		}
+		if len(w.batches) != sent {
+			w.Errorf("the refused one is on the queue, where others wait behind it: %+v", w.batches[sent:])
 		}
 		w.must("cancel", w.db.UpdateBatch(w.Context(), w.toko.ID, last.Results.BatchID, func(b *chat.Batch) error {
 			b.Stop(chat.BatchCancelled, nil, noon)
