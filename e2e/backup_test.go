@@ -162,7 +162,17 @@ func TestDamage(t *testing.T) {
 			t.Errorf("a message that nobody wrote: %q", m.Body)
 		}
 	}
+	if info, err := os.Stat(database); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the mended file: %v, %v", info, err)
+	}
 	p.stop(t)
+	must(t, os.WriteFile(filepath.Join(w.folder, "devices.db"), []byte(strings.Repeat("no database ", 4096)), 0o600))
+	failing = start(t, w.env, "run", "-listen", "127.0.0.1:0", "-data", w.folder)
+	<-failing.ended
+	if said := failing.errors.String(); failing.err == nil || !strings.Contains(said, "keys of the linked devices") ||
+		!strings.Contains(said, "pesan doctor -mend") {
+		t.Errorf("a start after an orderly end, with keys that can't be read, says %v: %s", failing.err, said)
+	}
 }
 
 // TestDoctor has each thing that it looks at be wrong in turn.

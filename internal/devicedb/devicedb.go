@@ -161,12 +161,17 @@ func Check(ctx context.Context, path string) (faults []string, err error) {
 	return faults, nil
 }
 
-// damaged makes a fault of an error that says that there is no database.
-func damaged(err error) ([]string, error) {
+// Damaged tells whether an error says that a file isn't as it was written, or is no database.
+func Damaged(err error) bool {
 	const codeCorrupt, codeNotADB = 11, 26
 	var e *driver.Error
-	if errors.As(err, &e) && (e.Code()&0xff == codeCorrupt || e.Code()&0xff == codeNotADB) {
-		return []string{e.Error()}, nil
+	return errors.As(err, &e) && (e.Code()&0xff == codeCorrupt || e.Code()&0xff == codeNotADB)
+}
+
+// damaged makes a fault of an error that says that there is no database.
+func damaged(err error) ([]string, error) {
+	if Damaged(err) {
+		return []string{err.Error()}, nil
 	}
 	return nil, err
 }

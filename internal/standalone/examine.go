@@ -129,18 +129,23 @@ func (p *program) examineAfter(ctx context.Context) error {
 		return nil
 	}
 	began := time.Now()
-	h, err := examine(ctx, p.words, p.folder)
-	if err != nil {
+	if err := p.refuseHurt(ctx); err != nil {
 		return err
-	}
-	if !h.none() {
-		return fmt.Errorf("%s\n%s\n%s", fmt.Sprintf(p.isHurt, p.folder.Path), h.tell(ctx, p.words, p.folder), p.getBack)
 	}
 	p.folder.Unclean = false
 	if took := time.Since(began); took > time.Second {
 		p.say(p.examined, took.Seconds())
 	}
 	return nil
+}
+
+// refuseHurt looks at the files of the folder, and says for people what of them is hurt, if anything is.
+func (p *program) refuseHurt(ctx context.Context) error {
+	h, err := examine(ctx, p.words, p.folder)
+	if err != nil || h.none() {
+		return err
+	}
+	return fmt.Errorf("%s\n%s\n%s", fmt.Sprintf(p.isHurt, p.folder.Path), h.tell(ctx, p.words, p.folder), p.getBack)
 }
 
 // mend keeps of a locked folder's files what is whole. What they were before stays beside them.
@@ -153,7 +158,7 @@ func mend(ctx context.Context, w words, f *folder, say func(format string, args 
 	if len(h.accounts)+h.parts > 0 {
 		lost := &hurt{accounts: map[string]map[chat.JID]bool{}}
 		whole := f.Database() + ".mended"
-		if err := errors.Join(removeDatabase(whole), sqlite.Mend(ctx, f.Database(), whole, lost.add)); err != nil {
+		if err := errors.Join(removeDatabase(whole), private(whole), sqlite.Mend(ctx, f.Database(), whole, lost.add)); err != nil {
 			return err
 		}
 		if err := replaceDatabase(f.Database(), whole, aside); err != nil {
@@ -163,7 +168,7 @@ func mend(ctx context.Context, w words, f *folder, say func(format string, args 
 	}
 	if len(h.keys) > 0 {
 		whole := f.Devices() + ".mended"
-		if err := removeDatabase(whole); err != nil {
+		if err := errors.Join(removeDatabase(whole), private(whole)); err != nil {
 			return err
 		}
 		if devicedb.Mend(ctx, f.Devices(), whole) != nil { // then nobody has keys

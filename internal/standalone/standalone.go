@@ -7,6 +7,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -180,15 +181,10 @@ func (p *program) open(ctx context.Context) (err error) {
 	if err := p.examineAfter(ctx); err != nil {
 		return err
 	}
-	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
-		return p.notOpened(p.folder.Database(), err)
-	}
-	p.queue = local.New(p.db, 1, 0)
-	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true, FeedAge: p.FeedAge}) // as the folder is locked
-	if err := p.store.TakeOver(ctx); err != nil {                                                         // who held anything was killed
-		return err
-	}
-	if p.keys, err = devicedb.Open(ctx, p.folder.Devices()); err != nil {
+	if err := p.openStores(ctx); err != nil {
+		if errors.Is(err, sqlite.ErrDamaged) || devicedb.Damaged(err) {
+			err = cmp.Or(p.refuseHurt(ctx), err)
+		}
 		return err
 	}
 	p.accounts = newWatch(p.store)
@@ -198,6 +194,19 @@ func (p *program) open(ctx context.Context) (err error) {
 	if p.secret == "" {
 		p.secret, p.place, err = p.folder.secret()
 	}
+	return err
+}
+
+func (p *program) openStores(ctx context.Context) (err error) {
+	if p.db, err = sqlite.Open(ctx, p.folder.Database(), sqlite.Options{Sync: p.Sync}); err != nil {
+		return p.notOpened(p.folder.Database(), err)
+	}
+	p.queue = local.New(p.db, 1, 0)
+	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true, FeedAge: p.FeedAge}) // as the folder is locked
+	if err := p.store.TakeOver(ctx); err != nil {                                                         // who held anything was killed
+		return err
+	}
+	p.keys, err = devicedb.Open(ctx, p.folder.Devices())
 	return err
 }
 
