@@ -435,6 +435,9 @@ func TestTerminal(t *testing.T) {
 			if status := ended(); status != c.status {
 				t.Errorf("status %d, want %d: %q", status, c.status, seen.String())
 			}
+			if n := strings.Count(seen.String(), c.shows); n != 1 {
+				t.Errorf("the outcome is told %d times: %q", n, seen.String())
+			}
 			if b := w.newest(); b.State != c.state {
 				t.Errorf("the batch is %s", b.State)
 			}

@@ -234,15 +234,21 @@ func (s *session) list(ctx context.Context) (int, error) {
 }
 
 func (s *session) cancel(ctx context.Context, id string) (int, error) {
-	var answer struct{ Results batch }
-	if err := s.call(ctx, "cancelBatch", url.Values{"batchId": {id}}, nil, &answer); err != nil {
+	b, err := s.cancelBatch(ctx, id)
+	if err != nil {
 		return 0, err
 	}
 	if s.options.json {
-		return OK, s.print(answer.Results)
+		return OK, s.print(b)
 	}
-	s.say("%s", s.words.one(answer.Results, s.env.Now()))
+	s.say("%s", s.words.one(b, s.env.Now()))
 	return OK, nil
+}
+
+func (s *session) cancelBatch(ctx context.Context, id string) (batch, error) {
+	var answer struct{ Results batch }
+	err := s.call(ctx, "cancelBatch", url.Values{"batchId": {id}}, nil, &answer)
+	return answer.Results, err
 }
 
 func (s *session) retry(ctx context.Context, id string) (int, error) {
@@ -291,7 +297,7 @@ func (s *session) watch(ctx context.Context, id string) (int, error) {
 			answers = nil
 			switch strings.ToLower(strings.TrimSpace(answer)) {
 			case "c", "cancel", "b", "batalkan":
-				if _, err := s.cancel(ctx, id); err != nil {
+				if _, err := s.cancelBatch(ctx, id); err != nil {
 					return 0, err
 				}
 			case "l", "leave", "j", "biarkan", "eof":
