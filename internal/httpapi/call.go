@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -343,6 +344,9 @@ const reportTimeout = 3 * time.Second
 func (c *call) report(ctx context.Context, status int, err error) {
 	if c.account == "" || c.reported || err == nil && (c.endpoint.silent || c.endpoint.Reads()) {
 		return
+	}
+	if c.endpoint.Reads() && errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return // the client has gone, as a page does that shows something else by now
 	}
 	r := chat.Report{Status: status}
 	if err != nil {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -44,9 +45,9 @@ type stay struct {
 	size    int64
 }
 
-// enter waits for room to begin in. RATE_LIMITED when there is none for long.
-func (r *room) enter(ctx context.Context, account string) (*stay, error) {
-	ctx, cancel := context.WithTimeout(ctx, roomWait)
+// enter waits for room to begin in. RATE_LIMITED when there is none for long; ctx's error when the client doesn't wait.
+func (r *room) enter(client context.Context, account string) (*stay, error) {
+	ctx, cancel := context.WithTimeout(client, roomWait)
 	defer cancel()
 	r.mu.Lock()
 	own := r.shares[account]
@@ -58,12 +59,12 @@ func (r *room) enter(ctx context.Context, account string) (*stay, error) {
 	r.mu.Unlock()
 	if own.Acquire(ctx, roomToBegin) != nil {
 		r.leave(account, own)
-		return nil, &chat.Error{Code: chat.RateLimited}
+		return nil, cmp.Or(client.Err(), error(&chat.Error{Code: chat.RateLimited}))
 	}
 	if r.all.Acquire(ctx, roomToBegin) != nil {
 		own.Release(roomToBegin)
 		r.leave(account, own)
-		return nil, &chat.Error{Code: chat.RateLimited}
+		return nil, cmp.Or(client.Err(), error(&chat.Error{Code: chat.RateLimited}))
 	}
 	return &stay{r, account, own, roomToBegin}, nil
 }

@@ -97,3 +97,56 @@ func TestLargeAnswersAreBounded(t *testing.T) {
 		t.Errorf("%d were answered, %d at once, %d MB", answered.Load(), many.worst.Load(), peak>>20)
 	}
 }
+
+// stuckChats hold up who reads them until the client goes.
+type stuckChats struct {
+	chat.ChatReader
+	reached chan struct{}
+}
+
+func (s *stuckChats) Chats(ctx context.Context, _ string, _ chat.Filter, _ chat.Page, _ time.Time) ([]chat.View, string, error) {
+	s.reached <- struct{}{}
+	<-ctx.Done()
+	return nil, "", ctx.Err()
+}
+
+// TestGoneClientsLeaveNoReport: a client that doesn't wait for what it wanted to read, as a page that shows something else by now, was
+// refused nothing, so its log has nothing of it; neither while the answer was made nor while the call waited for room.
+func TestGoneClientsLeaveNoReport(t *testing.T) {
+	w := newWorld(t)
+	w.config.Near = true
+	stuck := &stuckChats{reached: make(chan struct{})}
+	w.deps.Chats = stuck
+	handler := httpapi.New(w.config).Handler(w.endpoints()...)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var calls sync.WaitGroup
+	call := func(ctx context.Context) {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/getChats", strings.NewReader("apiKey="+w.tokoKey))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	for range 2 { // all the room that an account has
+		calls.Go(func() { call(ctx) })
+		<-stuck.reached
+	}
+	waits, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer leave()
+	waits = gone{waits}
+	call(waits)
+	cancel()
+	calls.Wait()
+	if log := w.log(w.toko); len(log) > 0 {
+		t.Errorf("the log has %+v", log)
+	}
+}
+
+// gone is the context of a client that goes when its time is over.
+type gone struct{ context.Context }
+
+func (g gone) Err() error {
+	if g.Context.Err() != nil {
+		return context.Canceled
+	}
+	return nil
+}
