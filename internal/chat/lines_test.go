@@ -398,10 +398,10 @@ func TestBounds(t *testing.T) {
 		file := `{"imageMessage":{"directPath":"/v","fileSha256":"` + hash + `"}}`
 		return JSON(`{"message":` + strings.Repeat(`{"ephemeralMessage":{"message":`, depth) + file + strings.Repeat("}}", depth) + "}")
 	}
-	if _, ok := MediaOf(nested(maxWrapped)); !ok {
+	if _, ok := mediaOf(nested(maxWrapped), ""); !ok {
 		t.Error("a file isn't found as deep as files are looked for")
 	}
-	if _, ok := MediaOf(nested(maxWrapped + 1)); ok {
+	if _, ok := mediaOf(nested(maxWrapped+1), ""); ok {
 		t.Error("a file is found deeper")
 	}
 	low, high := Register[int64]{5, 1}, Register[int64]{9, 1}

@@ -29,15 +29,40 @@ var mediaKinds = map[string]string{
 // maxWrapped bounds how deep a file is looked for in messages that hold others.
 const maxWrapped = 5
 
-// MediaOf is the file that a message's document describes; ok is false where there is none.
-func MediaOf(document JSON) (m Media, ok bool) {
-	var d struct {
+// FindMedia finds the file of a message, also of one that shows inside of another, as the pictures of an album do; ok is false where it
+// has none. The conversation is that of the message that is listed.
+func FindMedia(
+	ctx context.Context, r MessageReader, account string, jid JID, id string, now time.Time,
+) (found Conversation, m Media, ok bool, err error) {
+	found, err = r.Message(ctx, account, jid, id, now)
+	if CodeOf(err) == MessageNotFound {
+		found, err = r.Around(ctx, account, jid, id, now)
+	}
+	if err == nil {
+		m, ok = mediaOf(found.Messages[0].Document, id)
+	}
+	return found, m, ok, err
+}
+
+// mediaOf is the file that a message's document describes of the message itself, or of a part of it.
+func mediaOf(document JSON, id string) (m Media, ok bool) {
+	type content struct {
+		ID      string                     `json:"id"`
 		Message map[string]json.RawMessage `json:"message"`
+	}
+	var d struct {
+		content
+		Parts []content `json:"associatedMessages"`
 	}
 	if json.Unmarshal([]byte(document), &d) != nil {
 		return m, false
 	}
-	return mediaIn(d.Message, 0)
+	for _, c := range append(d.Parts, d.content) {
+		if c.ID == id {
+			return mediaIn(c.Message, 0)
+		}
+	}
+	return m, false
 }
 
 func mediaIn(message map[string]json.RawMessage, depth int) (Media, bool) {

@@ -14,9 +14,15 @@ func TestMediaOf(t *testing.T) {
 		`{"message":{"documentWithCaptionMessage":{"message":{"documentMessage":` + file + `}}}}`:                      "documentMessage",
 		`{"message":{"ephemeralMessage":{"message":{"viewOnceMessageV2":{"message":{"videoMessage":` + file + `}}}}}}`: "videoMessage",
 	} {
-		m, ok := MediaOf(JSON(document))
+		m, ok := mediaOf(JSON(document), "")
 		if !ok || m.Kind != kind || m.Size != 12 || m.DirectPath != "/v/x" || len(m.SHA256) != 32 || len(m.Key) != 1 {
 			t.Errorf("%s: %+v", document, m)
+		}
+	}
+	album := JSON(`{"id":"A","message":{"albumMessage":{}},"associatedMessages":[{"id":"B","message":{}},{"id":"C","message":{"imageMessage":` + file + `}}]}`)
+	for id, want := range map[string]bool{"A": false, "B": false, "C": true, "D": false, "": false} {
+		if m, ok := mediaOf(album, id); ok != want || ok && m.DirectPath != "/v/x" {
+			t.Errorf("%s of an album: %+v", id, m)
 		}
 	}
 	for _, document := range []string{
@@ -25,7 +31,7 @@ func TestMediaOf(t *testing.T) {
 		`{"message":{"imageMessage":{"directPath":"/v","fileSha256":"AQ=="}}}`,
 		`{"message":` + strings.Repeat(`{"a":{"message":`, 50) + "{}" + strings.Repeat("}}", 50) + "}",
 	} {
-		if m, ok := MediaOf(JSON(document)); ok {
+		if m, ok := mediaOf(JSON(document), ""); ok {
 			t.Errorf("%s: %+v", document, m)
 		}
 	}

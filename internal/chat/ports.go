@@ -116,6 +116,8 @@ type MessageReader interface {
 	// Message returns a conversation of the one message with this id, which the chat lists at the moment. MESSAGE_NOT_FOUND
 	// when it doesn't, CHAT_NOT_FOUND as for Chat.
 	Message(ctx context.Context, account string, jid JID, id string, now time.Time) (Conversation, error)
+	// Around returns what Message returns of the one that shows the message with this id inside of it.
+	Around(ctx context.Context, account string, jid JID, id string, now time.Time) (Conversation, error)
 }
 
 // ChatStore is where the projection writes.

@@ -44,11 +44,23 @@ func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) 
 		if err != nil {
 			return nil, err
 		}
-		found, id, err := c.one(ctx, messages)
+		address, err := c.phone()
 		if err != nil {
 			return nil, err
 		}
-		m, ok := chat.MediaOf(found.Messages[0].Document)
+		id, err := c.message()
+		if err != nil {
+			return nil, err
+		}
+		var m chat.Media
+		var ok bool
+		found, err := lookup(address, func(jid chat.JID) (found chat.Conversation, err error) {
+			found, m, ok, err = chat.FindMedia(ctx, messages, c.claimed, jid, id, c.now)
+			return found, err
+		})
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			return nil, wrong(chat.InvalidParameter, "id", "id pesan yang berisi berkas; pesan ini tidak",
 				"the id of a message with a file; this one has none")

@@ -146,6 +146,10 @@ func (l longTexts) Message(context.Context, string, chat.JID, string, time.Time)
 	return chat.Conversation{}, &chat.Error{Code: chat.MessageNotFound}
 }
 
+func (l longTexts) Around(context.Context, string, chat.JID, string, time.Time) (chat.Conversation, error) {
+	return chat.Conversation{}, &chat.Error{Code: chat.MessageNotFound}
+}
+
 func (l longTexts) Messages(_ context.Context, _ string, jid chat.JID, p chat.Page, _ time.Time) (chat.Conversation, error) {
 	c := chat.Conversation{Chat: jid, Next: "older"}
 	if p.Limit >= l.n {

@@ -157,24 +157,54 @@ func (s *Store) Message(ctx context.Context, account string, jid chat.JID, id st
 	return chat.Conversation{Chat: jid, Messages: []chat.MessageView{v}}, nil
 }
 
-// message finds a message by its claim.
-func (s *Store) message(
-	ctx context.Context, account string, jid chat.JID, id string, of *kv.Item, now time.Time,
-) (v chat.MessageView, err error) {
+// Around implements chat.MessageReader.
+func (s *Store) Around(ctx context.Context, account string, jid chat.JID, id string, now time.Time) (chat.Conversation, error) {
+	jid, _, err := s.showing(ctx, account, jid)
+	if err != nil {
+		return chat.Conversation{}, failed("get message", err)
+	}
+	it, err := s.messageItem(ctx, account, jid, id)
+	if err != nil {
+		return chat.Conversation{}, failed("get message", err)
+	}
+	m, err := stateOfMessage(it.Data)
+	if err != nil {
+		return chat.Conversation{}, failed("get message", err)
+	}
+	found, err := s.Message(ctx, account, jid, m.Content.Parent, now)
+	if err == nil && (m.Gone || m.Content.Parent == m.ID) {
+		err = &chat.Error{Code: chat.MessageNotFound}
+	}
+	if err != nil {
+		return chat.Conversation{}, err
+	}
+	return found, nil
+}
+
+// messageItem finds a message by its claim.
+func (s *Store) messageItem(ctx context.Context, account string, jid chat.JID, id string) (*kv.Item, error) {
 	missing := &chat.Error{Code: chat.MessageNotFound}
 	claim, err := s.get(ctx, claimKey(account, jid, id))
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	if claim == nil || len(claim.Data) > 0 { // a placeholder has no message yet
-		return v, missing
+		return nil, missing
 	}
 	it, err := s.get(ctx, messageKey(account, jid, place(claim.Fields[fieldTime], claim.Fields[fieldOrder], id)))
+	if err == nil && it == nil {
+		err = missing
+	}
+	return it, err
+}
+
+// message is what a message shows as.
+func (s *Store) message(
+	ctx context.Context, account string, jid chat.JID, id string, of *kv.Item, now time.Time,
+) (v chat.MessageView, err error) {
+	it, err := s.messageItem(ctx, account, jid, id)
 	if err != nil {
 		return v, err
-	}
-	if it == nil {
-		return v, missing
 	}
 	if v, err = headOfMessage(it); err != nil {
 		return v, err

@@ -100,7 +100,7 @@ func (r *run) patchFor(
 			MarkChatAsReadAction: &waSyncAction.MarkChatAsReadAction{Read: proto.Bool(row.On), MessageRange: span},
 		}, appstate.IndexMarkChatAsRead, index.String()), nil
 	case chat.StarSetting:
-		from, sender, err := r.author(ctx, c.Chat, c.Message)
+		from, sender, err := r.author(ctx, c.Chat, c.Message, true)
 		if err != nil {
 			return p, err
 		}
@@ -214,12 +214,12 @@ func (r *run) gone(ctx context.Context, c chat.Command, setting chat.Setting) (d
 }
 
 // author is how the index of a star names whose message it is: whether the own, and by whom in a group. MESSAGE_NOT_FOUND where
-// the chat has none that shows.
-func (r *run) author(ctx context.Context, jid chat.JID, id string) (fromMe, sender string, err error) {
+// the chat has none or, if listed, none that it lists.
+func (r *run) author(ctx context.Context, jid chat.JID, id string, listed bool) (fromMe, sender string, err error) {
 	fromMe, sender = "0", "0"
 	err = r.Chats.Update(ctx, r.account, jid, []string{id}, func(t *chat.Thread) error {
 		m := t.Messages[id]
-		if m == nil || !t.Chat.Lists(t.Chat.Place(m), r.Now()) {
+		if m == nil || listed && !t.Chat.Lists(t.Chat.Place(m), r.Now()) {
 			return &chat.Error{Code: chat.MessageNotFound}
 		}
 		switch kind := t.Chat.JID.Kind(); {

@@ -33,12 +33,10 @@ var mediaTypes = map[string]whatsmeow.MediaType{
 func (r *run) fetchMedia(ctx context.Context, c chat.Command) error {
 	ctx, cancel := context.WithTimeout(ctx, mediaTime)
 	defer cancel()
-	found, err := r.Chats.Message(ctx, r.account, c.Chat, c.Message, r.Now())
-	if err != nil {
-		return err
-	}
-	m, ok := chat.MediaOf(found.Messages[0].Document)
+	found, m, ok, err := chat.FindMedia(ctx, r.Chats, r.account, c.Chat, c.Message, r.Now())
 	switch {
+	case err != nil:
+		return err
 	case !ok:
 		return &chat.Error{Code: chat.MediaNotFound}
 	case r.Devices.Media == nil:
@@ -54,7 +52,7 @@ func (r *run) fetchMedia(ctx context.Context, c chat.Command) error {
 	defer file.Close()
 	bounded := &boundedFile{File: file, most: r.MaxMedia + mediaOverhead}
 	if err = r.download(ctx, m, bounded); isGone(err) {
-		if m.DirectPath, err = r.uploadAgain(ctx, found, m); err == nil {
+		if m.DirectPath, err = r.uploadAgain(ctx, found.Chat, c.Message, m); err == nil {
 			err = r.download(ctx, m, bounded)
 		}
 	}
@@ -97,21 +95,20 @@ func isGone(err error) bool {
 }
 
 // uploadAgain asks the phone to give WhatsApp a file again, and returns its new path.
-func (r *run) uploadAgain(ctx context.Context, found chat.Conversation, m chat.Media) (path string, err error) {
+func (r *run) uploadAgain(ctx context.Context, in chat.JID, id string, m chat.Media) (path string, err error) {
 	if len(m.Key) == 0 {
 		return "", &chat.Error{Code: chat.MediaNotFound}
 	}
-	index, err := r.index(ctx, found.Chat)
+	index, err := r.index(ctx, in)
 	if err != nil {
 		return "", err
 	}
-	id := found.Messages[0].ID
-	fromMe, sender, err := r.author(ctx, found.Chat, id)
+	fromMe, sender, err := r.author(ctx, in, id, false)
 	if err != nil {
 		return "", err
 	}
 	info := &types.MessageInfo{ID: id, MessageSource: types.MessageSource{Chat: index, IsFromMe: fromMe == "1",
-		IsGroup: found.Chat.Kind() == chat.Group}}
+		IsGroup: in.Kind() == chat.Group}}
 	if info.IsGroup && sender != "0" {
 		if info.Sender, err = types.ParseJID(sender); err != nil {
 			return "", fmt.Errorf("read sender: %w", err)

@@ -94,6 +94,24 @@ func TestFetchMedia(t *testing.T) {
 		t.Error("the file isn't kept")
 	}
 
+	// So it is with a picture that shows inside of an album.
+	album := w.from(budi, &waE2E.Message{AlbumMessage: &waE2E.AlbumMessage{ExpectedImageCount: proto.Uint32(1)}}, sim.SendOptions{})
+	part := []byte("gambar album")
+	partFile, err := w.server.Media().Put(media.Image, part)
+	w.ok(err)
+	partID := w.from(budi, sim.PartOf(&waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+		DirectPath: &partFile.DirectPath, MediaKey: partFile.MediaKey, FileSHA256: partFile.FileSHA256, FileEncSHA256: partFile.FileEncSHA256,
+		FileLength: &partFile.FileLength, Mimetype: proto.String("image/jpeg"),
+	}}, waE2E.MessageAssociation_MEDIA_ALBUM, keyFor(budi.PN(), album, true, budi.PN())), sim.SendOptions{})
+	w.server.Media().Remove(partFile.DirectPath)
+	w.ok(fetch(partID))
+	if !kept.has(part) {
+		t.Error("the album's picture isn't kept")
+	}
+	if err := fetch(album); chat.CodeOf(err) != chat.MediaNotFound {
+		t.Errorf("an album has a file itself: %v", err)
+	}
+
 	// Without the phone's it is gone, for good.
 	lostFile, lostID := send(media.Document, []byte("hilang"), 6)
 	w.server.Media().Forget(lostFile.DirectPath)

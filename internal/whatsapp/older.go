@@ -28,7 +28,7 @@ func (r *run) fetchOlder(ctx context.Context, c chat.Command) error {
 	if err != nil {
 		return err
 	}
-	fromMe, _, err := r.author(ctx, c.Chat, head.ID)
+	fromMe, _, err := r.author(ctx, c.Chat, head.ID, true)
 	if chat.CodeOf(err) == chat.MessageNotFound { // it is hidden; the phone finds its place by the time
 		fromMe, err = "0", nil
 	}

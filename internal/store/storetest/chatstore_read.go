@@ -363,16 +363,18 @@ func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	expired := message("expired", 3)
 	expired.Content.Expires = noon.Unix()
 	long := message(strings.Repeat("x", 300), 6)
+	album, part, orphan, hidden := message("album", 7), message("part", 8), message("orphan", 9), message("hidden", 10)
+	part.Content.Parent, orphan.Content.Parent, hidden.Content.Parent = "album", "nothing", "cleared"
 	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 2)}, message("cleared", 1),
 		starred(message("starred", 2)), expired,
-		message("a", 4), message("b", 4), long, chat.Message{ID: "stub", ReadHere: true})
+		message("a", 4), message("b", 4), long, album, part, orphan, hidden, chat.Message{ID: "stub", ReadHere: true})
 	ok(t, "alias", store.Alias(ctx, account, budiLID, budi))
 	for _, jid := range []chat.JID{budi, budiLID} {
 		listed := map[string]chat.MessageView{}
 		for _, v := range allMessages(t, ctx, store, account, jid, 100) {
 			listed[v.ID] = v
 		}
-		for _, id := range []string{"cleared", "starred", "expired", "a", "b", long.ID, "stub", "nothing", "#", "t/", ""} {
+		for _, id := range []string{"cleared", "starred", "expired", "a", "b", long.ID, "album", "part", "stub", "nothing", "#", "t/", ""} {
 			found, err := store.Message(ctx, account, jid, id, noon)
 			want, lists := listed[id]
 			if !lists {
@@ -382,9 +384,18 @@ func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
 			ok(t, "message "+id, err)
 			wantSame(t, "message "+id, found, chat.Conversation{Chat: budi, Messages: []chat.MessageView{want}})
 		}
-		if len(listed) != 4 {
+		if len(listed) != 5 {
 			t.Errorf("%d messages are listed", len(listed))
 		}
+		around, err := store.Around(ctx, account, jid, "part", noon)
+		ok(t, "what is around a part", err)
+		wantSame(t, "what is around a part", around, chat.Conversation{Chat: budi, Messages: []chat.MessageView{listed["album"]}})
+		for _, id := range []string{"orphan", "hidden", "album", "a", "stub", "nothing", ""} {
+			_, err := store.Around(ctx, account, jid, id, noon)
+			wantCode(t, "what is around "+id, err, chat.MessageNotFound)
+		}
+		_, err = store.Around(ctx, foreign, jid, "part", noon)
+		wantCode(t, "another account's part", err, chat.ChatNotFound)
 		oldest, err := store.Oldest(ctx, account, jid)
 		ok(t, "oldest", err)
 		wantSame(t, "the oldest message", oldest.ID, "cleared")
