@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -108,6 +109,11 @@ type clearOut struct {
 const counted = 1000
 
 func (s *Server) clearChat(ctx context.Context, r *sdk.CallToolRequest, in clearIn) (*sdk.CallToolResult, clearOut, error) {
+	if in.Token == "" && r.Params.InputResponses == nil { // nobody is asked for what can't be
+		if err := s.mayClear(ctx, in.Chat); err != nil {
+			return nil, clearOut{}, err
+		}
+	}
 	g, newest, err := s.willGo(ctx, in)
 	if err != nil {
 		return nil, clearOut{}, err
@@ -134,6 +140,17 @@ func (s *Server) clearChat(ctx context.Context, r *sdk.CallToolRequest, in clear
 	c, err := s.change(ctx, "clearMessageById", p, v.once)
 	out.Status = c.Status
 	return nil, out, err
+}
+
+// mayClear tells whether the key may clear chats, and the chat be cleared.
+func (s *Server) mayClear(ctx context.Context, chat string) error {
+	p := url.Values{}
+	about(p, "clear", []string{chat})
+	a, err := s.rehearse(ctx, p, 1)
+	if err == nil && a.Results.InvalidCount > 0 {
+		err = &apiError{message: a.Results.Invalid[0].Message}
+	}
+	return err
 }
 
 // willGo looks at what a clear would take.
@@ -499,6 +516,15 @@ func indonesian(language string) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(language)), "id")
 }
 
+// minute is a time as a person reads it.
+func minute(at string) string {
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return at
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
+
 func clearQuestion(language string, g goes, starred bool) string {
 	name, number := first(g.Name, g.Chat), strings.TrimSuffix(g.Chat, "@s.whatsapp.net")
 	count := strconv.Itoa(g.Messages)
@@ -506,8 +532,11 @@ func clearQuestion(language string, g goes, starred bool) string {
 		if g.More {
 			count = "lebih dari " + count
 		}
-		q := fmt.Sprintf("Hapus semua pesan di chat “%s” (%s)? Pesan yang dikenal: %s, %s sampai %s.", name, number, count,
-			first(g.Oldest, "-"), first(g.Newest, "-"))
+		q := fmt.Sprintf("Hapus semua pesan di chat “%s” (%s)? Pesan yang dikenal: %s", name, number, count)
+		if g.Messages > 0 {
+			q += fmt.Sprintf(", %s sampai %s", minute(g.Oldest), minute(g.Newest))
+		}
+		q += "."
 		if starred {
 			q += " Pesan berbintang ikut terhapus."
 		} else {
@@ -518,8 +547,11 @@ func clearQuestion(language string, g goes, starred bool) string {
 	if g.More {
 		count = "more than " + count
 	}
-	q := fmt.Sprintf("Delete all messages of the chat “%s” (%s)? Known are %s, from %s to %s.", name, number, count,
-		first(g.Oldest, "-"), first(g.Newest, "-"))
+	q := fmt.Sprintf("Delete all messages of the chat “%s” (%s)? Known are %s", name, number, count)
+	if g.Messages > 0 {
+		q += fmt.Sprintf(", from %s to %s", minute(g.Oldest), minute(g.Newest))
+	}
+	q += "."
 	if starred {
 		q += " Starred ones go too."
 	} else {
@@ -553,7 +585,11 @@ func batchQuestion(language string, plan batchPlan, in startIn) string {
 	if in.Op == "disappear" {
 		what = fmt.Sprintf("Let new messages disappear after %d seconds (0: never) in", in.Seconds)
 	}
-	q := fmt.Sprintf("%s %d chats: %s?", what, plan.Accepted, list)
+	count := fmt.Sprint(plan.Accepted, " chats")
+	if plan.Accepted == 1 {
+		count = "1 chat"
+	}
+	q := fmt.Sprintf("%s %s: %s?", what, count, list)
 	if in.Op == "clear" && in.Starred == "delete" {
 		q += " Starred messages go too."
 	}

@@ -22,7 +22,7 @@ type apiError struct {
 
 // Error says what went wrong, and what to do.
 func (e *apiError) Error() string {
-	text := clean(e.message)
+	text := names.Replace(clean(e.message))
 	if advice := advices[e.code]; advice != "" {
 		text += " " + advice
 	}
@@ -31,6 +31,12 @@ func (e *apiError) Error() string {
 	}
 	return text
 }
+
+// names are those that the tools have for what the API names otherwise.
+var names = strings.NewReplacer(
+	"arameter phone ", "arameter chat ", "arameter second ", "arameter seconds ", "arameter receipts ", "arameter noReceipts ",
+	"getChats", "list_chats", "createBatch", "start_batch", "fetchMessageById", "read_conversation",
+)
 
 // advices say what an assistant, or whom it works for, can do about a code.
 var advices = map[string]string{

@@ -45,14 +45,14 @@ func TestAsked(t *testing.T) {
 		a.tool(&c, "clear_chat", args{"chat": string(budi)})
 		w.want("status", c.Status, "done")
 		w.want("did", w.did(), []chat.CommandKind{chat.ClearCommand})
-		if len(a.asked) != 1 || !strings.Contains(a.asked[0], "“Budi Santoso” (6281234567890)") || !strings.Contains(a.asked[0], "Known are 3, from 2026-03-01T11:48:20Z to 2026-03-01T12:00:00Z") ||
+		if len(a.asked) != 1 || !strings.Contains(a.asked[0], "“Budi Santoso” (6281234567890)") || !strings.Contains(a.asked[0], "Known are 3, from 2026-03-01 11:48 UTC to 2026-03-01 12:00 UTC") ||
 			!strings.Contains(a.asked[0], "Starred ones stay") {
 			w.Errorf("asked %q", a.asked)
 		}
 		c = cleared{}
 		a.tool(&c, "start_batch", args{"op": "deleteChat", "type": "group"})
 		w.want("a batch", c.Status, "started")
-		if len(a.asked) != 2 || !strings.Contains(a.asked[1], "Delete 1 chats: “Keluarga”?") {
+		if len(a.asked) != 2 || !strings.Contains(a.asked[1], "Delete 1 chat: “Keluarga”?") {
 			w.Errorf("asked %q", a.asked)
 		}
 	})

@@ -23,7 +23,8 @@ func (s *Server) addTools() {
 	add(s,
 		tool("whats_new", "What is new", reads,
 			"Shows which chats have changed since an earlier answer. Changes are kept for seven days."+untrusted), s.whatsNew)
-	add(s, tool("mute_chat", "Mute a chat", changes, "Mutes a chat, for some time or until it is unmuted."), s.muteChat)
+	add(s, tool("mute_chat", "Mute a chat", changes, "Mutes a chat, for some time or until it is unmuted."), s.muteChat,
+		atLeast("seconds", 1))
 	add(s, tool("unmute_chat", "Unmute a chat", changes, "Ends the mute of a chat."), s.simple("unmuteChat"))
 	add(s, tool("archive_chat", "Archive a chat", changes, "Puts a chat into the archive, and takes its pin off."),
 		s.simple("archiveChat"))
@@ -69,8 +70,18 @@ func enum(name string, values ...any) func(*jsonschema.Schema) {
 	return func(s *jsonschema.Schema) { s.Properties[name].Enum = values }
 }
 
+// atLeast says where the values of an argument begin.
+func atLeast(name string, n float64) func(*jsonschema.Schema) {
+	return func(s *jsonschema.Schema) { s.Properties[name].Minimum = &n }
+}
+
 func add[In, Out any](s *Server, t *sdk.Tool, h sdk.ToolHandlerFor[In, Out], refine ...func(*jsonschema.Schema)) {
 	takes, gives := schemaOf[In](), schemaOf[Out]()
+	for name, n := range map[string]float64{"limit": 1, "waitSeconds": 0, "idleDays": 0, "seconds": 0} {
+		if takes.Properties[name] != nil {
+			atLeast(name, n)(takes)
+		}
+	}
 	for _, r := range refine {
 		r(takes)
 	}

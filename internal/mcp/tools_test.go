@@ -186,13 +186,15 @@ func TestFailing(t *testing.T) {
 			{"mute_chat", args{"chat": 7}, []string{"chat", "string"}},
 			{"mute_chat", args{"chat": string(budi), "minutes": 5}, []string{"minutes"}},
 			{"mute_chat", args{"chat": string(budi), "seconds": "long"}, []string{"seconds", "integer"}},
-			{"mute_chat", args{"chat": string(budi), "seconds": -1}, []string{"whole number"}},
-			{"mute_chat", args{"chat": "nonsense"}, []string{"phone number", "list_chats"}},
+			{"mute_chat", args{"chat": string(budi), "seconds": -1}, []string{"seconds", "minimum"}},
+			{"mute_chat", args{"chat": string(budi), "seconds": 0}, []string{"seconds", "minimum"}},
+			{"mute_chat", args{"chat": string(budi), "seconds": 1 << 40}, []string{"The parameter seconds must be a whole number"}},
+			{"mute_chat", args{"chat": "nonsense"}, []string{"The parameter chat", "phone number", "as list_chats lists it"}},
 			{"mute_chat", args{"chat": ""}, []string{"list_chats"}},
 			{"mute_chat", args{"chat": "0899999999"}, []string{"not found", "list_chats"}},
 			{"list_chats", args{"type": "channel"}, []string{"type"}},
 			{"list_chats", args{"cursor": "x"}, []string{"cursor", "Begin again"}},
-			{"list_chats", args{"limit": -1}, []string{"limit"}},
+			{"list_chats", args{"limit": -1}, []string{"limit", "minimum"}},
 			{"read_conversation", args{"chat": "0899999999"}, []string{"not found"}},
 			{"whats_new", args{"since": "x"}, []string{"since", "without since"}},
 			{"clear_chat", args{"chat": string(budi), "starred": "burn"}, []string{"starred"}},
@@ -227,8 +229,10 @@ func TestScopes(t *testing.T) {
 		}
 		a.fails("start_batch", args{"op": "mute", "all": true}, "scope commands")
 		a.fails("preview_batch", args{"op": "mute", "all": true}, "scope commands")
-		if way.asks {
-			a.fails("clear_chat", args{"chat": string(budi)}, "scope commands")
+		a.fails("clear_chat", args{"chat": string(budi)}, "scope commands")
+		a.fails("start_batch", args{"op": "clear", "all": true}, "scope commands")
+		if len(a.asked) > 0 {
+			w.Errorf("a person is asked for what the key may not: %q", a.asked)
 		}
 		stranger := w.assist(way, w.lainKey, "")
 		var all chats
