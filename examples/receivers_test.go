@@ -3,7 +3,11 @@ package examples_test
 
 import (
 	"bufio"
+	"encoding/json"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +23,51 @@ const (
 	secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	other  = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 )
+
+// TestN8N runs what docs/webhooks.md has for n8n's Code node, on what n8n makes of an event: it takes what Pesan signs, and nothing else.
+func TestN8N(t *testing.T) {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("there is no node")
+	}
+	doc, err := os.ReadFile("../docs/webhooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(doc), "   ```js\n")
+	code, _, found := strings.Cut(code, "   ```\n")
+	if !found {
+		t.Fatal("there is no code")
+	}
+	s := webhook.NewSender(webhook.Options{Loopback: true, Now: time.Now})
+	defer s.Close()
+	for signedWith, good := range map[string]bool{secret: true, other: false} {
+		var headers, body []byte
+		n8n := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			lower := map[string]string{}
+			for name := range r.Header {
+				lower[strings.ToLower(name)] = r.Header.Get(name)
+			}
+			headers, _ = json.Marshal(lower)
+			body, _ = io.ReadAll(r.Body)
+		}))
+		sent := s.Send(t.Context(), n8n.URL, signedWith, chat.Event{ID: "a-1-0", Kind: chat.MessageEvent, Body: `{"id":"a-1-0","t":"Ya’ 👍"}`})
+		n8n.Close()
+		if !sent.Delivered() {
+			t.Fatalf("%+v", sent)
+		}
+		node := exec.Command("node", "-e", `
+			const [code, headers, body, secret] = process.argv.slice(1)
+			const input = { first: () => ({ json: { headers: JSON.parse(headers), body: JSON.parse(body) } }) }
+			const helpers = { getBinaryDataBuffer: async (item, name) => item === 0 && name === 'data' && Buffer.from(body) }
+			const run = Object.getPrototypeOf(async () => {}).constructor('$input', '$env', 'require', code)
+			run.call({ helpers }, input, { PESAN_SECRET: secret }, require).then(items => console.log(JSON.stringify(items)))`,
+			code, string(headers), string(body), secret)
+		out, err := node.CombinedOutput()
+		if text := string(out); good && strings.TrimSpace(text) != `[{"json":{"id":"a-1-0","t":"Ya’ 👍"}}]` || !good && (err == nil || !strings.Contains(text, "not from Pesan")) {
+			t.Errorf("signed with %s: %v, %s", signedWith, err, out)
+		}
+	}
+}
 
 // TestReceivers sends signed events to each receiver: it takes them, prints each once, and refuses what others sign.
 func TestReceivers(t *testing.T) {
