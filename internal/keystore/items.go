@@ -253,6 +253,11 @@ func (k *deviceKeys) DoDecryptionTxn(ctx context.Context, decrypt func(context.C
 	return k.commit(context.WithValue(ctx, unitKey{}, &unit{of: k}), u.edits)
 }
 
+// Together has what a function stores be written at once, as DoDecryptionTxn does.
+func (k *deviceKeys) Together(ctx context.Context, keep func(context.Context) error) error {
+	return k.DoDecryptionTxn(ctx, keep)
+}
+
 // commit writes what edits lead to, in turn. When somebody else has changed an item it is read again.
 func (k *deviceKeys) commit(ctx context.Context, edits map[string][]edit) error {
 	sorts := slices.Sorted(maps.Keys(edits))

@@ -140,14 +140,24 @@ func (g *guard) DoDecryptionTxn(ctx context.Context, decrypt func(context.Contex
 	return err
 }
 
-// together has what a function stores be written at once.
+// collector is a key store that writes at once what a function stores. SQL's way would be a transaction, which mustn't be held
+// here: whoever has the lock of one of whatsmeow's caches waits for it, while the function waits for that lock.
+type collector interface {
+	Together(ctx context.Context, keep func(context.Context) error) error
+}
+
+// together has what a function stores be written at once, where that helps.
 func (g *guard) together(ctx context.Context, keep func(context.Context)) error {
-	return g.look(g.behind.EventBuffer.DoDecryptionTxn(g.whole(ctx), func(ctx context.Context) error {
+	all := func(ctx context.Context) error {
 		if keep(ctx); g.broken() { // whatsmeow has gone on after an error
 			return context.Canceled
 		}
 		return nil
-	}))
+	}
+	if keys, ok := g.behind.AppState.(collector); ok {
+		return g.look(keys.Together(g.whole(ctx), all))
+	}
+	return g.look(all(ctx))
 }
 
 // macReader is a key store that reads MACs of mutations at once rather than each when it is asked for. SQL has no need of it.

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -165,4 +166,23 @@ func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
 	}
 	w.phone.AppState().Heal()
 	w.eventually("the mute", func() bool { v, _ := w.shown(b); return v.MuteEnd == chat.MutedForEver })
+}
+
+// TestNamesFromTwoSides: a history's names are stored while the app state's are, in whatever order: whatsmeow holds the lock of its
+// names while it waits for the database, and must not wait for who waits for that lock.
+func TestNamesFromTwoSides(t *testing.T) {
+	w := linkedWorld(t)
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	budi := w.contact("6281200000002", "Budi").PN()
+	w.ok(r.guard.together(w.soon(), func(ctx context.Context) {
+		w.ok(r.guard.PutContactName(ctx, budi, "Budi", "Budi Santoso"))
+		stored := make(chan error)
+		go func() {
+			_, _, err := r.guard.PutPushName(w.soon(), budi, "budi")
+			stored <- err
+		}()
+		w.ok(<-stored)
+		w.ok(r.guard.PutContactName(ctx, budi, "Budi", "Budi S."))
+	}))
 }
