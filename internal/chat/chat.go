@@ -35,6 +35,7 @@ type Chat struct {
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
 	Since    map[JID]Register[int64]   `json:"sin,omitempty"` // seconds since 1970 when a member came, as far as it was told
 	Listed   int64                     `json:"lst,omitempty"` // order of the newest full list of the members
+	Told     int64                     `json:"tld,omitempty"` // order of the newest that WhatsApp told of the group
 	Admins   map[JID]bool              `json:"adm,omitempty"` // who ever was one: their revokes count, also of others' messages
 	Hidden   map[JID]bool              `json:"hid,omitempty"` // LIDs by which it or its messages name persons, whose numbers aren't known
 	Disputed map[string]bool           `json:"dis,omitempty"` // ids of messages that somebody else has revoked, not known as an admin
@@ -62,10 +63,17 @@ type Chat struct {
 	AddOns   []Beside `json:"ado,omitempty"` // the newest that may be a line, newest first
 }
 
-// Shows tells whether the chat is listed: something that moves a chat happened in it that no delete covers.
+// Shows tells whether the chat is listed: something that moves a chat happened in it that no delete covers. A community isn't
+// one, but its groups are.
 func (c *Chat) Shows() bool {
+	if c.Fields[communityField].Value == "true" {
+		return false
+	}
 	return c.Activity > c.Deleted.Through || c.Last.ID != "" && c.Activity != 0 && c.Activity == c.Deleted.Through
 }
+
+// communityField is the field of WhatsApp's Conversation that says that it is a community.
+const communityField = "isParentGroup"
 
 // Name is the group's subject; for a person the address book's name, else the push name.
 func (c *Chat) Name() string {
@@ -97,6 +105,7 @@ func (c *Chat) Join(o Chat) {
 	c.PushName.Join(o.PushName)
 	c.Username.Join(o.Username)
 	c.joinMembers(o)
+	c.Told = max(c.Told, o.Told)
 	joinSet(&c.Admins, o.admins())
 	joinSet(&c.Hidden, o.Hidden)
 	c.Mute.Join(o.Mute)

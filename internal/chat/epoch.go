@@ -21,7 +21,7 @@ func (c *Chat) lasting() Chat {
 	kept := *c
 	kept.Fields, kept.Subject, kept.Contact, kept.PushName = nil, Register[string]{}, Register[string]{}, Register[string]{}
 	kept.Username, kept.Admins = Register[string]{}, c.admins()
-	kept.Members, kept.Since, kept.Listed = nil, nil, 0
+	kept.Members, kept.Since, kept.Listed, kept.Told = nil, nil, 0, 0
 	kept.Mute, kept.Pin = Register[int64]{}, Register[int64]{}
 	kept.Archived, kept.ArchivedTo, kept.Unarchive = Register[bool]{}, Register[Reach]{}, Register[bool]{}
 	kept.MarkedUnread, kept.MarkedTo = Register[bool]{}, Register[Reach]{}

@@ -64,6 +64,7 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 	if err != nil {
 		return err
 	}
+	patch.Timestamp = r.wished(c)
 	return r.setAll(ctx, []appstate.PatchInfo{patch}, nil)[0]
 }
 

@@ -140,9 +140,10 @@ func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 
 // set sends a change of the app state and projects it as WhatsApp took it, so that the next read shows it. renew makes the patch
 // anew when others have changed the state meanwhile; one without mutations isn't sent.
-func (r *run) set(ctx context.Context, patch appstate.PatchInfo, renew func(context.Context) (appstate.PatchInfo, error)) error {
-	patch.Timestamp = r.Now()
-	return r.send(ctx, patch, renew)
+func (r *run) set(
+	ctx context.Context, name appstate.WAPatchName, renew func(context.Context) (appstate.PatchInfo, error),
+) error {
+	return r.send(ctx, appstate.PatchInfo{Type: name, Timestamp: r.Now()}, renew)
 }
 
 // send sends a patch, one at a time: the state's hash goes on from one to the next. While the phone changes the same

@@ -173,6 +173,9 @@ func (r *run) around(next handlerOfStanza) handlerOfStanza {
 			f.tell()
 			f.mu.Unlock()
 		}()
+		if node.Tag == "notification" {
+			r.groups.stanza.Store(max(node.AttrGetter().OptionalUnixTime("t").Unix(), 0))
+		}
 		if err := r.handleLimits(node); err != nil {
 			r.fail(err) // it isn't acknowledged, and comes again
 			return

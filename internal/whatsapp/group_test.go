@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"pesan/internal/chat"
 	"pesan/internal/sim"
@@ -139,5 +140,56 @@ func TestGroupAskedAgain(t *testing.T) {
 			w.run()
 			named(waits, "Arisan")
 		})
+	}
+}
+
+// TestGroupOrderOverARestart: what WhatsApp tells of a group within a second counts in the order in which it comes, also where
+// the host was started anew in between; and who comes back into an old group is in it.
+func TestGroupOrderOverARestart(t *testing.T) {
+	group := types.NewJID("120363000000000078", types.GroupServer)
+	ani, own := types.NewJID("6281300000001", types.DefaultUserServer), types.NewJID(ownNumber, types.DefaultUserServer)
+	at := time.Unix(1_800_000_000, 0)
+	info := types.GroupInfo{
+		JID: group, GroupName: types.GroupName{Name: "Arisan"}, GroupCreated: at.Add(-time.Hour), ParticipantCount: 2,
+		Participants: []types.GroupParticipant{{JID: ani}, {JID: own}},
+	}
+	told := []any{
+		&events.JoinedGroup{GroupInfo: info},
+		&events.GroupInfo{JID: group, Timestamp: at, Leave: []types.JID{ani}, Name: &types.GroupName{Name: "Z"}},
+		&events.GroupInfo{JID: group, Timestamp: at, Join: []types.JID{ani}, Name: &types.GroupName{Name: "A"}},
+		&events.GroupInfo{JID: group, Timestamp: at, Promote: []types.JID{ani}},
+		&events.GroupInfo{JID: group, Timestamp: at, Demote: []types.JID{ani}, Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: 604800}},
+		&events.GroupInfo{JID: group, Timestamp: at, Leave: []types.JID{ani}, Ephemeral: &types.GroupEphemeral{}},
+		&events.GroupInfo{JID: group, Timestamp: at, Leave: []types.JID{own}},
+		&events.JoinedGroup{GroupInfo: info},
+	}
+	member := `"userJid":"` + ani.String() + `"`
+	shows := [][]string{
+		{`"name":"Arisan"`, member, `"readOnly":false`}, {`"name":"Z"`, "!" + member}, {`"name":"A"`, `{"rank":"REGULAR",` + member},
+		{`{"rank":"ADMIN",` + member}, {`{"rank":"REGULAR",` + member, `"ephemeralExpiration":604800`},
+		{"!" + member, `"ephemeralExpiration":0`}, {"!" + own.String() + `"}`, `"readOnly":true`}, {`"readOnly":false`, member, own.String()},
+	}
+	w := linkedWorld(t)
+	for i, evt := range told {
+		if i > 0 {
+			w.ok(w.halt())
+			w.open()
+			w.run()
+		}
+		var r *run
+		w.eventually("the device to run", func() bool {
+			current, err := w.device.(*device).current()
+			r = current
+			return err == nil && r.online.Load()
+		})
+		if !r.handle(evt) {
+			t.Fatalf("%T isn't taken", evt)
+		}
+		v, _ := w.shown(jidOf(group))
+		for _, want := range shows[i] {
+			if not, isNot := strings.CutPrefix(want, "!"); strings.Contains(string(v.Document), not) == isNot {
+				t.Errorf("after %d it shows %s\nwant %s", i, v.Document, want)
+			}
+		}
 	}
 }

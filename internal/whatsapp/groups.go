@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 
 	"pesan/internal/chat"
 	"pesan/internal/whatsapp/translate"
@@ -21,32 +24,67 @@ type groups struct {
 	*run
 	*questions
 
-	mu    sync.Mutex
-	known map[chat.JID]bool // looked at since the start
+	mu      sync.Mutex
+	known   map[chat.JID]bool // looked at since the start
+	resumed map[chat.JID]bool // of which it is known what an earlier run was told
+	echoes  map[chat.JID]echo // of timers that are being set
 
-	echoes map[chat.JID]echo // of timers that are being set
-
-	last atomic.Int64 // place in WhatsApp's order of what it told last, µs since 1970
+	stanza atomic.Int64 // WhatsApp's time of the notification that is handled, seconds since 1970
+	last   atomic.Int64 // place in WhatsApp's order of what it told last, µs since 1970
 }
 
 // groupPrefix is that of the backlog's items for groups that WhatsApp is still to be asked for.
 const groupPrefix = "group/"
 
 func newGroups(r *run) *groups {
-	return &groups{run: r, questions: newQuestions(r), known: make(map[chat.JID]bool)}
+	return &groups{run: r, questions: newQuestions(r), known: make(map[chat.JID]bool), resumed: make(map[chat.JID]bool)}
 }
 
 // minVersion is the least version of a group's members that can be a time in µs.
 const minVersion = 1e15
 
 // order is the place of what WhatsApp tells of a group in its own order: the version of the members, a time in µs, where
-// it is given; else WhatsApp's time of the event, and its arrival among those of the same second.
-func (g *groups) order(version string, at time.Time) int64 {
+// it is given; else WhatsApp's time of the event, and its arrival among those of the same second, also those that an earlier run
+// was told.
+func (g *groups) order(of types.JID, version string, at time.Time) (int64, error) {
 	if v, err := strconv.ParseInt(version, 10, 64); err == nil && v > minVersion {
 		g.reached(v)
-		return v
+		return v, nil
 	}
-	return following(&g.last, at.UnixMicro())
+	if err := g.resume(of); err != nil {
+		return 0, err
+	}
+	return following(&g.last, at.UnixMicro()), nil
+}
+
+// resume goes on where an earlier run was with a group.
+func (g *groups) resume(of types.JID) error {
+	jid, ok := translate.Address(of)
+	g.mu.Lock()
+	done := !ok || g.resumed[jid]
+	g.mu.Unlock()
+	if done {
+		return nil
+	}
+	err := g.Chats.Update(g.ctx, g.account, jid, nil, func(t *chat.Thread) error {
+		g.reached(t.Chat.Told)
+		return errLooked
+	})
+	if err != nil && !errors.Is(err, errLooked) {
+		return fmt.Errorf("look up what was told of a group: %w", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.resumed[jid] = true
+	return nil
+}
+
+// joined is when the account came into a group, which whatsmeow doesn't tell: the group may be older.
+func (g *groups) joined(evt *events.JoinedGroup) time.Time {
+	if at := time.Unix(g.stanza.Load(), 0); at.After(evt.GroupCreated) {
+		return at
+	}
+	return evt.GroupCreated
 }
 
 // reached says that WhatsApp has told what happened up to some time.
@@ -99,6 +137,9 @@ func (g *groups) learn(group chat.JID, kept *bool) error {
 		}
 		*kept = true
 	}
+	if err := g.resume(translate.WireJID(group)); err != nil {
+		return err
+	}
 	asked := g.last.Load() // what is told while the question is under way may be newer than the answer
 	info, err := g.wa.GetGroupInfo(g.ctx, translate.WireJID(group))
 	switch {
@@ -108,7 +149,9 @@ func (g *groups) learn(group chat.JID, kept *bool) error {
 	default:
 		b := g.book()
 		if info.ParticipantVersionID != "" {
-			asked = g.order(info.ParticipantVersionID, info.GroupCreated)
+			if asked, err = g.order(info.JID, info.ParticipantVersionID, info.GroupCreated); err != nil {
+				return err
+			}
 		}
 		if err := g.project(b, b.Group(info, max(asked, chat.Baseline))); err != nil {
 			return err

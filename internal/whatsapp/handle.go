@@ -98,12 +98,20 @@ func (r *run) handleContent(evt any) error {
 	case *events.MediaRetry:
 		r.retries.came(evt)
 	case *events.GroupInfo:
-		if err := r.project(b, b.GroupChange(evt, r.groups.order(evt.ParticipantVersionID, evt.Timestamp))); err != nil {
+		order, err := r.groups.order(evt.JID, evt.ParticipantVersionID, evt.Timestamp)
+		if err == nil {
+			err = r.project(b, b.GroupChange(evt, order))
+		}
+		if err != nil {
 			return err
 		}
 		r.groups.told(evt)
 	case *events.JoinedGroup:
-		return r.project(b, b.JoinedGroup(evt, r.groups.order(evt.ParticipantVersionID, evt.GroupCreated)))
+		order, err := r.groups.order(evt.JID, evt.ParticipantVersionID, r.groups.joined(evt))
+		if err != nil {
+			return err
+		}
+		return r.project(b, b.JoinedGroup(evt, order))
 	case *events.PushName:
 		return r.project(b, b.PushName(evt))
 	case *events.NewsletterJoin:

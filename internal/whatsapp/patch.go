@@ -55,31 +55,34 @@ func (r *run) setAll(ctx context.Context, changes []appstate.PatchInfo, anew *ag
 
 // setTogether sends changes in one patch, and where it is refused in halves of it, down to the one that is.
 func (r *run) setTogether(ctx context.Context, changes []appstate.PatchInfo, which []int, errs []error, anew *again) {
-	patch := appstate.PatchInfo{Type: changes[which[0]].Type}
-	for _, i := range which {
-		patch.Mutations = append(patch.Mutations, changes[i].Mutations...)
-	}
+	name := changes[which[0]].Type
 	renew := func(ctx context.Context) (appstate.PatchInfo, error) {
-		if anew == nil || anew.since == r.states.changed.Load() {
-			return patch, nil
+		stale := anew != nil && anew.since != r.states.changed.Load()
+		if stale {
+			anew.since = r.states.changed.Load()
 		}
-		anew.since = r.states.changed.Load()
-		left := appstate.PatchInfo{Type: patch.Type}
+		patch := appstate.PatchInfo{Type: name}
 		still := which[:0:0]
 		for _, i := range which {
-			p, done, err := anew.change(ctx, i)
-			if err == nil && !done {
-				err = wellFormed(p)
+			if stale {
+				p, done, err := anew.change(ctx, i)
+				if err == nil && !done {
+					err = wellFormed(p)
+				}
+				if errs[i] = err; err != nil || done {
+					continue
+				}
+				changes[i] = p
 			}
-			if errs[i] = err; err == nil && !done {
-				changes[i], still = p, append(still, i)
-				left.Mutations = append(left.Mutations, p.Mutations...)
+			if changes[i].Mutations = r.states.others.left(changes[i]); len(changes[i].Mutations) > 0 {
+				still = append(still, i)
+				patch.Mutations = append(patch.Mutations, changes[i].Mutations...)
 			}
 		}
-		which, patch = still, left
-		return left, nil
+		which = still
+		return patch, nil
 	}
-	err := r.set(ctx, patch, renew)
+	err := r.set(ctx, name, renew)
 	if err != nil && chat.CodeOf(err) == chat.WhatsAppRejected && len(which) > 1 {
 		half := len(which) / 2
 		r.setTogether(ctx, changes, which[:half], errs, anew)

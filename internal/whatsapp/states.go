@@ -34,6 +34,8 @@ type states struct {
 	mu   sync.Mutex
 	want map[appstate.WAPatchName]bool // collections to be fetched
 	keys map[string]time.Time          // that the phone was asked for, and when
+
+	others others
 }
 
 func newStates(r *run) *states {
@@ -226,7 +228,11 @@ const projected = 16
 // tell projects mutations: what is about the account first, then what is about chats, of which many may come at once.
 func (s *states) tell(ctx context.Context, mutations []appstate.Mutation, mine bool) error {
 	var chats []translate.Mutation
-	for _, m := range translate.Ordered(mutations) {
+	ordered := translate.Ordered(mutations)
+	if !mine {
+		s.others.note(ordered, s.Now())
+	}
+	for _, m := range ordered {
 		if m.CallBefore(s.linkedAt.Load()) {
 			continue
 		}

@@ -150,6 +150,7 @@ func (r *run) prepare(ctx context.Context, c chat.Command) (p ready) {
 	}
 	if err == nil {
 		p.change, err = r.patchFor(ctx, c, row, index)
+		p.change.Timestamp = r.wished(c)
 	}
 	p.err = err
 	return p

@@ -17,7 +17,7 @@ func (b *Book) GroupChange(evt *events.GroupInfo, order int64) []chat.Change {
 	if !ok {
 		return nil
 	}
-	c := chat.Change{Chat: jid}
+	c := chat.Change{Chat: jid, State: chat.Chat{Told: order}}
 	if evt.Name != nil {
 		c.State.Subject = chat.Register[string]{Value: evt.Name.Name, At: order}
 	}
@@ -110,7 +110,7 @@ func (b *Book) Group(info *types.GroupInfo, order int64) []chat.Change {
 	if !ok {
 		return nil
 	}
-	c := chat.Change{Chat: jid}
+	c := chat.Change{Chat: jid, State: chat.Chat{Told: order}}
 	if info.Name != "" {
 		c.State.Subject = chat.Register[string]{Value: info.Name, At: max(order, info.NameSetAt.UnixMicro())}
 	}
@@ -142,6 +142,9 @@ func (b *Book) Group(info *types.GroupInfo, order int64) []chat.Change {
 	if info.Topic != "" {
 		set.Description = &info.Topic
 	}
+	if info.IsParent {
+		set.IsParentGroup = proto.Bool(true)
+	}
 	if info.Suspended {
 		set.Suspended = proto.Bool(true)
 	}
@@ -153,7 +156,7 @@ func (b *Book) Group(info *types.GroupInfo, order int64) []chat.Change {
 	}
 	setEphemeral(set, info.GroupEphemeral)
 	c.State.Fields = fields(set, order)
-	for _, name := range []string{"description", "terminated", "suspended"} {
+	for _, name := range []string{"description", "terminated", "suspended", "isParentGroup"} {
 		if _, named := c.State.Fields[name]; !named {
 			c.State.Fields[name] = chat.Register[chat.JSON]{At: order}
 		}

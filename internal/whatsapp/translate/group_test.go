@@ -4,8 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
 )
 
 // TestGroupNoticesMove: a group's news moves its chat where its class says so, live as from a history.
@@ -28,6 +32,33 @@ func TestGroupNoticesMove(t *testing.T) {
 		test.evt.JID, test.evt.Timestamp = theGroup, at
 		if got := knowing().GroupChange(&test.evt, 1)[0].State.Activity; got != test.want {
 			t.Errorf("%s: the chat moves to %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+// TestCommunities: a community isn't in the list, from a history as live; its groups are, and a group that has become one isn't any
+// more.
+func TestCommunities(t *testing.T) {
+	told := func(parent bool) []chat.Change {
+		return knowing().Conversation(&waHistorySync.Conversation{
+			ID: proto.String(theGroup.String()), IsParentGroup: &parent, ConversationTimestamp: proto.Uint64(firstAt), Name: proto.String("RT 5"),
+		}, true, 100)
+	}
+	joined := func(parent bool) []chat.Change {
+		return knowing().JoinedGroup(&events.JoinedGroup{GroupInfo: types.GroupInfo{
+			JID: theGroup, GroupName: types.GroupName{Name: "RT 5"}, GroupParent: types.GroupParent{IsParent: parent},
+		}}, firstAt*1_000_000)
+	}
+	for what, test := range map[string]struct {
+		changes []chat.Change
+		shows   bool
+	}{
+		"told": {told(true), false}, "a group of one, told": {told(false), true}, "joined": {joined(true), false},
+		"a group of one, joined": {joined(false), true}, "told, then no more": {append(told(true), joined(false)...), true},
+		"told as a group, then one": {append(told(false), joined(true)...), false},
+	} {
+		if th := threadOf(t, test.changes...); th.Chat.Shows() != test.shows {
+			t.Errorf("%s: it shows: %t", what, !test.shows)
 		}
 	}
 }
