@@ -140,16 +140,9 @@ func (c *Chat) admins() map[JID]bool {
 // dropRead takes out of the unread count what was read, cleared or deleted.
 func (c *Chat) dropRead() {
 	for _, r := range []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted} {
-		if r.Through == 0 {
-			continue
+		if r.Through != 0 {
+			c.Unread.drop(r.Through, r.stamped())
 		}
-		hashes := make(map[uint32]bool, len(r.IDs))
-		for _, id := range r.IDs {
-			hashes[hashID(id)] = true
-		}
-		c.Unread.drop(r.Through, func(time int64, id uint32) bool {
-			return time < r.Through || time == r.Through && (len(r.IDs) == 0 || hashes[id])
-		})
 	}
 }
 

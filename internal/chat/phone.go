@@ -102,9 +102,6 @@ func phoneDigits(s string) (digits string, international, ok bool) {
 		}
 	}
 	digits = b.String()
-	if rest, ok := strings.CutPrefix(digits, "00"); ok && !international {
-		return rest, true, rest != ""
-	}
 	return digits, international, digits != ""
 }
 
@@ -141,6 +138,36 @@ func numbers(digits string, international bool, countryCode string) []string {
 	if international {
 		return variants(digits)
 	}
+	if rest, ok := strings.CutPrefix(digits, "00"); ok {
+		return append(variants(rest), dialledAbroad(digits, countryCode)...)
+	}
+	if all := dialledAbroad(digits, countryCode); len(all) > 0 {
+		return append(all, nationals(digits, countryCode)...)
+	}
+	return nationals(digits, countryCode)
+}
+
+// dialledAbroad are the numbers that digits stand for where a country dials other countries by something else than 00.
+func dialledAbroad(digits, countryCode string) (all []string) {
+	for _, prefix := range abroad[countryCode] {
+		if rest, ok := strings.CutPrefix(digits, prefix); ok && rest != "" && rest[0] != '0' {
+			all = append(all, variants(rest)...)
+		}
+	}
+	return all
+}
+
+// abroad is what countries dial before a number of another one, by country code.
+var abroad = map[string][]string{
+	"1": {"011"}, "7": {"810"}, "53": {"119"}, "55": {"0012", "0014", "0015", "0021", "0031", "0041"}, "57": {"005", "007", "009"},
+	"61": {"0011"}, "62": {"001", "007", "008", "01017"}, "65": {"001", "002", "008"}, "66": {"001", "004", "007", "008", "009"},
+	"81": {"010"}, "82": {"001", "002", "005", "006", "00700"}, "234": {"009"}, "254": {"000"}, "255": {"000"}, "256": {"000"},
+	"375": {"810"}, "852": {"001"}, "855": {"001", "007", "008"}, "886": {"002", "005", "006", "007", "009"},
+	"972": {"012", "013", "014"}, "976": {"001"}, "992": {"810"}, "993": {"810"}, "998": {"810"},
+}
+
+// nationals are the numbers that digits without a sign of another country may stand for.
+func nationals(digits, countryCode string) []string {
 	if national, ok := strings.CutPrefix(digits, "0"); ok {
 		all := variants(countryCode + national)
 		switch {
@@ -152,14 +179,22 @@ func numbers(digits string, international bool, countryCode string) []string {
 		return all
 	}
 	all := variants(digits)
-	if national, ok := strings.CutPrefix(digits, "8"); ok && countryCode == "7" && len(digits) == 11 { // so do Russia and Kazakhstan
-		return append(variants(countryCode+national), all...)
+	for _, e := range dialledBy8 {
+		if national, ok := strings.CutPrefix(digits, e.prefix); ok && countryCode == e.code && len(national) == e.digits {
+			return append(variants(countryCode+national), all...)
+		}
 	}
 	if len(digits) < 7 || strings.HasPrefix(digits, countryCode) && len(digits) > 10 {
 		return all // too short for a number without its country code, or it has one
 	}
 	return append(all, variants(countryCode+digits)...)
 }
+
+// dialledBy8 are the countries that dial an 8 where most dial a 0, or did, and how many digits a number has behind it.
+var dialledBy8 = []struct {
+	code, prefix string
+	digits       int
+}{{"7", "8", 10}, {"370", "8", 8}, {"375", "80", 9}, {"380", "80", 9}, {"992", "8", 9}, {"993", "8", 8}, {"998", "8", 9}}
 
 // zeroKept are the countries whose numbers may begin with a 0 that is dialled from abroad too: Italy, San Marino, Côte
 // d'Ivoire, Benin, Gabon, Congo.
@@ -198,6 +233,12 @@ func variants(digits string) []string {
 		}
 	case "54":
 		all = append(all, argentina(national)...)
+	case "225": // Côte d'Ivoire put two digits before all numbers in 2021, by their second
+		if len(national) == 8 {
+			add([]string{"01", "01", "01", "01", "05", "05", "05", "07", "07", "07"}[national[1]-'0'] + national)
+		} else if len(national) == 10 {
+			add(national[2:])
+		}
 	case "229": // Benin put 01 before all numbers in 2024
 		if rest, ok := strings.CutPrefix(national, "01"); ok && len(rest) == 8 {
 			add(rest)

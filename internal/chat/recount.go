@@ -12,7 +12,7 @@ func (m *Message) countable() bool {
 
 // reach is what of a chat's messages needs no reading any more: what was read, cleared or deleted, and what a history counted.
 func (c *Chat) reach() []Range {
-	return []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted, {Through: c.Unread.counted()}}
+	return []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted, c.Unread.counted()}
 }
 
 // before tells whether a message came as news before a fold's end.

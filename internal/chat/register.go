@@ -115,3 +115,14 @@ func (r *Range) Join(o Range) {
 		*r = RangeOf(r.Through, append(slices.Clone(r.IDs), o.IDs...)...)
 	}
 }
+
+// stamped is Covers for stamps, which have hashes of ids.
+func (r Range) stamped() func(time int64, id uint32) bool {
+	hashes := make(map[uint32]bool, len(r.IDs))
+	for _, id := range r.IDs {
+		hashes[hashID(id)] = true
+	}
+	return func(time int64, id uint32) bool {
+		return r.Through != 0 && (time < r.Through || time == r.Through && (len(r.IDs) == 0 || hashes[id]))
+	}
+}

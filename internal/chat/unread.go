@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 )
 
 // Unread counts the messages that wait to be read, so that the same message twice, or a read that overtakes its message,
@@ -13,7 +14,8 @@ import (
 type Unread struct {
 	Count    int    `json:"n,omitempty"` // as a history sync told
 	Mentions int    `json:"m,omitempty"`
-	At       int64  `json:"t,omitempty"` // seconds: messages at or before it are in Count, or were read
+	At       int64  `json:"t,omitempty"` // seconds: messages before it are in Count, or were read
+	IDs      IDs    `json:"i,omitempty"` // of the messages at At that are, too; "": all
 	Other    base   `json:"o,omitzero"`  // the same of a person's other address, where the history has both as chats
 	Folded   fold   `json:"f,omitzero"`  // messages that came before those in Since
 	Since    stamps `json:"s,omitzero"`  // the latest arrivals, in the order of their Message.News
@@ -35,23 +37,36 @@ func (f fold) join(o fold) fold {
 	return fold{max(f.Count, o.Count), max(f.Mentions, o.Mentions), max(f.Through, o.Through), max(f.Newest, o.Newest)}
 }
 
+// IDs are ids of messages, which can be compared.
+type IDs string
+
+// JoinIDs makes IDs.
+func JoinIDs(ids []string) IDs {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return IDs(strings.Join(slices.Compact(ids), " "))
+}
+
 // base is what a history sync told of one address.
 type base struct {
 	Count    int   `json:"n,omitempty"`
 	Mentions int   `json:"m,omitempty"`
 	At       int64 `json:"t,omitempty"`
+	IDs      IDs   `json:"i,omitempty"`
 }
 
 func (b base) join(o base) base {
-	if cmp.Or(cmp.Compare(o.At, b.At), cmp.Compare(o.Count, b.Count), cmp.Compare(o.Mentions, b.Mentions)) > 0 {
+	if cmp.Or(cmp.Compare(o.At, b.At), cmp.Compare(o.Count, b.Count), cmp.Compare(o.Mentions, b.Mentions), cmp.Compare(o.IDs, b.IDs)) > 0 {
 		return o
 	}
 	return b
 }
 
-func (u *Unread) main() base { return base{u.Count, u.Mentions, u.At} }
+func (b base) reach() Range { return Range{b.At, strings.Fields(string(b.IDs))} }
 
-func (u *Unread) setMain(b base) { u.Count, u.Mentions, u.At = b.Count, b.Mentions, b.At }
+func (u *Unread) main() base { return base{u.Count, u.Mentions, u.At, u.IDs} }
+
+func (u *Unread) setMain(b base) { u.Count, u.Mentions, u.At, u.IDs = b.Count, b.Mentions, b.At, b.IDs }
 
 // aside makes what was told of a chat that of its person's other address.
 func (u *Unread) aside() {
@@ -59,8 +74,12 @@ func (u *Unread) aside() {
 	u.setMain(base{})
 }
 
-// counted is the time up to which messages needn't be counted.
-func (u *Unread) counted() int64 { return max(u.At, u.Other.At) }
+// counted are the messages that needn't be counted one by one.
+func (u *Unread) counted() Range {
+	r := u.main().reach()
+	r.Join(u.Other.reach())
+	return r
+}
 
 // maxStamps bounds the size of Since. Beyond it the older half moves into Folded.
 const maxStamps = 128
@@ -85,7 +104,7 @@ func (s stamp) compare(o stamp) int {
 
 // add counts a message, once. One that came before what is folded is counted there.
 func (u *Unread) add(s stamp) {
-	if s.time <= u.counted() || s.news <= u.Folded.Through {
+	if u.counted().stamped()(s.time, s.id) || s.news <= u.Folded.Through {
 		return
 	}
 	i, found := slices.BinarySearchFunc(u.Since, s, stamp.compare)
@@ -135,7 +154,8 @@ func (u *Unread) join(o Unread) {
 	both := slices.Concat(u.Since, o.Since)
 	slices.SortStableFunc(both, func(a, b stamp) int { return cmp.Or(a.compare(b), -compareBool(a.mention, b.mention)) })
 	both = slices.CompactFunc(both, func(a, b stamp) bool { return a.compare(b) == 0 })
-	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return s.time <= u.counted() || s.news <= u.Folded.Through })
+	counted := u.counted().stamped()
+	u.Since = slices.DeleteFunc(both, func(s stamp) bool { return counted(s.time, s.id) || s.news <= u.Folded.Through })
 }
 
 // drop forgets what a read, clear or delete covers.

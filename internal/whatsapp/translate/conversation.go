@@ -80,14 +80,14 @@ func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 			s.Members[b.Canonical(member)] = chat.Register[chat.Rank]{Value: chat.Rank(p.GetRank().String()), At: chat.Baseline}
 		}
 	}
+	at := newest(conv)
+	ids := idsAt(conv, at)
 	if conv.Archived != nil {
 		s.Archived = chat.Register[bool]{Value: conv.GetArchived(), At: chat.Baseline}
-		s.ArchivedTo = chat.Register[chat.Reach]{Value: chat.ReachOf(chat.RangeOf(newest(conv))), At: chat.Baseline}
+		s.ArchivedTo = chat.Register[chat.Reach]{Value: chat.ReachOf(chat.RangeOf(at, ids...)), At: chat.Baseline}
 	}
 	s.Unread = chat.Unread{
-		Count:    int(conv.GetUnreadCount()),
-		Mentions: int(conv.GetUnreadMentionCount()),
-		At:       newest(conv),
+		Count: int(conv.GetUnreadCount()), Mentions: int(conv.GetUnreadMentionCount()), At: at, IDs: chat.JoinIDs(ids),
 	}
 	return s
 }
@@ -148,4 +148,14 @@ func newest(conv *waHistorySync.Conversation) int64 {
 		at = conv.GetConversationTimestamp()
 	}
 	return int64(at)
+}
+
+// idsAt are the conversation's messages of a second: what comes live in the same isn't among what its count speaks of.
+func idsAt(conv *waHistorySync.Conversation, at int64) (ids []string) {
+	for _, m := range conv.GetMessages() {
+		if int64(m.GetMessage().GetMessageTimestamp()) == at && m.GetMessage().GetKey().GetID() != "" {
+			ids = append(ids, m.GetMessage().GetKey().GetID())
+		}
+	}
+	return ids
 }

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
+	"go.mau.fi/whatsmeow/types"
+	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -165,5 +168,40 @@ func TestClasses(t *testing.T) {
 	}))...)
 	if row := rowOf(quiet); !strings.Contains(row, `"messages":[]`) {
 		t.Errorf("an encryption notice is the line: %s", row)
+	}
+}
+
+// TestNewsInTheSecondOfAHistory: what comes live in the second of the newest message that a bootstrap tells counts, and takes the chat
+// out of the archive; what the bootstrap tells itself counts once.
+func TestNewsInTheSecondOfAHistory(t *testing.T) {
+	in := people[0][0]
+	for _, group := range []bool{false, true} {
+		if group {
+			in = theGroup
+		}
+		live := func(id string) []chat.Change {
+			m := &waE2E.Message{Conversation: proto.String(id)}
+			return knowing().Message(&events.Message{Info: types.MessageInfo{
+				MessageSource: types.MessageSource{Chat: in, Sender: people[0][0], IsGroup: group}, ID: id, Timestamp: time.Unix(1_800_000_000, 0),
+			}, RawMessage: m, Message: m}, 1_800_000_000_000_000, Opened{})
+		}
+		conv := &waHistorySync.Conversation{ID: proto.String(in.String()), UnreadCount: proto.Uint32(2), Archived: proto.Bool(true), ConversationTimestamp: proto.Uint64(1_800_000_000)}
+		for _, id := range []string{"B", "A"} {
+			w := past(id, &waE2E.Message{Conversation: proto.String(id)}, func(w *waWeb.WebMessageInfo) { w.Key.RemoteJID, w.Participant = proto.String(in.String()), proto.String(people[0][0].String()) })
+			conv.Messages = append(conv.Messages, &waHistorySync.HistorySyncMsg{Message: w})
+		}
+		told := func() []chat.Change { return knowing().Conversation(conv, true, 100) }
+		for what, changes := range map[string][][]chat.Change{
+			"behind": {told(), live("C")}, "before": {live("C"), told()}, "twice": {told(), live("C"), told(), live("C"), live("A"), live("B")},
+			"all live first": {live("A"), live("B"), live("C"), told()},
+		} {
+			row := rowOf(threadOf(t, slices.Concat(changes...)...))
+			if !strings.Contains(row, `"unreadCount":3`) || !strings.Contains(row, `"archived":false`) {
+				t.Errorf("%s, in %s: %s", what, in, row)
+			}
+		}
+		if row := rowOf(threadOf(t, slices.Concat(told(), live("A"), live("B"))...)); !strings.Contains(row, `"unreadCount":2`) || !strings.Contains(row, `"archived":true`) {
+			t.Errorf("nothing new in %s: %s", in, row)
+		}
 	}
 }
