@@ -48,6 +48,22 @@ func (m *Message) LIDs() []JID {
 	return slices.Compact(lids)
 }
 
+// SaysLID tells whether what a message says may name somebody by a LID.
+func (m *Message) SaysLID() bool {
+	const lid = "@" + LIDServer + `"`
+	for _, said := range []JSON{m.Content.Message, m.Content.Quoted, m.Content.Slim} {
+		if strings.Contains(string(said), lid) {
+			return true
+		}
+	}
+	for _, r := range m.Edits {
+		if strings.Contains(string(r.Value.Message), lid) {
+			return true
+		}
+	}
+	return false
+}
+
 func lidsIn(b []byte) (lids []JID) {
 	for _, found := range addressed.FindAllSubmatch(b, -1) {
 		if len(found[1]) == 0 {
@@ -172,4 +188,12 @@ func (t *Thread) Readdress(numbers map[JID]JID, last bool, now time.Time) error 
 		t.put(&m)
 	}
 	return t.findLast(now)
+}
+
+// renamed puts one address for another in a message's JSON.
+func renamed(said JSON, from, to JID) JSON {
+	if !from.IsLID() || !strings.Contains(string(said), `"`+string(from)+`"`) {
+		return said
+	}
+	return JSON(replace([]byte(said), map[JID]JID{from: to}))
 }

@@ -322,6 +322,22 @@ func equalRange(a, b Range) bool { return a.Through == b.Through && slices.Equal
 // rename puts one address of a person for the other, wherever a message names it.
 func (m *Message) rename(from, to JID) {
 	m.unshare()
+	for _, said := range []*JSON{&m.Content.Message, &m.Content.Quoted, &m.Content.Info, &m.Content.Slim} {
+		*said = renamed(*said, from, to)
+	}
+	if i := slices.Index(m.Content.Mentions, from); i >= 0 {
+		m.Content.Mentions = slices.Clone(m.Content.Mentions)
+		m.Content.Mentions[i] = to
+	}
+	for by, r := range m.Edits {
+		r.Value.Message = renamed(r.Value.Message, from, to)
+		list := r.Value.Mentions.List()
+		if i := slices.Index(list, from); i >= 0 {
+			list[i] = to
+			r.Value.Mentions = JoinJIDs(list)
+		}
+		m.Edits[by] = r
+	}
 	if m.Content.Sender == from {
 		m.Content.Sender = to
 	}

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"pesan/internal/chat"
@@ -28,13 +29,17 @@ func newPersons(r *run) *persons {
 
 // readdress has a change of a group name persons by their numbers, where they are known, and the chat remember the others.
 func (p *persons) readdress(b *translate.Book, c *chat.Change) error {
-	if kind := c.Chat.Kind(); kind != chat.Group && kind != chat.Broadcast {
+	private := c.Chat.Kind() == chat.Private
+	if private && !slices.ContainsFunc(c.Messages, func(m chat.Message) bool { return m.SaysLID() }) {
 		return nil
 	}
 	numbers := make(map[chat.JID]chat.JID)
 	for _, lid := range c.LIDs() {
 		if number := b.Canonical(lid); number != lid {
 			numbers[lid] = number
+			continue
+		}
+		if private {
 			continue
 		}
 		if _, member := c.State.Members[lid]; !member { // whom the chat names anyway

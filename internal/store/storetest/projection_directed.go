@@ -36,6 +36,14 @@ func mentioning(m chat.Message) chat.Message {
 	return m
 }
 
+// quoting is a message that names somebody by an address, and writes the same.
+func quoting(id string, second int64, who chat.JID) chat.Message {
+	m := message(id, second)
+	m.Content.Type, m.Content.Body, m.Content.Mentions, m.Content.Editable = "extendedTextMessage", string(who), []chat.JID{who}, chat.WholeEdit
+	m.Content.Message = chat.JSON(fmt.Sprintf(`{"extendedTextMessage":{"contextInfo":{"mentionedJid":[%q],"participant":%[1]q},"text":%[1]q}}`, who))
+	return m
+}
+
 func told(count int, second int64) chat.Chat {
 	return chat.Chat{Unread: chat.Unread{Count: count, At: start + second}}
 }
@@ -136,6 +144,12 @@ var directed = []example{
 		{Chat: budi, Messages: by(budi, chat.Message{ID: "a", Content: chat.Content{Time: start + 6, Type: "messageStubType"}})},
 		{Chat: budi, Messages: by(budi, mentioning(message("a", 6)))}, {Chat: budi, Messages: by(budi, message("b", 7))},
 	}, []string{`"unreadCount":2`, `"unreadMentionCount":1`}, "a b"},
+	{"WhoIsQuotedAndMentioned", []chat.Change{
+		fromPN, {Chat: budiLID, Messages: by(budiLID, quoting("q", 30, budiLID))}, link,
+		{Chat: budiLID, Messages: []chat.Message{{ID: "q", Edits: map[chat.JID]chat.Register[chat.Edit]{budiLID: {Value: chat.Edit{Kind: chat.WholeEdit,
+			Type: "extendedTextMessage", Body: string(budiLID), Mentions: chat.JIDs(budiLID), Message: quoting("q", 30, budiLID).Content.Message}, At: 5}}}}},
+	}, []string{`"participant":"` + string(budi) + `"`, `"mentionedJid":["` + string(budi) + `"]`, `"mentionedJidList":["` + string(budi) + `"]`,
+		`"text":"` + string(budiLID) + `"`}, "pn q"},
 	{"ReceivedOnTheOtherSide", []chat.Change{
 		{Chat: budi, Messages: []chat.Message{fromMe(message("a", 10))}}, fromLID,
 		{Chat: budi, State: chat.Chat{Received: start + 25}}, link,

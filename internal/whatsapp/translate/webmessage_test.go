@@ -187,7 +187,9 @@ func TestNewsInTheSecondOfAHistory(t *testing.T) {
 		}
 		conv := &waHistorySync.Conversation{ID: proto.String(in.String()), UnreadCount: proto.Uint32(2), Archived: proto.Bool(true), ConversationTimestamp: proto.Uint64(1_800_000_000)}
 		for _, id := range []string{"B", "A"} {
-			w := past(id, &waE2E.Message{Conversation: proto.String(id)}, func(w *waWeb.WebMessageInfo) { w.Key.RemoteJID, w.Participant = proto.String(in.String()), proto.String(people[0][0].String()) })
+			w := past(id, &waE2E.Message{Conversation: proto.String(id)}, func(w *waWeb.WebMessageInfo) {
+				w.Key.RemoteJID, w.Participant = proto.String(in.String()), proto.String(people[0][0].String())
+			})
 			conv.Messages = append(conv.Messages, &waHistorySync.HistorySyncMsg{Message: w})
 		}
 		told := func() []chat.Change { return knowing().Conversation(conv, true, 100) }
