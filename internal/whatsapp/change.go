@@ -314,7 +314,25 @@ func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool) error {
 	if err := r.wa.NewsletterToggleMute(ctx, translate.WireJID(jid), mute); err != nil {
 		return fmt.Errorf("mute channel: %w", refusal(err))
 	}
-	at := time.UnixMilli(following(&r.stamp, r.Now().UnixMilli()))
-	change := chat.Change{Chat: jid, State: chat.Chat{Mute: translate.ChannelMute(mute, at)}}
-	return r.project(r.bookFor(ctx), []chat.Change{change})
+	change := chat.Change{Chat: jid, State: chat.Chat{Mute: translate.ChannelMute(mute, time.UnixMilli(chat.Baseline))}}
+	return r.projectInTurn(r.bookFor(ctx), []chat.Change{change})
+}
+
+// projectInTurn puts the mutes of channels after those before: they count as they come, since the host's clock has no say, and
+// WhatsApp's times have seconds only.
+func (r *run) projectInTurn(b *translate.Book, changes []chat.Change) error {
+	for i := range changes {
+		mute := &changes[i].State.Mute
+		if !mute.Set() {
+			continue
+		}
+		err := r.Chats.Update(r.ctx, r.account, changes[i].Chat, nil, func(t *chat.Thread) error {
+			mute.At = max(mute.At, t.Chat.Mute.At+1)
+			return errLooked
+		})
+		if err != nil && !errors.Is(err, errLooked) {
+			return fmt.Errorf("look at the mute before: %w", err)
+		}
+	}
+	return r.project(b, changes)
 }

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
@@ -115,11 +116,11 @@ func (r *run) handleContent(evt any) error {
 	case *events.PushName:
 		return r.project(b, b.PushName(evt))
 	case *events.NewsletterJoin:
-		return r.project(b, b.Newsletter(evt))
+		return r.projectInTurn(b, b.Newsletter(evt))
 	case *events.NewsletterLeave:
 		return r.project(b, b.NewsletterLeft(evt))
 	case *events.NewsletterMuteChange:
-		return r.project(b, b.NewsletterMuted(evt))
+		return r.projectInTurn(b, b.NewsletterMuted(evt))
 	case *events.CallOffer:
 		return r.handleOffer(b, &evt.BasicCallMeta, isVideo(evt))
 	case *events.CallOfferNotice:
@@ -149,6 +150,7 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 		}
 	}
 	order := r.nextOrder()
+	evt.Info.Timestamp = r.ticks.within(evt.Info.Chat, evt.Info.Timestamp)
 	opened, sealed, err := r.open(b, evt)
 	if err != nil {
 		return err
@@ -269,6 +271,9 @@ func alternative(ctx context.Context, lids store.LIDStore, jid chat.JID) (chat.J
 // nextOrder numbers the messages as they come, greater than any number of a history sync.
 func (r *run) nextOrder() int64 { return following(&r.order, r.Now().UnixMicro()) }
 
+// orderLag is more than the order of the messages that came since the account was last written, whatever the clock does.
+const orderLag = int64(time.Hour / time.Microsecond)
+
 // following is now, or the next after the last if that isn't less.
 func following(last *atomic.Int64, now int64) int64 {
 	for {
@@ -278,6 +283,36 @@ func following(last *atomic.Int64, now int64) int64 {
 			return next
 		}
 	}
+}
+
+// ticks tell apart what comes in one chat within a second, which is all that WhatsApp's times say: of two timers or names that are
+// told in the same second the one that comes later counts.
+type ticks struct {
+	mu   sync.Mutex
+	last map[types.JID]tick
+}
+
+type tick struct {
+	second int64
+	count  int
+}
+
+// maxTicks bounds for how many chats they are known.
+const maxTicks = 1000
+
+// within adds to a time how often it was that of the chat's messages before, in ms.
+func (k *ticks) within(in types.JID, at time.Time) time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := k.last[in]
+	if t.count++; t.second != at.Unix() {
+		t = tick{second: at.Unix()}
+	}
+	if k.last == nil || len(k.last) >= maxTicks {
+		k.last = make(map[types.JID]tick)
+	}
+	k.last[in] = t
+	return at.Truncate(time.Second).Add(time.Duration(min(t.count, 999)) * time.Millisecond)
 }
 
 // refusals counts how often each event couldn't be handled.

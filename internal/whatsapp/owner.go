@@ -35,6 +35,9 @@ func (r *run) claim(ctx context.Context) error {
 	r.epoch.Store(a.Epoch)
 	r.linkedAt.Store(a.LinkedAt)
 	r.booted.Store(a.Booted)
+	if a.Order > 0 { // else a clock that has been set back would put what comes now before what came then
+		r.order.CompareAndSwap(0, a.Order+orderLag)
+	}
 	if r.archive.Load() == nil {
 		setting := a.Unarchive
 		if a.Renewed != a.Epoch {

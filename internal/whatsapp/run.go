@@ -76,6 +76,7 @@ type run struct {
 	opener  *errand
 	waits   waits
 	calls   calls
+	ticks   ticks
 	early   *errand
 	sync    *syncer
 	states  *states
@@ -94,7 +95,6 @@ type run struct {
 	sending  *semaphore.Weighted                 // the lock of changes to the app state, which can be waited for with a context
 	telling  *semaphore.Weighted                 // the lock of messages to the phone
 	order    atomic.Int64                        // of the last message
-	stamp    atomic.Int64                        // time of the last change to the app state, ms since 1970
 	epoch    atomic.Int64                        // of the link; set before the first login
 	booted   atomic.Int64                        // the epoch whose bootstrap is whole
 	linkedAt atomic.Int64                        // seconds since 1970 of the link's first login, by WhatsApp's clock; 0: not yet
@@ -287,7 +287,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device, client *http.Cl
 		}
 		return r.owner.Check()
 	})
-	r.status = newStatus(r.ctx, d, r.spawn)
+	r.status = newStatus(r.ctx, d, r.order.Load, r.spawn)
 	r.history = newErrand(r.spawn, r.workHistory)
 	r.opener = newErrand(r.spawn, r.openLater)
 	r.early = newErrand(r.spawn, r.missEarlier)

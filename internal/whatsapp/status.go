@@ -20,6 +20,7 @@ type status struct {
 	accounts chat.Accounts
 	account  string
 	now      func() time.Time
+	order    func() int64 // of the last message
 	log      *slog.Logger
 	writer   *errand
 	writing  chan struct{} // one writes at a time
@@ -32,9 +33,9 @@ type status struct {
 	urgent  chan struct{}         // has an element when something is pending
 }
 
-func newStatus(ctx context.Context, d *device, spawn func(func()) bool) *status {
+func newStatus(ctx context.Context, d *device, order func() int64, spawn func(func()) bool) *status {
 	s := &status{
-		accounts: d.Accounts, account: d.account, now: d.Now, log: d.log,
+		accounts: d.Accounts, account: d.account, now: d.Now, order: order, log: d.log,
 		writing: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
 	}
 	s.writer = newErrand(spawn, func() { s.write(ctx) })
@@ -108,6 +109,7 @@ func (s *status) flush(ctx context.Context) (left bool, err error) {
 	changes, asOf := s.pending, s.asOf
 	idle := len(changes) == 0 && asOf.Equal(s.written)
 	s.mu.Unlock()
+	order := s.order()
 	if idle {
 		return false, nil
 	}
@@ -117,6 +119,7 @@ func (s *status) flush(ctx context.Context) (left bool, err error) {
 		}
 		if !asOf.IsZero() {
 			a.AsOf = asOf // also when it is earlier: then the clock was wrong before
+			a.Order = max(a.Order, order)
 		}
 		return nil
 	})

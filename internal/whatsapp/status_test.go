@@ -31,7 +31,7 @@ func TestAsOfFollowsAClockThatIsSetRight(t *testing.T) {
 				w.ok(err)
 				return a.AsOf
 			}
-			s := newStatus(w.soon(), d, func(func()) bool { return true })
+			s := newStatus(w.soon(), d, new(atomic.Int64).Load, func(func()) bool { return true })
 			for _, clock := range []time.Time{right, right.Add(jump), right.Add(time.Second), right.Add(jump)} {
 				now = clock
 				if got := asOf(s); !got.Equal(now) {
@@ -39,7 +39,7 @@ func TestAsOfFollowsAClockThatIsSetRight(t *testing.T) {
 				}
 			}
 			now = right.Add(2 * time.Second)
-			if got := asOf(newStatus(w.soon(), d, func(func()) bool { return true })); !got.Equal(now) {
+			if got := asOf(newStatus(w.soon(), d, new(atomic.Int64).Load, func(func()) bool { return true })); !got.Equal(now) {
 				t.Errorf("after a restart as of %s, the clock says %s", got, now)
 			}
 		})

@@ -49,23 +49,23 @@ func outcomeOf(reason string) waE2E.CallLogMessage_CallOutcome {
 
 // Missed is the line of a call that nobody took.
 func (b *Book) Missed(c Call) []chat.Change {
-	return b.ended(c, &waE2E.CallLogMessage{IsVideo: &c.Video, CallOutcome: waE2E.CallLogMessage_MISSED.Enum()}, time.Time{})
+	return b.ended(c, &waE2E.CallLogMessage{IsVideo: &c.Video, CallOutcome: waE2E.CallLogMessage_MISSED.Enum()}, 0)
 }
 
 // Ended is the line of a call that was offered here, at the moment when WhatsApp says that it is over.
 func (b *Book) Ended(c Call, reason string, at time.Time) []chat.Change {
-	return b.ended(c, &waE2E.CallLogMessage{IsVideo: &c.Video, CallOutcome: outcomeOf(reason).Enum()}, at)
+	return b.ended(c, &waE2E.CallLogMessage{IsVideo: &c.Video, CallOutcome: outcomeOf(reason).Enum()}, millis(at))
 }
 
 // ended makes the line of a call. What is told later takes the place of what was known first.
-func (b *Book) ended(c Call, log *waE2E.CallLogMessage, at time.Time) []chat.Change {
+func (b *Book) ended(c Call, log *waE2E.CallLogMessage, told int64) []chat.Change {
 	m := &waE2E.Message{CallLogMesssage: log}
 	msg := chat.Message{ID: c.ID, Content: b.content(c.Chat, m, wajson.ContentOf(m))}
 	msg.Content.Sender, msg.Content.FromMe = c.Creator, b.isOwn(c.Creator)
 	msg.Content.Time, msg.Content.Order, msg.Content.Partial = c.At, c.Order, true
 	msg.Content.Editable = chat.WholeEdit
-	if !at.IsZero() {
-		b.edit(&msg, c.Creator, editOf(msg.Content, chat.WholeEdit, 0), millis(at))
+	if told != 0 {
+		b.edit(&msg, c.Creator, editOf(msg.Content, chat.WholeEdit, 0), told)
 	}
 	change := b.Change(c.Chat)
 	change.Messages = []chat.Message{msg}
@@ -85,9 +85,13 @@ var results = map[waSyncAction.CallLogRecord_CallResult]waE2E.CallLogMessage_Cal
 	waSyncAction.CallLogRecord_ONGOING:           waE2E.CallLogMessage_ONGOING,
 }
 
+// logged puts what the call log tells behind every time in ms.
+const logged = 1 << 61
+
 // CallLog says what the call log of the account's devices tells of a call. Who called is told by whether the account made
-// it: those who write the direction don't agree. Calls to come are left out. Told is when it was written, in ms.
-func (b *Book) CallLog(r *waSyncAction.CallLogRecord, told int64) []chat.Change {
+// it: those who write the direction don't agree. Calls to come are left out. What it tells counts before
+// what was seen of the call here, whatever the clocks say, and by its place in the app state.
+func (b *Book) CallLog(r *waSyncAction.CallLogRecord, order int64) []chat.Change {
 	outcome, known := results[r.GetCallResult()]
 	creator := Parse(r.GetCallCreatorJID())
 	started := asSeconds(r.GetStartTime())
@@ -117,5 +121,5 @@ func (b *Book) CallLog(r *waSyncAction.CallLogRecord, told int64) []chat.Change 
 	if b.isOwn(c.Chat) {
 		return nil
 	}
-	return b.ended(c, log, time.UnixMilli(told))
+	return b.ended(c, log, logged+order)
 }

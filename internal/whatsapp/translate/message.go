@@ -2,6 +2,7 @@ package translate
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -93,6 +94,10 @@ func (b *Book) Message(evt *events.Message, order int64, opened Opened) []chat.C
 		} else if !asides[content.Type] {
 			b.speech(&c, e, evt, m, content)
 		}
+	}
+	if again := evt.RetryCount > 0 || evt.UnavailableRequestID != ""; again && !slices.ContainsFunc(c.Messages,
+		func(m chat.Message) bool { return m.ID == e.id }) {
+		c.Messages = append(c.Messages, chat.Message{ID: e.id, Gone: true}) // what stood for it, as it isn't a message of the chat
 	}
 	if e.pushName != "" && e.chat.Kind() == chat.Private {
 		c.State.PushName = chat.Register[string]{Value: e.pushName, At: millis(e.at)}

@@ -66,7 +66,7 @@ func (b *Book) Mutation(m Mutation) []chat.Change {
 	case m.Removed:
 		return b.removed(m.Index, m.Order)
 	case m.Index[0] == appstate.IndexCallLog:
-		return b.CallLog(m.Value.GetCallLogAction().GetCallLogRecord(), max(m.Value.GetTimestamp(), chat.Baseline))
+		return b.CallLog(m.Value.GetCallLogAction().GetCallLogRecord(), m.Order)
 	}
 	return b.Setting(m.Index, m.Value, m.Order)
 }

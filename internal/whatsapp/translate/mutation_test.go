@@ -3,11 +3,16 @@ package translate
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
+	"google.golang.org/protobuf/proto"
+
+	"pesan/internal/chat"
 )
 
 func TestOrdered(t *testing.T) {
@@ -65,6 +70,30 @@ func TestCallBefore(t *testing.T) {
 	} {
 		if got := c.m.CallBefore(c.at); got != c.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestTheCallLogCounts: what the call log tells of a call counts before what was seen of it here, whatever the clocks say and whichever
+// comes first, and of two tellings the later.
+func TestTheCallLogCounts(t *testing.T) {
+	b := knowing()
+	call := Call{ID: "C", Chat: jidOf(people[0][0]), Creator: jidOf(people[0][0]), At: firstAt}
+	logged := func(order, at int64, result waSyncAction.CallLogRecord_CallResult) []chat.Change {
+		return b.Mutation(Mutation{Index: []string{"call_log", people[0][0].String(), "C", "1"}, Order: order, Value: &action{Timestamp: proto.Int64(at), CallLogAction: &waSyncAction.CallLogAction{
+			CallLogRecord: &waSyncAction.CallLogRecord{CallID: proto.String("C"), CallCreatorJID: proto.String(people[0][0].String()), StartTime: proto.Int64(firstAt), CallResult: &result},
+		}}})
+	}
+	seen := b.Ended(call, "timeout", time.Unix(lastAt, 0))
+	for _, at := range []int64{1, firstAt * 1000, (lastAt + 3600) * 1000} {
+		told := logged(7, at, waSyncAction.CallLogRecord_CONNECTED)
+		for what, changes := range map[string][]chat.Change{
+			"behind": slices.Concat(seen, told), "before": slices.Concat(told, seen), "between": slices.Concat(b.Missed(call), told, seen),
+			"twice": slices.Concat(logged(6, at+1, waSyncAction.CallLogRecord_REJECTED), told, seen, told),
+		} {
+			if row := rowOf(threadOf(t, changes...)); !strings.Contains(row, `"callOutcome":"CONNECTED"`) {
+				t.Errorf("%s, logged at %d: %s", what, at, row)
+			}
 		}
 	}
 }

@@ -42,7 +42,18 @@ func (b *Book) Receipt(evt *events.Receipt) []chat.Change {
 	if len(c.Messages) == 0 {
 		return nil
 	}
-	return []chat.Change{c}
+	changes := []chat.Change{c}
+	if in.Kind() == chat.Broadcast && !evt.IsFromMe { // who has received it has a copy of the message
+		copies := b.Change(b.Canonical(sender))
+		if m, ok := receiptBy(copies.Chat, copies.Chat, evt); ok && copies.Chat != "" {
+			for _, listed := range c.Messages {
+				m.ID = listed.ID
+				copies.Messages = append(copies.Messages, m)
+			}
+			changes = append(changes, copies)
+		}
+	}
+	return changes
 }
 
 func ownReceipt(kind types.ReceiptType) (m chat.Message, ok bool) {
