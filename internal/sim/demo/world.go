@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"go.mau.fi/whatsmeow/types"
+
 	"pesan/internal/sim"
 	"pesan/internal/sim/media"
 )
@@ -34,6 +36,11 @@ func NewWorld(ctx context.Context, server *sim.Server, a *Account) (*World, erro
 	w := &World{
 		Account: a, Phone: phone, server: server,
 		contacts: map[*Person]*sim.Contact{}, groups: map[*Group]*sim.Group{},
+	}
+	for _, c := range a.chats {
+		if c.jid.Server == types.NewsletterServer {
+			phone.Follow(c.jid.User, c.subject)
+		}
 	}
 	for _, p := range a.People {
 		pn := p.PN.User
