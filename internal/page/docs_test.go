@@ -46,7 +46,7 @@ func TestDescriptionIsServed(t *testing.T) {
 // TestDocsPage: a browser that reaches nothing else shows every endpoint, and the page keeps to its own policy.
 func TestDocsPage(t *testing.T) {
 	server := docsServer(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	tab := browser.New(ctx, t, browser.Options{})
 	complaints := make(chan string, 100)

@@ -6,6 +6,8 @@ import { button, complain, dialog, el, form, run, say, table } from './dom.js'
 import { model } from './model.js'
 import { t } from './words.js'
 
+const channel = chat => chat.kind === 'newsletter' // WhatsApp takes fewer acts for it
+
 // One act: its words, the call that it is, whether it fits a chat. ask makes a dialog for what has to be said first; with go, which
 // takes the parameters.
 const acts = {
@@ -13,13 +15,13 @@ const acts = {
   unmute: { endpoint: 'unmuteChat', fits: chat => chat.muted },
   pin: { endpoint: 'pinChat', fits: chat => !chat.pinned },
   unpin: { endpoint: 'unpinChat', fits: chat => chat.pinned > 0 },
-  archive: { endpoint: 'archiveChat', fits: chat => !chat.archived },
-  unarchive: { endpoint: 'unarchiveChat', fits: chat => chat.archived },
-  read: { endpoint: 'readChat', fits: chat => chat.unread > 0 || chat.marked },
-  unread: { endpoint: 'unreadChat', fits: chat => chat.unread === 0 && !chat.marked },
-  clear: { endpoint: 'clearMessageById', fits: chat => chat.kind !== 'newsletter', ask: askClear },
+  archive: { endpoint: 'archiveChat', fits: chat => !channel(chat) && !chat.archived },
+  unarchive: { endpoint: 'unarchiveChat', fits: chat => !channel(chat) && chat.archived },
+  read: { endpoint: 'readChat', fits: chat => !channel(chat) && (chat.unread > 0 || chat.marked) },
+  unread: { endpoint: 'unreadChat', fits: chat => !channel(chat) && chat.unread === 0 && !chat.marked },
+  clear: { endpoint: 'clearMessageById', fits: chat => !channel(chat), ask: askClear },
   disappear: { endpoint: 'setDisappearing', fits: chat => chat.kind === 'private' || chat.kind === 'group', ask: askDisappear },
-  remove: { endpoint: 'deleteChat', op: 'deleteChat', fits: chat => chat.kind !== 'newsletter', ask: askRemove },
+  remove: { endpoint: 'deleteChat', op: 'deleteChat', fits: chat => !channel(chat), ask: askRemove },
 }
 
 // What only reads a chat, with the line for it.
@@ -33,6 +35,8 @@ const readings = {
 async function perform(name, chat, params = {}) {
   const answer = await call(acts[name].endpoint, { phone: chat.id, ...params })
   say(answer.code === 202 ? t('goesOn', { what: t(name), name: chat.title }) : t('did_' + name, { name: chat.title }))
+  const here = '#/chats/' + encodeURIComponent(chat.id)
+  if (name === 'remove' && answer.code === 200 && location.hash === here) location.hash = '#/chats'
   await model.refresh(chat.id)
 }
 
@@ -88,7 +92,7 @@ function askMute(chat, go) {
   const soon = new Date(Date.now() + day * 1000)
   const local = new Date(soon - soon.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
   const date = el('input', { type: 'datetime-local', value: local, disabled: true, 'aria-label': t('until') })
-  const forever = chat.kind === 'newsletter' // a channel can only be muted without an end
+  const forever = channel(chat) // it can only be muted without an end
   const shape = el('fieldset', {}, el('legend', {}, t('howLong')), forever ? choice('', t('always'), true)
     : [choice(String(8 * 3600), t('eightHours'), true), choice(String(7 * day), t('oneWeek')), choice('', t('always')), choice('date', t('untilDate')), date])
   const chosen = () => shape.querySelector('input:checked').value

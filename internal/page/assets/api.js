@@ -28,6 +28,7 @@ export async function request(endpoint, params = {}, { method = 'POST', by = key
   const url = address('api/' + endpoint)
   const form = new URLSearchParams(Object.entries(params).filter(([, value]) => value !== undefined && value !== ''))
   if (method === 'GET' || body) url.search = form
+  if (!/^[!-~]*$/.test(by)) throw new Failure(401, 'INVALID_API_KEY', t('wrongKey')) // no header takes it
   let response
   try {
     response = await fetch(url, {

@@ -1,6 +1,6 @@
 // Many changes by one call: from marked chats or from a file, with how far they are and how each ended.
 import { call, pause } from './api.js'
-import { curlFile, line } from './curl.js'
+import { curlFile, line, pair } from './curl.js'
 import { button, complain, csv, dialog, el, field, form, run, save, say, section, table } from './dom.js'
 import { model } from './model.js'
 import { known, moment, number, t } from './words.js'
@@ -10,8 +10,10 @@ const json = { 'Content-Type': 'application/json' }
 // submit makes a batch of operations, and shows it.
 export async function submit(operations) {
   const { results } = await call('createBatch', {}, { body: JSON.stringify({ operations, onInvalid: 'skip' }), headers: json })
-  if (results.invalidCount > 0) complain(new Error(`${t('nWrong', { n: results.invalidCount })} ${results.invalid[0].message}`))
-  if (results.batchId) location.hash = '#/batches/' + results.batchId
+  const tell = () => { if (results.invalidCount > 0) complain(new Error(`${t('nLeftOut', { n: results.invalidCount })} ${results.invalid[0].message}`)) }
+  if (!results.batchId) return tell()
+  addEventListener('hashchange', tell, { once: true }) // on the page that it is shown on
+  location.hash = '#/batches/' + results.batchId
 }
 
 // operationsLine is the line that does to several chats what is asked for.
@@ -63,7 +65,7 @@ async function one(id, body, signal) {
     const now = JSON.stringify([batch.operations, nextCursor])
     if (now === last) return batch
     last = now
-    rows.replaceChildren(batch.operations.length === 0 ? el('p', { class: 'empty' }, t('noEntries')) : table(t('results'), columns.map(([heading, text]) => [heading, o => el('bdi', {}, text(o))]), batch.operations),
+    rows.replaceChildren(batch.operations.length === 0 ? el('p', { class: 'empty' }, t('noEntries')) : table(t('results'), columns.map(([heading, text]) => [heading, o => text(o) && el('bdi', {}, text(o))]), batch.operations),
       nextCursor && most < 1000 ? el('p', { class: 'acts' }, button(t('showMore', { n: number(Math.min(1000, batch.total) - most) }), () => { most = 1000; run(results) })) : '')
     return batch
   }
@@ -97,7 +99,7 @@ async function one(id, body, signal) {
     if (!begun) {
       begun = true
       body.append(facts, el('label', { class: 'field' }, el('span', {}, t('progress')), bar), el('p', { class: 'acts' }, stop, curls.stop, retry, curls.retry),
-        el('div', { class: 'acts tools' }, field(t('outcome'), only), button(t('asCSV'), () => run(download)), line('getBatch', t('batch'), () => ({ batchId: id, only: only.value }))), rows)
+        el('div', { class: 'acts tools' }, field(t('outcome'), only), pair(button(t('asCSV'), () => run(download)), 'getBatch', t('batch'), () => ({ batchId: id, only: only.value }))), rows)
     }
     const open = batch.state === 'queued' || batch.state === 'running'
     const { done, failed, cancelled, overtaken, pending } = batch.counts

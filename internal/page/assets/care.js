@@ -1,6 +1,6 @@
 // Looking after it: what calls did.
 import { call } from './api.js'
-import { line } from './curl.js'
+import { line, pair } from './curl.js'
 import { button, csv, dialog, el, field, form, save, say, section, table } from './dom.js'
 import { model } from './model.js'
 import { moment, number, t } from './words.js'
@@ -23,9 +23,9 @@ export function reportView() {
   let limit = first
   const node = el('section', { class: 'page' }, el('h1', { tabindex: '-1' }, t('log')), el('p', {}, t('logText')),
     el('div', { class: 'acts tools' }, field(t('search_word'), wanted), field(t('outcome'), outcome), field(t('callName'), endpoint), field(t('key'), key), field(t('fromDay'), from), field(t('throughDay'), through)),
-    el('p', { class: 'acts' }, button(t('refresh'), () => section(rows, load)), line('getReportApi', t('log')),
-      button(t('asCSV'), () => save('pesan-log.csv', csv([columns.map(([heading]) => heading()), ...chosen().map(e => columns.map(([, text]) => text(e)))]))),
-      button(t('emptyLog'), empty, { class: 'danger', 'data-act': 'emptyLog' }), line('clearReportApi', t('emptyLog'))),
+    el('p', { class: 'acts' }, pair(button(t('refresh'), () => section(rows, load)), 'getReportApi', t('log')),
+      button(t('asCSV'), () => save('pesan-log.csv', csv([columns.map(([heading]) => heading()), ...chosen().map(e => columns.map(([, text]) => text(e)))])), { 'data-act': 'asCSV' }),
+      pair(button(t('emptyLog'), empty, { class: 'danger', 'data-act': 'emptyLog' }), 'clearReportApi', t('emptyLog'))),
     count, rows)
 
   const state = e => (e.command === 'pending' ? 'pending' : e.command === 'failed' || e.command === 'lost' || e.error ? 'failed' : 'done')
@@ -56,7 +56,7 @@ export function reportView() {
     const some = chosen()
     count.textContent = t('nEntries', { n: some.length }) + (entries.length >= most ? ` (${t('newestOnly', { n: most })})` : '')
     rows.replaceChildren(...some.length ? [
-      table(t('log'), columns.map(([heading, text]) => [heading(), e => el('bdi', {}, String(text(e)))]), some.slice(0, limit)),
+      table(t('log'), columns.map(([heading, text]) => [heading(), e => text(e) && el('bdi', {}, text(e))]), some.slice(0, limit)),
       ...some.length > limit ? [el('p', { class: 'acts' }, button(t('showMore', { n: number(Math.min(first, some.length - limit)) }), () => { limit += first; show() }))] : [],
     ] : [el('p', { class: 'empty' }, t('noEntries'))])
   }

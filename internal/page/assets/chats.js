@@ -95,11 +95,11 @@ export function chatsView(first) {
   const label = el('select', { 'aria-label': t('label'), hidden: true, onchange: () => { shown.label = label.value; list.top(); show() } })
   const choices = el('fieldset', { class: 'filters' }, el('legend', { class: 'sr' }, t('filter')), Object.keys(filters).map(name => el('label', {},
     el('input', { type: 'radio', name: 'filter', value: name, checked: shown.filter === name, onchange: () => { shown.filter = name; list.top(); show() } }),
-    el('span', {}, t(name)))))
+    el('span', {}, t(name)))), label)
   const beside = el('div', { class: 'beside' })
   const view = {
     node: el('div', { class: 'chats' },
-      el('section', { class: 'side', 'aria-label': t('chats') }, heading, el('div', { class: 'top' }, news, search, choices, label, bar,
+      el('section', { class: 'side', 'aria-label': t('chats') }, heading, el('div', { class: 'top' }, news, search, choices, bar,
         el('div', { class: 'counting' }, count, choose, line('getChats', t('chats')))), el('p', { id: 'list-help', class: 'sr' }, t('listHelp')), list.node, empty),
       beside),
     get title() { return talk?.title ?? t('chats') },

@@ -1,5 +1,5 @@
 // What a message of WhatsApp's says, in a few words and in parts.
-import { known, lasts, size, span, t } from './words.js'
+import { known, lasts, plain, size, span, t } from './words.js'
 
 // user is the part of an address before its server.
 export const user = jid => String(jid ?? '').split('@')[0].split(':')[0]
@@ -114,7 +114,7 @@ function said(info, name) {
   if (!kind) return ''
   if (viewedOnce(value, wrappers)) return '① ' + t('viewOnce')
   const [picture, word] = label(kind, value) ?? []
-  const words = mentioned(text(kind, value).slice(0, 200).replace(/\s+/g, ' '), name, value)
+  const words = mentioned(plain(text(kind, value)).slice(0, 200).replace(/\s+/g, ' '), name, value)
   return picture ? picture + ' ' + (words || word) : words || t('somethingElse')
 }
 

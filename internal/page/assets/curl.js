@@ -32,6 +32,9 @@ export function line(endpoint, what, params = {}, bySecret = false) {
   }, { class: 'plain curl', 'aria-label': t('curlFor', { what }), 'data-curl': endpoint })
 }
 
+// pair keeps a button and the line for it together where there is no room for both.
+export const pair = (act, ...rest) => el('span', { class: 'pair' }, act, line(...rest))
+
 // show shows a line. What is seen of it hides the key.
 function show(text) {
   dialog(t('curlTitle'), () => [el('p', {}, t('curlHint')), shown(text, { hidden: text.replace(/(pk_\w{4})\w+|('secret=)[^']*/g, '$1$2…') })])

@@ -42,7 +42,7 @@ export function devicesView() {
     last = now
     const focused = body.contains(document.activeElement) && document.activeElement.dataset.act
     body.replaceChildren(
-      el('p', { class: 'acts' }, button(t('addDevice'), add, { class: 'primary' }), own('listDevice', t('devices')), button(t('forgetSecret'), () => { setSecret(''); ask() })),
+      el('p', { class: 'acts' }, button(t('addDevice'), add, { class: 'primary', 'data-act': 'addDevice' }), own('listDevice', t('devices')), button(t('forgetSecret'), () => { setSecret(''); ask() })),
       data.length === 0 ? el('p', { class: 'empty' }, t('noDevices')) : table(t('devices'), [
         [t('name'), d => el('bdi', { class: 'strong' }, d.name)],
         [t('state'), d => [known(d.state_status) ? t(d.state_status) : d.state_status, d.reason && known(d.reason) && el('p', { class: 'fact' }, t(d.reason))]],

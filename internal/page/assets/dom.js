@@ -1,5 +1,5 @@
 // Elements, dialogs and what is said to people. Whatever text comes in becomes a text node: nothing is ever read as markup.
-import { t } from './words.js'
+import { plain, t } from './words.js'
 
 // el makes an element. on… is a listener, a text an attribute, anything else a property.
 export function el(name, props = {}, ...children) {
@@ -38,13 +38,17 @@ export function link(address, text = address) {
     return text
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return text
-  return el('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, text)
+  return el('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, plain(text))
 }
 
 // Regions where screen readers hear what is said. Each dialog has its own: what stands behind one is out of reach.
-const live = () => ({ polite: el('div', { class: 'toasts', role: 'status' }), urgent: el('div', { class: 'toasts urgent', role: 'alert' }) })
+function live() {
+  const polite = el('div', { class: 'toasts', role: 'status' })
+  const urgent = el('div', { class: 'toasts urgent', role: 'alert' })
+  return { polite, urgent, both: el('div', { class: 'said' }, urgent, polite) }
+}
 const page = live()
-export const regions = Object.values(page)
+export const regions = page.both
 const dialogs = [] // those that are open, the topmost last
 
 // say tells what was done; complain what went wrong.
@@ -78,7 +82,7 @@ export function dialog(title, build) {
   })
   const close = () => node.close()
   const body = el('div', {}, build(close))
-  node.append(el('header', {}, el('h2', {}, title), button('✕', close, { class: 'plain', 'aria-label': t('close') })), body, own.polite, own.urgent)
+  node.append(el('header', {}, el('h2', {}, title), button('✕', close, { class: 'plain', 'aria-label': t('close') })), body, own.both)
   document.body.append(node)
   dialogs.push(Object.assign(own, { node }))
   node.showModal()
@@ -98,11 +102,10 @@ function back(opener) {
 // closeDialogs closes what stands above the page, which is about to change.
 export const closeDialogs = () => { for (const node of document.querySelectorAll('dialog[open]')) node.close() }
 
-// form runs act when it is sent, shows that it is under way, and says beside the button where it fails. What stands beside its
-// button comes in more.
-export function form(act, words, { danger = false, beside = [] } = {}, ...children) {
+// form runs act when it is sent, shows that it is under way, and says beside the button where it fails, or what was wrong before.
+export function form(act, words, { danger = false, beside = [], refused = '' } = {}, ...children) {
   const send = el('button', { class: danger ? 'primary danger' : 'primary' }, words)
-  const wrong = el('p', { class: 'wrong', role: 'alert', dir: 'auto' })
+  const wrong = el('p', { class: 'wrong', role: 'alert', dir: 'auto' }, refused)
   const node = el('form', {
     async onsubmit(event) {
       event.preventDefault()
@@ -138,8 +141,13 @@ export async function section(node, fill) {
   try {
     await fill()
   } catch (error) {
-    if (error.name !== 'AbortError') node.replaceChildren(el('p', { class: 'wrong', role: 'alert', dir: 'auto' }, error.message))
+    if (error.name !== 'AbortError') node.replaceChildren(...hindrance(error.message, () => section(node, fill)))
   }
+}
+
+// hindrance says what stands in the way, with a button that tries again.
+export function hindrance(message, act) {
+  return [el('p', { class: 'wrong', role: 'alert', dir: 'auto' }, message), el('p', { class: 'acts' }, button(t('again'), act, { 'data-act': 'again' }))]
 }
 
 // copy puts a text on the clipboard, if the browser lets it: it doesn't on a page that came without TLS from another machine.

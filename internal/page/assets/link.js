@@ -1,6 +1,6 @@
 // The link of the device: codes to scan or to type, how it stands, and its end.
 import { call, pause } from './api.js'
-import { line } from './curl.js'
+import { line, pair } from './curl.js'
 import { button, dialog, el, field, form, run, say } from './dom.js'
 import { model } from './model.js'
 import { known, moment, t } from './words.js'
@@ -17,7 +17,7 @@ export function linkView() {
   // facts and buttons follow the state.
   function show() {
     const s = model.state
-    const rows = [[t('device'), s.name], [t('service'), t(s.service ? 'on' : 'off')], [t('number'), s.number && '+' + s.number], [t('profile'), s.pushName],
+    const rows = [[t('device'), s.name], [t('service'), t(s.service ? 'on' : 'SERVICE_OFF')], [t('number'), s.number && '+' + s.number], [t('profile'), s.pushName],
       [t('newest'), model.asOf ? moment(Date.parse(model.asOf)) : t('never')]]
     const key = JSON.stringify([s, model.asOf])
     if (key === facts.key) return
@@ -31,11 +31,10 @@ export function linkView() {
       s.sync ? el('label', { class: 'field' }, el('span', {}, t('history', s.sync)), el('progress', { max: 100, value: s.sync.percent })) : '',
       el('dl', {}, rows.filter(([, value]) => value).map(([name, value]) => [el('dt', {}, name), el('dd', {}, el('bdi', {}, value))])))
     const wanted = [
-      !s.service || s.state === 'SERVICE_OFF' ? button(t('start'), () => act('serviceStart', {}, 'started'), { class: 'primary' }) : '',
-      !s.service || s.state === 'SERVICE_OFF' ? line('serviceStart', t('start')) : '',
-      s.service ? [button(t('stop'), () => act('serviceDestroy', {}, 'stopped')), line('serviceDestroy', t('stop'))] : '',
-      s.number ? [button(t('unlink'), unlink, { class: 'danger', 'data-act': 'unlink' }), line('serviceDestroy', t('unlink'), { logout: 'true' })] : '',
-    ].flat().filter(Boolean)
+      (!s.service || s.state === 'SERVICE_OFF') && pair(button(t('start'), () => act('serviceStart', {}, 'started'), { class: 'primary', 'data-act': 'start' }), 'serviceStart', t('start')),
+      s.service && pair(button(t('stop'), () => act('serviceDestroy', {}, 'stopped'), { 'data-act': 'stop' }), 'serviceDestroy', t('stop')),
+      s.number && pair(button(t('unlink'), unlink, { class: 'danger', 'data-act': 'unlink' }), 'serviceDestroy', t('unlink'), { logout: 'true' }),
+    ].filter(Boolean)
     const shape = [s.service, s.state === 'SERVICE_OFF', Boolean(s.number)].join()
     if (shape === acts.shape) return // a button that has the focus stays
     acts.shape = shape

@@ -22,6 +22,8 @@ const pages = {
 
 let view
 let at // the page that is looked at
+let refused = '' // why there is no key any more
+let using = '' // the key of what is shown
 const stateLink = el('a', { href: '#/link' })
 const state = el('p', { class: 'link', role: 'status' }, stateLink)
 const trouble = el('p', { class: 'trouble', role: 'alert', hidden: true })
@@ -34,13 +36,13 @@ function frame(anew = true) {
   const parts = rest.map(decoded)
   const signedIn = api.key() !== ''
   closeDialogs()
+  quiet()
   if (!anew && page === at && view.go) {
     const focused = view.go(...parts)
     document.title = view.title + ' · Pesan'
     return !focused || view.node.classList.contains('talking')
   }
   view?.close?.()
-  quiet()
   at = signedIn || page.open ? page : undefined
   view = at ? page.view(...parts) : signInView()
   document.title = view.title + ' · Pesan'
@@ -54,8 +56,8 @@ function frame(anew = true) {
         el('a', { href: 'docs' }, t('apiDocs'))),
       signedIn && state,
       button(t('language'), () => { setLanguage(other); frame(); document.querySelector('.frame button[lang]').focus() }, { class: 'plain', lang: other }),
-      signedIn && button(t('signOut'), signOut, { class: 'plain', 'data-act': 'signOut' })),
-    trouble, main, ...regions)
+      signedIn && button(t('signOut'), () => signOut(), { class: 'plain', 'data-act': 'signOut' })),
+    trouble, main, regions)
   main.replaceChildren(view.node)
   document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
   showState()
@@ -77,7 +79,7 @@ function showState() {
   const words = now ? (known(now) ? t(now) : now) : ''
   if (stateLink.textContent !== words) stateLink.textContent = words
   state.className = now === 'CONNECTED' ? 'link good' : 'link'
-  state.hidden = words === ''
+  state.hidden = words === '' || model.trouble !== '' // nobody knows then
   state.title = reason && known(reason) ? t(reason) : ''
   trouble.hidden = model.trouble === '' || api.key() === ''
   trouble.textContent = trouble.hidden ? '' : t('trouble', { what: model.trouble })
@@ -91,32 +93,45 @@ function signInView() {
     await api.call('getState', {}, { by: key.value.trim() })
     api.setKey(key.value.trim(), stay.checked)
     begin()
-  }, t('open'), {}, field(t('apiKey'), key, t('keyWhere')), el('label', { class: 'choice' }, stay, t('stay'))), el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
+  }, t('open'), { refused: refused && t(refused) }, field(t('apiKey'), key, t('keyWhere')), el('label', { class: 'choice' }, stay, t('stay'))), el('p', {}, el('a', { href: '#/devices' }, t('noKey'))))
   return { node, title: t('signIn') }
 }
 
-function signOut() {
+// signOut forgets all keys; why says that it wasn't the user who wanted it.
+function signOut(why = '') {
   model.stop()
   model.state = {}
   forget()
   api.setKey('')
   api.setSecret('')
+  using = ''
+  refused = why
   history.replaceState(null, '', location.pathname + location.search + '#/chats')
   frame()
   main.querySelector('input')?.focus()
 }
 
 function begin() {
+  using = api.key()
   frame()
-  if (api.key()) model.start()
+  if (!api.key()) return
+  refused = ''
+  model.start()
 }
 
 // A key in the address opens the inbox, and goes from the address at once. One that would replace another is asked about: it may
 // be somebody else's who wants to be written to.
 function enter() {
-  const given = /^#key=(\w+)$/.exec(location.hash)?.[1]
-  if (!given) return false
+  const [, encoded] = /^#key=(.*)$/.exec(location.hash) ?? []
+  if (encoded === undefined) return false
+  const given = decoded(encoded).trim()
   history.replaceState(null, '', location.pathname + location.search + '#/chats')
+  if (!/^\w+$/.test(given)) {
+    if (!api.key()) refused = 'wrongKey'
+    begin()
+    if (api.key()) complain(new Error(t('wrongKey')))
+    return true
+  }
   const other = api.key() !== '' && api.key() !== given
   const take = () => { forget(); api.setKey(given); begin() }
   if (!other) take()
@@ -135,8 +150,14 @@ addEventListener('hashchange', () => {
 addEventListener('pesan-locked', () => {
   if (!api.key()) return
   const secret = api.secret()
-  signOut()
+  signOut('locked')
   api.setSecret(secret)
-  complain(new Error(t('locked')))
+})
+// A key that stays is one for all tabs: another may have put it away, or another key in its place.
+addEventListener('storage', ({ key }) => {
+  if (key !== null && key !== 'pesan.key' || api.key() === using) return
+  forget()
+  if (api.key()) begin()
+  else signOut()
 })
 if (!enter()) begin()

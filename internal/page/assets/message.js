@@ -4,7 +4,7 @@ import { line } from './curl.js'
 import { button, complain, dialog, el, link, run, say, sign } from './dom.js'
 import { fact, hidden, label, mentions, notice, text, unwrap, viewedOnce } from './content.js'
 import { model } from './model.js'
-import { clock, known, lasts, moment, t } from './words.js'
+import { clock, known, lasts, moment, plain, t } from './words.js'
 
 const shown = 3000 // characters of a text before the rest is asked for
 
@@ -49,12 +49,14 @@ function about(m, changed) {
     el('dl', {}, facts.map(([name, value]) => [el('dt', {}, el('bdi', {}, name)), el('dd', {}, el('bdi', {}, value))])),
     m.messageStubType ? '' : act(m.starred ? 'unstar' : 'star'),
     m.isMedia && el('div', { class: 'acts' }, fileButton(m), line('getMedia', t('openFile'), params)),
+    ...(m.associatedMessages ?? []).filter(part => unwrap(part.message).value?.fileLength).map((part, i) =>
+      el('div', { class: 'acts' }, partButton(m, part, i), line('getMedia', `${t('openFile')} ${i + 1}`, { phone: m.chatId, id: part.id }))),
     el('div', { class: 'acts' }, el('span', {}, t('asJSON')), line('getMessage', t('message'), params)),
     poll && el('div', { class: 'acts' }, el('span', {}, t('pollVotes')), line('getPoll', t('poll'), params)),
   ].filter(Boolean))
 }
 
-const name = m => (m.fromMe ? t('you') : model.people.get(m.sender) ?? m.pushName ?? model.name(m.sender))
+const name = m => (m.fromMe ? t('you') : model.name(m.sender, m.pushName))
 
 function time(m) {
   const ms = Number(m.timestamp) * 1000
@@ -72,7 +74,7 @@ function content(m, kind, value, wrappers) {
     viewedOnce(value, wrappers) && el('p', { class: 'fact' }, '① ' + t('viewOnce')),
     picture(value), head(kind, value),
     m.isMedia && fileButton(m),
-    (m.associatedMessages ?? []).map(part => album(part)),
+    inside(m),
     words(m, kind, value),
     m.pollResults && poll(m.pollResults),
     value && choices(value),
@@ -102,7 +104,7 @@ function head(kind, value) {
     el('strong', {}, value.title), value.description && el('br'), value.description)
   if (!found) return preview
   const more = []
-  if (kind === 'documentMessage') more.push(value.fileName ?? value.title)
+  if (kind === 'documentMessage') more.push(plain(value.fileName ?? value.title))
   if (kind === 'locationMessage' || kind === 'liveLocationMessage') {
     more.push(value.address, link(`https://www.openstreetmap.org/?mlat=${Number(value.degreesLatitude)}&mlon=${Number(value.degreesLongitude)}#map=16/${Number(value.degreesLatitude)}/${Number(value.degreesLongitude)}`,
       `${Number(value.degreesLatitude).toFixed(5)}, ${Number(value.degreesLongitude).toFixed(5)}`))
@@ -124,8 +126,8 @@ function head(kind, value) {
 const attempts = 15 // until a file has come
 
 // fileButton fetches the file when it is asked for. It comes from an address of its own, which is good for a while.
-function fileButton(m) {
-  const node = button(t('openFile'), async () => {
+function fileButton(m, words = t('openFile')) {
+  const node = button(words, async () => {
     if (node.disabled) return
     node.disabled = true
     node.textContent = t('fileComes')
@@ -147,7 +149,7 @@ function fileButton(m) {
       complain(error)
     }
     node.disabled = false
-    node.textContent = t('openFile')
+    node.textContent = words
     if (document.activeElement === document.body) node.focus()
   }, { class: 'file' })
   return node
@@ -195,7 +197,7 @@ function quote(quoted, context) {
   const { kind, value } = unwrap(quoted)
   const [sign, word] = label(kind, value) ?? []
   return el('blockquote', {}, context?.participant && el('p', { class: 'sender' }, el('bdi', {}, model.mine(context.participant) ? t('you') : model.name(context.participant))),
-    el('p', { class: 'words', dir: 'auto' }, (sign ? sign + ' ' : '') + (text(kind, value).slice(0, 300) || word || t('somethingElse'))))
+    el('p', { class: 'words', dir: 'auto' }, (sign ? sign + ' ' : '') + (plain(text(kind, value)).slice(0, 300) || word || t('somethingElse'))))
 }
 
 function poll(results) {
@@ -204,10 +206,16 @@ function poll(results) {
     el('meter', { min: '0', max: String(most), value: r.voters.length, 'aria-label': r.name, title: r.voters.map(jid => model.name(jid)).join(', ') }))))
 }
 
-function album(part) {
-  const { kind, value } = unwrap(part.message)
-  return el('div', { class: 'part' }, picture(value), head(kind, value), part.body && el('p', { class: 'words', dir: 'auto' }, linked(part.body)))
+// inside has the messages that show inside of one, as the pictures of an album do.
+function inside(m) {
+  return (m.associatedMessages ?? []).map((part, i) => {
+    const { kind, value } = unwrap(part.message)
+    return el('div', { class: 'part' }, picture(value), head(kind, value), value?.fileLength && partButton(m, part, i),
+      part.body && el('p', { class: 'words', dir: 'auto' }, linked(part.body)))
+  })
 }
+
+const partButton = (m, part, i) => fileButton({ chatId: m.chatId, id: part.id }, `${t('openFile')} ${i + 1}`)
 
 // choices are what a message of a business offers; they are answered on the phone.
 function choices(value) {

@@ -1,7 +1,7 @@
 // The account's chats as they are known here, and what is new of them.
 import { call, pause } from './api.js'
 import { preview, user } from './content.js'
-import { language } from './words.js'
+import { language, plain } from './words.js'
 
 const seconds = value => (typeof value === 'object' && value ? value.low >>> 0 : Number(value ?? 0))
 const kinds = { 'g.us': 'group', newsletter: 'newsletter', broadcast: 'broadcast' }
@@ -12,7 +12,7 @@ class Chat {
     this.id = document.id
     this.kind = kinds[document.id.split('@')[1]] ?? 'private'
     this.lid = document.lidJid ?? ''
-    this.title = document.name ?? (document.id.endsWith('@s.whatsapp.net') ? '+' + user(document.id) : user(document.id))
+    this.title = plain(document.name) || (document.id.endsWith('@s.whatsapp.net') ? '+' + user(document.id) : user(document.id))
     this.time = seconds(document.conversationTimestamp) * 1000
     this.unread = document.unreadCount
     this.marked = document.markedAsUnread === true
@@ -59,14 +59,15 @@ class Model extends EventTarget {
   // name of a person or a group by its address.
   name = (jid, push) => {
     if (this.mine(jid)) return this.state.pushName || '+' + this.state.number
-    return this.people.get(jid) ?? push ?? this.#pushed.get(jid) ?? (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
+    return this.people.get(jid) || plain(push) || this.#pushed.get(jid) || (String(jid).endsWith('@s.whatsapp.net') ? '+' + user(jid) : user(jid))
   }
 
   mine = jid => user(jid) === this.state.number
 
   // learn keeps what somebody calls themself.
-  learn(jid, push) {
-    if (this.#pushed.get(jid) === push) return
+  learn(jid, name) {
+    const push = plain(name)
+    if (!push || this.#pushed.get(jid) === push) return
     this.#pushed.set(jid, push)
     this.named++
   }

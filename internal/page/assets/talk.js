@@ -2,12 +2,15 @@
 import { call } from './api.js'
 import { actions } from './acts.js'
 import { line } from './curl.js'
-import { button, el, run, say } from './dom.js'
+import { button, el, hindrance, run, say } from './dom.js'
 import { messageNode } from './message.js'
 import { model } from './model.js'
 import { day, moment, t } from './words.js'
 
 const page = 50
+
+// phoneHasMore tells whether a phone is asked for what is older: it isn't of a channel or a broadcast list.
+const phoneHasMore = chat => chat?.kind === 'private' || chat?.kind === 'group'
 
 export class Talk {
   #messages = [] // oldest first
@@ -16,17 +19,20 @@ export class Talk {
   #busy = false
   #again = false
   #seen = ''
+  #failed // why the newest messages aren't there
+  #stuck // why older ones aren't
   #ended = new AbortController()
   #low = true // the newest message is in sight
 
   constructor(id) {
     this.id = id
-    this.older = el('p', { class: 'older', hidden: true })
+    this.older = el('div', { class: 'older', hidden: true })
     this.list = el('div', { class: 'messages' })
     this.scroller = el('div', { class: 'scroller', role: 'log', tabindex: '0', 'aria-label': t('conversation', { name: this.title }), onscroll: () => this.#scrolled() },
       this.older, this.list)
     this.head = el('header', { class: 'head' })
-    this.node = el('section', { class: 'talk', 'aria-label': t('conversation', { name: this.title }) }, this.head, this.scroller)
+    this.hindered = el('div', { class: 'hindered', hidden: true })
+    this.node = el('section', { class: 'talk', 'aria-label': t('conversation', { name: this.title }) }, this.head, this.scroller, this.hindered)
     this.#header()
     // Pictures take their place after the messages are there: who sees the newest one goes on seeing it.
     this.grown = new ResizeObserver(() => { if (this.#low) this.scroller.scrollTop = this.scroller.scrollHeight })
@@ -36,7 +42,11 @@ export class Talk {
   get chat() { return model.chats.get(this.id) }
   get title() { return this.chat?.title ?? model.name(this.id) }
 
-  start() { this.#newest() }
+  start() {
+    this.#newest()
+    model.addEventListener('state', () => { if (!model.trouble) this.#retry() }, { signal: this.#ended.signal })
+  }
+
   stop() {
     this.#ended.abort()
     this.grown.disconnect()
@@ -105,8 +115,9 @@ export class Talk {
       return
     }
     this.#busy = true
-    await run(async () => {
+    try {
       const { messages, cursor } = await this.#fetch()
+      this.#hinder()
       const first = messages.length ? this.#messages.findIndex(m => m.id === messages[0].id) : -1
       if (first < 0) this.#cursor = cursor // too many are new, or all is gone: begin anew
       this.#messages = [...this.#messages.slice(0, Math.max(first, 0)), ...messages]
@@ -114,8 +125,36 @@ export class Talk {
       const begins = this.#nodes.size === 0
       this.#draw()
       if (bottom || begins) this.scroller.scrollTop = this.scroller.scrollHeight
-    })
+    } catch (error) {
+      if (error.name !== 'AbortError') this.#hinder(error)
+      if (error.code === 'CHAT_NOT_FOUND') { // it was deleted meanwhile
+        this.#messages = []
+        this.#cursor = undefined
+        this.#draw()
+      }
+    }
     this.#done()
+  }
+
+  // hinder says below the messages why newer ones are missing, until they are there.
+  #hinder(error) {
+    if (error?.message === this.#failed?.message) return
+    this.#failed = error
+    this.hindered.hidden = !error
+    this.hindered.replaceChildren(...(error ? hindrance(error.message, () => this.#newest()) : []))
+  }
+
+  // retry makes again what has failed, if it may go better by now.
+  #retry() {
+    const passes = error => error && (error.status < 400 || error.status >= 500 || error.status === 429)
+    if (passes(this.#failed)) this.#newest()
+    if (passes(this.#stuck)) this.#goOn()
+  }
+
+  #goOn() {
+    this.#stuck = undefined
+    this.#above()
+    this.#scrolled()
   }
 
   #done() {
@@ -128,16 +167,21 @@ export class Talk {
 
   async #scrolled() {
     this.#low = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight < 80
-    if (this.#busy || !this.#cursor || this.scroller.scrollTop > 600 || this.#ended.signal.aborted) return
+    if (this.#busy || this.#stuck || !this.#cursor || this.scroller.scrollTop > 600 || this.#ended.signal.aborted) return
     this.#busy = true
-    await run(async () => {
+    try {
       const { messages, cursor } = await this.#fetch(this.#cursor)
       this.#cursor = cursor
       this.#messages = [...messages, ...this.#messages]
       const { scrollHeight, scrollTop } = this.scroller
       this.#draw()
       this.scroller.scrollTop = scrollTop + this.scroller.scrollHeight - scrollHeight
-    })
+    } catch (error) {
+      if (error.name !== 'AbortError') {
+        this.#stuck = error
+        this.#above()
+      }
+    }
     this.#done()
   }
 
@@ -152,11 +196,17 @@ export class Talk {
     }), { class: 'plain' })
   }
 
+  // above says what is above the messages.
+  #above() {
+    this.older.hidden = false
+    if (this.#stuck) return this.older.replaceChildren(...hindrance(this.#stuck.message, () => this.#goOn()))
+    this.older.replaceChildren(this.#messages.length === 0 ? t('noMessages') : this.#cursor ? t('loading') : t('beginning'), ' ',
+      ...(this.#cursor || !phoneHasMore(this.chat) ? [] : [this.#ask(), line('fetchOlder', t('askPhone'), { phone: this.id })]))
+  }
+
   // draw makes the nodes be those of the messages, and keeps what has not changed.
   #draw() {
-    this.older.hidden = false
-    this.older.replaceChildren(this.#messages.length === 0 ? t('noMessages') : this.#cursor ? t('loading') : t('beginning'), ' ',
-      ...(this.#cursor ? [] : [this.#ask(), line('fetchOlder', t('askPhone'), { phone: this.id })]))
+    this.#above()
     const nodes = new Map()
     let last = ''
     let at = this.list.firstChild

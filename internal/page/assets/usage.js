@@ -1,6 +1,6 @@
 // What the keys used: a chart of the days of a month, and the same as a table.
 import { call, request } from './api.js'
-import { line } from './curl.js'
+import { pair } from './curl.js'
 import { button, el, field, run, save, section, table } from './dom.js'
 import { day, number, t } from './words.js'
 
@@ -49,5 +49,5 @@ export function usageSection(signal) {
   })
   section(rows, load)
   return el('section', {}, el('h2', {}, t('usage')), el('div', { class: 'acts tools' }, field(t('month'), month), field(t('chartOf'), what),
-    button(t('asCSV'), download), line('getUsage', t('usage'), () => ({ month: month.value }))), chart, rows)
+    pair(button(t('asCSV'), download), 'getUsage', t('usage'), () => ({ month: month.value }))), chart, rows)
 }

@@ -1,6 +1,6 @@
 // The webhook: where the account's events are sent, how that goes, and what could not be delivered.
 import { call } from './api.js'
-import { line } from './curl.js'
+import { line, pair } from './curl.js'
 import { button, complain, dialog, el, field, form, run, say, section, shown, table } from './dom.js'
 import { moment, number, t } from './words.js'
 
@@ -27,8 +27,8 @@ export function webhookSection(signal) {
       el('p', { class: hook.state === 'ON' ? 'state good' : 'state', role: 'status' }, el('strong', {}, t('webhook_' + hook.state)), ' — ', el('bdi', {}, hook.url),
         hook.nextAttemptAt && ` · ${t('nextAttempt', { time: time(hook.nextAttemptAt) })}`),
       el('p', { class: 'fact' }, `${t('events')}: ${hook.events.join(', ')}`),
-      el('p', { class: 'acts' }, set, button(t('testWebhook'), () => run(test), { 'data-act': 'testWebhook' }), line('testWebhook', t('testWebhook')),
-        button(t('delete'), remove, { class: 'danger', 'aria-label': `${t('delete')}: ${t('webhook')}` }), button(t('refresh'), () => section(body, show)), line('getWebhook', t('webhook'))),
+      el('p', { class: 'acts' }, set, pair(button(t('testWebhook'), () => run(test), { 'data-act': 'testWebhook' }), 'testWebhook', t('testWebhook')),
+        button(t('delete'), remove, { class: 'danger', 'aria-label': `${t('delete')}: ${t('webhook')}` }), pair(button(t('refresh'), () => section(body, show)), 'getWebhook', t('webhook'))),
       el('h3', {}, t('deliveries')),
       (hook.deliveries ?? []).length === 0 ? el('p', {}, t('never')) : table(t('deliveries'), [
         [t('time'), d => time(d.time)], [t('kind'), d => d.type], [t('outcome'), d => t(d.delivered ? 'succeeded' : 'failed')],

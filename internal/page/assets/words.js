@@ -12,6 +12,7 @@ const words = {
   more: ['Lainnya', 'More'],
   loading: ['Memuat …', 'Loading …'],
   refresh: ['Muat ulang', 'Refresh'],
+  again: ['Coba lagi', 'Try again'],
   skip: ['Langsung ke isi', 'Skip to content'],
   language: ['English', 'Indonesia'],
   offline: ['Server tidak terjangkau. Periksa koneksi Anda.', "The server can't be reached. Check your connection."],
@@ -29,8 +30,9 @@ const words = {
   signIn: ['Buka kotak masuk', 'Open an inbox'],
   signInText: ['Masukkan kunci API perangkat. Kunci disimpan di tab ini saja.', "Enter the device's API key. It stays in this tab only."],
   keyWhere: ['Diawali pk_', 'It begins with pk_'],
-  locked: ['Kunci API ini tidak berlaku lagi. Kunci mungkin diganti atau dicabut, atau perangkatnya dihapus.',
-    'This API key opens no more. It may have been replaced or revoked, or its device deleted.'],
+  wrongKey: ['Ini bukan kunci. Salin seluruhnya, tanpa spasi dan tanda lain.', 'This is no key. Copy all of it, without spaces or other characters.'],
+  locked: ['Kunci API ini tidak berlaku. Kunci mungkin salah, sudah berakhir, diganti, atau dicabut, atau perangkatnya dihapus.',
+    'This API key opens nothing. It may be wrong or over, replaced or revoked, or its device deleted.'],
   apiKey: ['Kunci API', 'API key'],
   stay: ['Tetap masuk di peramban ini', 'Stay signed in on this browser'],
   open: ['Buka', 'Open'],
@@ -353,6 +355,7 @@ const words = {
   preview: ['Periksa', 'Check'],
   wouldDo: ['{n} operasi siap dilakukan.', '{n} operation is ready.|{n} operations are ready.'],
   nWrong: ['{n} baris salah dan dilewati.', '{n} line is wrong and left out.|{n} lines are wrong and left out.'],
+  nLeftOut: ['{n} chat dilewati.', '{n} chat is left out.|{n} chats are left out.'],
   nReplaced: ['{n} baris diganti oleh baris di bawahnya.', '{n} line is replaced by a later one.|{n} lines are replaced by later ones.'],
   wrongLines: ['Baris yang salah', 'Wrong lines'],
   firstOnly: ['Hanya {n} yang pertama ditampilkan.', 'Only the first {n} are shown.'],
@@ -498,11 +501,14 @@ export function t(name, values = {}) {
   const form = other === undefined || values.n === 1 ? one : other
   return form.replace(/\{(\w+)\}/g, (_, part) => {
     const value = values[part]
-    return typeof value === 'number' ? value.toLocaleString(locale()) : isolated(String(value ?? ''))
+    return typeof value === 'number' ? value.toLocaleString(locale()) : isolated(value ?? '')
   })
 }
 
-const isolated = text => '\u2068' + text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '') + '\u2069'
+// plain takes out what turns the direction of writing: in a name it would have an end of a file or of an address read as another.
+export const plain = text => String(text ?? '').replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+
+const isolated = text => '\u2068' + plain(text) + '\u2069'
 
 const cached = new Map()
 const format = options => {
