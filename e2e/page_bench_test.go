@@ -37,6 +37,8 @@ func BenchmarkPage(b *testing.B) {
 		all, e := s.Chats(ctx, "limit", "1000")
 		return err == nil && state.Sync == nil && len(all) == 1000, e
 	}))
+	friend, err := s.WhatsApp.NewContact("6281200000002", "", "Teman")
+	must(b, err)
 	w := openWindow(ctx, b, "id-ID", s.URL)
 	must(b, chromedp.Do(w.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
@@ -77,6 +79,19 @@ func BenchmarkPage(b *testing.B) {
 			}
 			requestAnimationFrame(step)
 		})`), "frames/s-scroll")
+
+		// From the moment when Pesan has taken a message until the list shows it.
+		eval[any](w, `document.querySelector(".list").scrollTop = 0; null`)
+		text := fmt.Sprint("halo ", time.Now().UnixNano())
+		eval[any](w, `new MutationObserver((_, o) => {
+			if (document.querySelector("[role=option] .line")?.textContent === ?!) { window.heard = Date.now(); o.disconnect() }
+		}).observe(document, {childList: true, subtree: true, characterData: true})`, text)
+		id, err := friend.Send(ctx, s.Phone, sim.Text(text), sim.SendOptions{})
+		must(b, err)
+		must(b, s.Device.WaitAcked(ctx, id))
+		acked := time.Now()
+		w.until(`window.heard`)
+		b.ReportMetric(max(0, eval[float64](w, `window.heard`)-float64(acked.UnixMilli())), "ms-live")
 	}
 }
 
