@@ -114,6 +114,24 @@ func TestPageMessages(t *testing.T) {
 	call.ID = budi.Ring(ctx, s.Phone, call)
 	budi.HangUp(ctx, s.Phone, call, "timeout")
 	says(call.ID, "Panggilan video tak terjawab")
+	album := func(by *sim.Contact) string {
+		t.Helper()
+		id, err := by.Send(ctx, s.Phone, &waE2E.Message{AlbumMessage: &waE2E.AlbumMessage{ExpectedImageCount: proto.Uint32(2)}}, next())
+		must(t, err)
+		for _, caption := range []string{"Motif parang", "Motif kawung"} {
+			file := put(media.Image, caption)
+			picture := &waE2E.Message{ImageMessage: &waE2E.ImageMessage{
+				Caption: &caption, Mimetype: proto.String("image/jpeg"), FileLength: proto.Uint64(file.FileLength), DirectPath: &file.DirectPath,
+				MediaKey: file.MediaKey, FileSHA256: file.FileSHA256, FileEncSHA256: file.FileEncSHA256,
+			}}
+			part, err := by.Send(ctx, s.Phone, sim.PartOf(picture, waE2E.MessageAssociation_MEDIA_ALBUM, key(id)), next())
+			must(t, err)
+			must(t, s.Device.WaitAcked(ctx, part))
+		}
+		return id
+	}
+	pictures := says(album(budi), "Motif parang")
+	album(s.Friends[2])
 	file := says(send(document(pdf, "application/pdf", "faktur.pdf")), "faktur.pdf")
 	hostile := says(send(document(webpage, "text/html", "../<b>halaman</b>.html")), "halaman")
 	gone := says(send(document(lost, "application/pdf", "hilang.pdf")), "hilang.pdf")
@@ -148,11 +166,13 @@ func TestPageMessages(t *testing.T) {
 		t.Helper()
 		w.until(`document.querySelector("[data-id=" + CSS.escape(?!) + "] " + ?!)?.textContent.includes(?!)`, id, selector, text)
 	}
+	within(pictures, ".part:nth-of-type(3)", "Motif kawung")
 	within(hello, ".reactions", "👍")
 	within(edited, ".foot", "Diedit")
 	within(poll, ".poll li:nth-child(2)", "1 suara")
-	w.until(`document.querySelector("[data-id=" + CSS.escape(?!) + "] img.picture")?.naturalWidth === 32`, photo)
 	w.until(`(() => { const s = document.querySelector(".scroller"); return s.scrollTop > 0 && s.scrollHeight - s.scrollTop - s.clientHeight < 5 })()`) // at the newest
+	eval[any](w, `document.querySelector("[data-id=" + CSS.escape(?!) + "]").scrollIntoView(); null`, photo)
+	w.until(`document.querySelector("[data-id=" + CSS.escape(?!) + "] img.picture")?.naturalWidth === 32`, photo)
 	w.views("kinds")
 	w.speak("id")
 
@@ -183,8 +203,11 @@ func TestPageMessages(t *testing.T) {
 		_, err := cdp.Call(ctx, tab, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: "allow", DownloadPath: folder})
 		return err
 	})))
-	for id, want := range map[string]string{file: "%PDF-1.7 isi", hostile: "<script>window.hacked=1</script>"} {
-		button, asked := "[data-id='"+id+"'] .file", time.Time{}
+	for button, want := range map[string]string{
+		"[data-id='" + file + "'] .file": "%PDF-1.7 isi", "[data-id='" + hostile + "'] .file": "<script>window.hacked=1</script>",
+		"[data-id='" + pictures + "'] .part:nth-of-type(3) .file": "Motif kawung",
+	} {
+		asked := time.Time{}
 		must(t, Until(ctx, "the file", func() (bool, error) {
 			// A browser asks before it loads a second file for a page whose click is long ago: a person would click again.
 			if free := eval[bool](w, `!document.querySelector(?!).disabled`, button); free && time.Since(asked) > 10*time.Second {
@@ -217,4 +240,16 @@ func TestPageMessages(t *testing.T) {
 		w.click(".menu [data-act=members]")
 		w.until(`document.querySelectorAll("dialog tbody tr").length === 3`)
 	})
+	w.speak("id")
+	w.until(`[...document.querySelectorAll("[role=option]")].some(r => r.querySelector(".line").textContent === "🖼️ Album")`)
+
+	// What can be done with a channel, with a person, with a group.
+	news := s.Phone.Follow("120363111111111111", "Kabar Toko")
+	row("Kabar Toko")
+	w.channel(news)
+	row("Budi")
+	w.acts(s.Phone, budi.PN())
+	row("Arisan RT 5")
+	w.ends(s.Phone, group.JID())
+	w.exports(folder)
 }
