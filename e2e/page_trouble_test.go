@@ -168,8 +168,10 @@ func TestPageTrouble(t *testing.T) {
 	w.click(".frame button[lang]")
 	eval[any](w, `location.reload(); null`)
 	w.until(`document.querySelector(".trouble")?.textContent.includes("The server can't be reached")`)
+	w.shows(".hindered:not([hidden]) .wrong", "The server can't be reached") // a conversation was open
 	b.set(nil, nil)
 	w.until(`document.querySelectorAll("[role=option]").length === 1 && document.querySelector(".trouble").hidden`)
+	w.until(`[...document.querySelectorAll(".message .words")].at(-1)?.textContent === "dua" && document.querySelector(".hindered").hidden`)
 	w.speak("id")
 
 	// A history's progress is above the chats and where the link is.
