@@ -15,12 +15,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	driver "modernc.org/sqlite" // "sqlite" for sql.Open
@@ -28,16 +30,24 @@ import (
 
 // DB is an open file.
 type DB struct {
-	*sql.DB // for sqlstore with the dialect "sqlite3"
-	// SyncFile waits until a file is on the disk; set it before the first Flush, to cut the power of another disk.
-	SyncFile func(name string) error
+	*sql.DB      // for sqlstore with the dialect "sqlite3"
+	Disk    Disk // set it before the first Flush, to have another's faults and power cuts
 
 	wal string
 
 	written  atomic.Int64 // counts what was written
 	flushing sync.Mutex
 	flushed  int64 // what was counted at the last flush
-	failed   error // of the disk: what it hasn't taken then it may never have
+	failed   error // of the disk: what it hasn't taken then the system has forgotten
+}
+
+// Disk is what a Flush does to a file; one call is made at a time.
+type Disk interface {
+	// Sync waits until what was written to the file is on the disk. It fails also where somebody else was told before that the
+	// disk hasn't taken something.
+	Sync(name string) error
+	// Rewrite writes what can be read of the file, and waits for it. Nobody else writes to it meanwhile.
+	Rewrite(name string) error
 }
 
 // Open opens the file and makes it where it is missing. It is a file of its own: whatsmeow's transactions and the product's would
@@ -56,7 +66,7 @@ func open(ctx context.Context, path, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open device keys %s: %w", path, err)
 	}
-	db := &DB{wal: path + "-wal", SyncFile: syncFile}
+	db := &DB{wal: path + "-wal", Disk: &realDisk{}}
 	db.DB = sql.OpenDB(prepared{connector, &db.written})
 	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
 	db.SetMaxOpenConns(Conns)
@@ -98,36 +108,117 @@ func DSN(path string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: values.Encode()}).String()
 }
 
+// Close ends the use of the file.
+func (db *DB) Close() error {
+	err := db.DB.Close()
+	if disk, ok := db.Disk.(*realDisk); ok {
+		err = errors.Join(err, disk.close())
+	}
+	return err
+}
+
 // Flush returns when everything that was stored before the call is on the disk. It is cheap where nothing was stored.
+//
+// After the disk has failed once the next call writes all of the log again: the system takes what it couldn't write for written,
+// so a later wait for the disk means nothing.
 func (db *DB) Flush() error {
 	written := db.written.Load()
 	db.flushing.Lock()
 	defer db.flushing.Unlock()
-	if db.failed != nil || db.flushed >= written {
-		return db.failed
+	if db.failed == nil && db.flushed >= written {
+		return nil
 	}
 	written = db.written.Load() // with what was stored while others waited for the disk
 	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What it has
 	// moved into the file itself it has waited for.
-	if err := db.SyncFile(db.wal); err != nil {
-		db.failed = fmt.Errorf("flush device keys, nothing more is sent before a restart: %w", err)
-		return db.failed
+	var err error
+	if db.failed == nil {
+		err = db.Disk.Sync(db.wal)
+	} else {
+		err = db.rewrite()
+	}
+	if db.failed = err; err != nil {
+		return fmt.Errorf("flush device keys: %w", err)
 	}
 	db.flushed = written
 	return nil
 }
 
-// syncFile waits until a file is on the disk. It opens it by its name, as SQLite may have begun a new one; one that is
-// missing was moved into the database. SQLite has no lock on this file that closing it could lose.
-func syncFile(name string) error {
-	file, err := os.OpenFile(name, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// rewriteWait is how long a rewrite waits for a connection.
+const rewriteWait = 20 * time.Second
+
+// rewrite has the disk take the log again while SQLite's lock keeps everybody else from writing there.
+func (db *DB) rewrite() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), rewriteWait)
+	defer cancel()
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Sync(), file.Close())
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	return db.Disk.Rewrite(db.wal)
+}
+
+// realDisk implements Disk. It keeps the file open: the system tells each opened file once that something couldn't be written,
+// and SQLite, which waits for the disk before it moves the log into the database, keeps to itself what it is told.
+type realDisk struct{ file *os.File }
+
+// open opens the file, unless it is open and still has the name. There is none where SQLite has moved all into the database.
+func (d *realDisk) open(name string) (there bool, err error) {
+	found, err := os.Stat(name)
+	if d.file != nil {
+		if is, failed := d.file.Stat(); err == nil && failed == nil && os.SameFile(found, is) {
+			return true, nil
+		}
+		if err := d.close(); err != nil {
+			return false, err
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		// SQLite has no lock on this file that closing it could lose.
+		d.file, err = os.OpenFile(name, os.O_RDWR, 0)
+	}
+	return err == nil, err
+}
+
+func (d *realDisk) close() error {
+	if d.file == nil {
+		return nil
+	}
+	err := d.file.Close()
+	d.file = nil
+	return err
+}
+
+// Sync implements Disk.
+func (d *realDisk) Sync(name string) error {
+	if there, err := d.open(name); !there {
+		return err
+	}
+	return d.file.Sync()
+}
+
+// Rewrite implements Disk.
+func (d *realDisk) Rewrite(name string) error {
+	if there, err := d.open(name); !there {
+		return err
+	}
+	part := make([]byte, 1<<20)
+	for at := int64(0); ; at += int64(len(part)) {
+		n, err := d.file.ReadAt(part, at)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if _, failed := d.file.WriteAt(part[:n], at); failed != nil {
+			return failed
+		}
+		if err == io.EOF {
+			return d.file.Sync()
+		}
+	}
 }
 
 // Check has SQLite look at a file, which others may use meanwhile. It returns what is wrong with it, nothing if it isn't there.

@@ -1,15 +1,21 @@
 package devicedb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"pesan/internal/testkit/powercut"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,10 +70,11 @@ func TestMutationsAreFound(t *testing.T) {
 func TestFlush(t *testing.T) {
 	db := openTest(t)
 	waits := 0
-	db.SyncFile = func(file string) error {
+	real := db.Disk
+	db.Disk = madeUp{sync: func(file string) error {
 		waits++
-		return syncFile(file)
-	}
+		return real.Sync(file)
+	}}
 	flush := func(what string, want int) {
 		t.Helper()
 		before := waits
@@ -125,7 +132,7 @@ func TestFlushTogether(t *testing.T) {
 	}
 	var mu sync.Mutex
 	durable, waits := map[string]bool{}, 0
-	db.SyncFile = func(string) error { // what is stored by now
+	db.Disk = madeUp{sync: func(string) error { // what is stored by now
 		rows, err := db.QueryContext(context.Background(), "SELECT a FROM t")
 		if err != nil {
 			return err
@@ -142,7 +149,7 @@ func TestFlushTogether(t *testing.T) {
 			durable[key] = true
 		}
 		return rows.Err()
-	}
+	}}
 	var group sync.WaitGroup
 	const callers, times = 8, 20
 	for i := range callers {
@@ -169,23 +176,128 @@ func TestFlushTogether(t *testing.T) {
 	}
 }
 
-// TestFlushFails has the disk fail once: nobody may believe a later success, since the system forgets what it couldn't write.
+// madeUp is a disk of functions.
+type madeUp struct{ sync, rewrite func(name string) error }
+
+func (d madeUp) Sync(name string) error    { return d.sync(name) }
+func (d madeUp) Rewrite(name string) error { return d.rewrite(name) }
+
+// TestFlushFails has the disk fail: nobody may believe a later success before the log was written again, since the system forgets
+// what it couldn't write. Nobody writes while it is.
 func TestFlushFails(t *testing.T) {
 	db := openTest(t)
 	fault := errors.New("a fault of the disk")
-	db.SyncFile = func(string) error {
-		db.SyncFile = func(string) error { return nil }
-		return fault
+	var syncs, rewrites error
+	calls := ""
+	db.Disk = madeUp{
+		sync: func(string) error { calls += "sync "; return syncs },
+		rewrite: func(string) error {
+			calls += "rewrite "
+			if _, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 1; INSERT INTO t VALUES ('amid it')"); err == nil {
+				t.Error("somebody has written while the log was")
+			}
+			return rewrites
+		},
 	}
-	if err := db.Flush(); err != nil {
-		t.Error(err)
+	if err := db.Flush(); err != nil || calls != "" {
+		t.Error(err, calls)
 	}
-	for range 2 {
-		if _, err := db.ExecContext(t.Context(), "CREATE TABLE IF NOT EXISTS t (a TEXT)"); err != nil {
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (a TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		syncs, rewrites error
+		calls           string
+		want            error
+	}{
+		{fault, nil, "sync ", fault}, {nil, fault, "rewrite ", fault}, {nil, fault, "rewrite ", fault}, {nil, nil, "rewrite ", nil},
+		{nil, nil, "sync ", nil}, // what was tried amid it counts
+		{nil, nil, "", nil},
+	} {
+		syncs, rewrites, calls = step.syncs, step.rewrites, ""
+		if err := db.Flush(); !errors.Is(err, step.want) || (err == nil) != (step.want == nil) || calls != step.calls {
+			t.Errorf("flush did %q and says %v, want %+v", calls, err, step)
+		}
+	}
+}
+
+// TestFailedSync cuts the power of a disk that has failed once, a Flush or SQLite's own wait before a checkpoint: what a Flush has
+// returned for is there.
+func TestFailedSync(t *testing.T) {
+	for _, checkpoint := range []bool{false, true} {
+		for n := range 14 {
+			disk, folder, after := powercut.Use(t), t.TempDir(), t.TempDir()
+			db, err := Open(t.Context(), filepath.Join(folder, "devices.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			db.Disk = disk
+			exec := func(statement string) error {
+				_, err := db.ExecContext(t.Context(), statement)
+				return err
+			}
+			if err := errors.Join(exec("CREATE TABLE t (a INTEGER)"), db.Flush(), exec("PRAGMA wal_checkpoint(TRUNCATE)")); err != nil {
+				t.Fatal(err)
+			}
+			waits := 0
+			disk.Waits(func(string) (time.Duration, bool) { waits++; return 0, waits == n+1 })
+			stored, flushed := 0, 0
+			for i := range 6 {
+				if exec("INSERT INTO t VALUES (1)") == nil {
+					stored++
+				}
+				if checkpoint && i%2 == 0 {
+					_ = exec("PRAGMA wal_checkpoint") // SQLite's own says nothing of its faults
+				}
+				if err := db.Flush(); err == nil {
+					flushed = stored
+				} else if !errors.Is(err, powercut.ErrDisk) {
+					t.Error(err)
+				}
+			}
+			disk.Waits(nil)
+			if err := errors.Join(disk.Cut(folder, after, 0, nil), db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if db, err = Open(t.Context(), filepath.Join(after, "devices.db")); err != nil {
+				t.Fatal(err)
+			}
+			var rows int
+			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows < flushed || stored < 5 || n < 7 && waits <= n {
+				t.Errorf("checkpoints %t, wait %d of %d failed, %d rows were flushed, of which there are %d, %v", checkpoint, n+1, waits, flushed, rows, err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestRewrite: what is written again is what was there.
+func TestRewrite(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	var d realDisk
+	for _, size := range []int{-1, 0, 1, 1 << 20, 1<<20 + 1, 3<<20 - 1} {
+		want := make([]byte, max(size, 0))
+		for i := range want {
+			want[i] = byte(i * i >> 8)
+		}
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
 		}
-		if err := db.Flush(); !errors.Is(err, fault) {
-			t.Errorf("flush: %v", err)
+		if size >= 0 { // a new file under the same name
+			if err := os.WriteFile(name, want, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
+		if err := errors.Join(d.Sync(name), d.Rewrite(name), d.Sync(name)); err != nil {
+			t.Error(err)
+		}
+		if got, err := os.ReadFile(name); (err != nil) != (size < 0) || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes became %d, %v", size, len(got), err)
+		}
+	}
+	if err := d.close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -76,6 +76,7 @@ type Devices struct {
 
 	backoff    func(failures int) time.Duration // how long to wait before connecting again
 	retryAfter func(failures int) time.Duration // the same after WhatsApp has refused something
+	settled    time.Duration                    // without a change of the app state: all events of the last have come
 }
 
 var _ host.Devices = (*Devices)(nil)
@@ -95,6 +96,7 @@ func New(c Config) *Devices {
 		media:      media,
 		backoff:    backoff,
 		retryAfter: retryAfter,
+		settled:    10 * time.Second,
 		codes:      codes{first: 60 * time.Second, other: 20 * time.Second},
 		turns:      newTurns(fewestTurns, mostTurns),
 	}

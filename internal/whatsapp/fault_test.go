@@ -17,6 +17,7 @@ import (
 	"pesan/internal/chat"
 	"pesan/internal/devicedb"
 	"pesan/internal/sim"
+	"pesan/internal/sleep"
 )
 
 // keyFaults makes the database of the device's keys fail at one step: a statement, the beginning of a transaction, or its
@@ -201,7 +202,12 @@ func (s *stream) whole() {
 	s.until("connected", func(a chat.Account) bool { return a.State == chat.Connected && a.Reason == "" })
 	s.muted(s.budi, s.sent%2 == 1)
 	// What is changed here goes on from the same hash.
-	s.ok(s.device.Mute(s.soon(), jid(s.citra), time.Now().Add(time.Hour).UnixMilli()))
+	err := s.device.Mute(s.soon(), jid(s.citra), time.Now().Add(time.Hour).UnixMilli())
+	for chat.CodeOf(err) == chat.DeviceNotConnected { // a device that was started anew is about to be
+		s.ok(sleep.For(s.soon(), 5*time.Millisecond))
+		err = s.device.Mute(s.soon(), jid(s.citra), time.Now().Add(time.Hour).UnixMilli())
+	}
+	s.ok(err)
 }
 
 // muted waits until a chat is muted, or not.

@@ -226,6 +226,7 @@ func (w *world) open() {
 	})
 	w.devices.backoff = func(n int) time.Duration { return time.Duration(min(n, 10)) * 5 * time.Millisecond }
 	w.devices.retryAfter = w.devices.backoff
+	w.devices.settled = time.Second
 	w.device = nil
 }
 

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
 	"pesan/internal/chat"
@@ -36,7 +39,7 @@ func (p *power) flush(keys *devicedb.DB) func() error {
 	if p == nil {
 		return nil
 	}
-	keys.SyncFile = p.disk.Sync
+	keys.Disk = p.disk
 	born := p.lost
 	return func() error {
 		err := keys.Flush()
@@ -148,4 +151,68 @@ func TestPowerCut(t *testing.T) {
 			}
 		})
 	}
+}
+
+// poweredStream is what comes in at a disk of which a test makes what it likes.
+func poweredStream(t *testing.T) (*stream, *power) {
+	p := &power{disk: powercut.Use(t), random: rand.New(rand.NewPCG(5, 6))}
+	w := newWorldWith(t, sim.Options{}, sim.PhoneOptions{}, func(w *world) { w.power = p })
+	w.link()
+	w.fetched()
+	s := newStream(w)
+	s.send()
+	s.whole()
+	return s, p
+}
+
+// TestFailedSync has a wait for the disk fail once, of each file, at each of those that a message leads to. Everything goes on by
+// itself, and what was acknowledged outlives a power cut though the system has forgotten what it couldn't write.
+func TestFailedSync(t *testing.T) {
+	s, p := poweredStream(t)
+	s.everyConn("PRAGMA wal_autocheckpoint = 1") // so that also checkpoints are made
+	for file, times := range map[string]int{"pesan.db-wal": 4, "devices.db-wal": 4, "devices.db": 2} {
+		for n := range times {
+			waits := 0
+			p.disk.Waits(func(name string) (time.Duration, bool) {
+				if filepath.Base(name) != file {
+					return 0, false
+				}
+				waits++
+				return 0, waits == n+1
+			})
+			s.send()
+			s.ok(s.linked.WaitDrained(s.soon()))
+			s.muted(s.budi, s.sent%2 == 1)
+			p.disk.Waits(nil)
+			if waits <= n {
+				t.Errorf("%s was waited for %d times", file, waits)
+			}
+		}
+	}
+	s.whole()
+	s.cut()
+	s.whole()
+}
+
+// TestSlowDisk has each wait for the disk take its time, and some take longer than WhatsApp waits for an answer.
+func TestSlowDisk(t *testing.T) {
+	s, p := poweredStream(t)
+	waits := 0
+	p.disk.Waits(func(string) (time.Duration, bool) {
+		if waits++; waits%20 == 7 {
+			return whatsmeow.KeepAliveResponseDeadline * 3 / 2, false
+		}
+		return 10 * time.Millisecond, false
+	})
+	for range 6 {
+		s.send()
+	}
+	s.ok(s.linked.WaitDrained(s.soon()))
+	p.disk.Waits(nil)
+	s.whole()
+	if t.Logf("%d waits", waits); waits < 27 {
+		t.Errorf("the disk was waited for %d times", waits)
+	}
+	s.cut()
+	s.whole()
 }

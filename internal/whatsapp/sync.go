@@ -17,11 +17,8 @@ import (
 	"pesan/internal/sleep"
 )
 
-// How long app state takes to come to rest.
-const (
-	quiet    = 10 * time.Second // without a change: all events of the last have come
-	keysWait = 20 * time.Second // a new device gets its keys by then, and whatsmeow fetches by itself
-)
+// keysWait is how long a new device waits for its keys: it gets them by then, and whatsmeow fetches by itself.
+const keysWait = 20 * time.Second
 
 // appStateMark is the backlog's item that says that app state may not be projected yet.
 const appStateMark = "appstate"
@@ -289,7 +286,7 @@ func (s *syncer) mark(ctx context.Context) error {
 func (s *syncer) unmark() {
 	for {
 		s.mu.Lock()
-		if left := quiet - time.Since(s.changed); left > 0 {
+		if left := s.settled - time.Since(s.changed); left > 0 {
 			s.mu.Unlock()
 			if sleep.For(s.run.ctx, left) != nil {
 				return

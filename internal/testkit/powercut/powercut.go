@@ -1,7 +1,9 @@
-// Package powercut cuts the power of SQLite's disk: what wasn't waited for is gone, or is there in part.
+// Package powercut cuts the power of SQLite's disk: what wasn't waited for is gone, or is there in part. The disk may also fail once
+// to take what is waited for, and be slow.
 package powercut
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
 	"modernc.org/libc"
@@ -22,7 +25,8 @@ import (
 type Disk struct {
 	mu     sync.Mutex
 	files  map[string]*file
-	opened map[uintptr]*file // by SQLite's handle
+	opened map[uintptr]*file                                   // by SQLite's handle
+	waits  func(name string) (takes time.Duration, fails bool) // nil: at once, and never
 
 	tls      *libc.TLS
 	original *sqlite3.Tsqlite3_vfs
@@ -34,9 +38,11 @@ type Disk struct {
 
 // file is what is on the disk of a file, and what may be.
 type file struct {
+	name    string
 	durable []byte
 	there   bool // it would be found after a cut
 	pending []write
+	untold  bool // Sync wasn't told yet that something couldn't be written, but SQLite was
 }
 
 // write is a write, or a truncation where data is nil.
@@ -90,23 +96,65 @@ func Use(t *testing.T) *Disk {
 	return d
 }
 
-// Sync does for a file what SQLite's own sync does.
-func (d *Disk) Sync(name string) error {
+// Waits has f tell of each wait for the disk, by the file and one at a time, how long it takes and whether it fails. As on Linux the
+// system takes what couldn't be written for written: who waits again is told that all is well, unless it was written again, and a
+// cut takes it.
+func (d *Disk) Waits(f func(name string) (takes time.Duration, fails bool)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.waits = f
+}
+
+// ErrDisk is what Sync and Rewrite return where the disk fails.
+var ErrDisk = errors.New("the disk hasn't taken it")
+
+// Sync does for a file what SQLite's own sync does. It fails also for what SQLite was told of since, as for another who has the
+// file open.
+func (d *Disk) Sync(name string) error { return d.wait(name, false) }
+
+// Rewrite writes again what can be read of a file, and waits for it.
+func (d *Disk) Rewrite(name string) error { return d.wait(name, true) }
+
+func (d *Disk) wait(name string, rewrite bool) error {
+	d.mu.Lock()
 	f := d.files[name]
 	if f == nil {
+		d.mu.Unlock()
 		return fmt.Errorf("sync %s: %w", name, fs.ErrNotExist)
 	}
-	f.sync()
+	if rewrite {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			d.mu.Unlock()
+			return err
+		}
+		f.pending = append(f.pending, write{data: b})
+	}
+	untold := f.untold && !rewrite
+	f.untold = false
+	takes, fails := d.sync(f)
+	d.mu.Unlock()
+	time.Sleep(takes)
+	if fails || untold {
+		return fmt.Errorf("sync %s: %w", name, ErrDisk)
+	}
 	return nil
 }
 
-func (f *file) sync() {
+// sync has what was written be there, unless it fails.
+func (d *Disk) sync(f *file) (takes time.Duration, fails bool) {
+	if d.waits != nil {
+		takes, fails = d.waits(f.name)
+	}
+	if fails {
+		f.pending = nil
+		return takes, true
+	}
 	for _, w := range f.pending {
 		f.durable = w.apply(f.durable)
 	}
 	f.pending, f.there = nil, true
+	return takes, false
 }
 
 // Cut puts into another folder what a disk would have of a folder's files if its power were cut now. It may be called while
@@ -119,14 +167,14 @@ func (d *Disk) Cut(from, to string, chance float64, random *rand.Rand) error {
 		if !found {
 			continue
 		}
-		there := f.there || random.Float64() < chance
+		there := f.there || within(chance, random)
 		if !there {
 			continue
 		}
 		b := slices.Clone(f.durable)
 		for _, w := range f.pending {
 			for _, part := range w.sectors() {
-				if random.Float64() < chance {
+				if within(chance, random) {
 					b = part.apply(b)
 				}
 			}
@@ -137,6 +185,8 @@ func (d *Disk) Cut(from, to string, chance float64, random *rand.Rand) error {
 	}
 	return nil
 }
+
+func within(chance float64, random *rand.Rand) bool { return chance > 0 && random.Float64() < chance }
 
 func (w write) sectors() (parts []write) {
 	if w.data == nil {
@@ -178,7 +228,7 @@ func (d *Disk) open(tls *libc.TLS, _, name, handle uintptr, flags int32, out uin
 	path := libc.GoString(name)
 	f := d.files[path]
 	if f == nil {
-		f = &file{}
+		f = &file{name: path}
 		if b, err := os.ReadFile(path); err == nil && len(b) > 0 {
 			f.durable, f.there = b, true
 		}
@@ -218,8 +268,14 @@ func (d *Disk) wrap(address uintptr) uintptr {
 	})
 	ours.FxSync = d.pointer(func(_ *libc.TLS, handle uintptr, _ int32) int32 { // the real disk needn't wait
 		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.opened[handle].sync()
+		f := d.opened[handle]
+		takes, fails := d.sync(f)
+		f.untold = f.untold || fails
+		d.mu.Unlock()
+		time.Sleep(takes)
+		if fails {
+			return sqlite3.SQLITE_IOERR_FSYNC
+		}
 		return sqlite3.SQLITE_OK
 	})
 	d.methods[address], d.methods[memory] = memory, memory
