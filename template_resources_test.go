@@ -93,7 +93,7 @@ func TestQueues(t *testing.T) {
 		wantEqual(t, name+" scope", p["DeduplicationScope"], "messageGroup")
 		wantEqual(t, name+" encryption", p["SqsManagedSseEnabled"], true)
 		wantEqual(t, name+" visibility", p["VisibilityTimeout"], int(chat.VisibilityTimeout.Seconds()))
-		wantEqual(t, name+" receive count", at(p["RedrivePolicy"], "maxReceiveCount"), chat.MaxAttempts)
+		wantEqual(t, name+" receive count", at(p["RedrivePolicy"], "maxReceiveCount"), chat.MaxDeliveries)
 		wantEqual(t, name+" dead letters", at(p["RedrivePolicy"], "deadLetterTargetArn"), "DeadCommandsQueue.Arn")
 		wantEqual(t, name+" name", p["QueueName"], fmt.Sprintf("${AWS::StackName}-queue-%d.fifo", i))
 	}

@@ -100,7 +100,7 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 		dynamolocal.CreateTable(t, table)
 	}
 	for i := range shards {
-		url, _ := sqslocal.CreateQueue(t, queue, fmt.Sprint(prefix, i), chat.VisibilityTimeout, chat.MaxAttempts)
+		url, _ := sqslocal.CreateQueue(t, queue, fmt.Sprint(prefix, i), chat.VisibilityTimeout, chat.MaxDeliveries)
 		s.queues = append(s.queues, url)
 	}
 	s.events, _ = sqslocal.CreateQueue(t, queue, prefix+"events", chat.VisibilityTimeout, 1000)

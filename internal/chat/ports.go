@@ -244,8 +244,12 @@ type Delivery interface {
 // VisibilityTimeout is how long a received command is hidden from others.
 const VisibilityTimeout = 30 * time.Second
 
-// MaxAttempts is how often a command is handed out before it goes to the dead letters.
+// MaxAttempts is how often a command is begun.
 const MaxAttempts = 5
+
+// MaxDeliveries is how often a command is handed out before it goes to the dead letters. The last times nobody begins it any more:
+// where the processes have ended that had begun it, they record that it has failed.
+const MaxDeliveries = MaxAttempts + 3
 
 // Reports keeps the API log for ReportAge.
 type Reports interface {

@@ -20,11 +20,11 @@ const attemptTime = 45 * time.Second
 const lastMinutes = 10 * time.Minute
 
 // handle returns nil when the command is to leave the queue: its outcome is recorded, or nobody is left to record it for.
-// With an error it goes back, and after too many attempts to the dead letters.
+// With an error it goes back, and after too many deliveries to the dead letters.
 func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 	c, err := d.Command()
 	if err != nil {
-		return fmt.Errorf("read command: %w", err)
+		return dead{fmt.Errorf("read command: %w", err)}
 	}
 	log := s.Logger.With("account", clip(c.Account), "command", clip(c.ID), "kind", clip(string(c.Kind)))
 	if c.Request != "" {
@@ -34,7 +34,7 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 	a, err := s.stores.Accounts.Account(ctx, c.Account)
 	switch {
 	case invalid != nil && err != nil:
-		return fmt.Errorf("command of nobody: %w", invalid)
+		return dead{fmt.Errorf("command of nobody: %w", invalid)}
 	case chat.CodeOf(err) == chat.DeviceNotFound:
 		log.Info("command of a deleted account")
 		return nil
@@ -57,7 +57,7 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 func (s *shard) forward(ctx context.Context, log *slog.Logger, a chat.Account, c chat.Command) error {
 	log.Info("command goes to its account's queue", "shard", a.Shard)
 	if c.Hops++; c.Hops > chat.MaxHops {
-		return fmt.Errorf("command was sent on %d times", chat.MaxHops)
+		return dead{fmt.Errorf("command was sent on %d times", chat.MaxHops)}
 	}
 	if err := s.Sender.Send(ctx, a.Shard, c); err != nil {
 		return fmt.Errorf("send command on: %w", err)
@@ -82,6 +82,9 @@ func (s *shard) execute(
 		return fmt.Errorf("record command: %w", err)
 	}
 	if r.State != chat.CommandPending {
+		if r.State == chat.CommandFailed && attempt > chat.MaxAttempts {
+			return dead{errGivenUp}
+		}
 		return nil
 	}
 	if invalid == nil && !r.Same(c) {
@@ -94,6 +97,8 @@ func (s *shard) execute(
 		err = invalid
 	case r.Lost(now.Add(lastMinutes)):
 		err = &chat.Error{Code: chat.Unavailable, Message: "too late"}
+	case attempt > chat.MaxAttempts: // the processes have ended that had begun it, or couldn't record how it ended
+		err, again = errGivenUp, true
 	default:
 		err = s.attempt(ctx, l, a, r)
 		again = temporary(err)
@@ -110,10 +115,18 @@ func (s *shard) execute(
 	}
 	log.Info("command ended", "error", err, "attempt", attempt, "after", s.Now().Sub(c.RequestedAt))
 	if again {
-		return err // to the dead letters
+		return dead{err}
 	}
 	return nil
 }
+
+// errGivenUp is how a command ends that was begun too often without an end.
+var errGivenUp = &chat.Error{Code: chat.Unavailable, Message: "given up"}
+
+// dead is the error of a command that is to go to the dead letters.
+type dead struct{ error }
+
+func (e dead) Unwrap() error { return e.error }
 
 // temporary tells whether trying again may help.
 func temporary(err error) bool {

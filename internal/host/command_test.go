@@ -124,6 +124,37 @@ func TestGivesUpAtLast(t *testing.T) {
 	}
 }
 
+// TestGivenUpByTheNext: where processes have ended again and again that had begun a command, the next one begins it no more, and
+// tells who waits.
+func TestGivenUpByTheNext(t *testing.T) {
+	for begun := range chat.MaxDeliveries + 1 {
+		inWorld(t, func(w *world) {
+			a := w.account()
+			c, next := w.command(a, chat.MuteCommand), w.command(a, chat.UnmuteCommand)
+			w.send(c, next)
+			for range begun {
+				received, err := w.queue.Receive(w.t.Context(), 0, 1)
+				w.ok(err)
+				w.ok(received[0].Release(w.t.Context(), 0))
+			}
+			defer w.start(w.config("a"))()
+			pass(time.Minute)
+			want := []string{"unmute 6281234567890@s.whatsapp.net"}
+			switch {
+			case begun < chat.MaxAttempts:
+				w.ended(c, "", begun+1)
+				want = append([]string{"mute 6281234567890@s.whatsapp.net -1"}, want...)
+			case begun < chat.MaxDeliveries:
+				w.ended(c, chat.Unavailable, begun+1)
+			}
+			w.ended(next, "", 1)
+			if got := w.device(a).said(); !slices.Equal(got, want) {
+				t.Errorf("begun %d times before, device was told %q", begun, got)
+			}
+		})
+	}
+}
+
 func TestAHangingCommandIsTriedAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.account()

@@ -98,7 +98,7 @@ func (s *shard) deliver(ctx context.Context, d chat.Delivery, handle func(contex
 		again = 0
 	case errors.Is(err, errNoBatch):
 		again *= 5
-	case ctx.Err() != nil || d.Attempt() >= chat.MaxAttempts:
+	case ctx.Err() != nil || errors.As(err, &dead{}):
 		again = 0
 	default:
 		s.Logger.Warn("command goes back to the queue", "attempt", d.Attempt(), "again", again, "error", err)

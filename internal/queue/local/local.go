@@ -157,7 +157,7 @@ func (q *Queue) handOut(ctx context.Context, s *shard, taken []taken) (deliverie
 		switch {
 		case it == nil: // a delivery whose time had passed was done, or it wasn't stored when it was sent
 			gone = append(gone, t.entry)
-		case t.attempt > chat.MaxAttempts:
+		case t.attempt > chat.MaxDeliveries:
 			dead := kv.Item{Key: s.deadKey(t.entry), Data: it.Data, Expires: time.Now().Add(chat.ReportAge).Unix()}
 			steps = append(steps, kv.Together(kv.Put(dead, kv.Always()), kv.Delete(it.Key, kv.Always(), 0)))
 			gone = append(gone, t.entry)

@@ -107,7 +107,7 @@ func TestOpenedAgain(t *testing.T) {
 		if got := receive(t, q); ids(t, got) != "a0:1 b/c0:1 " || got[1].Done(t.Context()) != nil {
 			t.Fatalf("received %s", ids(t, got))
 		}
-		for attempt := 2; attempt <= chat.MaxAttempts; attempt++ {
+		for attempt := 2; attempt <= chat.MaxDeliveries; attempt++ {
 			q = New(store, 3, testVisibility)
 			if err := q.Send(t.Context(), 1, command("a", 0)); err != nil {
 				t.Fatal(err)
@@ -118,7 +118,7 @@ func TestOpenedAgain(t *testing.T) {
 			}
 		}
 		q = New(store, 3, testVisibility)
-		if got := receive(t, q); ids(t, got) != "b/c1:5 " {
+		if got := receive(t, q); ids(t, got) != fmt.Sprintf("b/c1:%d ", chat.MaxDeliveries) {
 			t.Errorf("received %s", ids(t, got))
 		}
 		if got := receive(t, q); ids(t, got) != "a1:1 " {
@@ -145,7 +145,7 @@ func TestDeadLettersStay(t *testing.T) {
 			if err := q.Send(t.Context(), 1, command("a", i)); err != nil {
 				t.Fatal(err)
 			}
-			for range chat.MaxAttempts {
+			for range chat.MaxDeliveries {
 				if err := receive(t, q)[0].Release(t.Context(), 0); err != nil {
 					t.Fatal(err)
 				}

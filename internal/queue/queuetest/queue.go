@@ -279,7 +279,7 @@ func deadLetters(t *testing.T, q queueTest) {
 	c := muteCommand(newAccount(), "1")
 	next := muteCommand(c.Account, "2")
 	q.send(t, shard, c, next)
-	for attempt := range chat.MaxAttempts {
+	for attempt := range chat.MaxDeliveries {
 		ok(t, "release", q.want(t, shard, c, attempt+1).Release(t.Context(), 0))
 	}
 	ok(t, "done", q.want(t, shard, next, 1).Done(t.Context()))

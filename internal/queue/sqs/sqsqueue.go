@@ -2,7 +2,7 @@
 // the accounts.
 //
 // Its promises: a command is on the queue when Send returns, once, however often its answer gets lost; an account's
-// commands are handed out in their order, one at a time; what isn't done comes again, and after chat.MaxAttempts goes to
+// commands are handed out in their order, one at a time; what isn't done comes again, and after chat.MaxDeliveries goes to
 // the dead letters, which is the redrive policy's business. The JSON of a command is public: docs/command.schema.json.
 package sqs
 

@@ -28,7 +28,7 @@ func fixture(t *testing.T, through *sqs.Client, visibility time.Duration) queuet
 	direct := sqslocal.Client(t)
 	var urls, dead Queues
 	for range 2 {
-		queue, deadLetters := sqslocal.CreateQueue(t, direct, fmt.Sprintf("t%d-%d", os.Getpid(), queues.Add(1)), visibility, chat.MaxAttempts)
+		queue, deadLetters := sqslocal.CreateQueue(t, direct, fmt.Sprintf("t%d-%d", os.Getpid(), queues.Add(1)), visibility, chat.MaxDeliveries)
 		urls, dead = append(urls, queue), append(dead, deadLetters)
 	}
 	receiver := NewReceiver(through, urls, visibility)
