@@ -37,6 +37,7 @@ type Proxy struct {
 	mu     sync.Mutex
 	random *rand.Rand
 	counts map[Fault]int
+	plan   func(operation string) Fault // instead of the rates
 }
 
 // Rates are how often each fault happens, as parts of 1, that make total altogether. Hanging is rare, since it takes as
@@ -61,6 +62,13 @@ func New(target string, seed uint64, rates map[Fault]float64, spare func(operati
 		target: u, rates: rates, spare: spare, client: &http.Client{Transport: transport},
 		random: rand.New(rand.NewPCG(seed, seed)), counts: map[Fault]int{},
 	}, nil
+}
+
+// Plan has f say what happens to each call, one at a time, "" for nothing; nil has the rates say it again.
+func (p *Proxy) Plan(f func(operation string) Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plan = f
 }
 
 // Counts tells how often each fault has happened.
@@ -142,6 +150,13 @@ func (p *Proxy) pass(r *http.Request, body []byte) (status int, header http.Head
 func (p *Proxy) draw(operation string) Fault {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.plan != nil {
+		f := p.plan(operation)
+		if f != "" {
+			p.counts[f]++
+		}
+		return f
+	}
 	at := p.random.Float64()
 	for _, f := range []Fault{Throttled, Failed, Refused, DoneFailed, Lost, Hung} {
 		if at -= p.rates[f]; at >= 0 {
@@ -159,7 +174,7 @@ func (p *Proxy) draw(operation string) Fault {
 func (p *Proxy) happens(operation string, f Fault) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.random.Float64() < p.rates[f] && (p.spare == nil || !p.spare(operation, f))
+	return p.plan == nil && p.random.Float64() < p.rates[f] && (p.spare == nil || !p.spare(operation, f))
 }
 
 func (p *Proxy) count(f Fault) {
