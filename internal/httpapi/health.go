@@ -17,8 +17,11 @@ type Beats interface {
 // HealthPaths are where Health is served: without a key, and outside of /api/.
 var HealthPaths = []string{"/healthz", "/readyz"}
 
+// hostSilence is how long after the last heartbeat hosts are away, or can't write what they do: two of a heartbeat's lives.
+const hostSilence = 30 * time.Second
+
 // Health says at /healthz that the program runs, and at /readyz that its store answers and when a host was heard last. A host
-// that is away doesn't make the API unready: reads go on.
+// that is away, or can't store its heartbeat, doesn't make the API unready, but degraded: reads go on.
 func Health(d Deps) Endpoint {
 	return Endpoint{Name: "health", Auth: Open, Methods: []string{http.MethodGet, http.MethodHead},
 		Needs: []Port{Heartbeats}, silent: true,
@@ -44,6 +47,9 @@ func health(beats Beats) begin {
 			return nil, &notReady{err}
 		}
 		ready := readyAnswer{healthAnswer: healthAnswer{"ok"}}
+		if c.now.Sub(beat) > hostSilence {
+			ready.Status = "degraded"
+		}
 		if !beat.IsZero() {
 			beat = beat.UTC()
 			ready.HostHeardAt = &beat

@@ -28,8 +28,8 @@ type Config struct {
 	HTTP   *http.Client // reaches WhatsApp; what Globals.Set returned
 	Now    func() time.Time
 	Logger *slog.Logger
-	// Failing is told when an account's stores begin to fail and when they work again. It is for what must be shown though
-	// it can't be stored; it may be nil.
+	// Failing is told when an account's stores begin to fail, also with its device off since the process has lost the account, and,
+	// each time that it is connected, that they work. It is for what must be shown though it can't be stored; it may be nil.
 	Failing func(account string, failing bool)
 	// Media keeps the files that are asked for, each of MaxMedia bytes at most; nil: none are.
 	Media    chat.MediaStore

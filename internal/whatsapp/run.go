@@ -128,7 +128,14 @@ type identity struct {
 
 // Run implements host.Device. After a store has failed the device starts anew, with growing pauses.
 func (d *device) Run(ctx context.Context) error {
-	defer d.failing(nil)
+	defer func() {
+		switch {
+		case ctx.Err() == nil:
+			d.failing(nil)
+		case d.owner.Check() != nil && d.Failing != nil: // nobody could store that the process lives, nor that this device is off
+			d.Failing(d.account, true)
+		}
+	}()
 	for failures := 0; ; failures++ {
 		turn, err := d.turns.take(ctx, d.ticket)
 		if err != nil {
@@ -168,12 +175,10 @@ func (d *device) failing(err error) {
 	was := d.storage
 	d.storage = err
 	d.mu.Unlock()
-	if was == nil && err == nil {
-		return
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		d.log.Error("a store fails; nothing is acknowledged until it works", failure(err))
-	} else {
+	case was != nil:
 		d.log.Info("the stores work again")
 	}
 	if d.Failing != nil {
