@@ -228,3 +228,42 @@ func takenOver(t *testing.T, db kv.Store, how store.Compression, before int, kno
 	}
 	return true
 }
+
+// TestStatesAreTold: an account's owner tells of a new state and of a new reason, once, and nobody else does.
+func TestStatesAreTold(t *testing.T) {
+	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
+	ctx, account := t.Context(), newAccount(t, s)
+	owner := s.WithToken(3)
+	end, err := s.End(ctx, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		by     *store.Store
+		change func(*chat.Account)
+		want   string
+	}{
+		{owner, func(a *chat.Account) { a.State = chat.Pairing }, "PAIRING "},
+		{owner, func(a *chat.Account) { a.Reason = "x" }, "PAIRING x"},
+		{owner, func(a *chat.Account) { a.Name = "toko" }, ""},
+		{owner, func(*chat.Account) {}, ""},
+		{s, func(a *chat.Account) { a.Name = "kios" }, ""},
+		{owner, func(a *chat.Account) { a.State, a.Reason = chat.Connected, "" }, "CONNECTED "},
+	} {
+		if err := step.by.UpdateAccount(ctx, account, func(a *chat.Account) error { step.change(a); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		var entries []chat.FeedEntry
+		entries, end, err = s.After(ctx, account, end, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := ""
+		for _, e := range entries {
+			told += fmt.Sprint(e.State, " ", e.Reason)
+		}
+		if told != step.want {
+			t.Errorf("told %q, want %q", told, step.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,13 @@ func TestFold(t *testing.T) {
 			t.Fatalf("%q becomes %q, %v", text, back, err)
 		}
 	})
+	for b := range 256 {
+		text := fmt.Sprintf(`a{"data":[%d,0,%d],"type":"Buffer"}b`, b, b)
+		folded := fold(nil, text)
+		if back, err := unfold(nil, folded, len(text)); err != nil || string(back) != text || len(folded) != 7 {
+			t.Errorf("%s becomes %q and %q, %v", text, folded, back, err)
+		}
+	}
 	if folded := fold(nil, `a{"data":[1,20,255],"type":"Buffer"}b`); string(folded) != "a\xff\x03\x01\x14\xffb" {
 		t.Errorf("folded to %q", folded)
 	}

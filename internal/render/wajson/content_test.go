@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"go.mau.fi/whatsmeow/proto/waAICommonDeprecated"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -82,7 +83,10 @@ func TestBody(t *testing.T) {
 		"comment":               {&waE2E.Message{CommentMessage: &waE2E.CommentMessage{Message: text("setuju")}}, "setuju"},
 		"payment":               {&waE2E.Message{SendPaymentMessage: &waE2E.SendPaymentMessage{NoteMessage: text("lunas")}}, "lunas"},
 		"round video":           {&waE2E.Message{PtvMessage: &waE2E.VideoMessage{Caption: proto.String("lihat")}}, "lihat"},
-		"beside a sender key":   {&waE2E.Message{SenderKeyDistributionMessage: &waE2E.SenderKeyDistributionMessage{}, MessageContextInfo: &waE2E.MessageContextInfo{}, ImageMessage: &waE2E.ImageMessage{Caption: proto.String("ini")}}, "ini"},
+		"an assistant's answer": {&waE2E.Message{RichResponseMessage: &waE2E.AIRichResponseMessage{Submessages: []*waAICommonDeprecated.AIRichResponseSubMessage{
+			{MessageText: proto.String("satu")}, {}, {MessageText: proto.String("dua")}}}}, "satu\ndua"},
+		"two contents":        {&waE2E.Message{VideoMessage: &waE2E.VideoMessage{Caption: proto.String("kedua")}, ImageMessage: &waE2E.ImageMessage{Caption: proto.String("pertama")}}, "pertama"},
+		"beside a sender key": {&waE2E.Message{SenderKeyDistributionMessage: &waE2E.SenderKeyDistributionMessage{}, MessageContextInfo: &waE2E.MessageContextInfo{}, ImageMessage: &waE2E.ImageMessage{Caption: proto.String("ini")}}, "ini"},
 	} {
 		if got := Body(c.m); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)

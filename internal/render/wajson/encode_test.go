@@ -29,6 +29,21 @@ func TestAppendLong(t *testing.T) {
 	}
 }
 
+// TestAppendString: what isn't UTF-8 becomes U+FFFD, byte by byte, and U+FFFD itself stays.
+func TestAppendString(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                       `""`,
+		"é☕":                     `"é☕"`,
+		"a\xffb\x80\ufffdé\xc3c": "\"a\ufffdb\ufffd\ufffdé\ufffdc\"",
+		"\x80":                   "\"\ufffd\"",
+		"a\"\\\n\x1f ":           `"a\"\\\n\u001f "`,
+	} {
+		if got := string(AppendString(nil, in)); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
 func TestAppendBuffer(t *testing.T) {
 	for in, want := range map[string]string{
 		"":             `{"data":[],"type":"Buffer"}`,

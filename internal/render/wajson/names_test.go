@@ -157,6 +157,10 @@ func TestCamelCase(t *testing.T) {
 		"pHash":                 "pHash",
 		"sequenceS":             "sequenceS",
 		"encryptedIDsOfDevices": "encryptedIdsOfDevices",
+		"postalZIP":             "postalZip",
+		"fooURLat":              "fooUrLat",
+		"fooURLzone":            "fooUrLzone",
+		"IDs":                   "ids",
 	} {
 		if got := camelCase(in); got != want {
 			t.Errorf("%s: got %s, want %s", in, got, want)
