@@ -200,6 +200,10 @@ func TestPageWay(t *testing.T) {
 	w.click(".marking button")
 	w.shows(".marking", "200 marked")
 	w.click(".marking summary")
+	for _, width := range []int64{390, 800, 1280} {
+		w.size(width, 800)
+		w.until(`(() => { const r = document.querySelector(".marking ul").getBoundingClientRect(); return r.width > 100 && r.left >= 0 && r.right <= innerWidth })()`)
+	}
 	w.click("[data-many=mute]")
 	w.click(`dialog input[value=""]`)
 	w.click("dialog .primary")
