@@ -28,7 +28,9 @@ func TestPlaceholdersOfWhatIsNoMessage(t *testing.T) {
 		id, err := budi.Send(w.soon(), w.phone, m, sim.SendOptions{Spoil: true})
 		w.ok(err)
 		w.acked(id)
-		w.eventually(what, func() bool { return len(w.messages(jid(budi))) == 1 && strings.Contains(w.row(jid(budi)), `"unreadCount":1`) })
+		w.eventually(what, func() bool {
+			return len(w.messages(jid(budi))) == 1 && strings.Contains(w.row(jid(budi)), `"unreadCount":1`)
+		})
 	}
 	w.says1(jid(budi), `"body":"dua"`, `"text":"👍"`)
 	id, err := budi.Send(w.soon(), w.phone, sim.Revoke(w.phone.PN(), first), sim.SendOptions{Spoil: true})

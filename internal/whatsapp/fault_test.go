@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	wastore "go.mau.fi/whatsmeow/store"
-	"go.mau.fi/whatsmeow/types"
 	modernc "modernc.org/sqlite"
 
 	"pesan/internal/chat"
@@ -353,36 +351,5 @@ func TestStoreFaults(t *testing.T) {
 				t.Error("a store fails still")
 			}
 		})
-	}
-}
-
-// TestWritersTakeTurns has names and addresses be written while a transaction is under way that comes to do the same.
-func TestWritersTakeTurns(t *testing.T) {
-	w := linkedWorld(t)
-	w.fetched()
-	w.everyConn("PRAGMA busy_timeout = 2000")
-	user := types.NewJID("6281200000009", types.DefaultUserServer)
-	lid := func(n int) types.JID { return types.NewJID(fmt.Sprint(99000+n), types.HiddenUserServer) }
-	g := w.device.(*device).running.guard
-	for n, write := range []func() error{
-		func() error { _, _, err := g.PutPushName(w.soon(), user, "Budi"); return err },
-		func() error { _, _, err := g.PutBusinessName(w.soon(), user, "Toko Budi"); return err },
-		func() error { return g.PutContactName(w.soon(), user, "Budi", "Budi S") },
-		func() error { return g.PutLIDMapping(w.soon(), lid(0), user) },
-		func() error { return g.PutManyLIDMappings(w.soon(), []wastore.LIDMapping{{LID: lid(1), PN: user}}) },
-	} {
-		ended := make(chan error, 1)
-		err := g.together(w.soon(), func(ctx context.Context) {
-			go func() { ended <- write() }()
-			w.ok(sleep.For(w.soon(), 100*time.Millisecond)) // as far as it comes: nothing tells
-			w.ok(g.PutContactName(ctx, user, "Budi", fmt.Sprint("Budi ", n)))
-			w.ok(g.PutLIDMapping(ctx, lid(2+n), user))
-		})
-		if err := errors.Join(err, <-ended); err != nil {
-			t.Errorf("write %d: %v", n, err)
-		}
-	}
-	if c, err := g.GetContact(w.soon(), user); err != nil || c.PushName != "Budi" || c.BusinessName != "Toko Budi" {
-		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/store"
-	"go.mau.fi/whatsmeow/store/sqlstore"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/keys"
 )
@@ -83,9 +82,6 @@ func (g *guard) install(d *store.Device) {
 	g.behind.AppStateKeys, g.behind.AppState, g.behind.Contacts = d.AppStateKeys, d.AppState, d.Contacts
 	g.behind.ChatSettings, g.behind.MsgSecrets, g.behind.PrivacyTokens = d.ChatSettings, d.MsgSecrets, d.PrivacyTokens
 	g.behind.NCTSalt, g.behind.EventBuffer, g.behind.LIDs = d.NCTSalt, d.EventBuffer, d.LIDs
-	if tables, ok := d.Contacts.(*sqlstore.SQLStore); ok {
-		g.behind.Contacts, g.behind.LIDs = orderedNames{tables}, orderedAddresses{d.LIDs, tables}
-	}
 	d.SetAllStores(g)
 	d.LIDs = g
 }

@@ -2,12 +2,15 @@ package whatsapp
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -168,21 +171,32 @@ func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
 	w.eventually("the mute", func() bool { v, _ := w.shown(b); return v.MuteEnd == chat.MutedForEver })
 }
 
-// TestNamesFromTwoSides: a history's names are stored while the app state's are, in whatever order: whatsmeow holds the lock of its
-// names while it waits for the database, and must not wait for who waits for that lock.
+// TestNamesFromTwoSides: names and addresses of a history are stored while those of the app state are, in whatever order: whatsmeow
+// locks what it remembers of them while it waits for the database, and must not wait for who waits for that lock.
 func TestNamesFromTwoSides(t *testing.T) {
 	w := linkedWorld(t)
-	r, err := w.device.(*device).current()
-	w.ok(err)
+	w.fetched()
+	g := w.device.(*device).running.guard
 	budi := w.contact("6281200000002", "Budi").PN()
-	w.ok(r.guard.together(w.soon(), func(ctx context.Context) {
-		w.ok(r.guard.PutContactName(ctx, budi, "Budi", "Budi Santoso"))
-		stored := make(chan error)
-		go func() {
-			_, _, err := r.guard.PutPushName(w.soon(), budi, "budi")
-			stored <- err
-		}()
-		w.ok(<-stored)
-		w.ok(r.guard.PutContactName(ctx, budi, "Budi", "Budi S."))
-	}))
+	lid := func(n int) types.JID { return types.NewJID(fmt.Sprint(99000+n), types.HiddenUserServer) }
+	for n, write := range []func() error{
+		func() error { _, _, err := g.PutPushName(w.soon(), budi, "Budi"); return err },
+		func() error { _, _, err := g.PutBusinessName(w.soon(), budi, "Toko Budi"); return err },
+		func() error { return g.PutContactName(w.soon(), budi, "Budi", "Budi S") },
+		func() error { return g.PutLIDMapping(w.soon(), lid(0), budi) },
+		func() error { return g.PutManyLIDMappings(w.soon(), []store.LIDMapping{{LID: lid(1), PN: budi}}) },
+	} {
+		w.ok(g.together(w.soon(), func(ctx context.Context) {
+			w.ok(g.PutContactName(ctx, budi, "Budi", fmt.Sprint("Budi ", n)))
+			w.ok(g.PutLIDMapping(ctx, lid(2+n), budi))
+			written := make(chan error)
+			go func() { written <- write() }()
+			w.ok(<-written)
+			w.ok(g.PutContactName(ctx, budi, "Budi", fmt.Sprint("Santoso ", n)))
+			w.ok(g.PutLIDMapping(ctx, lid(20+n), budi))
+		}))
+	}
+	if c, err := g.GetContact(w.soon(), budi); err != nil || c.PushName != "Budi" || c.BusinessName != "Toko Budi" {
+		t.Errorf("%+v, %v", c, err)
+	}
 }
