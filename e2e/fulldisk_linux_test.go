@@ -63,10 +63,6 @@ func TestFullDisk(t *testing.T) {
 		}
 		return !since.IsZero() && time.Since(since) > 2*time.Second, nil
 	}))
-	must(t, Until(ctx, "a degraded host", func() (bool, error) {
-		health, err := w.get(ctx, "/readyz", nil)
-		return strings.Contains(health, `"degraded"`), err
-	}))
 	room()
 	quiet()
 	must(t, writers.Wait())
