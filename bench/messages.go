@@ -45,68 +45,77 @@ func (b *bench) runMessages(ctx context.Context) (rows []row, err error) {
 // compare is the row of two programs that take the same messages.
 func (b *bench) compare(ctx context.Context, name string, ours, alone linker) (row, error) {
 	const rounds = 3
-	var rates [2][]float64
+	var rates, costs [2][]float64
 	for round := range rounds {
 		progress("%s, round %d of %d", name, round+1, rounds)
 		for i, link := range []linker{alone, ours} {
-			rate, err := b.streamTo(ctx, fmt.Sprint(name, round, i), link)
+			rate, cost, err := b.streamTo(ctx, fmt.Sprint(name, round, i), link)
 			if err != nil {
 				return row{}, err
 			}
-			rates[i] = append(rates[i], rate)
+			rates[i], costs[i] = append(rates[i], rate), append(costs[i], cost)
 		}
 	}
 	a, o := median(rates[0]), median(rates[1])
 	return row{
-		fmt.Sprintf("messages of one device, %s: %.0f/s against whatsmeow alone, %.0f/s", name, o, a),
+		fmt.Sprintf("messages of one device, %s: %.0f/s against whatsmeow alone, %.0f/s; CPU of each %.2f ms against %.2f", name, o, a,
+			median(costs[1]), median(costs[0])),
 		fmt.Sprintf("%.2f ×", o/a), "0.7 ×", o/a >= 0.7,
 	}, nil
 }
 
 // streamTo lets stanzas wait for a device that is offline, starts its program, and measures from the first acknowledgement to
-// the last.
-func (b *bench) streamTo(ctx context.Context, name string, link linker) (float64, error) {
+// the last: how many a second, and the CPU time of each in ms.
+func (b *bench) streamTo(ctx context.Context, name string, link linker) (rate, cost float64, err error) {
 	s, err := sim.New(sim.Options{})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer s.Close()
 	phone, err := s.NewPhone(phoneNumber(1), sim.PhoneOptions{})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	again, err := link(ctx, s, filepath.Join(b.folder, name), []*sim.Phone{phone})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	m, err := newMix(s, phone)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := m.answered(ctx, again); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	device := phone.Devices()[0]
 	if err := device.WaitOffline(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for i := range streamed {
 		if err := m.send(ctx, i); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 	before := len(device.Acks())
 	process, err := again()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer process.stop()
+	started, err := process.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
 	if err := device.WaitDrained(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	used, err := process.cpu()
+	if err != nil {
+		return 0, 0, err
 	}
 	acks := device.Acks()[before:]
 	took := acks[len(acks)-1].Time.Sub(acks[0].Time)
-	return float64(len(acks)-1) / took.Seconds(), nil
+	return float64(len(acks)-1) / took.Seconds(), 1000 * (used - started).Seconds() / float64(len(acks)), nil
 }
 
 // mix is what a shop's phone gets: of ten stanzas four texts of persons, three of a group, a photo, one that the user wrote on

@@ -224,7 +224,7 @@ func (a *Account) owned() kv.Op { return kv.Check(accountKey(a.id), kv.Present()
 // equip gives the device its stores; under mu.
 func (a *Account) equip(d *store.Device) {
 	d.SetAllStores(a.keys)
-	d.LIDs = a.keys
+	d.LIDs, d.ChatSettings = a.keys, nil
 	d.Container = a
 	d.Initialized = true
 }

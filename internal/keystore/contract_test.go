@@ -1,7 +1,6 @@
 package keystore_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -294,28 +293,6 @@ func TestContacts(t *testing.T) {
 	})
 }
 
-func TestChatSettings(t *testing.T) {
-	forEachBackend(t, func(t *testing.T, b *backend) {
-		ctx, s := t.Context(), b.device.ChatSettings
-		until := time.Unix(1800000000, 0)
-		must(t, s.PutMutedUntil(ctx, pnA, until))
-		must(t, s.PutPinned(ctx, pnA, true))
-		must(t, s.PutMutedUntil(ctx, group, store.MutedForever))
-		must(t, s.PutArchived(ctx, group, true))
-		must(t, s.PutMutedUntil(ctx, lidA, time.Time{}))
-		b.again(t, func(d *store.Device) {
-			for jid, want := range map[types.JID]types.LocalChatSettings{
-				pnA:   {Found: true, MutedUntil: until, Pinned: true},
-				group: {Found: true, MutedUntil: store.MutedForever, Archived: true},
-				lidA:  {Found: true},
-				pnB:   {},
-			} {
-				equal(t, "settings", get[types.LocalChatSettings](t)(d.ChatSettings.GetChatSettings(ctx, jid)), want)
-			}
-		})
-	})
-}
-
 func TestMessageSecrets(t *testing.T) {
 	forEachBackend(t, func(t *testing.T, b *backend) {
 		ctx, s := t.Context(), b.device.MsgSecrets
@@ -441,27 +418,6 @@ func TestDecryption(t *testing.T) {
 		b.again(t, func(d *store.Device) {
 			_, _, plaintext := state(d)
 			equal(t, "plaintext", plaintext, []byte(nil))
-		})
-	})
-}
-
-func TestOutgoingEvents(t *testing.T) {
-	forEachBackend(t, func(t *testing.T, b *backend) {
-		ctx := t.Context()
-		must(t, b.device.EventBuffer.AddOutgoingEvent(ctx, pnA, "ID", "wa", []byte("one")))
-		must(t, b.device.EventBuffer.AddOutgoingEvent(ctx, pnA, "ID", "wa", []byte("two")))
-		must(t, b.device.EventBuffer.DeleteOldOutgoingEvents(ctx))
-		b.again(t, func(d *store.Device) {
-			for _, chats := range [][2]types.JID{{pnA, {}}, {lidA, pnA}} {
-				format, plaintext, err := d.EventBuffer.GetOutgoingEvent(ctx, chats[0], chats[1], "ID")
-				must(t, err)
-				if format != "wa" || !bytes.Equal(plaintext, []byte("two")) {
-					t.Errorf("got %s %q", format, plaintext)
-				}
-			}
-			if _, _, err := d.EventBuffer.GetOutgoingEvent(ctx, pnB, lidB, "ID"); !errors.Is(err, sql.ErrNoRows) {
-				t.Errorf("unknown: %v", err)
-			}
 		})
 	})
 }

@@ -3,7 +3,6 @@ package keystore
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -15,7 +14,6 @@ import (
 
 const (
 	eventPrefix    = "b/"
-	outgoingPrefix = "o/"
 )
 
 func eventSort(hash [32]byte) string { return eventPrefix + hex.EncodeToString(hash[:]) }
@@ -100,36 +98,18 @@ func (k *deviceKeys) ClearBufferedEventPlaintext(ctx context.Context, hash [32]b
 // DeleteOldBufferedHashes does nothing: they expire.
 func (k *deviceKeys) DeleteOldBufferedHashes(context.Context) error { return nil }
 
-// outgoing is a sent message. Its bytes: length of the format, format, plaintext.
-func outgoingSort(chat types.JID, id types.MessageID) string {
-	return outgoingPrefix + chat.String() + "#" + id
+// whatsmeow keeps sent messages in memory, unless it is told to ask for them here.
+var errNoOutgoing = errors.New("key store: sent messages aren't kept")
+
+// AddOutgoingEvent implements store.EventBuffer.
+func (k *deviceKeys) AddOutgoingEvent(context.Context, types.JID, types.MessageID, string, []byte) error {
+	return errNoOutgoing
 }
 
-func (k *deviceKeys) AddOutgoingEvent(
-	ctx context.Context, chat types.JID, id types.MessageID, format string, plaintext []byte,
-) error {
-	value := append(append([]byte{byte(len(format))}, format...), plaintext...)
-	return k.change(ctx, outgoingSort(chat, id), func([]byte) ([]byte, error) { return value, nil })
+// GetOutgoingEvent implements store.EventBuffer.
+func (k *deviceKeys) GetOutgoingEvent(context.Context, types.JID, types.JID, types.MessageID) (string, []byte, error) {
+	return "", nil, errNoOutgoing
 }
 
-// GetOutgoingEvent returns sql.ErrNoRows when there is none, as whatsmeow's own store does.
-func (k *deviceKeys) GetOutgoingEvent(ctx context.Context, chat, altChat types.JID, id types.MessageID) (string, []byte, error) {
-	for _, c := range []types.JID{chat, altChat} {
-		b, err := k.get(ctx, outgoingSort(c, id))
-		if err != nil {
-			return "", nil, err
-		}
-		if b == nil {
-			continue
-		}
-		end := 1 + int(b[0])
-		if len(b) < end {
-			return "", nil, errCorrupt
-		}
-		return string(b[1:end]), b[end:], nil
-	}
-	return "", nil, sql.ErrNoRows
-}
-
-// DeleteOldOutgoingEvents does nothing: they expire.
+// DeleteOldOutgoingEvents implements store.EventBuffer.
 func (k *deviceKeys) DeleteOldOutgoingEvents(context.Context) error { return nil }

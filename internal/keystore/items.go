@@ -20,6 +20,8 @@ import (
 // deviceKeys is all that one linked device keeps, but for its own keys. It is safe for concurrent use. What happens in a
 // decryption (DoDecryptionTxn) is one; everything else happens at once.
 type deviceKeys struct {
+	store.ChatSettingsStore // nil: what a chat is set to is kept with the chat
+
 	c         *Container
 	account   *Account
 	partition string
@@ -180,7 +182,7 @@ func (k *deviceKeys) cached(sorts []string) (items []*kv.Item, missing []int) {
 
 // remember keeps an item in the cache, but for what is seldom asked for.
 func (k *deviceKeys) remember(sort string, it *kv.Item) {
-	if !strings.HasPrefix(sort, secretPrefix) && !strings.HasPrefix(sort, outgoingPrefix) {
+	if !strings.HasPrefix(sort, secretPrefix) {
 		k.c.cache.put(cacheKey{k, sort}, it)
 	}
 }
@@ -293,12 +295,10 @@ func (k *deviceKeys) commit(ctx context.Context, edits map[string][]edit) error 
 	return err
 }
 
-// How long items are kept that aren't for ever: what WhatsApp delivers again it does within 14 days, and whatsmeow sends again
-// within 7. AWS takes no request whose signature is older than 15 minutes, so that nothing comes back for which a deleted item
+// How long items are kept that aren't for ever: what WhatsApp delivers again it does within 14 days. AWS takes no request whose signature is older than 15 minutes, so that nothing comes back for which a deleted item
 // is missing.
 const (
 	eventAge    = 14 * 24 * time.Hour
-	outgoingAge = 7 * 24 * time.Hour
 	deletedAge  = time.Hour
 )
 
@@ -308,8 +308,6 @@ func age(sort string, value []byte) time.Duration {
 		return deletedAge
 	case strings.HasPrefix(sort, eventPrefix):
 		return eventAge
-	case strings.HasPrefix(sort, outgoingPrefix):
-		return outgoingAge
 	}
 	return 0
 }

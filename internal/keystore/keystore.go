@@ -23,11 +23,10 @@
 //	<account>#<n> "r/<address>"             a peer's Signal session and identity key
 //	              "r/<address>#<group>"     a member's sender key
 //	              "b/<hash>"                a decrypted message that waits for its handler, or that it was handled
-//	              "o/<chat>#<id>"           a sent message, for retries
 //	              "p/<n>"                   24 pre keys; "u": up to which they are uploaded
 //	              "k/<id>"                  an app state key
 //	              "v/<name>"                version of an app state collection; "m/<name>/<index>": a MAC in it
-//	              "c/<JID>" "s/<JID>"       contact; settings of a chat
+//	              "c/<JID>"                 contact
 //	              "t/<JID>" "z"             privacy token; NCT salt
 //	              "l/<LID>" "n/<number>"    the other address of a person
 //	              "x/<chat>#<id>#<sender>"  a message's secret

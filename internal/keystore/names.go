@@ -9,11 +9,10 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-// What is known about others: names, settings of chats, privacy tokens.
+// What is known about others: names, privacy tokens.
 
 const (
 	contactPrefix  = "c/"
-	settingsPrefix = "s/"
 	tokenPrefix    = "t/"
 	saltSort       = "z"
 )
@@ -114,56 +113,6 @@ func (k *deviceKeys) GetAllContacts(ctx context.Context) (map[types.JID]types.Co
 		contacts[jid] = c.info()
 	}
 	return contacts, nil
-}
-
-type settings struct {
-	Pinned   bool  `json:"pinned,omitempty"`
-	Archived bool  `json:"archived,omitempty"`
-	Muted    int64 `json:"muted,omitempty"` // until then, seconds since 1970; -1: for ever
-}
-
-func (k *deviceKeys) changeSettings(ctx context.Context, chat types.JID, change func(*settings)) error {
-	return k.change(ctx, settingsPrefix+chat.String(), jsonEdit(func(s *settings, _ bool) bool {
-		change(s)
-		return true
-	}))
-}
-
-func (k *deviceKeys) PutMutedUntil(ctx context.Context, chat types.JID, until time.Time) error {
-	return k.changeSettings(ctx, chat, func(s *settings) {
-		switch {
-		case until.Equal(store.MutedForever):
-			s.Muted = -1
-		case until.IsZero():
-			s.Muted = 0
-		default:
-			s.Muted = until.Unix()
-		}
-	})
-}
-
-func (k *deviceKeys) PutPinned(ctx context.Context, chat types.JID, pinned bool) error {
-	return k.changeSettings(ctx, chat, func(s *settings) { s.Pinned = pinned })
-}
-
-func (k *deviceKeys) PutArchived(ctx context.Context, chat types.JID, archived bool) error {
-	return k.changeSettings(ctx, chat, func(s *settings) { s.Archived = archived })
-}
-
-func (k *deviceKeys) GetChatSettings(ctx context.Context, chat types.JID) (types.LocalChatSettings, error) {
-	b, err := k.get(ctx, settingsPrefix+chat.String())
-	if err != nil || b == nil {
-		return types.LocalChatSettings{}, err
-	}
-	s, err := decodeJSON[settings](b)
-	out := types.LocalChatSettings{Found: true, Pinned: s.Pinned, Archived: s.Archived}
-	switch {
-	case s.Muted < 0:
-		out.MutedUntil = store.MutedForever
-	case s.Muted > 0:
-		out.MutedUntil = time.Unix(s.Muted, 0)
-	}
-	return out, err
 }
 
 type token struct {

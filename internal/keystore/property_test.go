@@ -37,8 +37,8 @@ func sameAnswers(t *testing.T, rt *rapid.T, db kv.Store) {
 	}
 	rt.Repeat(map[string]func(*rapid.T){
 		"reopen": m.reopen, "sessions": m.sessions, "users": m.users, "decrypt": m.decrypt, "clear": m.clear, "pre keys": m.preKeys,
-		"app state keys": m.appStateKeys, "app state": m.appState, "contacts": m.contacts, "settings": m.settings, "lids": m.lids,
-		"tokens": m.tokens, "secrets": m.secrets, "salt": m.salt, "outgoing": m.outgoing, "": m.compareAll,
+		"app state keys": m.appStateKeys, "app state": m.appState, "contacts": m.contacts, "lids": m.lids,
+		"tokens": m.tokens, "secrets": m.secrets, "salt": m.salt, "": m.compareAll,
 	})
 }
 
@@ -284,19 +284,6 @@ func (m *pair) contacts(t *rapid.T) {
 	}
 }
 
-func (m *pair) settings(t *rapid.T) {
-	jid, flag := jids.Draw(t, "jid"), rapid.Bool().Draw(t, "flag")
-	until := rapid.SampledFrom([]time.Time{{}, store.MutedForever, time.Unix(1800000000, 0)}).Draw(t, "until")
-	switch rapid.IntRange(0, 2).Draw(t, "what") {
-	case 0:
-		m.do("mute", func(ctx context.Context, d *store.Device) error { return d.ChatSettings.PutMutedUntil(ctx, jid, until) })
-	case 1:
-		m.do("pin", func(ctx context.Context, d *store.Device) error { return d.ChatSettings.PutPinned(ctx, jid, flag) })
-	default:
-		m.do("archive", func(ctx context.Context, d *store.Device) error { return d.ChatSettings.PutArchived(ctx, jid, flag) })
-	}
-}
-
 var mappings = rapid.Custom(func(t *rapid.T) store.LIDMapping {
 	return store.LIDMapping{LID: rapid.OneOf(lids, jids).Draw(t, "lid"), PN: rapid.OneOf(pns, jids).Draw(t, "pn")}
 })
@@ -373,18 +360,6 @@ func (m *pair) salt(t *rapid.T) {
 	m.both("salt", func(ctx context.Context, d *store.Device) (any, error) { return d.NCTSalt.GetNCTSalt(ctx) })
 }
 
-func (m *pair) outgoing(t *rapid.T) {
-	chat, id, plaintext := jids.Draw(t, "chat"), ids.Draw(t, "id"), values.Draw(t, "plaintext")
-	m.do("outgoing", func(ctx context.Context, d *store.Device) error {
-		return d.EventBuffer.AddOutgoingEvent(ctx, chat, id, "wa", plaintext)
-	})
-	other := jids.Draw(t, "other")
-	m.both("outgoing", func(ctx context.Context, d *store.Device) (any, error) {
-		format, b, err := d.EventBuffer.GetOutgoingEvent(ctx, other, types.JID{}, id)
-		return format + string(b), err
-	})
-}
-
 // compareAll asks what a message's way asks, after every step.
 func (m *pair) compareAll(t *rapid.T) {
 	address := addresses.Draw(t, "address")
@@ -424,9 +399,6 @@ func (m *pair) compareAll(t *rapid.T) {
 	jid, pn, lid := jids.Draw(t, "jid"), pns.Draw(t, "pn"), lids.Draw(t, "lid")
 	m.both("contact", func(ctx context.Context, d *store.Device) (any, error) { return d.Contacts.GetContact(ctx, jid) })
 	m.both("contacts", func(ctx context.Context, d *store.Device) (any, error) { return d.Contacts.GetAllContacts(ctx) })
-	m.both("settings", func(ctx context.Context, d *store.Device) (any, error) {
-		return d.ChatSettings.GetChatSettings(ctx, jid)
-	})
 	m.both("token", func(ctx context.Context, d *store.Device) (any, error) {
 		return d.PrivacyTokens.GetPrivacyToken(ctx, jid)
 	})

@@ -1,5 +1,5 @@
-// Package store keeps accounts, chats, messages, commands, batches, reports, leases and the backlog of work: the ports of package
-// chat, written once over the storage port of package kv.
+// Package store keeps accounts, chats, messages, the feed of what changes, commands, batches, reports, webhooks, what keys have
+// used, leases and the backlog of work: the ports of package chat, written once over the storage port of package kv.
 //
 // # Promise
 //
@@ -29,6 +29,10 @@
 //	                                         "w/<JID>/<setting>/<id>"  when a command has set this of the chat meanwhile
 //	Commands            "hosts"              <host>                    that it shares the shards
 //	Reports, Hooks      "usage/<account>"    <day>/<source>            JSON of what a process has counted
+//	Hooks               <account>            "hook"                    JSON of chat.Hook
+//	                                         "health", "cursor"        how its deliveries go; how far the feed was handed on
+//	                                         "d/<number>/<part>"       its dead letters
+//	Secrets             <account>            "hook"                    what its events are signed with
 //	Work                "shard/<number>"     "lease"                   JSON
 //	                    "backlog/<account>"  "i/<id>"                  work that waits
 //	                                         "p/<arrival>/<part>"      the rest of it, where it is long

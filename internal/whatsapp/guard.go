@@ -55,6 +55,8 @@ func (e storeError) Is(target error) bool { return target == context.Canceled }
 
 // guard stands before all stores of a device. It tells of each error once, before whatsmeow sees it.
 type guard struct {
+	store.ChatSettingsStore // nil, see stand
+
 	behind store.Device    // the fields that are stores
 	ctx    context.Context // of the run
 	failed func(error)     // nothing is sent any more when it returns
@@ -80,17 +82,22 @@ func (g *guard) install(d *store.Device) {
 	}
 	g.behind.Identities, g.behind.Sessions, g.behind.PreKeys, g.behind.SenderKeys = d.Identities, d.Sessions, d.PreKeys, d.SenderKeys
 	g.behind.AppStateKeys, g.behind.AppState, g.behind.Contacts = d.AppStateKeys, d.AppState, d.Contacts
-	g.behind.ChatSettings, g.behind.MsgSecrets, g.behind.PrivacyTokens = d.ChatSettings, d.MsgSecrets, d.PrivacyTokens
+	g.behind.MsgSecrets, g.behind.PrivacyTokens = d.MsgSecrets, d.PrivacyTokens
 	g.behind.NCTSalt, g.behind.EventBuffer, g.behind.LIDs = d.NCTSalt, d.EventBuffer, d.LIDs
+	g.stand(d)
+}
+
+// stand puts the guard in place of the stores. There is none for what a chat is set to, as that is kept with the chat.
+func (g *guard) stand(d *store.Device) {
 	d.SetAllStores(g)
-	d.LIDs = g
+	d.LIDs, d.ChatSettings = g, nil
 }
 
 // device has the stores alone. What works beside whatsmeow takes them from here: whatsmeow takes those of its own device away
 // when the link ends.
 func (g *guard) device() *store.Device {
-	d := &store.Device{LIDs: g}
-	d.SetAllStores(g)
+	d := new(store.Device)
+	g.stand(d)
 	return d
 }
 
@@ -197,17 +204,6 @@ func (g *guard) PutAppStateVersion(ctx context.Context, name string, version uin
 	}
 	return g.look(g.behind.AppState.PutAppStateVersion(g.whole(ctx), name, version, hash))
 }
-
-// What a chat is set to is kept with the chat, and nobody asks whatsmeow for it.
-
-// PutMutedUntil implements store.ChatSettingsStore.
-func (g *guard) PutMutedUntil(context.Context, types.JID, time.Time) error { return nil }
-
-// PutPinned implements store.ChatSettingsStore.
-func (g *guard) PutPinned(context.Context, types.JID, bool) error { return nil }
-
-// PutArchived implements store.ChatSettingsStore.
-func (g *guard) PutArchived(context.Context, types.JID, bool) error { return nil }
 
 // What follows passes on.
 
@@ -388,11 +384,6 @@ func (g *guard) GetContact(ctx context.Context, user types.JID) (types.ContactIn
 
 func (g *guard) GetAllContacts(ctx context.Context) (map[types.JID]types.ContactInfo, error) {
 	v, err := g.behind.Contacts.GetAllContacts(g.whole(ctx))
-	return v, g.look(err)
-}
-
-func (g *guard) GetChatSettings(ctx context.Context, chat types.JID) (types.LocalChatSettings, error) {
-	v, err := g.behind.ChatSettings.GetChatSettings(g.whole(ctx), chat)
 	return v, g.look(err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"maps"
 	"slices"
 
 	"pesan/internal/kv"
@@ -21,12 +20,20 @@ const (
 
 // checksum tells an item that a disk has changed, or put elsewhere, from the one that was written.
 func checksum(k kv.Key, body []byte) uint32 {
-	sum := crc32.Checksum([]byte(k.Collection), castagnoli)
-	for _, part := range []string{k.Partition, k.Sort} {
-		sum = crc32.Update(sum, castagnoli, []byte{0})
-		sum = crc32.Update(sum, castagnoli, []byte(part))
+	sum := addText(0, string(k.Collection))
+	for _, part := range [...]string{k.Partition, k.Sort} {
+		sum = addText(addText(sum, "\x00"), part)
 	}
 	return crc32.Update(sum, castagnoli, body)
+}
+
+// addText is crc32.Update, which would have the text copied.
+func addText(sum uint32, text string) uint32 {
+	sum = ^sum
+	for i := range len(text) {
+		sum = castagnoli[byte(sum)^text[i]] ^ sum>>8
+	}
+	return ^sum
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -37,20 +44,17 @@ func appendValue(b []byte, it *kv.Item) []byte {
 	b = append(b, it.Version[:]...)
 	b = binary.AppendUvarint(b, uint64(it.Token))
 	b = binary.AppendUvarint(b, uint64(it.Expires))
-	fields := 0
-	for _, n := range it.Fields {
+	names := make([]string, 0, 16)
+	for name, n := range it.Fields {
 		if n != 0 {
-			fields++
+			names = append(names, name)
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(fields))
-	if fields > 0 {
-		for _, name := range slices.Sorted(maps.Keys(it.Fields)) {
-			if n := it.Fields[name]; n != 0 {
-				b = append(append(b, byte(len(name))), name...)
-				b = binary.AppendVarint(b, n)
-			}
-		}
+	slices.Sort(names)
+	b = binary.AppendUvarint(b, uint64(len(names)))
+	for _, name := range names {
+		b = append(append(b, byte(len(name))), name...)
+		b = binary.AppendVarint(b, it.Fields[name])
 	}
 	b = append(b, it.Data...)
 	binary.BigEndian.PutUint32(b, checksum(it.Key, b[sumBytes:]))
