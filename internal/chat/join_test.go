@@ -197,6 +197,9 @@ func TestContentWins(t *testing.T) {
 		for _, order := range [][]Content{{c.winner, c.loser}, {c.loser, c.winner}} {
 			m := Message{ID: "m", Content: order[0]}
 			m.Join(Message{ID: "m", Content: order[1]})
+			if c.loser.known() {
+				c.winner.Order = min(c.winner.Order, c.loser.Order) // it stays where the one that came first stood
+			}
 			if !reflect.DeepEqual(m.Content, c.winner) {
 				t.Errorf("%s: %+v stays", name, m.Content)
 			}

@@ -258,9 +258,14 @@ func compareBool(a, b bool) int {
 // Join adds what o knows of the same message. It commutes, associates, and repeating it changes nothing. It may change
 // m's maps.
 func (m *Message) Join(o Message) {
+	order := o.Content.Order
+	if m.Content.known() && (!o.Content.known() || m.Content.Order < order) {
+		order = m.Content.Order // what takes the place of a placeholder stands where that did
+	}
 	if !m.Content.wins(o.Content) {
 		m.Content = o.Content
 	}
+	m.Content.Order = order
 	joinRegisters(&m.Edits, o.Edits)
 	for by, at := range o.Revoked {
 		if m.Revoked == nil {

@@ -107,3 +107,18 @@ func TestReceiptsOfABroadcastList(t *testing.T) {
 	says(t, w.messages(jid(budi))[0], field("id", `"`+id+`"`), `"status":"READ"`)
 	says(t, w.messages(jid(citra))[0], field("id", `"`+id+`"`), `"status":"SERVER_ACK"`)
 }
+
+// TestDecryptedLaterStaysInPlace: a message that can be decrypted only when it is sent again stands among those of its second where it
+// came first.
+func TestDecryptedLaterStaysInPlace(t *testing.T) {
+	w := linkedWorld(t)
+	budi, at := w.contact("6281200000002", "Budi"), time.Now()
+	first, err := budi.Send(w.soon(), w.phone, sim.Text("satu"), sim.SendOptions{Time: at, Spoil: true})
+	w.ok(err)
+	second := w.from(budi, sim.Text("dua"), sim.SendOptions{Time: at})
+	w.acked(first)
+	w.eventually("the first", func() bool { return strings.Contains(strings.Join(w.messages(jid(budi)), ""), `"body":"satu"`) })
+	all := w.messages(jid(budi))
+	says(t, all[0], field("id", `"`+first+`"`))
+	says(t, all[1], field("id", `"`+second+`"`))
+}

@@ -193,3 +193,35 @@ func TestGroupOrderOverARestart(t *testing.T) {
 		}
 	}
 }
+
+// TestAddedAgain: who is added to a group again gets to know who has left it meanwhile, and who has come.
+func TestAddedAgain(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		w := linkedWorld(t)
+		budi, citra, dewi := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra"), w.contact("6281200000004", "Dewi")
+		g, err := w.server.NewGroup("Arisan", budi, sim.GroupOptions{ByLID: off}, w.phone.Contact, citra)
+		w.ok(err)
+		shows := func(what string, members ...string) {
+			t.Helper()
+			w.eventually(what, func() bool {
+				here, _ := w.shownHere(g.JID())
+				return strings.Join(here.Members, ",") == strings.Join(members, ",") && here.ReadOnly == !strings.Contains(fmt.Sprint(members), ownNumber)
+			})
+		}
+		shows("the members", ownNumber+" REGULAR", "6281200000002 SUPERADMIN", "6281200000003 REGULAR")
+		w.ok(g.Remove(w.soon(), budi, w.phone.Contact))
+		shows("the end", "6281200000002 SUPERADMIN", "6281200000003 REGULAR")
+		if off {
+			w.ok(w.halt())
+		}
+		w.ok(g.Remove(w.soon(), budi, citra))
+		w.ok(g.Add(w.soon(), budi, dewi))
+		w.ok(g.Promote(w.soon(), budi, dewi))
+		w.ok(g.Add(w.soon(), budi, w.phone.Contact))
+		if off {
+			w.open()
+			w.run()
+		}
+		shows("the members now", ownNumber+" REGULAR", "6281200000002 SUPERADMIN", "6281200000004 ADMIN")
+	}
+}

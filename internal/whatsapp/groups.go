@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -106,26 +108,58 @@ func (g *groups) want(jid chat.JID, kept bool) {
 	g.known[jid] = true
 	g.mu.Unlock()
 	if !known {
-		g.add(&question{what: "a group", ask: func() error { return g.learn(jid, &kept) }})
+		g.add(&question{what: "a group", ask: func() error { return g.learn(jid, &kept, false) }})
 	}
+}
+
+// anew marks the backlog's item of a group that is to be asked for although it is known.
+const anew = "anew"
+
+// changed has WhatsApp be asked for a group in which more has changed than it told: the account was added and doesn't know what
+// happened while it was out, or a member has another number.
+func (g *groups) changed(evt *events.GroupInfo) error {
+	own := g.identity()
+	is := func(who types.JID) bool {
+		jid, _ := translate.Address(who)
+		return jid != "" && (jid == own.pn || jid == own.lid)
+	}
+	jid, ok := translate.Address(evt.JID)
+	if !ok || !slices.ContainsFunc(evt.Join, is) &&
+		!slices.ContainsFunc(evt.UnknownChanges, func(n *waBinary.Node) bool { return n.Tag == "modify" }) {
+		return nil
+	}
+	if err := g.Backlog.PutBacklog(g.ctx, g.account, groupPrefix+string(jid), []byte(anew)); err != nil {
+		return fmt.Errorf("store question for a group: %w", err)
+	}
+	g.ask(jid)
+	return nil
+}
+
+// ask asks for a group although it is known. The question is in the backlog.
+func (g *groups) ask(jid chat.JID) {
+	kept := true
+	g.add(&question{what: "a group", ask: func() error { return g.learn(jid, &kept, true) }})
 }
 
 // begin goes on with what an earlier run has left.
 func (g *groups) begin(items []chat.BacklogItem) {
 	for _, item := range items {
-		if jid, ok := strings.CutPrefix(item.ID, groupPrefix); ok {
+		switch jid, ok := strings.CutPrefix(item.ID, groupPrefix); {
+		case ok && string(item.Data) == anew:
+			g.ask(chat.JID(jid))
+		case ok:
 			g.want(chat.JID(jid), true)
 		}
 	}
 }
 
-// learn asks for a group, unless it is known. The question outlives the process.
-func (g *groups) learn(group chat.JID, kept *bool) error {
+// learn asks for a group, unless it is known, or if it is wanted all the same. The question outlives the process.
+func (g *groups) learn(group chat.JID, kept *bool, again bool) error {
 	view, err := g.Chats.Chat(g.ctx, g.account, group)
 	if err != nil && chat.CodeOf(err) != chat.ChatNotFound {
 		return err
 	}
-	if err == nil && named(view.Document) {
+	if err == nil && named(view.Document) && !again {
 		if !*kept {
 			return nil
 		}

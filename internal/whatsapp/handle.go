@@ -103,6 +103,9 @@ func (r *run) handleContent(evt any) error {
 		if err == nil {
 			err = r.project(b, b.GroupChange(evt, order))
 		}
+		if err == nil {
+			err = r.groups.changed(evt)
+		}
 		if err != nil {
 			return err
 		}
@@ -285,8 +288,8 @@ func following(last *atomic.Int64, now int64) int64 {
 	}
 }
 
-// ticks tell apart what comes in one chat within a second, which is all that WhatsApp's times say: of two timers or names that are
-// told in the same second the one that comes later counts.
+// ticks tell apart what comes in one chat within a second, which is all that WhatsApp tells of a time: of two timers or names of the
+// same second the one that comes later counts.
 type ticks struct {
 	mu   sync.Mutex
 	last map[types.JID]tick
