@@ -234,13 +234,13 @@ func (c Content) wins(o Content) bool {
 	if !o.known() || !c.known() {
 		return c.known()
 	}
+	c.Order, o.Order = 0, 0 // see Message.Join
 	return cmp.Or(
 		-compareBool(c.Message != "", o.Message != ""),
 		compareBool(c.Partial, o.Partial),
 		cmp.Compare(c.Time, o.Time),
 		-compareBool(c.Sender.IsPN(), o.Sender.IsPN()),
 		cmp.Compare(c.Sender, o.Sender),
-		cmp.Compare(c.Order, o.Order),
 		cmp.Compare(text(c), text(o)),
 	) <= 0
 }

@@ -35,14 +35,24 @@ type ShownMessage struct {
 	Revoked   bool
 	Starred   bool
 	Reactions map[string]string // emojis, by the users of the phone numbers
-	time      int64
+	came      moment
 	reacted   []reacted
 }
 
 type reacted struct {
 	id, by string
 	mine   bool
-	time   int64
+	came   moment
+}
+
+// moment is when something came: its second, and its place among all that the phone received.
+type moment struct {
+	time  int64
+	place int
+}
+
+func (m moment) compare(o moment) int {
+	return cmp.Or(cmp.Compare(m.time, o.time), cmp.Compare(m.place, o.place))
 }
 
 // Shown is a chat, with a person or a group, as the phone shows it: what it received, sent and read, and what the user has set, by
@@ -63,14 +73,14 @@ func (p *Phone) Shown(chat types.JID) (c ShownChat, ok bool) {
 		}
 	}
 	p.devMu.Unlock()
-	last := int64(-1)
+	last := moment{time: -1}
 	for _, m := range c.Messages {
-		if m.time >= last {
-			last, c.Last = m.time, m.ID
+		if m.came.compare(last) >= 0 {
+			last, c.Last = m.came, m.ID
 		}
 		for _, r := range m.reacted {
-			if r.time >= last && (r.mine || m.FromMe) {
-				last, c.Last = r.time, r.id
+			if r.came.compare(last) >= 0 && (r.mine || m.FromMe) {
+				last, c.Last = r.came, r.id
 			}
 		}
 	}
@@ -111,7 +121,7 @@ func (p *Phone) conversation(chat types.JID) (c ShownChat, newest int64) {
 		}
 		return nil
 	}
-	for _, m := range p.Received() {
+	for place, m := range p.Received() {
 		by := p.pn
 		if !m.FromMe {
 			who := p.s.find(m.From.ToNonAD())
@@ -132,7 +142,7 @@ func (p *Phone) conversation(chat types.JID) (c ShownChat, newest int64) {
 			target.reacted = slices.DeleteFunc(target.reacted, func(o reacted) bool { return o.by == by.User })
 			if delete(target.Reactions, by.User); r.GetText() != "" {
 				target.Reactions[by.User] = r.GetText()
-				target.reacted = append(target.reacted, reacted{m.ID, by.User, m.FromMe, m.Time.Unix()})
+				target.reacted = append(target.reacted, reacted{m.ID, by.User, m.FromMe, moment{m.Time.Unix(), place}})
 			}
 		case protocol != nil && protocol.GetType() == waE2E.ProtocolMessage_REVOKE:
 			if target := find(protocol.GetKey().GetID()); target != nil && target.By == by.User {
@@ -147,7 +157,8 @@ func (p *Phone) conversation(chat types.JID) (c ShownChat, newest int64) {
 			c.Timer = protocol.GetEphemeralExpiration()
 		default:
 			c.Messages = append(c.Messages, ShownMessage{
-				ID: m.ID, By: by.User, FromMe: m.FromMe, Text: said.GetConversation(), Reactions: map[string]string{}, time: m.Time.Unix(),
+				ID: m.ID, By: by.User, FromMe: m.FromMe, Text: said.GetConversation(), Reactions: map[string]string{},
+				came: moment{m.Time.Unix(), place},
 			})
 			c.Time = max(c.Time, m.Time.Unix())
 			if !m.FromMe {
@@ -155,7 +166,7 @@ func (p *Phone) conversation(chat types.JID) (c ShownChat, newest int64) {
 			}
 		}
 	}
-	slices.SortStableFunc(c.Messages, func(a, b ShownMessage) int { return cmp.Compare(a.time, b.time) })
+	slices.SortFunc(c.Messages, func(a, b ShownMessage) int { return a.came.compare(b.came) })
 	return c, newest
 }
 
@@ -202,7 +213,7 @@ func (p *Phone) settings(chat types.JID, c *ShownChat) (archivedTo, markedTo int
 		case "clearChat":
 			through, keeps := v.GetClearChatAction().GetMessageRange().GetLastMessageTimestamp(), e.Index[2] == "0"
 			c.Messages = slices.DeleteFunc(c.Messages, func(m ShownMessage) bool {
-				return m.time <= through && !(keeps && m.Starred)
+				return m.came.time <= through && !(keeps && m.Starred)
 			})
 		}
 	}

@@ -288,8 +288,8 @@ func following(last *atomic.Int64, now int64) int64 {
 	}
 }
 
-// ticks tell apart what comes in one chat within a second, which is all that WhatsApp tells of a time: of two timers or names of the
-// same second the one that comes later counts.
+// ticks tell apart what comes in one chat within a second, which is all that WhatsApp tells of a time: of two timers or names of
+// the same second the one that comes later counts.
 type ticks struct {
 	mu   sync.Mutex
 	last map[types.JID]tick
