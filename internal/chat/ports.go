@@ -157,6 +157,9 @@ type Commands interface {
 	CommandReader
 	// PutCommand stores the command as pending unless the account has one with this id, and returns what is stored.
 	PutCommand(ctx context.Context, c Command) (stored CommandRecord, created bool, err error)
+	// PutReported is PutCommand together with the command's entry in the log, for the price of one. The entry has the command's
+	// id, account, time and request, and is to be pending; the log has it as long as nobody clears it.
+	PutReported(ctx context.Context, c Command, entry Report) (stored CommandRecord, created bool, err error)
 	// EndCommand writes the outcome of a pending command, and returns the record as it is then. One that has ended stays
 	// as it is: the first outcome counts.
 	EndCommand(ctx context.Context, account, id string, o Outcome) (CommandRecord, error)

@@ -364,15 +364,20 @@ func (c *call) addReport(ctx context.Context, r chat.Report) {
 	if r.ID == "" {
 		r.ID, err = c.newID(c.now)
 	}
-	r.Account, r.At, r.Request, r.Endpoint, r.Number, r.Target = c.account, c.now, c.request.id, c.endpoint.Name, c.number, c.target
-	if c.key.ID != chat.MainKey {
-		r.Key = c.key.Name
-	}
+	c.fillIn(&r)
 	if err == nil {
 		err = c.Reports.AddReport(ctx, r)
 	}
 	if err != nil {
 		c.Logger.LogAttrs(ctx, slog.LevelWarn, "add report", slog.String("request", c.request.id),
 			slog.String("account", c.account), slog.Any("error", err))
+	}
+}
+
+// fillIn completes an entry of the API log by what the call knows.
+func (c *call) fillIn(r *chat.Report) {
+	r.Account, r.At, r.Request, r.Endpoint, r.Number, r.Target = c.account, c.now, c.request.id, c.endpoint.Name, c.number, c.target
+	if c.key.ID != chat.MainKey {
+		r.Key = c.key.Name
 	}
 }

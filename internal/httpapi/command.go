@@ -85,14 +85,10 @@ func (o commander) earlier(ctx context.Context, account, id string) bool {
 // fills in what the call knows; an id that the account has used for the same command stands for that one.
 func (o commander) do(ctx context.Context, c *call, a chat.Account, cmd chat.Command) (chat.CommandRecord, error) {
 	var err error
-	if cmd.ID == "" {
-		if cmd.ID, err = c.newID(c.now); err != nil {
-			return chat.CommandRecord{}, err
-		}
-	}
 	if cmd.Report, err = c.newID(c.now); err != nil {
 		return chat.CommandRecord{}, err
 	}
+	cmd.ID = cmp.Or(cmd.ID, cmd.Report)
 	cmd.Version, cmd.Account, cmd.Number, cmd.RequestedAt = chat.CommandVersion, a.ID, a.Number(), c.now
 	cmd.Request = c.request.id
 	if err := cmd.Validate(); err != nil {
@@ -148,7 +144,15 @@ func (c *call) prefersAsync() bool {
 func (o commander) submit(ctx context.Context, c *call, shard int, cmd chat.Command) (chat.CommandRecord, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTime)
 	defer cancel()
-	r, created, err := o.commands.PutCommand(ctx, cmd)
+	entry := chat.Report{ID: cmd.Report, Status: http.StatusAccepted, CommandID: cmd.ID, Command: chat.CommandPending}
+	put := o.commands.PutCommand
+	if cmd.ID == cmd.Report { // for a client's id the entry has to be in the order of time
+		c.fillIn(&entry)
+		put = func(ctx context.Context, cmd chat.Command) (chat.CommandRecord, bool, error) {
+			return o.commands.PutReported(ctx, cmd, entry)
+		}
+	}
+	r, created, err := put(ctx, cmd)
 	if err != nil {
 		return r, err
 	}
@@ -162,11 +166,12 @@ func (o commander) submit(ctx context.Context, c *call, shard int, cmd chat.Comm
 	if r.State != chat.CommandPending {
 		return r, nil
 	}
-	// Reported and sent again for a repeated id, since the first call may have died before it did. An entry that is there
-	// stays as it is.
-	c.addReport(ctx, chat.Report{
-		ID: r.Report, Status: http.StatusAccepted, CommandID: r.ID, Command: chat.CommandPending,
-	})
+	if r.ID != r.Report {
+		// Reported and sent again for a repeated id, since the first call may have died before it did. An entry that is there
+		// stays as it is.
+		entry.ID = r.Report
+		c.addReport(ctx, entry)
+	}
 	if r.Lost(c.now) {
 		return o.end(ctx, c, r, &chat.Error{Code: chat.Unavailable})
 	}

@@ -30,6 +30,10 @@ func (c *commands) PutCommand(_ context.Context, cmd chat.Command) (chat.Command
 	return c.record, true, nil
 }
 
+func (c *commands) PutReported(ctx context.Context, cmd chat.Command, _ chat.Report) (chat.CommandRecord, bool, error) {
+	return c.PutCommand(ctx, cmd)
+}
+
 func (c *commands) stored() chat.CommandRecord {
 	c.mu.Lock()
 	defer c.mu.Unlock()

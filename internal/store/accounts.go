@@ -39,7 +39,10 @@ func (s *Store) accountExists(id string) kv.Op {
 
 // Account implements chat.AccountReader.
 func (s *Store) Account(ctx context.Context, id string) (chat.Account, error) {
-	a, _, err := s.account(ctx, id, kv.Strong)
+	a, it, err := s.account(ctx, id, kv.Strong)
+	if err == nil && s.token != 0 {
+		s.read.put(s.token, it)
+	}
 	return a, failed("get account", err)
 }
 
@@ -161,39 +164,64 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 		}
 	}
 	var refused error
-	err := retryOnConflict(ctx, func() error {
-		a, old, err := s.account(ctx, id, kv.Strong)
-		if err != nil {
-			return err
+	err := retryOnConflict(ctx, func() (err error) {
+		for kept := true; kept; { // who decides not to write, by what was kept, has to look at what is there now
+			if kept, refused, err = s.updateAccount(ctx, id, change); err != nil {
+				return err
+			}
 		}
-		was := a
-		if refused = change(&a); refused != nil {
-			return nil
-		}
-		a.ID = id
-		data, err := marshal(a)
-		if err != nil || bytes.Equal(data, old.Data) && (s.token == 0 || s.token == old.Token) {
-			return err
-		}
-		token := s.token
-		if token == 0 {
-			token = old.Token
-		}
-		put := kv.Put(kv.Item{Key: old.Key, Data: data, Token: token}, kv.Unchanged(old.Version))
-		step := kv.Each(put)
-		if a.Shard != was.Shard {
-			step = kv.Together(put, kv.Delete(listedUnder(was.Shard, id), kv.Always(), 0),
-				kv.Put(kv.Item{Key: listedUnder(a.Shard, id)}, kv.Always()))
-		}
-		if s.owns() && (a.State != was.State || a.Reason != was.Reason) {
-			return s.tell(ctx, id, &chat.FeedEntry{Kind: chat.FeedState, State: a.State, Reason: a.Reason}, step)
-		}
-		return s.kv.Write(ctx, step)
+		return nil
 	})
 	if refused != nil {
 		return refused
 	}
 	return failed("update account", s.mended(ctx, id, err))
+}
+
+// updateAccount changes the account as its owner has kept it, or as it is now. It tells whether nothing was written because of what
+// was kept.
+func (s *Store) updateAccount(ctx context.Context, id string, change func(*chat.Account) error) (kept bool, refused, err error) {
+	var a chat.Account
+	old, kept := s.read.take(s.token, accountKey(id))
+	if kept {
+		a, err = accountOf(&old)
+	} else {
+		a, old, err = s.account(ctx, id, kv.Strong)
+	}
+	if err != nil {
+		return false, nil, err
+	}
+	was := a
+	if refused = change(&a); refused != nil {
+		return kept, refused, nil
+	}
+	a.ID = id
+	data, err := marshal(a)
+	if err != nil {
+		return false, nil, err
+	}
+	if bytes.Equal(data, old.Data) && (s.token == 0 || s.token == old.Token) {
+		return kept, nil, nil
+	}
+	token := s.token
+	if token == 0 {
+		token = old.Token
+	}
+	put := kv.Put(kv.Item{Key: old.Key, Data: data, Token: token}, kv.Unchanged(old.Version))
+	step := kv.Each(put)
+	if a.Shard != was.Shard {
+		step = kv.Together(put, kv.Delete(listedUnder(was.Shard, id), kv.Always(), 0),
+			kv.Put(kv.Item{Key: listedUnder(a.Shard, id)}, kv.Always()))
+	}
+	if s.owns() && (a.State != was.State || a.Reason != was.Reason) {
+		err = s.tell(ctx, id, &chat.FeedEntry{Kind: chat.FeedState, State: a.State, Reason: a.Reason}, step)
+	} else {
+		err = s.kv.Write(ctx, step)
+	}
+	if err == nil && s.token != 0 {
+		s.read.put(s.token, put.Item)
+	}
+	return false, nil, err
 }
 
 // DeleteAccount implements chat.Accounts. Its backlog, its webhook and its feed go with it.

@@ -79,7 +79,7 @@ func (s *Store) Alias(ctx context.Context, account string, from, to chat.JID) er
 		return failed("make alias", err)
 	}
 	defer release()
-	s.recent.take(name)
+	s.kept().take(s.recently(name))
 	defer s.lists.note(account, from)
 	err = retryOnConflict(ctx, func() error {
 		at, err := s.look(ctx, account, from)
@@ -135,7 +135,7 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 		}
 	}
 	defer s.lists.drop(account)
-	defer s.recent.drop()
+	defer s.kept().drop()
 	if err := s.emptied(ctx, account); err != nil {
 		return failed("delete chats", err)
 	}

@@ -20,7 +20,10 @@ func commandKey(account, id string) kv.Key {
 
 // Command implements chat.CommandReader.
 func (s *Store) Command(ctx context.Context, account, id string) (chat.CommandRecord, error) {
-	r, _, err := s.command(ctx, account, id, kv.Strong)
+	r, it, err := s.command(ctx, account, id, kv.Strong)
+	if err == nil && s.owns() && r.State == chat.CommandPending {
+		s.read.put(s.token, it)
+	}
 	return r, failed("get command", err)
 }
 
@@ -36,27 +39,74 @@ func (r eventualCommands) Command(ctx context.Context, account, id string) (chat
 }
 
 func (s *Store) command(ctx context.Context, account, id string, c kv.Consistency) (r chat.CommandRecord, it kv.Item, err error) {
-	it, err = s.kv.Get(ctx, commandKey(account, id), c)
-	if errors.Is(err, kv.ErrNotFound) {
-		return r, it, &chat.Error{Code: chat.CommandNotFound}
+	if it, err = s.kv.Get(ctx, commandKey(account, id), c); err != nil {
+		return r, it, absent(err)
 	}
-	if err == nil {
-		r, err = commandOf(&it)
-	}
+	r, err = commandOf(&it)
 	return r, it, err
 }
 
-func commandOf(it *kv.Item) (r chat.CommandRecord, err error) {
-	if err := json.Unmarshal(it.Data, &r); err != nil {
-		return chat.CommandRecord{}, fmt.Errorf("decode command: %w", err)
+func absent(err error) error {
+	if errors.Is(err, kv.ErrNotFound) {
+		return &chat.Error{Code: chat.CommandNotFound}
 	}
-	return r, nil
+	return err
+}
+
+// storedCommand is what a record's item holds: with it the command's entry in the log, unless that stands by itself.
+type storedCommand struct {
+	chat.CommandRecord
+	Entry *commandEntry `json:"entry,omitempty"`
+}
+
+// commandEntry is what of an entry isn't the command's. Short names leave room for long targets in one unit of DynamoDB's writes.
+type commandEntry struct {
+	Endpoint string   `json:"e"`
+	Key      string   `json:"k,omitempty"`
+	Number   chat.JID `json:"n,omitempty"`
+	Target   string   `json:"t,omitempty"`
+	Status   int      `json:"s,omitempty"`
+}
+
+// report is the entry as it is now.
+func (c *storedCommand) report() chat.Report {
+	r := chat.Report{
+		ID: c.ID, Account: c.Account, At: c.RequestedAt, Request: c.Request, Endpoint: c.Entry.Endpoint, Key: c.Entry.Key, Number: c.Entry.Number,
+		Target: c.Entry.Target, Status: c.Entry.Status, CommandID: c.ID, Command: c.State, EndedAt: c.EndedAt,
+	}
+	if c.Failure != nil {
+		r.Error = c.Failure.Code
+	}
+	return r
+}
+
+func storedCommandOf(it *kv.Item) (c storedCommand, err error) {
+	if err := json.Unmarshal(it.Data, &c); err != nil {
+		return storedCommand{}, fmt.Errorf("decode command: %w", err)
+	}
+	return c, nil
+}
+
+func commandOf(it *kv.Item) (chat.CommandRecord, error) {
+	c, err := storedCommandOf(it)
+	return c.CommandRecord, err
 }
 
 // PutCommand implements chat.Commands.
 func (s *Store) PutCommand(ctx context.Context, c chat.Command) (stored chat.CommandRecord, created bool, err error) {
+	return s.putCommand(ctx, c, nil)
+}
+
+// PutReported implements chat.Commands.
+func (s *Store) PutReported(ctx context.Context, c chat.Command, e chat.Report) (stored chat.CommandRecord, created bool, err error) {
+	return s.putCommand(ctx, c, &commandEntry{e.Endpoint, e.Key, e.Number, e.Target, e.Status})
+}
+
+func (s *Store) putCommand(
+	ctx context.Context, c chat.Command, e *commandEntry,
+) (stored chat.CommandRecord, created bool, err error) {
 	stored = chat.CommandRecord{Command: c, State: chat.CommandPending}
-	data, err := marshal(stored)
+	data, err := marshal(storedCommand{stored, e})
 	if err != nil {
 		return chat.CommandRecord{}, false, failed("put command", err)
 	}
@@ -90,12 +140,19 @@ func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outco
 		}
 	}
 	err = retryOnConflict(ctx, func() error {
-		var it kv.Item
-		if r, it, err = s.command(ctx, account, id, kv.Strong); err != nil || r.State != chat.CommandPending {
+		it, read := s.read.take(s.token, commandKey(account, id))
+		if !read {
+			if it, err = s.kv.Get(ctx, commandKey(account, id), kv.Strong); err != nil {
+				return absent(err)
+			}
+		}
+		stored, err := storedCommandOf(&it)
+		if r = stored.CommandRecord; err != nil || r.State != chat.CommandPending {
 			return err
 		}
 		r.State, r.Failure, r.Attempts, r.EndedAt = o.State(), o.Failure, o.Attempts, o.At
-		data, err := marshal(r)
+		stored.CommandRecord = r
+		data, err := marshal(stored)
 		if err != nil {
 			return err
 		}

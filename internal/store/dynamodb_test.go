@@ -171,11 +171,10 @@ func TestBudgets(t *testing.T) {
 	within(t, &meter, budget.StoreNewChat)
 
 	report := chat.Report{ID: "01KXQZ5T9W4Y8N2M6P3R7V1B0D", Account: account, At: noon, Endpoint: "muteChat", Target: person.Echo(), Status: 202,
-		CommandID: "01KXQZ5T9W4Y8N2M6P3R7V1B0E", Command: chat.CommandPending}
+		CommandID: "01KXQZ5T9W4Y8N2M6P3R7V1B0D", Command: chat.CommandPending}
 	mute := chat.Command{Version: chat.CommandVersion, ID: report.CommandID, Account: account, Kind: chat.MuteCommand, Chat: person, Seconds: 3600, Report: report.ID, RequestedAt: noon}
-	_, _, err = s.PutCommand(ctx, mute)
+	_, _, err = s.PutReported(ctx, mute, report)
 	must(err)
-	must(s.AddReport(ctx, report))
 	project(t, s, account, chat.Change{Chat: person, State: chat.Chat{Mute: chat.Register[int64]{Value: mute.MuteEnd(), At: noon.UnixMilli()}}})
 	_, err = s.EndCommand(ctx, account, mute.ID, chat.Outcome{Attempts: 1, At: noon.Add(time.Second)})
 	must(err)

@@ -429,7 +429,7 @@ func (s *Store) mendChat(ctx context.Context, name chatName, e *chat.FeedEntry) 
 	if err != nil || at.item != nil && at.item.Fields[fieldSeq] >= e.Seq {
 		return err
 	}
-	s.recent.take(name)
+	s.kept().take(s.recently(name))
 	now := chat.FeedEntry{Kind: chat.FeedChat, Chat: name.jid, Shows: at.shows(), Moved: at.target, Cleared: e.Cleared,
 		Many: e.Many}
 	s.feeds.awaitMessages(name.account, name.jid, e.Messages)

@@ -52,22 +52,39 @@ func (k *locks) acquire(ctx context.Context, name chatName) (release func(), err
 	return func() { l.Release(1); leave() }, nil
 }
 
-// recent keeps chats that were changed of late, so that a chat in which many messages arrive isn't read and decoded for each.
-// A change takes a chat out, and puts it back when it has stored it: one that fails may have spoilt it. The chat's lock is
-// held from one to the other.
+// recent keeps chats that their owner has changed or looked at of late, so that a chat in which many messages arrive isn't read and
+// decoded for each. A change takes a chat out, and puts it back when it has stored it: one that fails may have spoilt it. The
+// chat's lock is held from one to the other. Should a former owner write a chat that is kept here, late, the owner's next change
+// meets a conflict, and reads it.
 type recent struct {
 	mu    sync.Mutex
-	chats map[chatName]*storedChat
+	chats map[recentName]*storedChat
 	drops int64 // how often chats were dropped whose locks others may have held
+}
+
+// recentName is a chat as the owner of a lease knows it; the next one starts with nothing of it.
+type recentName struct {
+	chatName
+	token int64
+}
+
+func (s *Store) recently(name chatName) recentName { return recentName{name, s.token} }
+
+// kept is where the store's chats are kept; nil: it isn't that of an owner.
+func (s *Store) kept() *recent {
+	if !s.owns() {
+		return nil
+	}
+	return s.recent
 }
 
 // maxRecent bounds their memory, some 10 KiB each.
 const maxRecent = 256
 
-func newRecent() *recent { return &recent{chats: make(map[chatName]*storedChat)} }
+func newRecent() *recent { return &recent{chats: make(map[recentName]*storedChat)} }
 
 // take returns nil where the chat isn't there, and what put asks for.
-func (r *recent) take(name chatName) (c *storedChat, drops int64) {
+func (r *recent) take(name recentName) (c *storedChat, drops int64) {
 	if r == nil {
 		return nil, 0
 	}
@@ -78,7 +95,7 @@ func (r *recent) take(name chatName) (c *storedChat, drops int64) {
 	return c, r.drops
 }
 
-func (r *recent) put(name chatName, c *storedChat, drops int64) {
+func (r *recent) put(name recentName, c *storedChat, drops int64) {
 	if r == nil {
 		return
 	}

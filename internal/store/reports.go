@@ -1,11 +1,15 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -27,17 +31,95 @@ func (s *Store) AddReport(ctx context.Context, r chat.Report) error {
 	return failed("add report", err)
 }
 
-// reports completes entries with how their commands have ended.
-func (s *Store) reports(ctx context.Context, account string, items []kv.Item) ([]chat.Report, error) {
-	reports := make([]chat.Report, len(items))
+// entry is an item of the log: by itself, or with its command.
+type entry struct {
+	item   kv.Item
+	report chat.Report
+}
+
+// entries are those of the log before an id, "" for all, the newest first.
+func (s *Store) entries(ctx context.Context, account, before string, expect int) iter.Seq2[entry, error] {
+	now := s.now()
+	alone := kv.Query{Collection: kv.Reports, Partition: account, To: before, Reverse: true, Expect: expect}
+	// Ids that clients chose are passed over; few are between those of about now.
+	with := kv.Query{
+		Collection: kv.Commands, Partition: account, Reverse: true, Expect: expect,
+		From: idOf(now.Add(-chat.ReportAge - commandMargin)), To: idOf(now.Add(chat.ReportAge)),
+	}
+	if before != "" {
+		with.To = min(with.To, before)
+	}
+	return newestFirst(s.entriesOf(ctx, alone, reportOf), s.entriesOf(ctx, with, func(it *kv.Item) (chat.Report, bool, error) {
+		c, err := storedCommandOf(it)
+		if err != nil || c.Entry == nil || it.Expires <= now.Add(commandMargin).Unix() {
+			return chat.Report{}, false, err
+		}
+		return c.report(), true, nil
+	}))
+}
+
+// idOf is the least id of a time.
+func idOf(at time.Time) string {
+	var id ulid.ULID
+	_ = id.SetTime(ulid.Timestamp(at)) // it holds for 8,000 years
+	return id.String()
+}
+
+func reportOf(it *kv.Item) (r chat.Report, ok bool, err error) {
+	if err := json.Unmarshal(it.Data, &r); err != nil {
+		return r, false, fmt.Errorf("decode report: %w", err)
+	}
+	return r, true, nil
+}
+
+func (s *Store) entriesOf(
+	ctx context.Context, q kv.Query, read func(*kv.Item) (chat.Report, bool, error),
+) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		for it, err := range s.kv.Query(ctx, q) {
+			e, ok := entry{item: it}, true
+			if err == nil {
+				e.report, ok, err = read(&it)
+			}
+			if (ok || err != nil) && !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// newestFirst merges two that are newest first, up to the first error.
+func newestFirst(a, b iter.Seq2[entry, error]) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		next, stop := iter.Pull2(b)
+		defer stop()
+		other, err, there := next()
+		for e, failed := range a {
+			for there && err == nil && failed == nil && other.report.ID > e.report.ID {
+				if !yield(other, nil) {
+					return
+				}
+				other, err, there = next()
+			}
+			if !yield(e, cmp.Or(err, failed)) || err != nil || failed != nil {
+				return
+			}
+		}
+		for ; there; other, err, there = next() {
+			if !yield(other, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// complete adds to entries how their commands have ended.
+func (s *Store) complete(ctx context.Context, account string, entries []entry) error {
 	var pending []*chat.Report
 	var keys []kv.Key
-	for i := range items {
-		r := &reports[i]
-		if err := json.Unmarshal(items[i].Data, r); err != nil {
-			return nil, fmt.Errorf("decode report: %w", err)
-		}
-		if !r.Finished() {
+	for i := range entries {
+		r := &entries[i].report
+		if entries[i].item.Collection == kv.Reports && !r.Finished() {
 			key := commandKey(account, r.CommandID)
 			if r.Batch != "" {
 				key = batchKey(account, batchRecord+r.Batch)
@@ -46,11 +128,11 @@ func (s *Store) reports(ctx context.Context, account string, items []kv.Item) ([
 		}
 	}
 	if len(keys) == 0 {
-		return reports, nil
+		return nil
 	}
 	found, err := s.kv.GetMany(ctx, keys)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i, it := range found {
 		if it == nil {
@@ -59,19 +141,19 @@ func (s *Store) reports(ctx context.Context, account string, items []kv.Item) ([
 		r := pending[i]
 		if r.Batch != "" {
 			if err := s.ofBatch(r, it); err != nil {
-				return nil, err
+				return err
 			}
 			continue
 		}
 		c, err := commandOf(it)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if r.Command, r.EndedAt = c.State, c.EndedAt; c.Failure != nil {
 			r.Error = c.Failure.Code
 		}
 	}
-	return reports, nil
+	return nil
 }
 
 // ofBatch completes the entry of a batch.
@@ -101,20 +183,23 @@ func (s *Store) ListReports(ctx context.Context, account string, p chat.Page) (r
 	if err != nil {
 		return nil, "", err
 	}
-	var items []kv.Item
-	q := kv.Query{Collection: kv.Reports, Partition: account, To: before, Reverse: true, Expect: p.Limit + 1}
-	for it, err := range s.kv.Query(ctx, q) {
+	var found []entry
+	for e, err := range s.entries(ctx, account, before, p.Limit+1) {
 		if err != nil {
 			return nil, "", failed("list reports", err)
 		}
-		if len(items) == p.Limit {
-			next = makeCursor(reportCursor, items[p.Limit-1].Sort)
+		if len(found) == p.Limit {
+			next = makeCursor(reportCursor, found[p.Limit-1].report.ID)
 			break
 		}
-		items = append(items, it)
+		found = append(found, e)
 	}
-	if reports, err = s.reports(ctx, account, items); err != nil {
+	if err := s.complete(ctx, account, found); err != nil {
 		return nil, "", failed("list reports", err)
+	}
+	reports = make([]chat.Report, len(found))
+	for i := range found {
+		reports[i] = found[i].report
 	}
 	return reports, next, nil
 }
@@ -134,35 +219,48 @@ const clearPage = 500
 
 // ClearReports implements chat.Reports.
 func (s *Store) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
-	q := kv.Query{Collection: kv.Reports, Partition: account}
-	if all {
-		return failed("clear reports", s.deleteAll(ctx, q, 0, nil))
-	}
-	var items []kv.Item
-	for it, err := range s.kv.Query(ctx, q) {
-		if err != nil {
-			return failed("clear reports", err)
+	return failed("clear reports", retryOnConflict(ctx, func() error { // a command may end meanwhile
+		var page []entry
+		for e, err := range s.entries(ctx, account, "", 0) {
+			if err != nil {
+				return err
+			}
+			if page = append(page, e); len(page) < clearPage {
+				continue
+			}
+			if err := s.clear(ctx, account, page, all, now); err != nil {
+				return err
+			}
+			page = page[:0]
 		}
-		if items = append(items, it); len(items) < clearPage {
-			continue
-		}
-		if err := s.clear(ctx, account, items, now); err != nil {
-			return failed("clear reports", err)
-		}
-		items = items[:0]
-	}
-	return failed("clear reports", s.clear(ctx, account, items, now))
+		return s.clear(ctx, account, page, all, now)
+	}))
 }
 
-func (s *Store) clear(ctx context.Context, account string, items []kv.Item, now time.Time) error {
-	reports, err := s.reports(ctx, account, items)
-	if err != nil {
-		return err
+// clear takes entries out of the log. Commands stay, so that none happens twice.
+func (s *Store) clear(ctx context.Context, account string, entries []entry, all bool, now time.Time) error {
+	if !all {
+		if err := s.complete(ctx, account, entries); err != nil {
+			return err
+		}
 	}
 	var ops []kv.Op
-	for i, r := range reports {
-		if r.Finished() || r.Lost(now) {
-			ops = append(ops, kv.Delete(items[i].Key, kv.Always(), 0))
+	for i := range entries {
+		it, r := &entries[i].item, &entries[i].report
+		switch {
+		case !all && !r.Finished() && !r.Lost(now):
+		case it.Collection == kv.Reports:
+			ops = append(ops, kv.Delete(it.Key, kv.Always(), 0))
+		default:
+			c, err := commandOf(it)
+			if err != nil {
+				return err
+			}
+			data, err := marshal(storedCommand{CommandRecord: c})
+			if err != nil {
+				return fmt.Errorf("encode command: %w", err)
+			}
+			ops = append(ops, kv.Put(kv.Item{Key: it.Key, Data: data, Expires: it.Expires}, kv.Unchanged(it.Version)))
 		}
 	}
 	if len(ops) == 0 {

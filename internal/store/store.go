@@ -81,9 +81,10 @@ type Store struct {
 	feedAge     time.Duration
 	arrivals    *ulid.LockedMonotonicReader
 	feeds       *feeds
+	read        *read
 	locks       *locks
-	lists       *lists  // nil: not the sole writer
-	recent      *recent // likewise
+	lists       *lists // nil: not the sole writer
+	recent      *recent
 }
 
 var (
@@ -110,11 +111,12 @@ func New(db kv.Store, o Options) *Store {
 	}
 	s := &Store{
 		kv: db, compression: o.Compression, now: o.Now, locks: newLocks(), feeds: newFeeds(),
+		read: newRead(), recent: newRecent(),
 		feedAge:  cmp.Or(o.FeedAge, chat.FeedAge),
 		arrivals: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(crypto.Reader, 0)},
 	}
 	if o.SoleWriter {
-		s.lists, s.recent = newLists(o.CacheLimit), newRecent()
+		s.lists = newLists(o.CacheLimit)
 	}
 	return s
 }

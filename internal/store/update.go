@@ -54,12 +54,13 @@ func (s *Store) update(
 		return "", nil, err
 	}
 	defer release()
-	kept, drops := s.recent.take(name)
+	kept, drops := s.kept().take(s.recently(name))
 	t, target, err := s.load(ctx, name, kept, ids)
 	if err != nil || target != "" {
 		return target, nil, err
 	}
 	if refused = change(&t.Thread); refused != nil {
+		s.looked(name, &t.stored, drops)
 		return "", refused, nil
 	}
 	defer s.lists.note(name.account, name.jid) // a write that failed may have been made
@@ -67,9 +68,21 @@ func (s *Store) update(
 		return "", nil, t.orphaned(ctx, err)
 	}
 	if t.stored.there() {
-		s.recent.put(name, &t.stored, drops)
+		s.kept().put(s.recently(name), &t.stored, drops)
 	}
 	return "", nil, nil
+}
+
+// looked keeps a chat that was loaded and not changed, as it is stored: whoever looked may be about to change it.
+func (s *Store) looked(name chatName, c *storedChat, drops int64) {
+	if !s.owns() || !c.there() {
+		return
+	}
+	at := kv.Item{Key: kv.Key{Sort: c.sort}, Version: c.version, Fields: c.fields, Data: c.record}
+	again := new(storedChat) // the caller may have spoilt the other
+	if again.read(&at) == nil {
+		s.kept().put(s.recently(name), again, drops)
+	}
 }
 
 // storedChat is a chat as it is stored.

@@ -27,6 +27,8 @@ func Reports(t *testing.T, open func(*testing.T) ReportsAndCommands) {
 		{"ClearMany", clearManyReports},
 		{"Accounts", reportsOfAccounts},
 		{"Cursors", reportCursors},
+		{"Together", reportsWithCommands},
+		{"ClearTogether", clearReportsWithCommands},
 	})
 }
 
@@ -189,5 +191,108 @@ func reportCursors(t *testing.T, ctx context.Context, reports ReportsAndCommands
 		if r.Account != foreign {
 			t.Errorf("another account's cursor shows its report %v", r)
 		}
+	}
+}
+
+// reported stores a command together with its entry.
+func reported(t *testing.T, ctx context.Context, reports ReportsAndCommands, account string, second int) chat.Report {
+	t.Helper()
+	r := report(account, second)
+	r.Status, r.CommandID, r.Command, r.Request, r.Key, r.Number = 202, r.ID, chat.CommandPending, "of-the-call", "toko", "628000@s.whatsapp.net"
+	c := muteCommand(account, r.ID)
+	c.Report, c.RequestedAt, c.Request = r.ID, r.At, r.Request
+	stored, created, err := reports.PutReported(ctx, c, r)
+	ok(t, "put with entry", err)
+	wantSame(t, "what is stored", stored, chat.CommandRecord{Command: c, State: chat.CommandPending})
+	if !created {
+		t.Error("a new command wasn't created")
+	}
+	return r
+}
+
+// reportsWithCommands: entries that stand with their commands are among the others, and end as their commands do.
+func reportsWithCommands(t *testing.T, ctx context.Context, reports ReportsAndCommands) {
+	account := newAccount()
+	var want []chat.Report
+	for i := range 24 {
+		var r chat.Report
+		switch i % 4 {
+		case 0, 1:
+			r = reported(t, ctx, reports, account, i)
+		case 2:
+			r = report(account, i)
+			addReports(t, ctx, reports, r)
+		case 3:
+			r = pendingReport(account, i)
+			addReports(t, ctx, reports, r)
+			putReported(t, ctx, reports, r)
+		}
+		want = append(want, r)
+	}
+	for _, id := range []string{report(account, 5).ID, "01", "a-client's", "zz", "0"} { // which clients chose
+		_, _, err := reports.PutCommand(ctx, muteCommand(account, id))
+		ok(t, "put", err)
+	}
+	reported(t, ctx, reports, newAccount(), 7)
+	newest := slices.Clone(want)
+	slices.Reverse(newest)
+	for _, limit := range []int{1, 2, 3, 5, 23, 24, 25, 1000} {
+		wantSame(t, "the reports", allReports(t, ctx, reports, account, limit), newest)
+	}
+	at := noon.Add(time.Minute)
+	for i := range want {
+		switch i % 8 {
+		case 0, 3:
+			endReported(t, ctx, reports, want[i], nil, at)
+			want[i].Command, want[i].EndedAt = chat.CommandDone, at
+		case 1:
+			endReported(t, ctx, reports, want[i], &chat.Error{Code: chat.WhatsAppRejected}, at)
+			want[i].Command, want[i].Error, want[i].EndedAt = chat.CommandFailed, chat.WhatsAppRejected, at
+		}
+	}
+	newest = slices.Clone(want)
+	slices.Reverse(newest)
+	for _, limit := range []int{1, 7, 1000} {
+		wantSame(t, "the ended reports", allReports(t, ctx, reports, account, limit), newest)
+	}
+}
+
+// clearReportsWithCommands: what is cleared doesn't come back, and no command can happen twice for it.
+func clearReportsWithCommands(t *testing.T, ctx context.Context, reports ReportsAndCommands) {
+	account, at := newAccount(), noon.Add(time.Minute)
+	done, pending, late := reported(t, ctx, reports, account, 1), reported(t, ctx, reports, account, 2), reported(t, ctx, reports, account, 3)
+	endReported(t, ctx, reports, done, nil, at)
+	ok(t, "clear", reports.ClearReports(ctx, account, false, noon))
+	wantSame(t, "what is left", allReports(t, ctx, reports, account, 10), []chat.Report{late, pending})
+	ok(t, "clear all", reports.ClearReports(ctx, account, true, noon))
+	endReported(t, ctx, reports, pending, nil, at)
+	if got := allReports(t, ctx, reports, account, 10); len(got) != 0 {
+		t.Errorf("left after clearing all: %v", got)
+	}
+	for id, state := range map[string]chat.CommandState{
+		done.ID: chat.CommandDone, pending.ID: chat.CommandDone, late.ID: chat.CommandPending,
+	} {
+		r, err := reports.Command(ctx, account, id)
+		ok(t, "get", err)
+		if r.State != state {
+			t.Errorf("a command whose entry was cleared is %s, not %s", r.State, state)
+		}
+		if _, created, err := reports.PutReported(ctx, r.Command, chat.Report{}); err != nil || created {
+			t.Errorf("a command whose entry was cleared is made anew: %v", err)
+		}
+	}
+	lost := reported(t, ctx, reports, account, 4)
+	ok(t, "clear while it may end", reports.ClearReports(ctx, account, false, lost.At.Add(chat.CommandAge)))
+	wantSame(t, "what may end", allReports(t, ctx, reports, account, 10), []chat.Report{lost})
+	ok(t, "clear what was lost", reports.ClearReports(ctx, account, false, lost.At.Add(chat.CommandAge+time.Millisecond)))
+	if got := allReports(t, ctx, reports, account, 10); len(got) != 0 {
+		t.Errorf("a lost command's entry is left: %v", got)
+	}
+	for i := range 40 {
+		endReported(t, ctx, reports, reported(t, ctx, reports, account, 10+i), nil, at)
+	}
+	ok(t, "clear many", reports.ClearReports(ctx, account, false, noon))
+	if got := allReports(t, ctx, reports, account, 10); len(got) != 0 {
+		t.Errorf("left after clearing many: %d", len(got))
 	}
 }
