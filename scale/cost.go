@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type deployment struct {
 	commanding    float64       // GB of a function that commands
 	sending       float64       // GB of the function that sends events
 	calls         float64       // a second, of all clients
+	line          float64       // bytes of the API's log about a call
 }
 
 func deploy(t *stack.Template, settings map[string]string) (d deployment, err error) {
@@ -70,7 +72,10 @@ func deploy(t *stack.Template, settings map[string]string) (d deployment, err er
 	if d.sending == 0 {
 		d.sending = d.reading
 	}
-	if err == nil && (d.wait == 0 || d.reading == 0 || d.commanding == 0 || d.alarms == 0) {
+	if format, ok := stack.At(t.Prop("Api", "AccessLogSettings"), "Format").(string); ok && err == nil {
+		d.line, err = lineOf(format)
+	}
+	if err == nil && (d.line == 0 || d.wait == 0 || d.reading == 0 || d.commanding == 0 || d.alarms == 0) {
 		err = fmt.Errorf("the template says too little: %+v", d)
 	}
 	return d, err
@@ -146,12 +151,29 @@ func (d deployment) free() float64 {
 		10))*alarm.dollars
 }
 
-// A line of a log as CloudWatch counts it, in KB: of the API about a call, of a function, of a host about a command.
-const (
-	apiLine      = 0.36
-	functionLine = 0.30
-	hostLine     = 0.38
-)
+// logOf is what so many bytes of a log cost.
+func logOf(bytes float64) float64 { return bytes / 1e9 * logged.dollars }
+
+// typical are the values of API Gateway's variables in its log.
+var typical = map[string]string{
+	"requestId": "JKJaXmPLvHcESHA=", "requestTime": "30/Nov/2026:02:43:37 +0000", "routeKey": "ANY /api/fetchMessageById", "status": "200",
+	"responseLength": "123456", "responseLatency": "1042", "identity.sourceIp": "203.0.113.200", "integration.integrationStatus": "200",
+	"integrationErrorMessage": "-",
+}
+
+var variable = regexp.MustCompile(`\$context\.([A-Za-z.]+)`)
+
+// lineOf is how many bytes a line of a format takes in CloudWatch.
+func lineOf(format string) (bytes float64, err error) {
+	line := variable.ReplaceAllStringFunc(format, func(v string) string {
+		value, ok := typical[strings.TrimPrefix(v, "$context.")]
+		if !ok {
+			err = fmt.Errorf("the API's log has %s, of which no length is known", v)
+		}
+		return value
+	})
+	return float64(len(line) + budget.LineOverhead), err
+}
 
 // looks is how often a call that waits looks for the end of its command.
 func looks(wait time.Duration) (n float64) {
@@ -166,8 +188,8 @@ func looks(wait time.Duration) (n float64) {
 }
 
 // call is a call of a function: of so many GB for so long.
-func call(memory float64, took time.Duration) float64 {
-	return gatewayCalls.dollars/1e6 + lambdaCalls.dollars/1e6 + memory*took.Seconds()*lambdaTime.dollars + (apiLine+functionLine)*logged.dollars/1e6
+func (d deployment) call(memory float64, took time.Duration) float64 {
+	return gatewayCalls.dollars/1e6 + lambdaCalls.dollars/1e6 + memory*took.Seconds()*lambdaTime.dollars + logOf(d.line+budget.FunctionLine)
 }
 
 // What functions are billed for a call that reads.
@@ -180,10 +202,24 @@ const (
 	eventTook    = 150 * time.Millisecond // most of it the endpoint's
 )
 
-// command is a mute by a call that takes so long and looks so often.
-func (d deployment) command(took time.Duration, looks float64) float64 {
-	return call(d.commanding, took) + units(budget.MuteByCall) + looks*units(budget.Wait) + units(budget.MuteByHost) +
-		3*queueRequests.dollars/1e6 + hostLine*logged.dollars/1e6
+// command is a mute by a call that takes so long and looks so often, after it has looked for a host.
+func (d deployment) command(took time.Duration, looks float64) float64 { return total(d.mute(took, looks)) }
+
+func (d deployment) mute(took time.Duration, looks float64) []part {
+	reads := func(n float64) float64 { return n * dynamoReads.dollars / 1e6 }
+	asked := looks * budget.Wait.Read
+	if looks > 0 {
+		asked += budget.Look.Read
+	}
+	return []part{
+		{"API Gateway and the function's call", (gatewayCalls.dollars + lambdaCalls.dollars) / 1e6},
+		{"the function's time", d.commanding * took.Seconds() * lambdaTime.dollars},
+		{"looking how it has ended, and for a host", reads(asked)},
+		{"DynamoDB's writes", (budget.MuteByCall.Write + budget.MuteByHost.Write) * dynamoWrites.dollars / 1e6},
+		{"other reads", reads(budget.MuteByCall.Read + budget.MuteByHost.Read)},
+		{"SQS: to send, to receive, to delete", 3 * queueRequests.dollars / 1e6},
+		{"three lines of logs", logOf(d.line + budget.FunctionLine + budget.HostLine)},
+	}
 }
 
 // batched is a mute of a batch. Its record, its results and its call are shared.
@@ -197,7 +233,7 @@ func batched() float64 {
 // hands over up to ten at a time, of different accounts mostly one.
 func (d deployment) event() float64 {
 	return units(budget.EventByHost) + units(budget.EventBySender) + 3*queueRequests.dollars/1e6 + lambdaCalls.dollars/1e6 +
-		d.sending*eventTook.Seconds()*lambdaTime.dollars + functionLine*logged.dollars/1e6
+		d.sending*eventTook.Seconds()*lambdaTime.dollars + logOf(budget.FunctionLine)
 }
 
 // file is a message's file of so many GB that somebody asks for, and gets once.
@@ -218,13 +254,13 @@ func (d deployment) millions() []million {
 	times := func(name string, each float64, most string) million { return million{name, most, 1e6 * each} }
 	const soon = 400 * time.Millisecond
 	return []million{
-		times("`getChatById`", call(d.reading, chatTook)+units(budget.GetChatByID), "API Gateway"),
-		times("`fetchMessageById`, 100 messages", call(d.reading, messagesTook)+units(budget.FetchMessageByID),
+		times("`getChatById`", d.call(d.reading, chatTook)+units(budget.GetChatByID), "API Gateway"),
+		times("`fetchMessageById`, 100 messages", d.call(d.reading, messagesTook)+units(budget.FetchMessageByID),
 			fmt.Sprintf("%.0f read units each", budget.FetchMessageByID.Read)),
-		times("`getChats`, 1,000 chats", call(d.reading, chatsTook)+units(budget.GetChats),
+		times("`getChats`, 1,000 chats", d.call(d.reading, chatsTook)+units(budget.GetChats),
 			fmt.Sprintf("%.0f read units each", budget.GetChats.Read)),
-		times("`getChats`, unchanged: 304 by `ETag`", call(d.reading, sameTook)+units(budget.NotModified), "API Gateway"),
-		times("`getChats` by `since`, 10 changed chats", call(d.reading, sameTook)+units(budget.ChatsSince), "API Gateway"),
+		times("`getChats`, unchanged: 304 by `ETag`", d.call(d.reading, sameTook)+units(budget.NotModified), "API Gateway"),
+		times("`getChats` by `since`, 10 changed chats", d.call(d.reading, sameTook)+units(budget.ChatsSince), "API Gateway"),
 		times("`muteChat`, done after a second", d.command(waiting, looks(waiting)), d.mostOfMute()),
 		times("`muteChat`, done after 0.4 s", d.command(soon, looks(soon)), "as before, with less of the function's time"),
 		times("`muteChat` with `Prefer: respond-async`", d.command(asyncTook, 0), "as before, without waiting"),
@@ -239,7 +275,7 @@ func (d deployment) millions() []million {
 
 func (d deployment) mostOfMute() string {
 	return fmt.Sprintf("%.1f write and %.1f read units, the function's second, 3 SQS requests",
-		budget.MuteByCall.Write+budget.MuteByHost.Write, budget.MuteByCall.Read+budget.MuteByHost.Read+looks(waiting)*budget.Wait.Read)
+		budget.MuteByCall.Write+budget.MuteByHost.Write, budget.MuteByCall.Read+budget.MuteByHost.Read+budget.Look.Read+looks(waiting)*budget.Wait.Read)
 }
 
 // day is what an account does in one.
@@ -258,7 +294,7 @@ func (d deployment) monthly(accounts float64) []part {
 	return []part{
 		{"hosts, with addresses and heartbeats", total(idle[:3])},
 		{"messages", times * day.messages * units(budget.Message)},
-		{"reads", times * (day.getChats*(call(d.reading, chatTook)+units(lists)) + day.fetches*(call(d.reading,
+		{"reads", times * (day.getChats*(d.call(d.reading, chatTook)+units(lists)) + day.fetches*(d.call(d.reading,
 			messagesTook)+units(budget.FetchMessageByID)))},
 		{"commands", times * day.mutes * d.command(waiting, looks(waiting))},
 		{"storage with recovery", accounts * day.stored * (dynamoStorage.dollars + dynamoBackup.dollars)},

@@ -70,7 +70,8 @@ func readStacks(folder string) (s stacks, err error) {
 // blocks are the parts of the documents that are made, by name.
 func (s stacks) blocks() map[string]string {
 	return map[string]string{
-		"bill": s.bill(), "idle": s.idleTable(), "millions": s.millionsTable(), "before": s.beforeTable(), "free": s.freeText(), "second": s.secondText(), "prices": pricesTable(),
+		"bill": s.bill(), "idle": s.idleTable(), "millions": s.millionsTable(), "mute": s.muteTable(),
+		"before": s.beforeTable(), "free": s.freeText(), "second": s.secondText(), "prices": pricesTable(),
 		"assumptions": assumptions(), "limits": s.limitsTable(), "fitted": s.fittedTable(), "single": singleTable(), "first": s.firstText(),
 	}
 }
@@ -143,6 +144,17 @@ func (s stacks) millionsTable() string {
 		rows = append(rows, fmt.Sprintf("| %s | $%s | %s |", m.name, dollars(m.dollars), m.most))
 	}
 	return table("| a million of | costs | most of it |", rows...)
+}
+
+// muteTable says what a million mutes consist of, waited for and not.
+func (s stacks) muteTable() string {
+	waited, not := s.plain.mute(waiting, looks(waiting)), s.plain.mute(asyncTook, 0)
+	var rows []string
+	for i, p := range waited {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", p.name, dollars(1e6*p.dollars), dollars(1e6*not[i].dollars)))
+	}
+	rows = append(rows, fmt.Sprintf("| **altogether** | **%s** | **%s** |", dollars(1e6*total(waited)), dollars(1e6*total(not))))
+	return table("| a million `muteChat` | done after a second | `Prefer: respond-async` |", rows...)
 }
 
 func (s stacks) beforeTable() string {

@@ -87,6 +87,9 @@ func (m *meter) count(operation string, body []byte) {
 	defer m.mu.Unlock()
 	m.calls[operation]++
 	for _, c := range all {
+		if operation == "Query" && c.CapacityUnits == 0 {
+			c.CapacityUnits = leastQuery
+		}
 		switch operation {
 		case "GetItem", "BatchGetItem", "Query":
 			m.used.Read += c.CapacityUnits
@@ -96,6 +99,9 @@ func (m *meter) count(operation string, body []byte) {
 		m.used.Requests++
 	}
 }
+
+// leastQuery is what a strongly consistent query costs that finds nothing; DynamoDB Local says that it costs nothing.
+const leastQuery = 1
 
 // reading is what a meter has counted.
 type reading struct {
@@ -181,9 +187,22 @@ func TestBudgets(t *testing.T) {
 	called := functions.take()
 	looks := called.calls["GetItem"]/count - 2 // beside the account and the chat
 	budgeted := budget.MuteByCall
-	budgeted.Read += float64(looks+1) * budget.Wait.Read // a machine under load takes longer
+	budgeted.Read += budget.Look.Read + float64(looks+1)*budget.Wait.Read // a machine under load takes longer
 	called.within(t, count, budgeted, map[string]int{"SendMessage": count})
 	host.take().within(t, count, budget.MuteByHost, map[string]int{"ReceiveMessage": count + 10, "DeleteMessage": count})
+
+	for message, most := range map[string]int{"call": budget.FunctionLine, "command ended": budget.HostLine} {
+		longest := 0
+		all, _ := s.logs.get()
+		for _, line := range all {
+			if strings.Contains(line, fmt.Sprintf(`"msg":%q`, message)) && strings.Contains(line, "mute") {
+				longest = max(longest, len(line)+budget.LineOverhead)
+			}
+		}
+		if t.Logf("%q takes up to %d bytes of a log", message, longest); longest == 0 || longest > most {
+			t.Errorf("a line %q may take %d bytes", message, most)
+		}
+	}
 
 	var operations []map[string]any
 	for _, c := range chats {

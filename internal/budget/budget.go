@@ -23,7 +23,7 @@ var (
 	StoreMessage = Work{"an incoming text message", 2, 4, 5}
 	StoreReceipt = Work{"a receipt of a message that isn't the last", 3, 3, 5}
 	StoreNewChat = Work{"the first message of a new chat", 3, 12, 7}
-	StoreMute    = Work{"mute: record, report, chat, and the record's end", 3, 5, 8}
+	StoreMute    = Work{"mute: record with report, chat, and the record's end", 3, 4, 7}
 	Beat         = Work{"a heartbeat, with all leases", 0, 1, 1}
 	Look         = Work{"a look at who else is a host", 0.5, 0, 1}
 )
@@ -37,11 +37,18 @@ var StoreBatch = Work{"a batch of 500 mutes, without the chats", 0.3 * Operation
 // What things take from end to end, the devices' keys included: of it, what the functions take, and the host.
 var (
 	Message       = Work{"a message, by the host", 2, 7.5, 10}
-	MuteByCall    = Work{"a mute, by the function that is called, without looking how it has ended", 2, 2, 5}
-	MuteByHost    = Work{"a mute, by the host", 8, 6.5, 13}
+	MuteByCall    = Work{"a mute, by the function that is called, without looking who is a host and how it has ended", 1.5, 1, 4}
+	MuteByHost    = Work{"a mute, by the host", 4.2, 6.3, 12}
 	BatchByHost   = Work{"a mute of a batch, by the host", 4.5, 4, 7}
 	EventByHost   = Work{"an event of a message, by the host, beside the message", 20, 3, 20}
 	EventBySender = Work{"an event of a message, by the function that sends it", 4, 0.5, 3}
+)
+
+// Lines of logs as CloudWatch counts them, in bytes: of the function about a mute, and of the host.
+const (
+	FunctionLine = 250
+	HostLine     = 330
+	LineOverhead = 26
 )
 
 // Wait is what each look takes at how a command has ended.

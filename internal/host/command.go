@@ -46,8 +46,17 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		return errDraining
 	}
 	l := s.link(c.Account)
-	if err := l.lock.Acquire(ctx, 1); err != nil {
-		return err
+	if !l.lock.TryAcquire(1) {
+		if err := l.lock.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		if a, err = s.stores.Accounts.Account(ctx, c.Account); err != nil || !s.owns(a) { // another command may have changed it
+			l.lock.Release(1)
+			if err != nil {
+				return fmt.Errorf("find account: %w", err)
+			}
+			return s.forward(ctx, log, a, c)
+		}
 	}
 	defer l.lock.Release(1)
 	return s.execute(ctx, log, l, a, c, invalid, d.Attempt())

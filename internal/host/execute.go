@@ -68,14 +68,18 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 			return err
 		}
 	}
+	waited := false
 	return l.retryUntilConnected(ctx, func(d Device) error {
-		now, err := s.stores.Accounts.Account(ctx, c.Account) // while the device was waited for, another number may have been linked
-		if err != nil {
-			return fmt.Errorf("find account: %w", err)
+		if waited { // another number may have been linked meanwhile
+			now, err := s.stores.Accounts.Account(ctx, c.Account)
+			if err != nil {
+				return fmt.Errorf("find account: %w", err)
+			}
+			if !c.Meant(now) {
+				return errOtherNumber
+			}
 		}
-		if !c.Meant(now) {
-			return errOtherNumber
-		}
+		waited = true
 		if err := d.Change(ctx, c); err != nil {
 			return err
 		}

@@ -204,12 +204,24 @@ func (k *deviceKeys) appStateKeys(ctx context.Context) (all []identifiedKey, err
 	return all, nil
 }
 
+// GetLatestAppStateSyncKeyID looks once for what every patch is encrypted with.
 func (k *deviceKeys) GetLatestAppStateSyncKeyID(ctx context.Context) ([]byte, error) {
-	all, err := k.appStateKeys(ctx)
-	if err != nil || len(all) == 0 {
+	if err := k.alive(); err != nil {
 		return nil, err
 	}
-	return all[0].id, nil
+	ctx, giveBack, err := k.take(ctx, &unit{of: k})
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
+	if k.newest == nil {
+		all, err := k.appStateKeys(ctx)
+		if err != nil || len(all) == 0 {
+			return nil, err
+		}
+		k.newest = all[0].id
+	}
+	return k.newest, nil
 }
 
 // GetAllAppStateSyncKeys returns the youngest first.

@@ -27,6 +27,7 @@ type deviceKeys struct {
 	partition string
 	lock      *semaphore.Weighted // held by who changes something
 	migrated  map[string]bool     // numbers that have no ratchets any more; under lock
+	newest    []byte              // id of the youngest app state key; nil: unknown or none; under lock
 	// whatsmeow goes on with a message after it couldn't learn which session is the sender's. Its decryption is refused then, or it
 	// would fail for a wrong reason and the message be acknowledged.
 	unsure atomic.Bool
@@ -348,6 +349,9 @@ func (k *deviceKeys) write(ctx context.Context, puts []kv.Op) error {
 // wrote keeps what was written in the cache, or forgets what may have been.
 func (k *deviceKeys) wrote(puts []kv.Op, err error) error {
 	for _, op := range puts {
+		if strings.HasPrefix(op.Item.Sort, appStateKeyPrefix) {
+			k.newest = nil
+		}
 		if it := op.Item; err == nil {
 			k.remember(it.Sort, &it)
 		} else {

@@ -123,6 +123,7 @@ func (ds *Devices) client(proxy string) (*http.Client, error) {
 // Open implements host.Devices.
 func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
 	stores := ds.Stores(o)
+	stores.Backlog = newOnlyBacklog(stores.Backlog)
 	projector := chat.NewProjector(stores.Chats, ds.Now)
 	projector.News = ds.News
 	return &device{
@@ -144,9 +145,10 @@ type device struct {
 	refusals refusals
 
 	mu      sync.Mutex
-	running *run   // nil unless Run is under way
-	proxy   string // as the account said when its keys were read
-	storage error  // of a store that fails
+	running *run          // nil unless Run is under way
+	proxy   string        // as the account said when its keys were read
+	seen    *chat.Account // as it was then, for the first claim of a run; nil where it has changed since
+	storage error         // of a store that fails
 }
 
 var _ host.Device = (*device)(nil)
@@ -170,7 +172,7 @@ func (d *device) load(ctx context.Context) (*store.Device, error) {
 		return nil, fmt.Errorf("load device: %w", err)
 	}
 	d.mu.Lock()
-	d.proxy = a.Proxy
+	d.proxy, d.seen = a.Proxy, nil
 	d.mu.Unlock()
 	if a.Device == "" {
 		return d.Keys.NewDevice(d.account, d.owner), nil
@@ -187,8 +189,12 @@ func (d *device) load(ctx context.Context) (*store.Device, error) {
 	}
 	if !a.Linked() {
 		err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error { linked(a, keys); return nil })
+		return keys, err
 	}
-	return keys, err
+	d.mu.Lock()
+	d.seen = &a
+	d.mu.Unlock()
+	return keys, nil
 }
 
 // stored reads the keys under the account's device address.

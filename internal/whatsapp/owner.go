@@ -26,7 +26,7 @@ func (r *run) claim(ctx context.Context) error {
 	if own.pn == "" {
 		return nil
 	}
-	a, err := r.Accounts.Account(ctx, r.account)
+	a, err := r.seenAccount(ctx, true)
 	if err != nil {
 		return fmt.Errorf("claim account: %w", err)
 	}

@@ -376,8 +376,8 @@ func (r *run) connect(ctx context.Context) error {
 	r.sync.begin()
 	r.resume()
 	renewed, scans, failures, refusals := false, 0, 0, 0
-	for {
-		if r.claimed(ctx) != nil {
+	for first := true; ; first = false {
+		if !first && r.claimed(ctx) != nil {
 			return nil
 		}
 		if r.takeTurn(ctx) != nil {
@@ -450,11 +450,25 @@ func (r *run) resume() {
 
 // ban is how long a ban still lasts that the account tells of.
 func (r *run) ban(ctx context.Context) time.Duration {
-	a, err := r.Accounts.Account(ctx, r.account)
+	a, err := r.seenAccount(ctx, false)
 	if err != nil || a.State != chat.Pairing || a.Reason != Banned {
 		return 0 // WhatsApp tells it again
 	}
 	return min(a.CodeExpires.Sub(r.Now()), banLimit)
+}
+
+// seenAccount is the account as it was when the keys were read, or as it is now. Who takes it is the last to get it as it was.
+func (r *run) seenAccount(ctx context.Context, take bool) (chat.Account, error) {
+	r.device.mu.Lock()
+	seen := r.seen
+	if take {
+		r.seen = nil
+	}
+	r.device.mu.Unlock()
+	if seen != nil {
+		return *seen, nil
+	}
+	return r.Accounts.Account(ctx, r.account)
 }
 
 // rest waits before the next connection, unless the link ends or the device is stopped meanwhile.
