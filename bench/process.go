@@ -79,10 +79,14 @@ func (p *process) await(ctx context.Context, pattern *regexp.Regexp) (string, er
 	}
 }
 
-// stop lets the process end by itself, for a while: a function waits for Lambda to end it.
+// ending is for how long a process may end by itself. A host's last polls take up to 20 s: one that outlived it would take a command
+// of the next host's, and hide it for the visibility timeout.
+const ending = time.Minute
+
+// stop lets the process end by itself, for a while.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	end := time.AfterFunc(20*time.Second, func() { _ = p.cmd.Process.Kill() })
+	end := time.AfterFunc(ending, func() { _ = p.cmd.Process.Kill() })
 	defer end.Stop()
 	_ = p.cmd.Wait()
 }

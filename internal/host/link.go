@@ -108,7 +108,7 @@ func (l *link) stop() {
 func (l *link) retryUntilConnected(ctx context.Context, do func(Device) error) error {
 	patience := time.NewTimer(l.shard.Patience)
 	defer patience.Stop()
-	for wait := firstWait / 10; ; wait = min(2*wait, 2*firstWait) {
+	for wait := firstWait / 10; ; wait = min(2*wait, firstWait) {
 		err := do(l.device)
 		if chat.CodeOf(err) != chat.DeviceNotConnected || !l.running() {
 			return err

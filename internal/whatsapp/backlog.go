@@ -25,12 +25,7 @@ func newOnlyBacklog(of chat.Backlog) *onlyBacklog {
 }
 
 func (b *onlyBacklog) PutBacklog(ctx context.Context, account, id string, data []byte) error {
-	defer func() { // also where it failed: perhaps it is there
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.puts++
-		b.empty = false
-	}()
+	defer b.doubt() // also where it fails: perhaps it is there
 	return b.Backlog.PutBacklog(ctx, account, id, data)
 }
 
@@ -50,4 +45,12 @@ func (b *onlyBacklog) ListBacklog(ctx context.Context, account string) ([]chat.B
 	defer b.mu.Unlock()
 	b.empty = err == nil && len(items) == 0 && puts == b.puts
 	return items, err
+}
+
+// doubt has it looked at again, whoever has put something there.
+func (b *onlyBacklog) doubt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.puts++
+	b.empty = false
 }

@@ -123,11 +123,12 @@ func (ds *Devices) client(proxy string) (*http.Client, error) {
 // Open implements host.Devices.
 func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
 	stores := ds.Stores(o)
-	stores.Backlog = newOnlyBacklog(stores.Backlog)
+	backlog := newOnlyBacklog(stores.Backlog)
+	stores.Backlog = backlog
 	projector := chat.NewProjector(stores.Chats, ds.Now)
 	projector.News = ds.News
 	return &device{
-		Devices: ds, Stores: stores, projector: projector, owner: o,
+		Devices: ds, Stores: stores, backlog: backlog, projector: projector, owner: o,
 		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(),
 	}, nil
 }
@@ -136,6 +137,7 @@ func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (ho
 type device struct {
 	*Devices
 	host.Stores // under the owner's lease
+	backlog     *onlyBacklog
 	projector   *chat.Projector
 	owner       chat.Ownership
 	account     string
@@ -248,6 +250,7 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 
 // clearBacklog drops work that can't be done without the keys.
 func (d *device) clearBacklog(ctx context.Context) error {
+	d.backlog.doubt()
 	items, err := d.Backlog.ListBacklog(ctx, d.account)
 	for _, item := range items {
 		if err == nil {
