@@ -257,3 +257,23 @@ func TestAlarmsReachSomebody(t *testing.T) {
 		}
 	}
 }
+
+// TestOperations: a release that fails is taken back, memory starts hosts, and names and budgets are there for who wants them.
+func TestOperations(t *testing.T) {
+	all := read(t)
+	wantEqual(t, "the alias of each function", at(all.Globals.Function, "AutoPublishAlias"), "live")
+	preference := at(all.Globals.Function, "DeploymentPreference")
+	wantEqual(t, "a new version gets", at(preference, "Type"), "Canary10Percent5Minutes")
+	if alarms := list(at(preference, "Alarms")); len(alarms) != 1 || !slices.Contains(all.of("AWS::CloudWatch::Alarm"), alarms[0]) {
+		t.Errorf("%v take a release back", alarms)
+	}
+	for _, kind := range []string{
+		"AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::Budgets::Budget", "AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping",
+	} {
+		if found := all.of(kind); len(found) != 1 || all.Resources[found[0]].Condition == "" {
+			t.Errorf("%s: %v", kind, found)
+		}
+	}
+	policy := all.prop("HostScalingPolicy", "TargetTrackingScalingPolicyConfiguration")
+	wantEqual(t, "hosts are started by", at(policy, "PredefinedMetricSpecification", "PredefinedMetricType"), "ECSServiceAverageMemoryUtilization")
+}
