@@ -203,7 +203,9 @@ const (
 )
 
 // command is a mute by a call that takes so long and looks so often, after it has looked for a host.
-func (d deployment) command(took time.Duration, looks float64) float64 { return total(d.mute(took, looks)) }
+func (d deployment) command(took time.Duration, looks float64) float64 {
+	return total(d.mute(took, looks))
+}
 
 func (d deployment) mute(took time.Duration, looks float64) []part {
 	reads := func(n float64) float64 { return n * dynamoReads.dollars / 1e6 }

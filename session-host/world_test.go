@@ -114,8 +114,9 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 
 // serve serves the API, as the functions do, from this process.
 func (s *stack) serve() {
-	db := dynamolocal.Client(s.t, kvdynamodb.Tuned, func(o *dynamodb.Options) { o.BaseEndpoint = &s.dynamoDB })
-	queue := sqslocal.Client(s.t, sqsqueue.Tuned, func(o *sqs.Options) { o.BaseEndpoint = &s.sqs })
+	dynamoDB, queues := s.dynamoDB, s.sqs // others may stand there when it is called again
+	db := dynamolocal.Client(s.t, kvdynamodb.Tuned, func(o *dynamodb.Options) { o.BaseEndpoint = &dynamoDB })
+	queue := sqslocal.Client(s.t, sqsqueue.Tuned, func(o *sqs.Options) { o.BaseEndpoint = &queues })
 	stored := store.New(kvdynamodb.New(db, s.tables, time.Now), store.Options{Compression: store.Zstd})
 	api := httpapi.New(httpapi.Config{
 		Accounts: stored.EventualAccounts(), Latest: stored, Reports: stored, Secret: s.secret,

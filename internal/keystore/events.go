@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	eventPrefix    = "b/"
+	eventPrefix = "b/"
 )
 
 func eventSort(hash [32]byte) string { return eventPrefix + hex.EncodeToString(hash[:]) }

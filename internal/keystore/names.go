@@ -12,9 +12,9 @@ import (
 // What is known about others: names, privacy tokens.
 
 const (
-	contactPrefix  = "c/"
-	tokenPrefix    = "t/"
-	saltSort       = "z"
+	contactPrefix = "c/"
+	tokenPrefix   = "t/"
+	saltSort      = "z"
 )
 
 type contact struct {
