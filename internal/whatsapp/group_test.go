@@ -12,6 +12,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/sim"
+	"pesan/internal/whatsapp/translate"
 )
 
 func TestGroup(t *testing.T) {
@@ -223,5 +224,44 @@ func TestAddedAgain(t *testing.T) {
 			w.run()
 		}
 		shows("the members now", ownNumber+" REGULAR", "6281200000002 SUPERADMIN", "6281200000004 ADMIN")
+	}
+}
+
+// TestQuestionsForOneGroup: while a group is asked for it changes again, and the process ends with the first answer: the second question
+// is still there.
+func TestQuestionsForOneGroup(t *testing.T) {
+	w := linkedWorld(t)
+	w.fetched()
+	jid := chat.JID("120363000000000042@g.us")
+	wire := translate.WireJID(jid)
+	waits := func() (ids []string) {
+		items, err := w.stores(nil).Backlog.ListBacklog(w.soon(), account)
+		w.ok(err)
+		for _, item := range items {
+			if strings.HasSuffix(item.ID, string(jid)) {
+				ids = append(ids, item.ID)
+			}
+		}
+		return ids
+	}
+	g := newGroups(w.device.(*device).running) // nobody answers
+	g.asker = newErrand(func(func()) bool { return true }, func() {})
+	w.ok(g.Backlog.PutBacklog(w.soon(), account, groupPrefix+string(jid), nil))
+	g.want(jid, true)
+	added := &events.GroupInfo{JID: wire, Join: []types.JID{w.phone.PN()}}
+	w.ok(g.changed(added))
+	w.ok(g.ends(groupPrefix+string(jid), true))
+	item := anewPrefix + string(jid)
+	if got := waits(); len(got) != 1 || got[0] != item {
+		t.Errorf("after the first answer the backlog has %q", got)
+	}
+	w.ok(g.changed(added))
+	w.ok(g.ends(item, true))
+	if got := waits(); len(got) != 1 || got[0] != item {
+		t.Errorf("after the second answer of three the backlog has %q", got)
+	}
+	w.ok(g.ends(item, true))
+	if got := waits(); len(got) != 0 {
+		t.Errorf("after the last answer the backlog has %q", got)
 	}
 }

@@ -30,16 +30,23 @@ type groups struct {
 	known   map[chat.JID]bool // looked at since the start
 	resumed map[chat.JID]bool // of which it is known what an earlier run was told
 	echoes  map[chat.JID]echo // of timers that are being set
+	asking  map[string]int    // questions without an answer, by the item of the backlog that they share
 
 	stanza atomic.Int64 // WhatsApp's time of the notification that is handled, seconds since 1970
 	last   atomic.Int64 // place in WhatsApp's order of what it told last, µs since 1970
 }
 
-// groupPrefix is that of the backlog's items for groups that WhatsApp is still to be asked for.
-const groupPrefix = "group/"
+// The prefixes of the backlog's items for groups that WhatsApp is still to be asked for: unless they are known by then, or although
+// they are.
+const (
+	groupPrefix = "group/"
+	anewPrefix  = "group anew/"
+)
 
 func newGroups(r *run) *groups {
-	return &groups{run: r, questions: newQuestions(r), known: make(map[chat.JID]bool), resumed: make(map[chat.JID]bool)}
+	return &groups{
+		run: r, questions: newQuestions(r), known: make(map[chat.JID]bool), resumed: make(map[chat.JID]bool), asking: make(map[string]int),
+	}
 }
 
 // minVersion is the least version of a group's members that can be a time in µs.
@@ -108,12 +115,32 @@ func (g *groups) want(jid chat.JID, kept bool) {
 	g.known[jid] = true
 	g.mu.Unlock()
 	if !known {
+		g.begins(groupPrefix + string(jid))
 		g.add(&question{what: "a group", ask: func() error { return g.learn(jid, &kept, false) }})
 	}
 }
 
-// anew marks the backlog's item of a group that is to be asked for although it is known.
-const anew = "anew"
+// begins says that there is a question under an item of the backlog.
+func (g *groups) begins(item string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asking[item]++
+}
+
+// ends says that a question is answered. Its item stays, if it is kept, while another one has no answer.
+func (g *groups) ends(item string, kept bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if kept && g.asking[item] == 1 {
+		if err := g.Backlog.DeleteBacklog(g.ctx, g.account, item); err != nil {
+			return err
+		}
+	}
+	if g.asking[item]--; g.asking[item] == 0 {
+		delete(g.asking, item)
+	}
+	return nil
+}
 
 // changed has WhatsApp be asked for a group in which more has changed than it told: the account was added and doesn't know what
 // happened while it was out, or a member has another number.
@@ -128,14 +155,16 @@ func (g *groups) changed(evt *events.GroupInfo) error {
 		!slices.ContainsFunc(evt.UnknownChanges, func(n *waBinary.Node) bool { return n.Tag == "modify" }) {
 		return nil
 	}
-	if err := g.Backlog.PutBacklog(g.ctx, g.account, groupPrefix+string(jid), []byte(anew)); err != nil {
-		return fmt.Errorf("store question for a group: %w", err)
+	item := anewPrefix + string(jid)
+	g.begins(item)
+	if err := g.Backlog.PutBacklog(g.ctx, g.account, item, nil); err != nil {
+		return errors.Join(fmt.Errorf("store question for a group: %w", err), g.ends(item, false))
 	}
 	g.ask(jid)
 	return nil
 }
 
-// ask asks for a group although it is known. The question is in the backlog.
+// ask asks for a group although it is known. The question is in the backlog, and has begun.
 func (g *groups) ask(jid chat.JID) {
 	kept := true
 	g.add(&question{what: "a group", ask: func() error { return g.learn(jid, &kept, true) }})
@@ -144,29 +173,31 @@ func (g *groups) ask(jid chat.JID) {
 // begin goes on with what an earlier run has left.
 func (g *groups) begin(items []chat.BacklogItem) {
 	for _, item := range items {
-		switch jid, ok := strings.CutPrefix(item.ID, groupPrefix); {
-		case ok && string(item.Data) == anew:
-			g.ask(chat.JID(jid))
-		case ok:
+		if jid, ok := strings.CutPrefix(item.ID, groupPrefix); ok {
 			g.want(chat.JID(jid), true)
+		}
+		if jid, ok := strings.CutPrefix(item.ID, anewPrefix); ok {
+			g.begins(item.ID)
+			g.ask(chat.JID(jid))
 		}
 	}
 }
 
 // learn asks for a group, unless it is known, or if it is wanted all the same. The question outlives the process.
 func (g *groups) learn(group chat.JID, kept *bool, again bool) error {
+	item := groupPrefix + string(group)
+	if again {
+		item = anewPrefix + string(group)
+	}
 	view, err := g.Chats.Chat(g.ctx, g.account, group)
 	if err != nil && chat.CodeOf(err) != chat.ChatNotFound {
 		return err
 	}
 	if err == nil && named(view.Document) && !again {
-		if !*kept {
-			return nil
-		}
-		return g.Backlog.DeleteBacklog(g.ctx, g.account, groupPrefix+string(group))
+		return g.ends(item, *kept)
 	}
 	if !*kept {
-		if err := g.Backlog.PutBacklog(g.ctx, g.account, groupPrefix+string(group), nil); err != nil {
+		if err := g.Backlog.PutBacklog(g.ctx, g.account, item, nil); err != nil {
 			return err
 		}
 		*kept = true
@@ -191,7 +222,7 @@ func (g *groups) learn(group chat.JID, kept *bool, again bool) error {
 			return err
 		}
 	}
-	return g.Backlog.DeleteBacklog(g.ctx, g.account, groupPrefix+string(group))
+	return g.ends(item, true)
 }
 
 // named tells whether a chat's document has a name.
