@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -193,32 +194,38 @@ func (r *run) pin(ctx context.Context, jid chat.JID, index types.JID, on bool) (
 // errLooked ends a look at a chat that changes nothing.
 var errLooked = errors.New("looked")
 
+// look shows a chat as it is stored, with some of its messages, and changes nothing. It returns what see returns.
+func (r *run) look(ctx context.Context, jid chat.JID, ids []string, see func(*chat.Thread) error) error {
+	err := r.Chats.Update(ctx, r.account, jid, ids, func(t *chat.Thread) error { return cmp.Or(see(t), errLooked) })
+	if errors.Is(err, errLooked) {
+		return nil
+	}
+	return err
+}
+
 // gone tells whether what is to be cleared or deleted has been: by an attempt before whose outcome wasn't recorded, as a rule.
 // Its keys are gone by then, and a range without them would take what came since in the same second.
 func (r *run) gone(ctx context.Context, c chat.Command, setting chat.Setting) (done bool, err error) {
 	if c.Through == nil || setting != chat.DeleteSetting && (setting != chat.ClearSetting || c.Through.ID == "") {
 		return false, nil
 	}
-	err = r.Chats.Update(ctx, r.account, c.Chat, nil, func(t *chat.Thread) error {
+	err = r.look(ctx, c.Chat, nil, func(t *chat.Thread) error {
 		if setting == chat.DeleteSetting {
 			done = t.Chat.Deleted.Covers(c.Through.Time, c.Through.ID)
 		} else {
 			done = t.Chat.Cleared.Covers(c.Through.Time, c.Through.ID) ||
 				c.Starred != chat.DeleteStarred && t.Chat.ClearedUnstarred.Covers(c.Through.Time, c.Through.ID)
 		}
-		return errLooked
+		return nil
 	})
-	if err != nil && !errors.Is(err, errLooked) {
-		return false, err
-	}
-	return done, nil
+	return done, err
 }
 
 // author is how the index of a star names whose message it is: whether the own, and by whom in a group. MESSAGE_NOT_FOUND where
 // the chat has none or, if listed, none that it lists.
 func (r *run) author(ctx context.Context, jid chat.JID, id string, listed bool) (fromMe, sender string, err error) {
 	fromMe, sender = "0", "0"
-	err = r.Chats.Update(ctx, r.account, jid, []string{id}, func(t *chat.Thread) error {
+	err = r.look(ctx, jid, []string{id}, func(t *chat.Thread) error {
 		m := t.Messages[id]
 		if m == nil || listed && !t.Chat.Lists(t.Chat.Place(m), r.Now()) {
 			return &chat.Error{Code: chat.MessageNotFound}
@@ -229,11 +236,8 @@ func (r *run) author(ctx context.Context, jid chat.JID, id string, listed bool) 
 		case kind != chat.Private:
 			sender = translate.WireJID(m.Content.Sender).String()
 		}
-		return errLooked
+		return nil
 	})
-	if errors.Is(err, errLooked) {
-		err = nil
-	}
 	return fromMe, sender, err
 }
 
@@ -326,11 +330,11 @@ func (r *run) projectInTurn(b *translate.Book, changes []chat.Change) error {
 		if !mute.Set() {
 			continue
 		}
-		err := r.Chats.Update(r.ctx, r.account, changes[i].Chat, nil, func(t *chat.Thread) error {
+		err := r.look(r.ctx, changes[i].Chat, nil, func(t *chat.Thread) error {
 			mute.At = max(mute.At, t.Chat.Mute.At+1)
-			return errLooked
+			return nil
 		})
-		if err != nil && !errors.Is(err, errLooked) {
+		if err != nil {
 			return fmt.Errorf("look at the mute before: %w", err)
 		}
 	}

@@ -123,13 +123,13 @@ func (r *run) index(ctx context.Context, jid chat.JID) (types.JID, error) {
 		return translate.WireJID(both[0]), nil
 	}
 	byLID := chat.Register[bool]{Value: r.migrated.Load()}
-	err := r.Chats.Update(ctx, r.account, jid, nil, func(t *chat.Thread) error {
+	err := r.look(ctx, jid, nil, func(t *chat.Thread) error {
 		if t.Chat.ByLID.Set() {
 			byLID = t.Chat.ByLID
 		}
-		return errLooked
+		return nil
 	})
-	if err != nil && !errors.Is(err, errLooked) {
+	if err != nil {
 		return types.JID{}, err
 	}
 	if byLID.Value {

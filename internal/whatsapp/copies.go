@@ -2,7 +2,6 @@ package whatsapp
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -111,18 +110,13 @@ func (c *copies) request(item string, w wantedCopy) error {
 	return nil
 }
 
-var errOnlyLooked = errors.New("only looked")
-
 // missing tells whether only a placeholder is there.
 func (c *copies) missing(w wantedCopy) (missing bool, err error) {
 	in, _ := translate.Address(w.Chat)
-	err = c.Chats.Update(c.ctx, c.account, in, []string{w.ID}, func(t *chat.Thread) error {
+	err = c.look(c.ctx, in, []string{w.ID}, func(t *chat.Thread) error {
 		m := t.Messages[w.ID]
 		missing = m != nil && m.Content.Message == ""
-		return errOnlyLooked
+		return nil
 	})
-	if errors.Is(err, errOnlyLooked) {
-		err = nil
-	}
 	return missing, err
 }

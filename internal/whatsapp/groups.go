@@ -75,11 +75,11 @@ func (g *groups) resume(of types.JID) error {
 	if done {
 		return nil
 	}
-	err := g.Chats.Update(g.ctx, g.account, jid, nil, func(t *chat.Thread) error {
+	err := g.look(g.ctx, jid, nil, func(t *chat.Thread) error {
 		g.reached(t.Chat.Told)
-		return errLooked
+		return nil
 	})
-	if err != nil && !errors.Is(err, errLooked) {
+	if err != nil {
 		return fmt.Errorf("look up what was told of a group: %w", err)
 	}
 	g.mu.Lock()

@@ -141,21 +141,18 @@ const timerField = "ephemeralExpiration"
 
 // timer is the chat's timer, and the time from which it has it.
 func (r *run) timer(ctx context.Context, jid chat.JID) (seconds uint32, at int64, err error) {
-	err = r.Chats.Update(ctx, r.account, jid, nil, func(t *chat.Thread) error {
+	err = r.look(ctx, jid, nil, func(t *chat.Thread) error {
 		f := t.Chat.Fields[timerField]
 		at = f.At
 		if f.Value == "" {
-			return errLooked
+			return nil
 		}
 		if err := json.Unmarshal([]byte(f.Value), &seconds); err != nil {
 			return fmt.Errorf("read timer: %w", err)
 		}
-		return errLooked
+		return nil
 	})
-	if err != nil && !errors.Is(err, errLooked) {
-		return 0, 0, err
-	}
-	return seconds, at, nil
+	return seconds, at, err
 }
 
 // after puts the fields of changes after what was set before: WhatsApp's times have seconds only.

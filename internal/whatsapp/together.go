@@ -2,7 +2,6 @@ package whatsapp
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -166,7 +165,7 @@ func (r *run) already(ctx context.Context, c chat.Command, row chat.ChatCommand)
 	if c.Message != "" {
 		ids = []string{c.Message}
 	}
-	err = r.Chats.Update(ctx, r.account, c.Chat, ids, func(t *chat.Thread) error {
+	err = r.look(ctx, c.Chat, ids, func(t *chat.Thread) error {
 		switch row.Setting {
 		case chat.MuteSetting:
 			end := int64(0)
@@ -189,11 +188,8 @@ func (r *run) already(ctx context.Context, c chat.Command, row chat.ChatCommand)
 			m := t.Messages[c.Message]
 			done = m != nil && m.Starred.Value == row.On
 		}
-		return errLooked
+		return nil
 	})
-	if errors.Is(err, errLooked) {
-		err = nil
-	}
 	return done, err
 }
 
