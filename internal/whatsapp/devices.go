@@ -250,8 +250,7 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 
 // clearBacklog drops work that can't be done without the keys.
 func (d *device) clearBacklog(ctx context.Context) error {
-	d.backlog.doubt()
-	items, err := d.Backlog.ListBacklog(ctx, d.account)
+	items, err := d.backlog.listAnew(ctx, d.account)
 	for _, item := range items {
 		if err == nil {
 			err = d.Backlog.DeleteBacklog(ctx, d.account, item.ID)
