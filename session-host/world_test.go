@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"go.mau.fi/whatsmeow/util/keys"
-	"go.uber.org/goleak"
 
 	"pesan/e2e"
 	"pesan/internal/chat"
@@ -33,6 +32,7 @@ import (
 	sqsqueue "pesan/internal/queue/sqs"
 	"pesan/internal/sim"
 	"pesan/internal/store"
+	"pesan/internal/testkit/check"
 	"pesan/internal/testkit/dynamolocal"
 	"pesan/internal/testkit/sqslocal"
 	"pesan/internal/webhook"
@@ -52,18 +52,7 @@ func TestMain(m *testing.M) {
 	if _, err := globals.Set(); err != nil {
 		panic(err)
 	}
-	code := sqslocal.Run(func() int { return dynamolocal.Main(m) })
-	if code == 0 {
-		// Clients of AWS keep connections for later; they end with the process.
-		idle := []goleak.Option{
-			goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
-		}
-		if err := goleak.Find(idle...); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(check.Leaks(sqslocal.Run(func() int { return dynamolocal.Main(m) })))
 }
 
 // root of every simulated server, so that each is trusted.

@@ -19,7 +19,6 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/util/keys"
 	waLog "go.mau.fi/whatsmeow/util/log"
-	"go.uber.org/goleak"
 
 	"pesan/internal/chat"
 	"pesan/internal/devicedb"
@@ -27,6 +26,7 @@ import (
 	"pesan/internal/kv/sqlite"
 	"pesan/internal/sim"
 	"pesan/internal/store"
+	"pesan/internal/testkit/check"
 	"pesan/internal/testkit/dynamolocal"
 )
 
@@ -40,18 +40,7 @@ func TestMain(m *testing.M) {
 	whatsmeow.WACertPubKey = *root.Pub
 	whatsmeow.KeepAliveIntervalMin, whatsmeow.KeepAliveIntervalMax = 400*time.Millisecond, 600*time.Millisecond
 	whatsmeow.KeepAliveResponseDeadline = time.Second
-	code := dynamolocal.Main(m)
-	if code == 0 {
-		// Clients of AWS keep connections for later; they end with the process.
-		idle := []goleak.Option{
-			goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
-		}
-		if err := goleak.Find(idle...); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(check.Leaks(dynamolocal.Main(m)))
 }
 
 func testLogger() *slog.Logger {
