@@ -41,7 +41,7 @@ func (s *Store) accountExists(id string) kv.Op {
 func (s *Store) Account(ctx context.Context, id string) (chat.Account, error) {
 	a, it, err := s.account(ctx, id, kv.Strong)
 	if err == nil && s.token != 0 {
-		s.read.put(s.token, it)
+		s.read.put(readKey{it.Key, s.token}, it)
 	}
 	return a, failed("get account", err)
 }
@@ -182,7 +182,7 @@ func (s *Store) UpdateAccount(ctx context.Context, id string, change func(*chat.
 // was kept.
 func (s *Store) updateAccount(ctx context.Context, id string, change func(*chat.Account) error) (kept bool, refused, err error) {
 	var a chat.Account
-	old, kept := s.read.take(s.token, accountKey(id))
+	old, kept := s.read.take(readKey{accountKey(id), s.token})
 	if kept {
 		a, err = accountOf(&old)
 	} else {
@@ -219,7 +219,7 @@ func (s *Store) updateAccount(ctx context.Context, id string, change func(*chat.
 		err = s.kv.Write(ctx, step)
 	}
 	if err == nil && s.token != 0 {
-		s.read.put(s.token, put.Item)
+		s.read.put(readKey{put.Item.Key, s.token}, put.Item)
 	}
 	return false, nil, err
 }

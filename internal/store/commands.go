@@ -22,7 +22,7 @@ func commandKey(account, id string) kv.Key {
 func (s *Store) Command(ctx context.Context, account, id string) (chat.CommandRecord, error) {
 	r, it, err := s.command(ctx, account, id, kv.Strong)
 	if err == nil && s.owns() && r.State == chat.CommandPending {
-		s.read.put(s.token, it)
+		s.read.put(readKey{it.Key, s.token}, it)
 	}
 	return r, failed("get command", err)
 }
@@ -140,7 +140,7 @@ func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outco
 		}
 	}
 	err = retryOnConflict(ctx, func() error {
-		it, read := s.read.take(s.token, commandKey(account, id))
+		it, read := s.read.take(readKey{commandKey(account, id), s.token})
 		if !read {
 			if it, err = s.kv.Get(ctx, commandKey(account, id), kv.Strong); err != nil {
 				return absent(err)

@@ -52,14 +52,13 @@ func (k *locks) acquire(ctx context.Context, name chatName) (release func(), err
 	return func() { l.Release(1); leave() }, nil
 }
 
-// recent keeps chats that their owner has changed or looked at of late, so that a chat in which many messages arrive isn't read and
-// decoded for each. A change takes a chat out, and puts it back when it has stored it: one that fails may have spoilt it. The
+// recent keeps chats that their owner has changed or looked at of late, so that a chat in which many messages arrive isn't read
+// and decoded for each. A change takes a chat out, and puts it back when it has stored it: one that fails may have spoilt it. The
 // chat's lock is held from one to the other. Should a former owner write a chat that is kept here, late, the owner's next change
 // meets a conflict, and reads it.
 type recent struct {
-	mu    sync.Mutex
-	chats map[recentName]*storedChat
-	drops int64 // how often chats were dropped whose locks others may have held
+	*handy[recentName, *storedChat]
+	drops int64 // how often chats were dropped whose locks others may have held; under mu
 }
 
 // recentName is a chat as the owner of a lease knows it; the next one starts with nothing of it.
@@ -81,18 +80,16 @@ func (s *Store) kept() *recent {
 // maxRecent bounds their memory, some 10 KiB each.
 const maxRecent = 256
 
-func newRecent() *recent { return &recent{chats: make(map[recentName]*storedChat)} }
-
 // take returns nil where the chat isn't there, and what put asks for.
 func (r *recent) take(name recentName) (c *storedChat, drops int64) {
 	if r == nil {
 		return nil, 0
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	c = r.chats[name]
-	delete(r.chats, name)
-	return c, r.drops
+	drops = r.drops
+	r.mu.Unlock()
+	c, _ = r.handy.take(name)
+	return c, drops
 }
 
 func (r *recent) put(name recentName, c *storedChat, drops int64) {
@@ -101,16 +98,9 @@ func (r *recent) put(name recentName, c *storedChat, drops int64) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if drops != r.drops {
-		return
+	if drops == r.drops {
+		r.set(name, c)
 	}
-	if len(r.chats) >= maxRecent {
-		for other := range r.chats { // any of them
-			delete(r.chats, other)
-			break
-		}
-	}
-	r.chats[name] = c
 }
 
 // drop forgets all chats, also those that are being changed.
@@ -120,6 +110,6 @@ func (r *recent) drop() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	clear(r.chats)
+	clear(r.all)
 	r.drops++
 }

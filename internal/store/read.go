@@ -6,12 +6,47 @@ import (
 	"pesan/internal/kv"
 )
 
-// read keeps items that the owner of an account has read or written, and is about to change: his next change needs no other read.
-// What somebody else writes meanwhile he finds out by the condition of his write, and reads again.
-type read struct {
-	mu    sync.Mutex
-	items map[readKey]kv.Item
+// handy keeps what the owner of an account is about to need again, a bounded number of things. Taking one forgets it.
+type handy[K comparable, V any] struct {
+	most int
+
+	mu  sync.Mutex
+	all map[K]V
 }
+
+func newHandy[K comparable, V any](most int) *handy[K, V] {
+	return &handy[K, V]{most: most, all: make(map[K]V)}
+}
+
+func (h *handy[K, V]) put(k K, v V) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.set(k, v)
+}
+
+// set is put; h.mu is held.
+func (h *handy[K, V]) set(k K, v V) {
+	if len(h.all) >= h.most {
+		for other := range h.all { // any of them
+			delete(h.all, other)
+			break
+		}
+	}
+	h.all[k] = v
+}
+
+func (h *handy[K, V]) take(k K) (v V, there bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	v, there = h.all[k]
+	delete(h.all, k)
+	return v, there
+}
+
+// read keeps items that the owner of an account has read or written, and is about to change: his next change needs no other read.
+// What somebody else writes meanwhile he finds out by the condition of his write, and reads again; who fails to write knows the
+// item no more.
+type read = handy[readKey, kv.Item]
 
 // readKey is an item as the owner of a lease knows it.
 type readKey struct {
@@ -21,26 +56,3 @@ type readKey struct {
 
 // maxRead bounds their memory, some 2 KiB each.
 const maxRead = 4096
-
-func newRead() *read { return &read{items: make(map[readKey]kv.Item)} }
-
-func (r *read) put(token int64, it kv.Item) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.items) >= maxRead {
-		for other := range r.items { // any of them
-			delete(r.items, other)
-			break
-		}
-	}
-	r.items[readKey{it.Key, token}] = it
-}
-
-// take also forgets it: who fails to write knows it no more.
-func (r *read) take(token int64, k kv.Key) (it kv.Item, there bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	it, there = r.items[readKey{k, token}]
-	delete(r.items, readKey{k, token})
-	return it, there
-}

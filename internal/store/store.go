@@ -111,7 +111,7 @@ func New(db kv.Store, o Options) *Store {
 	}
 	s := &Store{
 		kv: db, compression: o.Compression, now: o.Now, locks: newLocks(), feeds: newFeeds(),
-		read: newRead(), recent: newRecent(),
+		read: newHandy[readKey, kv.Item](maxRead), recent: &recent{handy: newHandy[recentName, *storedChat](maxRecent)},
 		feedAge:  cmp.Or(o.FeedAge, chat.FeedAge),
 		arrivals: &ulid.LockedMonotonicReader{MonotonicReader: ulid.Monotonic(crypto.Reader, 0)},
 	}
