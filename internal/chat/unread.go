@@ -56,7 +56,10 @@ type base struct {
 }
 
 func (b base) join(o base) base {
-	if cmp.Or(cmp.Compare(o.At, b.At), cmp.Compare(o.Count, b.Count), cmp.Compare(o.Mentions, b.Mentions), cmp.Compare(o.IDs, b.IDs)) > 0 {
+	later := cmp.Or(
+		cmp.Compare(o.At, b.At), cmp.Compare(o.Count, b.Count), cmp.Compare(o.Mentions, b.Mentions), cmp.Compare(o.IDs, b.IDs),
+	)
+	if later > 0 {
 		return o
 	}
 	return b

@@ -12,9 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 )
 
-const (
-	eventPrefix = "b/"
-)
+const eventPrefix = "b/"
 
 func eventSort(hash [32]byte) string { return eventPrefix + hex.EncodeToString(hash[:]) }
 

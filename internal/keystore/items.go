@@ -296,8 +296,8 @@ func (k *deviceKeys) commit(ctx context.Context, edits map[string][]edit) error 
 	return err
 }
 
-// How long items are kept that aren't for ever: what WhatsApp delivers again it does within 14 days. AWS takes no request whose signature is older than 15 minutes, so that nothing comes back for which a deleted item
-// is missing.
+// How long items are kept that aren't for ever: what WhatsApp delivers again it does within 14 days. AWS takes no request whose
+// signature is older than 15 minutes, so that nothing comes back for which a deleted item is missing.
 const (
 	eventAge   = 14 * 24 * time.Hour
 	deletedAge = time.Hour

@@ -158,7 +158,8 @@ func mend(ctx context.Context, w words, f *folder, say func(format string, args 
 	if len(h.accounts)+h.parts > 0 {
 		lost := &hurt{accounts: map[string]map[chat.JID]bool{}}
 		whole := f.Database() + ".mended"
-		if err := errors.Join(removeDatabase(whole), private(whole), sqlite.Mend(ctx, f.Database(), whole, lost.add)); err != nil {
+		err := errors.Join(removeDatabase(whole), private(whole), sqlite.Mend(ctx, f.Database(), whole, lost.add))
+		if err != nil {
 			return err
 		}
 		if err := replaceDatabase(f.Database(), whole, aside); err != nil {

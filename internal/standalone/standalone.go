@@ -202,8 +202,9 @@ func (p *program) openStores(ctx context.Context) (err error) {
 		return p.notOpened(p.folder.Database(), err)
 	}
 	p.queue = local.New(p.db, 1, 0)
-	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true, FeedAge: p.FeedAge}) // as the folder is locked
-	if err := p.store.TakeOver(ctx); err != nil {                                                         // who held anything was killed
+	// The folder is locked: there is no other writer, and who held anything was killed.
+	p.store = store.New(p.db, store.Options{Compression: store.S2, SoleWriter: true, FeedAge: p.FeedAge})
+	if err := p.store.TakeOver(ctx); err != nil {
 		return err
 	}
 	p.keys, err = devicedb.Open(ctx, p.folder.Devices())

@@ -71,8 +71,9 @@ type commandEntry struct {
 // report is the entry as it is now.
 func (c *storedCommand) report() chat.Report {
 	r := chat.Report{
-		ID: c.ID, Account: c.Account, At: c.RequestedAt, Request: c.Request, Endpoint: c.Entry.Endpoint, Key: c.Entry.Key, Number: c.Entry.Number,
-		Target: c.Entry.Target, Status: c.Entry.Status, CommandID: c.ID, Command: c.State, EndedAt: c.EndedAt,
+		ID: c.ID, Account: c.Account, At: c.RequestedAt, Request: c.Request,
+		Endpoint: c.Entry.Endpoint, Key: c.Entry.Key, Number: c.Entry.Number, Target: c.Entry.Target, Status: c.Entry.Status,
+		CommandID: c.ID, Command: c.State, EndedAt: c.EndedAt,
 	}
 	if c.Failure != nil {
 		r.Error = c.Failure.Code
@@ -98,7 +99,9 @@ func (s *Store) PutCommand(ctx context.Context, c chat.Command) (stored chat.Com
 }
 
 // PutReported implements chat.Commands.
-func (s *Store) PutReported(ctx context.Context, c chat.Command, e chat.Report) (stored chat.CommandRecord, created bool, err error) {
+func (s *Store) PutReported(
+	ctx context.Context, c chat.Command, e chat.Report,
+) (stored chat.CommandRecord, created bool, err error) {
 	return s.putCommand(ctx, c, &commandEntry{e.Endpoint, e.Key, e.Number, e.Target, e.Status})
 }
 

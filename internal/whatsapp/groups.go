@@ -45,7 +45,8 @@ const (
 
 func newGroups(r *run) *groups {
 	return &groups{
-		run: r, questions: newQuestions(r), known: make(map[chat.JID]bool), resumed: make(map[chat.JID]bool), asking: make(map[string]int),
+		run: r, questions: newQuestions(r),
+		known: make(map[chat.JID]bool), resumed: make(map[chat.JID]bool), asking: make(map[string]int),
 	}
 }
 
