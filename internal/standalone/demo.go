@@ -82,7 +82,8 @@ type show struct {
 	key     string
 	spare   chat.Account // for calls that rename or delete a device
 
-	receiver string // URL that takes webhooks
+	receiver  string      // URL that takes webhooks
+	explained atomic.Bool // webhooks are shown from then on
 }
 
 func (s *show) run(ctx context.Context) error {
@@ -97,6 +98,7 @@ func (s *show) run(ctx context.Context) error {
 		err = s.explain(ctx)
 	}
 	if err == nil {
+		s.explained.Store(true)
 		err = s.world.Traffic(ctx, demo.TrafficOptions{Seed: uint64(s.started.UnixNano())})
 	}
 	if ctx.Err() != nil {
@@ -150,7 +152,7 @@ func (s *show) fill(ctx context.Context) error {
 // shownHooks is how many webhooks are shown as they arrive.
 const shownHooks = 5
 
-// receive starts a receiver, which shows the first webhooks that arrive, and has the device's events sent to it.
+// receive starts a receiver, which shows the first webhooks that arrive once the calls are explained, and has the device's events sent to it.
 func (s *show) receive(ctx context.Context) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -163,7 +165,7 @@ func (s *show) receive(ctx context.Context) error {
 			Type    string
 			Results struct{ To string }
 		}
-		if json.NewDecoder(r.Body).Decode(&event) == nil && shown.Add(1) <= shownHooks {
+		if json.NewDecoder(r.Body).Decode(&event) == nil && s.explained.Load() && shown.Add(1) <= shownHooks {
 			s.say(s.demoHook, event.Type, event.Results.To, r.Header.Get("webhook-id"))
 		}
 	})}
