@@ -86,6 +86,46 @@ func (t *Thread) recount(c Change, was *Chat, loaded map[string]*Message) error 
 	})
 }
 
+// takeRead takes out of what a history counted what was read since. A receipt names a message that is here, and a history has no
+// gaps behind it: of the messages that it counted no more wait than stand behind the newest that was read. What another range
+// covers of them nobody can tell, as there may be fewer messages here than were counted.
+func (t *Thread) takeRead(was *Chat) error {
+	c, u := &t.Chat, &t.Chat.Unread
+	told := taken{u.Count + u.Other.Count, u.Mentions + u.Other.Mentions}
+	if told == (taken{}) || u.Receipt == 0 {
+		u.Taken = taken{}
+		return nil
+	}
+	counted, before := u.counted(), &was.Unread
+	if u.Receipt == before.Receipt && equalRange(c.Read, was.Read) && u.main() == before.main() && u.Other == before.Other {
+		inside := false
+		for _, m := range t.Messages {
+			inside = inside || counted.Covers(m.Content.Time, m.ID)
+		}
+		if !inside {
+			return nil
+		}
+	}
+	var left taken
+	count := func(m *Message) {
+		if !m.countable() || !counted.Covers(m.Content.Time, m.ID) || c.Read.Covers(m.Content.Time, m.ID) {
+			return
+		}
+		left.Count++
+		if m.mentionsMe() {
+			left.Mentions++
+		}
+	}
+	for _, m := range t.Messages {
+		count(m)
+	}
+	if err := t.Each(c.Read.Through, count); err != nil {
+		return err
+	}
+	u.Taken = taken{told.Count - min(told.Count, left.Count), told.Mentions - min(told.Mentions, left.Mentions)}
+	return nil
+}
+
 // repeats tells whether a change leaves a folded message as it is: it may have been made before, but for the count.
 func (t *Thread) repeats(c Change, loaded map[string]*Message) bool {
 	f := &t.Chat.Unread.Folded

@@ -226,3 +226,78 @@ func TestUnreadOfMovedChat(t *testing.T) {
 		t.Errorf("%d are unread when one more has come", n)
 	}
 }
+
+// TestReadWithinAHistory reads, on another device, a part of what a history counted, in any order with the history's parts.
+func TestReadWithinAHistory(t *testing.T) {
+	at := func(i int) string { return fmt.Sprint("h", i) }
+	message := func(i int) Message { // each third is the account's own, each second of the others mentions it
+		m := say(at(i), int64(100+i))
+		m.Content.Order = int64(i + 1)
+		m.Content.FromMe, m.Content.MentionMe = i%3 == 0, i%2 == 0
+		return m
+	}
+	const newest = 30
+	bootstrap := Change{Chat: team, Past: true, State: Chat{Unread: Unread{
+		Count: 12, Mentions: 6, At: 100 + newest, IDs: JoinIDs([]string{at(newest)}),
+	}}}
+	recent, older := Change{Chat: team, Past: true}, Change{Chat: team, Past: true}
+	for i := newest; i >= 0; i-- {
+		in := &bootstrap
+		if i < 10 {
+			in = &older
+		} else if i < 20 {
+			in = &recent
+		}
+		in.Messages = append(in.Messages, message(i))
+	}
+	live := say("live", 200)
+	live.Content.Order = 1_000_000
+	receipt := func(ids ...string) (c Change) {
+		c.Chat = team
+		for _, id := range ids {
+			c.Messages = append(c.Messages, Message{ID: id, ReadHere: true})
+		}
+		return c
+	}
+	clear := Change{Chat: team, State: Chat{Read: RangeOf(105)}}
+	for _, c := range []struct {
+		what string
+		told []Change
+		want string
+	}{
+		{"no read", []Change{bootstrap}, "12, 6 with a mention"},
+		{"the first", []Change{bootstrap, receipt(at(14))}, "10, 5 with a mention"},
+		{"some", []Change{bootstrap, receipt(at(22), at(23))}, "4, 2 with a mention"},
+		{"one by one", []Change{bootstrap, receipt(at(22)), receipt(at(25))}, "3, 2 with a mention"},
+		{"all but what came since", []Change{bootstrap, receipt(at(29)), {Chat: team, Messages: []Message{live}}}, "1, 0 with a mention"},
+		{"what came before", []Change{bootstrap, receipt(at(5))}, "12, 6 with a mention"},
+		{"all by a later message", []Change{bootstrap, {Chat: team, Messages: []Message{live}}, receipt("live")}, "0, 0 with a mention"},
+		{"a range that names no message here", []Change{bootstrap, clear}, "12, 6 with a mention"},
+		{"one deleted", []Change{bootstrap, receipt(at(22)), {Chat: team, Messages: []Message{{ID: at(28), Gone: true}}}}, "4, 1 with a mention"},
+	} {
+		told := append(c.told, recent, older)
+		indices := make([]int, len(told))
+		for i := range indices {
+			indices[i] = i
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			s := newShelf(t, team)
+			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(told)-1), 0, len(told)).Draw(t, "told twice") {
+				change := told[i]
+				change.Epoch = 1
+				s.apply(change, false)
+			}
+			for _, i := range rapid.Permutation(indices).Draw(t, "told") {
+				change := told[i]
+				change.Epoch = 1
+				if rapid.IntRange(0, 3).Draw(t, "cut") == 0 {
+					s.apply(change, true)
+				}
+				s.apply(change, false)
+			}
+			if got := s.unread(); got != c.want {
+				t.Fatalf("%s: %s are unread, want %s: %+v", c.what, got, c.want, s.chat.Unread)
+			}
+		})
+	}
+}

@@ -79,6 +79,9 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 		t.join(m)
 	}
 	t.Chat.dropRead()
+	if err := t.takeRead(&was); err != nil {
+		return err
+	}
 	if err := t.recount(c, &was, loaded); err != nil {
 		return err
 	}
@@ -147,6 +150,9 @@ func (t *Thread) join(o Message) {
 		}
 		if o.Content.known() || len(o.Parts) > 0 {
 			t.family(m)
+		}
+		if m.ReadHere && !m.Content.FromMe && (o.ReadHere || o.Content.known()) {
+			t.Chat.Unread.Receipt = max(t.Chat.Unread.Receipt, m.Content.Time)
 		}
 		t.count(m, before, o)
 		if t.Chat.Cleared.Covers(m.Content.Time, m.ID) || t.Chat.Deleted.Covers(m.Content.Time, m.ID) {

@@ -17,10 +17,18 @@ type Unread struct {
 	At       int64  `json:"t,omitempty"` // seconds: messages before it are in Count, or were read
 	IDs      IDs    `json:"i,omitempty"` // of the messages at At that are, too; "": all
 	Other    base   `json:"o,omitzero"`  // the same of a person's other address, where the history has both as chats
+	Receipt  int64  `json:"r,omitempty"` // seconds: of the newest message here that a receipt of the account's own told as read
+	Taken    taken  `json:"k,omitzero"`  // what of Count and Other.Count was read since; see Thread.takeRead
 	Folded   fold   `json:"f,omitzero"`  // messages that came before those in Since
 	Since    stamps `json:"s,omitzero"`  // the latest arrivals, in the order of their Message.News
 
 	doubt bool // Folded has to be counted anew
+}
+
+// taken is how many messages don't count any more.
+type taken struct {
+	Count    int `json:"n,omitempty"`
+	Mentions int `json:"m,omitempty"`
 }
 
 // fold counts messages of which only a number is kept. Which they are the messages themselves tell: those that came as
@@ -148,6 +156,7 @@ func (u *Unread) fold() {
 
 // join adds what o counted.
 func (u *Unread) join(o Unread) {
+	u.Receipt = max(u.Receipt, o.Receipt)
 	if len(o.Since) == 0 && o.main() == (base{}) && o.Other == (base{}) && o.Folded == (fold{}) {
 		return
 	}
@@ -176,8 +185,8 @@ func (u *Unread) drop(through int64, covered func(time int64, id uint32) bool) {
 
 // total is the number of unread messages, and how many of them mention the account.
 func (u Unread) total() (messages, mentions int) {
-	messages = u.Count + u.Other.Count + u.Folded.Count + len(u.Since)
-	mentions = u.Mentions + u.Other.Mentions + u.Folded.Mentions
+	messages = u.Count + u.Other.Count - u.Taken.Count + u.Folded.Count + len(u.Since)
+	mentions = u.Mentions + u.Other.Mentions - u.Taken.Mentions + u.Folded.Mentions
 	for _, s := range u.Since {
 		if s.mention {
 			mentions++
