@@ -128,9 +128,9 @@ func (c *cloud) serve(ctx context.Context) error {
 		Accounts: stored.EventualAccounts(), Reports: stored, Secret: secret, Logger: slog.New(slog.DiscardHandler),
 	})
 	var err error
-	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what links devices and changes chats is called, and nothing else
-		Accounts: stored, Reports: stored, Commands: stored, Chats: stored, Feed: stored, Labels: stored, Batches: stored,
-		Sender: sender, BatchSender: sender, BatchRate: chat.MaxBatchRate, Wait: 8 * time.Second,
+	if c.server, err = serve(api.Handler(httpapi.Endpoints(httpapi.Deps{ // what of them is called
+		Accounts: stored, Reports: stored, Commands: stored, Chats: stored, Messages: stored, Feed: stored, Labels: stored,
+		Batches: stored, Sender: sender, BatchSender: sender, BatchRate: chat.MaxBatchRate, Wait: 8 * time.Second,
 	})...)); err != nil {
 		return err
 	}

@@ -243,7 +243,7 @@ func (b *bench) runHistory(ctx context.Context) ([]row, error) {
 }
 
 // holds tells whether a conversation has so many messages.
-func (p *pesan) holds(ctx context.Context, key, jid string, messages int) (bool, error) {
+func (p api) holds(ctx context.Context, key, jid string, messages int) (bool, error) {
 	body, err := p.call(ctx, "fetchMessageById", "apiKey", key, "phone", jid, "limit", "1000")
 	if err != nil {
 		return false, err
