@@ -134,6 +134,8 @@ type ChatStore interface {
 	// On another error some of it may have been stored: messages, and the deletions too. A change that joins, as Apply does,
 	// completes it when it is made again.
 	Update(ctx context.Context, account string, jid JID, ids []string, change func(*Thread) error) error
+	// Prefetch has an owner's chats at hand that he is about to look at or to change: one request for all of them, not one each.
+	Prefetch(ctx context.Context, account string, jids []JID) error
 	// Oldest returns the oldest message of the chat that is stored, without its document. MESSAGE_NOT_FOUND when there is none.
 	Oldest(ctx context.Context, account string, jid JID) (MessageView, error)
 	// Export returns the state stored under exactly this JID, and a page of its messages, stubs included, in any order.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -241,6 +242,34 @@ func TestBudgets(t *testing.T) {
 		t.Errorf("hosts %v, %v", hosts, err)
 	}
 	within(t, &meter, budget.Look)
+
+	owner := s.WithToken(1)
+	looked := errors.New("looked")
+	var jids []chat.JID
+	for _, v := range views[:20] {
+		jids = append(jids, v.JID)
+	}
+	look := func(jid chat.JID) {
+		t.Helper()
+		err := owner.Update(ctx, account, jid, nil, func(th *chat.Thread) error {
+			if th.Chat.JID != jid || th.Chat.Activity == 0 {
+				t.Errorf("%s is %+v", jid, th.Chat)
+			}
+			return looked
+		})
+		if err != looked {
+			t.Error(err)
+		}
+	}
+	look(person) // a new owner looks at more
+	meter.Take()
+	must(owner.Prefetch(ctx, account, append(jids, jids[0], "0@s.whatsapp.net")))
+	for _, jid := range jids {
+		look(jid)
+	}
+	if used := meter.Take(); used.Requests != 1 {
+		t.Errorf("chats that were prefetched take %d requests", used.Requests)
+	}
 }
 
 func cpuTime() time.Duration {

@@ -71,6 +71,9 @@ func TestListsFollow(t *testing.T) {
 					bear(s.Alias(ctx, account, from, to))
 				}
 			},
+			"prefetch": func(rt *rapid.T) {
+				bear(s.Prefetch(ctx, account, rapid.SliceOf(person).Draw(rt, "chats")))
+			},
 			"delete all": func(*rapid.T) { bear(s.DeleteChats(ctx, account)) },
 		}
 		steps[""] = func(rt *rapid.T) {

@@ -38,18 +38,32 @@ func (k *locks) acquire(ctx context.Context, name chatName) (release func(), err
 	}
 	l.users++
 	k.mu.Unlock()
-	leave := func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(k.all, name)
-		}
-	}
 	if err := l.Acquire(ctx, 1); err != nil {
-		leave()
+		k.leave(name, l)
 		return nil, err
 	}
-	return func() { l.Release(1); leave() }, nil
+	return func() { l.Release(1); k.leave(name, l) }, nil
+}
+
+// tryAcquire returns nil where somebody holds the lock or waits for it.
+func (k *locks) tryAcquire(name chatName) (release func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all[name] != nil {
+		return nil
+	}
+	l := &lock{Weighted: semaphore.NewWeighted(1), users: 1}
+	l.TryAcquire(1)
+	k.all[name] = l
+	return func() { l.Release(1); k.leave(name, l) }
+}
+
+func (k *locks) leave(name chatName, l *lock) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l.users--; l.users == 0 {
+		delete(k.all, name)
+	}
 }
 
 // recent keeps chats that their owner has changed or looked at of late, so that a chat in which many messages arrive isn't read
@@ -85,11 +99,16 @@ func (r *recent) take(name recentName) (c *storedChat, drops int64) {
 	if r == nil {
 		return nil, 0
 	}
-	r.mu.Lock()
-	drops = r.drops
-	r.mu.Unlock()
+	drops = r.dropped()
 	c, _ = r.handy.take(name)
 	return c, drops
+}
+
+// dropped is how often chats were dropped.
+func (r *recent) dropped() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.drops
 }
 
 func (r *recent) put(name recentName, c *storedChat, drops int64) {

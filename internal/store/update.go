@@ -85,6 +85,38 @@ func (s *Store) looked(name chatName, c *storedChat, drops int64) {
 	}
 }
 
+// Prefetch implements chat.ChatStore. It passes over chats that somebody is about to change, and those under another address.
+func (s *Store) Prefetch(ctx context.Context, account string, jids []chat.JID) error {
+	if s.kept() == nil {
+		return nil
+	}
+	drops := s.kept().dropped()
+	var keys []kv.Key
+	var names []chatName
+	for _, jid := range jids[:min(len(jids), maxRecent)] {
+		name := chatName{account, jid}
+		if release := s.locks.tryAcquire(name); release != nil {
+			defer release()
+			keys, names = append(keys, chatKey(account, jid, true)), append(names, name)
+		}
+	}
+	found, err := s.kv.GetMany(ctx, keys)
+	if err != nil {
+		return failed("prefetch chats", err)
+	}
+	for i, it := range found {
+		if !standingOf(it).stands() {
+			continue
+		}
+		c := new(storedChat)
+		if err := c.read(it); err != nil {
+			return failed("prefetch chats", err)
+		}
+		s.kept().put(s.recently(names[i]), c, drops)
+	}
+	return nil
+}
+
 // storedChat is a chat as it is stored.
 type storedChat struct {
 	chat    chat.Chat

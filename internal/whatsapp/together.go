@@ -83,7 +83,11 @@ func (r *run) changeTogether(ctx context.Context, commands []chat.Command) map[i
 	for len(candidates) > 0 && !full {
 		some := candidates[:min(prepared, len(candidates))]
 		candidates = candidates[len(some):]
-		ready := r.prepareAll(ctx, commands, some)
+		ready, err := r.prepareAll(ctx, commands, some)
+		if err != nil {
+			ended[some[0]] = err // the others wait for the next patch
+			return ended
+		}
 		for n, i := range some {
 			p := ready[n]
 			switch {
@@ -128,14 +132,21 @@ type ready struct {
 	err    error
 }
 
-func (r *run) prepareAll(ctx context.Context, commands []chat.Command, which []int) []ready {
+func (r *run) prepareAll(ctx context.Context, commands []chat.Command, which []int) ([]ready, error) {
+	jids := make([]chat.JID, len(which))
+	for n, i := range which {
+		jids[n] = commands[i].Chat
+	}
+	if err := r.Chats.Prefetch(ctx, r.account, jids); err != nil {
+		return nil, err
+	}
 	all := make([]ready, len(which))
 	var wg sync.WaitGroup
 	for n, i := range which {
 		wg.Go(func() { all[n] = r.prepare(ctx, commands[i]) })
 	}
 	wg.Wait()
-	return all
+	return all, nil
 }
 
 func (r *run) prepare(ctx context.Context, c chat.Command) (p ready) {
