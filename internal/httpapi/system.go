@@ -255,18 +255,12 @@ func editDevice(accounts AccountUpdater, o commander) begin {
 			if err != nil {
 				return 0, err
 			}
-			if restart {
-				r, err := o.do(ctx, c, a, chat.Command{ID: commandID, Kind: chat.RestartCommand, Shard: e.shard})
-				if err != nil {
-					return 0, err
-				}
-				if r.State == chat.CommandPending {
-					return c.system(systemAnswer{
-						Code: http.StatusAccepted, Status: true, Message: "Device is connecting anew", CommandID: r.ID,
-					})
-				}
+			const updated = "Device successfully updated"
+			if !restart {
+				return c.system(systemAnswer{Status: true, Message: updated})
 			}
-			return c.system(systemAnswer{Status: true, Message: "Device successfully updated"})
+			again := chat.Command{ID: commandID, Kind: chat.RestartCommand, Shard: e.shard}
+			return o.doForSystem(ctx, c, a, again, "Device is connecting anew", updated)
 		}, nil
 	}
 }
@@ -323,16 +317,8 @@ func deleteDevice(accounts AccountUpdater, o commander) begin {
 			if err != nil {
 				return 0, err
 			}
-			r, err := o.do(ctx, c, a, chat.Command{ID: commandID, Kind: chat.DeleteCommand})
-			if err != nil {
-				return 0, err
-			}
-			if r.State == chat.CommandPending {
-				return c.system(systemAnswer{
-					Code: http.StatusAccepted, Status: true, Message: "Device is being deleted", CommandID: r.ID,
-				})
-			}
-			return c.system(systemAnswer{Status: true, Message: "Device successfully deleted"})
+			deletion := chat.Command{ID: commandID, Kind: chat.DeleteCommand}
+			return o.doForSystem(ctx, c, a, deletion, "Device is being deleted", "Device successfully deleted")
 		}, nil
 	}
 }
@@ -397,6 +383,18 @@ func (c *call) update(
 		c.account, c.target = id, changed.Name
 	}
 	return changed, err
+}
+
+// doForSystem has a command be done, and says whether it is.
+func (o commander) doForSystem(ctx context.Context, c *call, a chat.Account, cmd chat.Command, doing, done string) (int, error) {
+	r, err := o.do(ctx, c, a, cmd)
+	if err != nil {
+		return 0, err
+	}
+	if r.State == chat.CommandPending {
+		return c.system(systemAnswer{Code: http.StatusAccepted, Status: true, Message: doing, CommandID: r.ID})
+	}
+	return c.system(systemAnswer{Status: true, Message: done})
 }
 
 func (c *call) system(answer systemAnswer) (int, error) {
