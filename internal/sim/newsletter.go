@@ -3,6 +3,8 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -24,6 +26,9 @@ var (
 	unmuteNewsletter = map[string]bool{"6068417879924485": true, "6104029483058502": true}
 )
 
+// subscribedNewsletters is the number of the call for all channels that the account follows.
+const subscribedNewsletters = "6388546374527196"
+
 // Follow has the user follow a channel on the phone, and tells the devices.
 func (p *Phone) Follow(number, name string) *Newsletter {
 	n := &Newsletter{phone: p, jid: types.NewJID(number, types.NewsletterServer), name: name}
@@ -33,19 +38,26 @@ func (p *Phone) Follow(number, name string) *Newsletter {
 	}
 	p.channels[n.jid] = n
 	p.devMu.Unlock()
-	n.tell("NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", map[string]any{
+	n.tell("NotificationNewsletterJoin", "xwa2_notify_newsletter_on_join", n.metadata())
+	return n
+}
+
+// metadata is the channel as its follower gets it. phone.devMu isn't held.
+func (n *Newsletter) metadata() map[string]any {
+	return map[string]any{
 		"id": n.jid.String(), "state": map[string]any{"type": "ACTIVE"},
 		"thread_metadata": map[string]any{
 			"creation_time": "1700000000", "invite": "x", "subscribers_count": "7", "verification": "unverified",
-			"name":        map[string]any{"text": name, "id": "1", "update_time": "1700000000000000"},
+			"name":        map[string]any{"text": n.name, "id": "1", "update_time": "1700000000000000"},
 			"description": map[string]any{"text": "", "id": "1", "update_time": "1700000000000000"},
 			"settings":    map[string]any{"reaction_codes": map[string]any{"value": "ALL"}},
 			"preview":     map[string]any{"type": "PREVIEW", "direct_path": ""},
 		},
-		"viewer_metadata": map[string]any{"mute": "OFF", "role": "SUBSCRIBER"},
-	})
-	return n
+		"viewer_metadata": map[string]any{"mute": onOff[n.Muted()], "role": "SUBSCRIBER"},
+	}
 }
+
+var onOff = map[bool]string{true: "ON", false: "OFF"}
 
 // JID is the channel's address.
 func (n *Newsletter) JID() types.JID { return n.jid }
@@ -63,7 +75,7 @@ func (n *Newsletter) SetMuted(on bool) {
 	n.muted = on
 	n.phone.devMu.Unlock()
 	n.tell("NotificationNewsletterMuteChange", "xwa2_notify_newsletter_on_mute_change", map[string]any{
-		"id": n.jid.String(), "mute": map[bool]string{true: "ON", false: "OFF"}[on],
+		"id": n.jid.String(), "mute": onOff[on],
 	})
 }
 
@@ -90,8 +102,29 @@ func (p *Phone) tellMex(op, field string, data map[string]any) {
 	}
 }
 
+// subscribed answers which channels the account follows.
+func (c *conn) subscribed(iq *waBinary.Node) {
+	p := c.device.phone
+	p.devMu.Lock()
+	channels := slices.Collect(maps.Values(p.channels))
+	p.devMu.Unlock()
+	all := make([]any, len(channels))
+	for i, n := range channels {
+		all[i] = n.metadata()
+	}
+	text, err := json.Marshal(map[string]any{"data": map[string]any{"xwa2_newsletter_subscribed": all}})
+	if err != nil {
+		panic(err) // it is made above
+	}
+	c.reply(iq, waBinary.Node{Tag: "result", Content: text})
+}
+
 // mex answers a GraphQL call. Those of channels are all that a companion makes here.
 func (c *conn) mex(iq *waBinary.Node, query waBinary.Node) {
+	if query.AttrGetter().OptionalString("query_id") == subscribedNewsletters {
+		c.subscribed(iq)
+		return
+	}
 	var call struct {
 		Variables struct {
 			NewsletterID string `json:"newsletter_id"`

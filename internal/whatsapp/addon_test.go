@@ -463,6 +463,43 @@ func TestChannels(t *testing.T) {
 	w.eventually("the end", func() bool { _, ok := w.shown(in); return !ok })
 }
 
+// TestChannelsFollowedBefore: what was followed, muted or left while no device was linked shows after the link, and what changes
+// then counts after it.
+func TestChannelsFollowedBefore(t *testing.T) {
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+	news, quiet := w.phone.Follow("120363000000000077", "Kabar Kota"), w.phone.Follow("120363000000000078", "Resep")
+	quiet.SetMuted(true)
+	w.link()
+	w.eventually("the channels", func() bool {
+		_, one := w.shown(jidOf(news.JID()))
+		_, other := w.shown(jidOf(quiet.JID()))
+		return one && other
+	})
+	says(t, w.row(jidOf(news.JID())), `"name":"Kabar Kota"`, `"muted":false`)
+	says(t, w.row(jidOf(quiet.JID())), `"name":"Resep"`, `"muted":true,"muteEndTime":-1`)
+	w.ok(w.device.Unmute(w.soon(), jidOf(quiet.JID())))
+	says(t, w.row(jidOf(quiet.JID())), `"muted":false`)
+	w.ok(w.halt()) // what happens while the device is off is in the list, too
+	news.Leave()
+	quiet.SetMuted(true)
+	w.open()
+	w.run()
+	w.eventually("the changes", func() bool {
+		_, followed := w.shown(jidOf(news.JID()))
+		return !followed && strings.Contains(w.row(jidOf(quiet.JID())), `"muted":true`)
+	})
+	w.ok(w.device.Logout(w.soon())) // unlinked, nothing is told
+	w.ok(w.halt())
+	quiet.Leave()
+	news = w.phone.Follow("120363000000000077", "Kabar Kota")
+	w.link()
+	w.eventually("one channel left, the other followed again", func() bool {
+		_, one := w.shown(jidOf(news.JID()))
+		_, other := w.shown(jidOf(quiet.JID()))
+		return one && !other
+	})
+}
+
 // replaceMessage puts another content into what is kept for later.
 func replaceMessage(t *testing.T, data []byte, m *waE2E.Message) []byte {
 	t.Helper()

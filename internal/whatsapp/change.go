@@ -319,24 +319,5 @@ func (r *run) muteChannel(ctx context.Context, jid chat.JID, mute bool) error {
 		return fmt.Errorf("mute channel: %w", refusal(err))
 	}
 	change := chat.Change{Chat: jid, State: chat.Chat{Mute: translate.ChannelMute(mute, time.UnixMilli(chat.Baseline))}}
-	return r.projectInTurn(r.bookFor(ctx), []chat.Change{change})
-}
-
-// projectInTurn puts the mutes of channels after those before: they count as they come, since the host's clock has no say, and
-// WhatsApp's times have seconds only.
-func (r *run) projectInTurn(b *translate.Book, changes []chat.Change) error {
-	for i := range changes {
-		mute := &changes[i].State.Mute
-		if !mute.Set() {
-			continue
-		}
-		err := r.look(r.ctx, changes[i].Chat, nil, func(t *chat.Thread) error {
-			mute.At = max(mute.At, t.Chat.Mute.At+1)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("look at the mute before: %w", err)
-		}
-	}
-	return r.project(b, changes)
+	return r.channels.project(r.bookFor(ctx), []chat.Change{change})
 }

@@ -119,11 +119,11 @@ func (r *run) handleContent(evt any) error {
 	case *events.PushName:
 		return r.project(b, b.PushName(evt))
 	case *events.NewsletterJoin:
-		return r.projectInTurn(b, b.Newsletter(evt))
+		return r.channels.project(b, b.Newsletter(evt))
 	case *events.NewsletterLeave:
-		return r.project(b, b.NewsletterLeft(evt))
+		return r.channels.project(b, b.NewsletterLeft(evt))
 	case *events.NewsletterMuteChange:
-		return r.projectInTurn(b, b.NewsletterMuted(evt))
+		return r.channels.project(b, b.NewsletterMuted(evt))
 	case *events.CallOffer:
 		return r.handleOffer(b, &evt.BasicCallMeta, isVideo(evt))
 	case *events.CallOfferNotice:

@@ -361,6 +361,7 @@ func (c *connection) connected() {
 	c.opener.start()
 	c.early.start()
 	c.groups.connected()
+	c.channels.connected()
 	c.copies.connected()
 	c.persons.sweeper.start()
 }

@@ -65,25 +65,26 @@ func retryAfter(failures int) time.Duration {
 // run is a device at work, from its first connection to its last.
 type run struct {
 	*device
-	ctx     context.Context // of all work; ends after the last connection
-	cancel  context.CancelFunc
-	keys    *store.Device
-	wa      *whatsmeow.Client
-	http    *http.Client // makes its connections
-	wire    *wire
-	status  *status
-	history *errand
-	opener  *errand
-	waits   waits
-	calls   calls
-	ticks   ticks
-	early   *errand
-	sync    *syncer
-	states  *states
-	groups  *groups
-	copies  *copies
-	flow    *flow
-	persons *persons
+	ctx      context.Context // of all work; ends after the last connection
+	cancel   context.CancelFunc
+	keys     *store.Device
+	wa       *whatsmeow.Client
+	http     *http.Client // makes its connections
+	wire     *wire
+	status   *status
+	history  *errand
+	opener   *errand
+	waits    waits
+	calls    calls
+	ticks    ticks
+	early    *errand
+	sync     *syncer
+	states   *states
+	groups   *groups
+	copies   *copies
+	flow     *flow
+	persons  *persons
+	channels *channels
 
 	signals  chan any                            // whatsmeow's events about the connection
 	trouble  chan error                          // an event can't be stored: it must be delivered again
@@ -305,7 +306,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device, client *http.Cl
 	r.states = newStates(r)
 	r.sync = newSyncer(r)
 	r.groups, r.copies, r.flow = newGroups(r), newCopies(r), newFlow()
-	r.persons = newPersons(r)
+	r.persons, r.channels = newPersons(r), newChannels(r)
 	r.progress.shown = true // from a run that was killed
 	r.identify()
 	r.migrated.Store(keys.LIDMigrationTimestamp > 0)

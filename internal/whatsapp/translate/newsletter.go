@@ -15,12 +15,26 @@ func (b *Book) Newsletter(evt *events.NewsletterJoin) []chat.Change {
 	if !ok {
 		return nil
 	}
-	name := evt.ThreadMeta.Name
+	return followed(jid, &evt.NewsletterMetadata, evt.Mex.Timestamp, evt.Mex.Timestamp)
+}
+
+// Followed says what is known of a channel that the account follows already. Since when nothing tells, nor when it was muted.
+func (b *Book) Followed(meta *types.NewsletterMetadata) []chat.Change {
+	jid, ok := Address(meta.ID)
+	if !ok || jid.Kind() != chat.Newsletter || meta.ViewerMeta != nil && meta.ViewerMeta.Role == types.NewsletterRoleGuest {
+		return nil
+	}
+	return followed(jid, meta, meta.ThreadMeta.CreationTime.Time, time.UnixMilli(chat.Baseline))
+}
+
+// followed is a channel that came onto the list at some time.
+func followed(jid chat.JID, meta *types.NewsletterMetadata, since, muted time.Time) []chat.Change {
+	name := meta.ThreadMeta.Name
 	c := chat.Change{Chat: jid}
 	c.State.Subject = chat.Register[string]{Value: name.Text, At: millis(name.UpdateTime.Time)}
-	c.State.Activity = seconds(evt.Mex.Timestamp)
-	if evt.ViewerMeta != nil && evt.ViewerMeta.Mute != "" {
-		c.State.Mute = ChannelMute(evt.ViewerMeta.Mute == types.NewsletterMuteOn, evt.Mex.Timestamp)
+	c.State.Activity = seconds(since)
+	if meta.ViewerMeta != nil && meta.ViewerMeta.Mute != "" {
+		c.State.Mute = ChannelMute(meta.ViewerMeta.Mute == types.NewsletterMuteOn, muted)
 	}
 	return []chat.Change{c}
 }
