@@ -30,6 +30,7 @@ type Chat struct {
 	Fields   map[string]Register[JSON] `json:"f,omitempty"` // fields of WhatsApp's Conversation that have no place below, as rendered
 	Subject  Register[string]          `json:"sub,omitzero"`
 	Contact  Register[string]          `json:"con,omitzero"` // the address book's name
+	Saved    Register[string]          `json:"sav,omitzero"` // the same of an entry by LID or username, which stays when that by number goes
 	PushName Register[string]          `json:"psh,omitzero"`
 	Username Register[string]          `json:"usr,omitzero"` // without @
 	Members  map[JID]Register[Rank]    `json:"mem,omitempty"`
@@ -80,6 +81,8 @@ func (c *Chat) Name() string {
 	switch {
 	case c.JID.Kind() != Private:
 		return c.Subject.Value
+	case c.Saved.Value != "" && (c.Contact.Value == "" || c.Saved.At > c.Contact.At):
+		return c.Saved.Value
 	case c.Contact.Value != "":
 		return c.Contact.Value
 	}
@@ -102,6 +105,7 @@ func (c *Chat) Join(o Chat) {
 	joinRegisters(&c.Fields, o.Fields)
 	c.Subject.Join(o.Subject)
 	c.Contact.Join(o.Contact)
+	c.Saved.Join(o.Saved)
 	c.PushName.Join(o.PushName)
 	c.Username.Join(o.Username)
 	c.joinMembers(o)

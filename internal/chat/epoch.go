@@ -20,7 +20,7 @@ func (c *Chat) enter(epoch int64, told Chat) Chat {
 func (c *Chat) lasting() Chat {
 	kept := *c
 	kept.Fields, kept.Subject, kept.Contact, kept.PushName = nil, Register[string]{}, Register[string]{}, Register[string]{}
-	kept.Username, kept.Admins = Register[string]{}, c.admins()
+	kept.Saved, kept.Username, kept.Admins = Register[string]{}, Register[string]{}, c.admins()
 	kept.Members, kept.Since, kept.Listed, kept.Told = nil, nil, 0, 0
 	kept.Mute, kept.Pin = Register[int64]{}, Register[int64]{}
 	kept.Archived, kept.ArchivedTo, kept.Unarchive = Register[bool]{}, Register[Reach]{}, Register[bool]{}

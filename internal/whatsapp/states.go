@@ -87,7 +87,7 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 		return err
 	}
 	snapshot := state.Version == 0
-	named := make(map[chat.JID]bool)
+	named := make(map[string]map[chat.JID]bool) // by action
 	for more := true; more; {
 		list, err := internals(s.wa).FetchAppStatePatches(ctx, name, state.Version, snapshot)
 		if err != nil {
@@ -98,9 +98,13 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 			return err
 		}
 		for _, m := range mutations {
-			if len(m.Index) > 1 {
-				named[translate.Parse(m.Index[1])] = true
+			if len(m.Index) < 2 {
+				continue
 			}
+			if named[m.Index[0]] == nil {
+				named[m.Index[0]] = make(map[chat.JID]bool)
+			}
+			named[m.Index[0]][translate.Parse(m.Index[1])] = true
 		}
 		snapshot, more = false, list.HasMorePatches
 	}
@@ -112,8 +116,8 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 
 // forgetContacts takes the address book's names off those whom the whole state doesn't name: their removal was among the
 // patches that were passed over.
-func (s *states) forgetContacts(ctx context.Context, named map[chat.JID]bool, order int64) error {
-	cleared := chat.Chat{Contact: chat.Register[string]{At: order}}
+func (s *states) forgetContacts(ctx context.Context, named map[string]map[chat.JID]bool, order int64) error {
+	byNumber, byLID := named[appstate.IndexContact], named[appstate.IndexLIDContact]
 	for cursor := ""; ; {
 		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{Kind: chat.Private},
 			chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
@@ -122,8 +126,12 @@ func (s *states) forgetContacts(ctx context.Context, named map[chat.JID]bool, or
 		}
 		for _, v := range views {
 			b := s.bookFor(ctx)
-			if slices.ContainsFunc(b.Both(v.JID), func(jid chat.JID) bool { return named[jid] }) {
-				continue
+			var cleared chat.Chat
+			if !slices.ContainsFunc(b.Both(v.JID), func(jid chat.JID) bool { return byNumber[jid] }) {
+				cleared.Contact.At = order
+				if !slices.ContainsFunc(b.Both(v.JID), func(jid chat.JID) bool { return byLID[jid] }) {
+					cleared.Saved.At = order
+				}
 			}
 			if err := s.project(b, []chat.Change{{Chat: v.JID, State: cleared}}); err != nil {
 				return err

@@ -319,6 +319,7 @@ var settings = []func(*rapid.T, *chat.Chat){
 	},
 	func(t *rapid.T, c *chat.Chat) { c.Subject = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.Contact = drawName(t) },
+	func(t *rapid.T, c *chat.Chat) { c.Saved = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.PushName = drawName(t) },
 	func(t *rapid.T, c *chat.Chat) { c.Activity = drawSecond(t) },
 	func(t *rapid.T, c *chat.Chat) {

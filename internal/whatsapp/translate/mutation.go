@@ -81,8 +81,8 @@ func (m Mutation) CallBefore(at int64) bool {
 	return started > 0 && started < at
 }
 
-// removed says what the removal of an entry tells: a contact loses the address book's name. Other entries are dropped by
-// WhatsApp's clients too, and their chats stay as they are: what is off is set.
+// removed says what the removal of an entry tells: a contact loses the address book's name, unless it is in there by username,
+// too. Other entries are dropped by WhatsApp's clients too, and their chats stay as they are: what is off is set.
 func (b *Book) removed(index []string, order int64) []chat.Change {
 	if len(index) < 2 || index[0] != appstate.IndexContact && index[0] != appstate.IndexLIDContact {
 		return nil
@@ -92,6 +92,8 @@ func (b *Book) removed(index []string, order int64) []chat.Change {
 		return nil
 	}
 	c := b.Change(jid)
-	c.State.Contact = chat.Register[string]{At: order}
+	if c.State.Contact.At = order; index[0] == appstate.IndexLIDContact {
+		c.State.Contact.At, c.State.Saved.At = afterHistory, order
+	}
 	return []chat.Change{c}
 }

@@ -12,6 +12,8 @@ import (
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"google.golang.org/protobuf/proto"
 
+	"pgregory.net/rapid"
+
 	"pesan/internal/chat"
 )
 
@@ -95,5 +97,61 @@ func TestTheCallLogCounts(t *testing.T) {
 				t.Errorf("%s, logged at %d: %s", what, at, row)
 			}
 		}
+	}
+}
+
+// TestNamesOfContacts: who is taken out of the address book loses the name, in whatever order it comes, unless it has an entry by
+// username, too.
+func TestNamesOfContacts(t *testing.T) {
+	pn, lid := "6281200000002@s.whatsapp.net", "50000000000002@lid"
+	name := func(n string) *string { return proto.String(n) }
+	byNumber := func(full, username string) Mutation {
+		a := &waSyncAction.ContactAction{FullName: name(full), LidJID: name(lid)}
+		if username != "" {
+			a.Username = name(username)
+		}
+		return Mutation{Index: []string{"contact", pn}, Value: &waSyncAction.SyncActionValue{ContactAction: a}}
+	}
+	byLID := func(full string) Mutation {
+		return Mutation{Index: []string{"lid_contact", lid}, Value: &waSyncAction.SyncActionValue{
+			LidContactAction: &waSyncAction.LidContactAction{FullName: name(full), Username: name("budi.s")}}}
+	}
+	gone := func(index ...string) Mutation { return Mutation{Index: index, Removed: true} }
+	for what, c := range map[string]struct {
+		told []Mutation
+		want string
+	}{
+		"by number":                       {[]Mutation{byNumber("Budi", "")}, "Budi"},
+		"by number, gone":                 {[]Mutation{byNumber("Budi", ""), gone("contact", pn)}, "~budi"},
+		"with a username, gone":           {[]Mutation{byNumber("Budi", "budi.s"), gone("contact", pn)}, "Budi"},
+		"with a username, renamed, gone":  {[]Mutation{byNumber("Budi", "budi.s"), byNumber("Budi S", "budi.s"), gone("contact", pn)}, "Budi S"},
+		"by LID":                          {[]Mutation{byLID("Budi")}, "Budi"},
+		"by LID, gone":                    {[]Mutation{byLID("Budi"), gone("lid_contact", lid)}, "~budi"},
+		"by both, later by LID":           {[]Mutation{byNumber("Budi", ""), byLID("Budi S")}, "Budi S"},
+		"by both, later by number":        {[]Mutation{byLID("Budi S"), byNumber("Budi", "")}, "Budi"},
+		"by both, gone by number":         {[]Mutation{byNumber("Budi", ""), byLID("Budi S"), gone("contact", pn)}, "Budi S"},
+		"by both, gone by LID":            {[]Mutation{byNumber("Budi", ""), byLID("Budi S"), gone("lid_contact", lid)}, "Budi"},
+		"by both, both gone":              {[]Mutation{byNumber("Budi", ""), byLID("Budi S"), gone("contact", pn), gone("lid_contact", lid)}, "~budi"},
+		"known from a history only, gone": {[]Mutation{gone("lid_contact", lid)}, "~budi"},
+	} {
+		rapid.Check(t, func(t *rapid.T) {
+			told := []chat.Chat{{
+				PushName: chat.Register[string]{Value: "~budi", At: 5}, Contact: chat.Register[string]{Value: "Lama", At: chat.Baseline},
+			}}
+			for i, m := range c.told {
+				m.Order = OrderOf(uint64(i+1), 1)
+				b := NewBook("6281200000001@s.whatsapp.net", "", func(chat.JID) (chat.JID, error) { return "", nil })
+				for _, change := range b.Mutation(m) {
+					told = append(told, change.State)
+				}
+			}
+			got := chat.Chat{JID: chat.JID(pn)}
+			for _, state := range rapid.Permutation(told).Draw(t, "told") {
+				got.Join(state)
+			}
+			if got.Name() != c.want {
+				t.Errorf("%s: the name is %q, want %q", what, got.Name(), c.want)
+			}
+		})
 	}
 }

@@ -39,9 +39,12 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 	switch index[0] {
 	case appstate.IndexContact:
 		c.State.Contact = contact(v.GetContactAction(), order)
-		c.State.Username = username(v.GetContactAction().GetUsername(), order)
+		if c.State.Username = username(v.GetContactAction().GetUsername(), order); c.State.Username.Set() {
+			c.State.Saved = c.State.Contact
+		}
 	case appstate.IndexLIDContact:
-		c.State.Contact = contact(v.GetLidContactAction(), order)
+		c.State.Contact = chat.Register[string]{At: afterHistory}
+		c.State.Saved = contact(v.GetLidContactAction(), order)
 		c.State.Username = username(v.GetLidContactAction().GetUsername(), order)
 	case appstate.IndexPNForLIDChat: // the link of the addresses is all
 	case appstate.IndexMarkChatAsRead:
@@ -101,6 +104,9 @@ func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, 
 	}
 	return true
 }
+
+// afterHistory is after what a history told, and before all that the app state says.
+const afterHistory = chat.Baseline + 1
 
 func contact(a interface {
 	GetFullName() string
