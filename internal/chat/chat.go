@@ -25,6 +25,9 @@ type Chat struct {
 	JID JID `json:"jid"`           // canonical: a person's PN where it is known
 	LID JID `json:"lid,omitempty"` // a person's other address, where JID is the PN
 
+	// Moved is the number that a person has now who had this one. It leads there as long as no chat of its own shows.
+	Moved JID `json:"mvd,omitempty"`
+
 	Epoch int64 `json:"ep,omitempty"` // of the link that the state comes from, see enter
 
 	Fields   map[string]Register[JSON] `json:"f,omitempty"` // fields of WhatsApp's Conversation that have no place below, as rendered

@@ -149,13 +149,13 @@ func (p *Projector) link(ctx context.Context, moves *sync.RWMutex, l link) error
 	if err := p.move(ctx, l); err != nil {
 		return err
 	}
-	if err := p.store.Alias(ctx, l.account, l.lid, l.pn); err != nil {
-		return err
-	}
 	if changed {
-		if err := p.leave(ctx, l.account, before); err != nil {
+		if err := p.leave(ctx, l.account, before, l.pn); err != nil {
 			return err
 		}
+	}
+	if err := p.store.Alias(ctx, l.account, l.lid, l.pn); err != nil {
+		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -181,13 +181,38 @@ func (p *Projector) leads(ctx context.Context, l link) (jid JID, err error) {
 
 var errLooked = errors.New("only looked")
 
-// leave hides the chat of a number that its person has given up, once all of it has moved. The number may get another owner, so
-// it doesn't lead to the person any more.
-func (p *Projector) leave(ctx context.Context, account string, number JID) error {
-	return p.store.Update(ctx, account, number, nil, func(t *Thread) error {
-		gone := Chat{Deleted: RangeOf(max(t.Chat.Activity, t.Chat.Last.Time))}
-		return t.Apply(Change{Chat: number, State: gone, Epoch: t.Chat.Epoch}, p.now())
+// leave empties the chat of a number that its person has given up, once all of it has moved, and has it lead to the new one. What
+// comes for it from then on is another person's, whose chat it becomes.
+func (p *Projector) leave(ctx context.Context, account string, number, to JID) error {
+	err := p.store.Update(ctx, account, to, nil, func(t *Thread) error {
+		if t.Chat.Moved == "" {
+			return errLooked
+		}
+		t.Chat.Moved = "" // its person has come back
+		return nil
 	})
+	if err != nil && !errors.Is(err, errLooked) {
+		return err
+	}
+	return p.store.Update(ctx, account, number, nil, func(t *Thread) error {
+		t.Chat = Chat{JID: number, Epoch: t.Chat.Epoch, Moved: to}
+		t.Prune = append(t.Prune, RangeOf(endOfTime))
+		return nil
+	})
+}
+
+// endOfTime is later than any message, in seconds since 1970.
+const endOfTime = 1 << 40
+
+// Renumber makes one chat of a person's two numbers, when nobody knows a LID.
+func (p *Projector) Renumber(ctx context.Context, account string, from, to JID) error {
+	moves := p.moves(account)
+	moves.Lock()
+	defer moves.Unlock()
+	if err := p.move(ctx, link{account, to, from}); err != nil {
+		return fmt.Errorf("move chat: %w", err)
+	}
+	return p.leave(ctx, account, from, to)
 }
 
 func (p *Projector) linked(l link) bool {

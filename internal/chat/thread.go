@@ -79,6 +79,9 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 		t.join(m)
 	}
 	t.Chat.dropRead()
+	if t.Chat.Moved != "" && t.Chat.Shows() {
+		t.Chat.Moved = "" // somebody has it
+	}
 	if err := t.takeRead(&was); err != nil {
 		return err
 	}

@@ -223,3 +223,14 @@ func (p *Phone) ownReceipt(chat types.JID, kind types.ReceiptType, ids []string)
 	node.Attrs["recipient"] = chat
 	return node
 }
+
+// Renumber tells the devices that somebody has another number now, and perhaps another LID.
+func (p *Phone) Renumber(from, to, fromLID, toLID types.JID) {
+	modify := waBinary.Node{Tag: "modify", Attrs: waBinary.Attrs{"old": from, "new": to}}
+	if !fromLID.IsEmpty() {
+		modify.Attrs["old_lid"], modify.Attrs["new_lid"] = fromLID, toLID
+	}
+	for _, d := range p.Devices() {
+		d.notify("contacts", from, waBinary.Attrs{"t": time.Now().Unix()}, modify)
+	}
+}

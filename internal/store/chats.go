@@ -204,7 +204,12 @@ func (s *Store) showing(ctx context.Context, account string, jid chat.JID) (cano
 			jid = c.target
 			continue
 		case !c.shows():
-			return "", nil, &chat.Error{Code: chat.ChatNotFound}
+			moved, err := c.moved()
+			if err != nil {
+				return "", nil, err
+			}
+			jid = moved
+			continue
 		}
 		return jid, c.item, nil
 	}
@@ -227,6 +232,18 @@ func (c standing) stands() bool { return c.item != nil && c.target == "" }
 
 func (c standing) shows() bool {
 	return c.stands() && strings.HasPrefix(c.item.Sort, shown) && c.item.Fields[fieldHidden] == 0
+}
+
+// moved is the number that a person has now who had that of a chat that doesn't show; CHAT_NOT_FOUND for another.
+func (c standing) moved() (to chat.JID, err error) {
+	var of chat.Chat
+	if c.stands() {
+		of, err = stateOfChat(c.item.Data)
+	}
+	if err == nil && of.Moved == "" {
+		err = &chat.Error{Code: chat.ChatNotFound}
+	}
+	return of.Moved, err
 }
 
 func standingOf(it *kv.Item) standing {

@@ -63,7 +63,9 @@ func (s *Store) conversation(
 			target = at.target
 			return nil
 		case !at.shows():
-			return &chat.Error{Code: chat.ChatNotFound}
+			var err error
+			target, err = at.moved()
+			return err
 		}
 		var err error
 		item = at.item

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func (r *run) around(next handlerOfStanza) handlerOfStanza {
 		if node.Tag == "notification" {
 			r.groups.stanza.Store(max(node.AttrGetter().OptionalUnixTime("t").Unix(), 0))
 		}
-		if err := r.handleLimits(node); err != nil {
+		if err := cmp.Or(r.handleLimits(node), r.handleNumbers(node)); err != nil {
 			r.fail(err) // it isn't acknowledged, and comes again
 			return
 		}

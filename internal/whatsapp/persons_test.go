@@ -95,3 +95,64 @@ func TestAddressesInAGroupFollow(t *testing.T) {
 		}
 	}
 }
+
+// TestNumberOfAPersonChanges: a person who changes the number keeps one chat, with its history and what it is set to, which is found
+// by either number, until somebody else has the old one. Who has another LID, too, has another chat.
+func TestNumberOfAPersonChanges(t *testing.T) {
+	for _, told := range []string{"one LID", "no LID", "two LIDs"} {
+		t.Run(told, func(t *testing.T) {
+			w := linkedWorld(t)
+			budi := w.contact("6281200000002", "Budi")
+			from, to := budi.PN(), types.NewJID("6281200000020", types.DefaultUserServer)
+			old, now := jidOf(from), jidOf(to)
+			w.from(budi, sim.Text("halo"), sim.SendOptions{HideAlt: told == "no LID"})
+			w.ok(w.device.Mute(w.soon(), old, chat.MutedForEver))
+			switch told {
+			case "one LID":
+				w.phone.Renumber(from, to, budi.LID(), budi.LID())
+			case "no LID":
+				w.phone.Renumber(from, to, types.JID{}, types.JID{})
+			case "two LIDs":
+				w.phone.Renumber(from, to, budi.LID(), types.NewJID("50000000000020", types.HiddenUserServer))
+				w.quiet()
+				if v, _ := w.shown(old); v.JID != old {
+					t.Error("the chat of the first account is gone")
+				}
+				return
+			}
+			w.eventually("the chat to move", func() bool { v, ok := w.shown(old); return ok && v.JID == now })
+			forms := []chat.JID{old, now}
+			if told == "one LID" {
+				forms = append(forms, lid(budi))
+			}
+			for _, by := range forms {
+				v, ok := w.shown(by)
+				if !ok || v.JID != now || v.MuteEnd != chat.MutedForEver {
+					t.Errorf("by %s: %s %s", by, v.JID, v.Document)
+				}
+				says(t, w.messages(by)[0], `"body":"halo"`)
+			}
+			all, _, err := w.store.Chats(w.soon(), account, chat.Filter{Kind: chat.Private}, chat.Page{Limit: 10}, time.Now())
+			w.ok(err)
+			if len(all) != 1 {
+				t.Errorf("%d chats", len(all))
+			}
+			// Somebody else gets the old number.
+			other := &events.Message{Info: types.MessageInfo{
+				MessageSource: types.MessageSource{Chat: from, Sender: from, SenderAlt: types.NewJID("50000000000021", types.HiddenUserServer)},
+				ID:            "OTHER", Timestamp: time.Now(), PushName: "Orang lain",
+			}, RawMessage: sim.Text("siapa ini?")}
+			r, err := w.device.(*device).current()
+			w.ok(err)
+			if !r.handle(other.UnwrapRaw()) {
+				t.Fatal("not taken")
+			}
+			if v, _ := w.shown(old); v.JID != old || v.MuteEnd != 0 || len(w.messages(old)) != 1 {
+				t.Errorf("the other's chat: %s", v.Document)
+			}
+			if all := w.messages(now); len(all) != 1 {
+				t.Errorf("%d messages under the new number", len(all))
+			}
+		})
+	}
+}

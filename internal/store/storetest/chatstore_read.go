@@ -19,6 +19,7 @@ var chatsTests = []test[chat.ChatStore]{
 	{"Shows", chatShows},
 	{"Cursors", chatsCursors},
 	{"Moves", chatMoves},
+	{"Leads", chatLeads},
 }
 
 var messagesTests = []test[chat.ChatStore]{
@@ -134,6 +135,28 @@ func chatsFilters(t *testing.T, ctx context.Context, store chat.ChatStore) {
 			t.Errorf("a mute that has run out is listed: %v", v.MuteEnd)
 		}
 	}
+}
+
+// chatLeads: a number that was given up leads to another until a chat of its own shows.
+func chatLeads(t *testing.T, ctx context.Context, store chat.ChatStore) {
+	account := newTenant(t, store)
+	old, now := person(1), person(2)
+	put(t, ctx, store, account, now, chat.Chat{}, message("a", 1))
+	err := store.Update(ctx, account, old, nil, func(th *chat.Thread) error { th.Chat.Moved = now; return nil })
+	ok(t, "lead", err)
+	leads := func(want chat.JID) {
+		t.Helper()
+		v, err := store.Chat(ctx, account, old)
+		ok(t, "chat", err)
+		c, err := store.Messages(ctx, account, old, chat.Page{Limit: 10}, noon)
+		ok(t, "messages", err)
+		if v.JID != want || c.Chat != want || len(c.Messages) != 1 {
+			t.Errorf("it leads to %s, its messages to %d of %s, want %s", v.JID, len(c.Messages), c.Chat, want)
+		}
+	}
+	leads(now)
+	put(t, ctx, store, account, old, chat.Chat{}, message("b", 2))
+	leads(old)
 }
 
 func chatShows(t *testing.T, ctx context.Context, store chat.ChatStore) {
