@@ -156,14 +156,17 @@ func (s *states) apply(
 	ctx context.Context, list *appstate.PatchList, state appstate.HashState, snapshot, mine bool,
 ) (mutations []appstate.Mutation, next appstate.HashState, err error) {
 	mutations, next, err = s.processor.DecodePatches(ctx, list, state, true)
-	switch {
-	case errors.Is(err, appstate.ErrKeyNotFound):
-		s.spawn(func() { s.requestKeys(list) })
-	case err != nil && ctx.Err() == nil && s.crash.cause() == nil:
-		s.sync.broken(list.Name)
-	}
-	if err != nil {
-		return nil, state, fmt.Errorf("decode app state: %w", err)
+	unread := err
+	if unread != nil {
+		switch {
+		case errors.Is(unread, appstate.ErrKeyNotFound):
+			s.spawn(func() { s.requestKeys(list) })
+		case ctx.Err() == nil && s.crash.cause() == nil:
+			s.sync.broken(list.Name)
+		}
+		if mutations, err = s.passed(ctx, list.Name, mutations); err != nil {
+			return nil, state, err
+		}
 	}
 	err = s.remember(ctx, list.Name, mutations, snapshot)
 	if err == nil {
@@ -175,8 +178,17 @@ func (s *states) apply(
 		s.refuse(list, err)
 		return nil, next, fmt.Errorf("project app state: %w", err)
 	}
+	if unread != nil {
+		return nil, state, fmt.Errorf("decode app state: %w", unread)
+	}
 	s.refusals.over(list)
 	return mutations, next, nil
+}
+
+// passed are the mutations that aren't fetched again, when a patch behind theirs can't be read: the version of theirs is stored.
+func (s *states) passed(ctx context.Context, name appstate.WAPatchName, mutations []appstate.Mutation) ([]appstate.Mutation, error) {
+	stored, err := s.state(ctx, name)
+	return slices.DeleteFunc(mutations, func(m appstate.Mutation) bool { return m.PatchVersion > stored.Version }), err
 }
 
 // storedTogether is how many mutations are written to the key store at a time.

@@ -200,3 +200,30 @@ func TestNamesFromTwoSides(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+// TestBeforeAKeyThatIsMissing: what was changed under a key that is here isn't lost behind what can't be read yet.
+func TestBeforeAKeyThatIsMissing(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		w := linkedWorld(t)
+		budi, ani := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Ani")
+		w.from(budi, sim.Text("halo"), sim.SendOptions{})
+		w.from(ani, sim.Text("halo"), sim.SendOptions{})
+		muted := func(c *sim.Contact) bool { v, _ := w.shown(jid(c)); return v.MuteEnd == chat.MutedForEver }
+		w.ok(w.phone.Change(w.soon(), appstate.Mute(ani.PN(), appstate.Forever)))
+		w.eventually("the first mute", func() bool { return muted(ani) })
+		w.fetched()
+		if off {
+			w.ok(w.halt())
+		}
+		phone := w.phone.AppState()
+		_, err := phone.Apply(appstate.Mute(budi.PN(), appstate.Forever)) // no device hears of it alone
+		w.ok(err)
+		_, err = phone.RotateKey() // which no device gets, unless it asks
+		w.ok(err)
+		w.ok(w.phone.Change(w.soon(), appstate.Unmute(ani.PN())))
+		if off {
+			w.run()
+		}
+		w.eventually("both changes", func() bool { return muted(budi) && !muted(ani) })
+	}
+}
