@@ -9,9 +9,9 @@ import (
 	"pesan/internal/budget"
 )
 
-// What a host takes. Connecting and memory are what `make bench BENCH=fleet` has measured, on two cores of a server that were
-// busy with other work; a message is what its goal for messages leaves, 400 a second on two cores with DynamoDB and WhatsApp
-// beside. A vCPU of Fargate's is taken for half such a core.
+// What a host takes. Connecting and memory are what `make bench BENCH=fleet` measures on two cores of a server that do nothing
+// else; a message is what its goal for messages leaves, 400 a second on two cores with DynamoDB and WhatsApp beside. A vCPU of
+// Fargate's is taken for half such a core.
 var measured = struct {
 	connecting, message, mute float64 // seconds of a core
 	device                    float64 // GB of a host by device, light ones, and
@@ -19,7 +19,7 @@ var measured = struct {
 	host                      float64 // GB of a host without devices
 	core                      float64 // of Fargate's vCPU
 	one                       float64 // messages a second of one device, one after the other
-}{0.022, 0.004, 0.010, 0.00042, 0.00015, 0.05, 0.5, 60}
+}{0.007, 0.004, 0.010, 0.00042, 0.00015, 0.05, 0.5, 60}
 
 // What the model takes for granted.
 const (
