@@ -39,6 +39,40 @@ func TestPlaceholdersOfWhatIsNoMessage(t *testing.T) {
 	w.eventually("the revoke", func() bool { all := w.messages(jid(budi)); return len(all) == 1 && strings.Contains(all[0], "REVOKE") })
 }
 
+// TestSpoiltAdditionsMoveNothing: an edit or another addition that can't be decrypted, for now or for ever, moves its chat neither in
+// time nor in place, and counts nothing.
+func TestSpoiltAdditionsMoveNothing(t *testing.T) {
+	w := linkedWorld(t)
+	budi, citra := w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra")
+	at := time.Now().Add(-time.Hour)
+	first := w.from(budi, sim.Text("satu"), sim.SendOptions{Time: at})
+	w.from(citra, sim.Text("lebih baru"), sim.SendOptions{Time: at.Add(time.Minute)})
+	key := keyFor(w.phone.PN(), first, false, w.phone.PN())
+	key.FromMe = proto.Bool(true) // as he sees his own
+	stays := func(what string) {
+		t.Helper()
+		v, _ := w.shown(jid(budi))
+		if all := w.messages(jid(budi)); v.Activity != at.Unix() || v.Last.Time != at.Unix() || len(all) != 1 ||
+			!strings.Contains(w.row(jid(budi)), `"unreadCount":1`) {
+			t.Errorf("%s: %d messages, moved by %d s: %s", what, len(all), v.Activity-at.Unix(), v.Document)
+		}
+	}
+	for what, m := range map[string]*waE2E.Message{
+		"an edit": sim.Edit(w.phone.PN(), first, sim.Text("dua")), "a reaction": sim.React(key, "👍"), "a revoke": sim.Revoke(w.phone.PN(), first),
+	} {
+		for why, o := range map[string]sim.SendOptions{"spoilt": {Spoil: true}, "absent": {Absent: true}, "kept back": {Absent: true, Why: "view_once"}} {
+			o.Time = at.Add(10 * time.Minute)
+			id, err := budi.Send(w.soon(), w.phone, m, o)
+			w.ok(err)
+			w.acked(id)
+			w.quiet()
+			stays(what + ", " + why)
+		}
+	}
+	w.eventually("what was sent again", func() bool { all := w.messages(jid(budi)); return len(all) == 1 && strings.Contains(all[0], "REVOKE") })
+	stays("afterwards")
+}
+
 // TestWithinASecond: of what WhatsApp tells within one second what comes last counts, whatever the host's clock says.
 func TestWithinASecond(t *testing.T) {
 	w := linkedWorld(t)

@@ -110,12 +110,12 @@ func (c *copies) request(item string, w wantedCopy) error {
 	return nil
 }
 
-// missing tells whether only a placeholder is there.
+// missing tells whether only a placeholder is there, or nothing: of what is added to another message nobody can tell.
 func (c *copies) missing(w wantedCopy) (missing bool, err error) {
 	in, _ := translate.Address(w.Chat)
 	err = c.look(c.ctx, in, []string{w.ID}, func(t *chat.Thread) error {
 		m := t.Messages[w.ID]
-		missing = m != nil && m.Content.Message == ""
+		missing = m == nil || m.Content.Message == ""
 		return nil
 	})
 	return missing, err

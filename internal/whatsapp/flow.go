@@ -284,5 +284,8 @@ func (h *handling) undecryptable() *events.UndecryptableMessage {
 			evt.DecryptFailMode = events.DecryptFailMode(mode)
 		}
 	}
+	if meta, ok := h.node.GetOptionalChildByTag("meta"); ok && meta.Attrs["polltype"] == "vote" { // which whatsmeow doesn't tell
+		evt.DecryptFailMode = events.DecryptFailHide
+	}
 	return evt
 }

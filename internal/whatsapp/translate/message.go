@@ -149,8 +149,12 @@ func (b *Book) copies(evt *events.Message, list chat.Change) []chat.Change {
 // IsNewer tells whether a message is of a kind that the library doesn't know, and is a message at all: what is added to
 // another says so in its stanza.
 func IsNewer(evt *events.Message) bool {
-	addOn := evt.Info.Edit != types.EditAttributeEmpty || evt.Info.Type == "reaction" || evt.Info.MsgMetaInfo.TargetID != ""
-	return !addOn && isUnknown(said(evt.RawMessage))
+	return !isAddOn(&evt.Info) && isUnknown(said(evt.RawMessage))
+}
+
+// isAddOn tells whether a message's stanza says that it edits, revokes, pins or adds something to another.
+func isAddOn(info *types.MessageInfo) bool {
+	return info.Edit != types.EditAttributeEmpty || info.Type == "reaction" || info.MsgMetaInfo.TargetID != ""
 }
 
 // isUnknown tells whether a message has content, within its wrappers, and none that is known.
@@ -250,7 +254,7 @@ const viewOnceMark = "view_once_unavailable_fanout"
 // nothing for what nobody would see.
 func (b *Book) Undecryptable(evt *events.UndecryptableMessage, order int64) []chat.Change {
 	e, ok := b.open(&evt.Info, order)
-	if !ok || evt.DecryptFailMode == events.DecryptFailHide || evt.Info.Category == "peer" {
+	if !ok || evt.DecryptFailMode == events.DecryptFailHide || evt.Info.Category == "peer" || isAddOn(&evt.Info) {
 		return nil
 	}
 	c := b.Change(e.chat)
