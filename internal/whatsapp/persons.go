@@ -2,7 +2,9 @@ package whatsapp
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"pesan/internal/chat"
@@ -12,22 +14,54 @@ import (
 
 // persons keeps the addresses inside of chats canonical. Who is named by a LID while the number isn't known is named by the
 // number from then on when it is: as member, admin, sender, in reactions, receipts, mentions and quotes. A chat says which
-// LIDs it names so; whatever a crash interrupts is found by that when the device connects.
+// LIDs it names so; whatever a crash interrupts is found by that when the device connects. A chat with one person rarely names
+// another: those that do are in the backlog.
 type persons struct {
 	*run
 	sweeper *errand
 
-	mu     sync.Mutex
-	hidden map[chat.JID]bool // LIDs that some chat names, as far as known
+	mu      sync.Mutex
+	hidden  map[chat.JID]bool // LIDs that some chat names, as far as known
+	private map[chat.JID]bool // chats with persons that are in the backlog
 }
 
+const (
+	namedPrefix = "named/" // of the backlog's items for chats with a person that name another by a LID
+	maxNamed    = 1000     // such chats; beyond, they go on naming whom they name by LID
+)
+
 func newPersons(r *run) *persons {
-	p := &persons{run: r, hidden: make(map[chat.JID]bool)}
+	p := &persons{run: r, hidden: make(map[chat.JID]bool), private: make(map[chat.JID]bool)}
 	p.sweeper = newErrand(r.spawn, p.sweep)
 	return p
 }
 
-// readdress has a change of a group name persons by their numbers, where they are known, and the chat remember the others.
+// begin goes on with what an earlier run has left.
+func (p *persons) begin(items []chat.BacklogItem) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, item := range items {
+		if jid, ok := strings.CutPrefix(item.ID, namedPrefix); ok {
+			p.private[chat.JID(jid)] = true
+		}
+	}
+}
+
+// keep has a chat with a person be found by the sweep. It is false for one too many.
+func (p *persons) keep(jid chat.JID) (kept bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.private[jid] || len(p.private) >= maxNamed {
+		return p.private[jid], nil
+	}
+	if err := p.Backlog.PutBacklog(p.ctx, p.account, namedPrefix+string(jid), nil); err != nil {
+		return false, fmt.Errorf("note whom a chat names: %w", err)
+	}
+	p.private[jid] = true
+	return true, nil
+}
+
+// readdress has a change name persons by their numbers, where they are known, and the chat remember the others.
 func (p *persons) readdress(b *translate.Book, c *chat.Change) error {
 	private := c.Chat.Kind() == chat.Private
 	if private && !slices.ContainsFunc(c.Messages, func(m chat.Message) bool { return m.SaysLID() }) {
@@ -40,7 +74,15 @@ func (p *persons) readdress(b *translate.Book, c *chat.Change) error {
 			continue
 		}
 		if private {
-			continue
+			if lid == c.Chat || lid == c.Alt { // the chat itself moves then
+				continue
+			}
+			if kept, err := p.keep(c.Chat); err != nil || !kept {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 		}
 		if _, member := c.State.Members[lid]; !member { // whom the chat names anyway
 			if c.State.Hidden == nil {
@@ -112,7 +154,7 @@ func (p *persons) sweepAll() error {
 				return fmt.Errorf("list chats: %w", err)
 			}
 			for _, v := range views {
-				if err := p.sweepChat(v.JID); err != nil && chat.CodeOf(err) != chat.ChatNotFound {
+				if _, err := p.sweepChat(v.JID); err != nil && chat.CodeOf(err) != chat.ChatNotFound {
 					return err
 				}
 			}
@@ -121,16 +163,54 @@ func (p *persons) sweepAll() error {
 			}
 		}
 	}
+	p.mu.Lock()
+	private := slices.Collect(maps.Keys(p.private))
+	p.mu.Unlock()
+	for _, jid := range private {
+		if err := p.sweepPrivate(jid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepPrivate sweeps a chat with a person, which may have another address by now, and takes it off the backlog when it names
+// everybody by number. A chat that is told of meanwhile comes back there.
+func (p *persons) sweepPrivate(jid chat.JID) error {
+	at := jid
+	err := p.look(p.ctx, jid, nil, func(t *chat.Thread) error { at = t.Chat.JID; return nil })
+	if err != nil {
+		return fmt.Errorf("find chat: %w", err)
+	}
+	p.mu.Lock()
+	delete(p.private, jid)
+	p.mu.Unlock()
+	left, err := p.sweepChat(at)
+	if err != nil && chat.CodeOf(err) != chat.ChatNotFound {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.private[jid] = true
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case left:
+		p.private[jid] = true
+	case !p.private[jid]:
+		return p.Backlog.DeleteBacklog(p.ctx, p.account, namedPrefix+string(jid))
+	}
 	return nil
 }
 
 // sweepPage is how many messages are gone through at a time.
 const sweepPage = 500
 
-func (p *persons) sweepChat(jid chat.JID) error {
+// sweepChat puts numbers for the LIDs of a chat, where they are known. It is true when others are left.
+func (p *persons) sweepChat(jid chat.JID) (left bool, err error) {
 	state, _, _, err := p.Chats.Export(p.ctx, p.account, jid, chat.Page{Limit: 1})
 	if err != nil {
-		return err
+		return false, err
 	}
 	b := p.book()
 	numbers := make(map[chat.JID]chat.JID)
@@ -139,20 +219,21 @@ func (p *persons) sweepChat(jid chat.JID) error {
 			numbers[lid] = number
 			continue
 		}
+		left = true
 		p.mu.Lock()
 		p.hidden[lid] = true
 		p.mu.Unlock()
 	}
 	if b.Err() != nil {
-		return fmt.Errorf("look up address: %w", b.Err())
+		return left, fmt.Errorf("look up address: %w", b.Err())
 	}
 	if len(numbers) == 0 {
-		return nil
+		return left, nil
 	}
 	for cursor, last := "", false; !last; {
 		_, messages, next, err := p.Chats.Export(p.ctx, p.account, jid, chat.Page{Limit: sweepPage, Cursor: cursor})
 		if err != nil {
-			return err
+			return left, err
 		}
 		var ids []string
 		for i := range messages {
@@ -169,7 +250,7 @@ func (p *persons) sweepChat(jid chat.JID) error {
 		}
 		err = p.Chats.Update(p.ctx, p.account, jid, ids, func(t *chat.Thread) error { return t.Readdress(numbers, last, p.Now()) })
 		if err != nil {
-			return fmt.Errorf("put numbers for LIDs: %w", err)
+			return left, fmt.Errorf("put numbers for LIDs: %w", err)
 		}
 	}
 	p.mu.Lock()
@@ -177,5 +258,5 @@ func (p *persons) sweepChat(jid chat.JID) error {
 	for lid := range numbers {
 		delete(p.hidden, lid)
 	}
-	return nil
+	return left, nil
 }

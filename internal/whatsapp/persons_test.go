@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,64 @@ func TestNumberOfAPersonChanges(t *testing.T) {
 			if all := w.messages(now); len(all) != 1 {
 				t.Errorf("%d messages under the new number", len(all))
 			}
+		})
+	}
+}
+
+// TestAThirdPersonInAPrivateChat is mentioned and quoted there by a LID; once the number is known, also after a crash, the chat names
+// the number, and nothing is kept of it.
+func TestAThirdPersonInAPrivateChat(t *testing.T) {
+	ani, aniPN := types.NewJID("50000000000001", types.HiddenUserServer), types.NewJID("6281300000001", types.DefaultUserServer)
+	for _, how := range []string{"a message", "a crash", "a chat that moves"} {
+		w := linkedWorld(t)
+		budi := w.contact("6281200000002", "Budi")
+		told := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+			Text: proto.String("kata 50000000000001@lid"), ContextInfo: &waE2E.ContextInfo{
+				StanzaID: proto.String("ANI"), Participant: proto.String(ani.String()), QuotedMessage: sim.Text("hai"),
+				RemoteJID: proto.String("120363000000000077@g.us"), MentionedJID: []string{ani.String()},
+			},
+		}}
+		moves := how == "a chat that moves"
+		first := w.from(budi, told, sim.SendOptions{ByLID: moves, HideAlt: moves})
+		in := jid(budi)
+		if moves {
+			in = lid(budi)
+		}
+		says(t, w.messages(in)[0], `"participant":"`+ani.String()+`"`, `"mentionedJidList":["`+ani.String()+`"]`)
+		r, err := w.device.(*device).current()
+		w.ok(err)
+		switch how {
+		case "a crash":
+			w.ok(w.halt())
+			d, err := w.keys.GetFirstDevice(context.Background())
+			w.ok(err)
+			w.ok(d.LIDs.PutLIDMapping(w.soon(), ani, aniPN))
+			w.open()
+			w.run()
+		default:
+			if moves {
+				w.from(budi, sim.Text("ini nomor saya"), sim.SendOptions{})
+			}
+			hers := &events.Message{Info: types.MessageInfo{
+				MessageSource: types.MessageSource{Chat: aniPN, Sender: aniPN, SenderAlt: ani}, ID: "HERS", Timestamp: time.Now(),
+			}, RawMessage: sim.Text("halo")}
+			if !r.handle(hers.UnwrapRaw()) {
+				t.Fatal("not taken")
+			}
+		}
+		w.eventually("the addresses to follow", func() bool {
+			for _, m := range w.messages(jid(budi)) {
+				if strings.Contains(m, first) {
+					return strings.Contains(m, `"participant":"`+aniPN.String()+`"`) && strings.Contains(m, `"mentionedJidList":["`+aniPN.String()+`"]`) &&
+						strings.Contains(m, "kata "+ani.String())
+				}
+			}
+			return false
+		})
+		w.eventually("nothing to be kept", func() bool {
+			items, err := w.store.ListBacklog(w.soon(), account)
+			w.ok(err)
+			return !strings.Contains(fmt.Sprint(items), namedPrefix)
 		})
 	}
 }

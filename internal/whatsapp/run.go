@@ -447,6 +447,7 @@ func (r *run) resume() {
 	}
 	r.groups.begin(items)
 	r.copies.begin(items)
+	r.persons.begin(items)
 }
 
 // ban is how long a ban still lasts that the account tells of.
