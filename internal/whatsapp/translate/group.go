@@ -1,8 +1,10 @@
 package translate
 
 import (
+	"slices"
 	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -55,7 +57,7 @@ func (b *Book) GroupChange(evt *events.GroupInfo, order int64) []chat.Change {
 		c.State.Since = nil
 	}
 	// What these notices do to the chat is what their class says: see classOf.
-	if evt.Name != nil || b.owns(evt.Join) || b.owns(evt.Leave) || evt.Link != nil || evt.Unlink != nil {
+	if evt.Name != nil || b.owns(evt.Join) || b.removes(evt) || evt.Link != nil || evt.Unlink != nil || asksToJoin(evt) {
 		c.State.Activity = seconds(evt.Timestamp)
 	}
 	return []chat.Change{c}
@@ -77,6 +79,16 @@ func (b *Book) since(s *chat.Chat, who []types.JID, at, order int64) {
 			s.Since[b.Canonical(jid)] = chat.Register[int64]{Value: at, At: order}
 		}
 	}
+}
+
+// removes tells whether somebody took the account out of a group. To leave it oneself moves nothing.
+func (b *Book) removes(evt *events.GroupInfo) bool {
+	return b.owns(evt.Leave) && (evt.Sender == nil || !b.owns([]types.JID{*evt.Sender}))
+}
+
+// asksToJoin tells whether somebody asks to come into a group, of which whatsmeow knows nothing.
+func asksToJoin(evt *events.GroupInfo) bool {
+	return slices.ContainsFunc(evt.UnknownChanges, func(n *waBinary.Node) bool { return n.Tag == "created_membership_requests" })
 }
 
 func (b *Book) owns(jids []types.JID) bool {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
@@ -19,15 +20,19 @@ func TestGroupNoticesMove(t *testing.T) {
 		evt  events.GroupInfo
 		want int64
 	}{
-		"a new subject":     {events.GroupInfo{Name: &types.GroupName{Name: "Arisan"}}, at.Unix()},
-		"oneself added":     {events.GroupInfo{Join: []types.JID{ownLID}}, at.Unix()},
-		"oneself removed":   {events.GroupInfo{Leave: []types.JID{ownPN}}, at.Unix()},
-		"a community's":     {events.GroupInfo{Link: &types.GroupLinkChange{}}, at.Unix()},
-		"somebody added":    {events.GroupInfo{Join: other}, 0},
-		"somebody left":     {events.GroupInfo{Leave: other}, 0},
-		"an admin made":     {events.GroupInfo{Promote: other}, 0},
-		"a new description": {events.GroupInfo{Topic: &types.GroupTopic{Topic: "x"}}, 0},
-		"a new timer":       {events.GroupInfo{Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: 60}}, 0},
+		"a new subject":         {events.GroupInfo{Name: &types.GroupName{Name: "Arisan"}}, at.Unix()},
+		"oneself added":         {events.GroupInfo{Join: []types.JID{ownLID}}, at.Unix()},
+		"oneself removed":       {events.GroupInfo{Leave: []types.JID{ownPN}}, at.Unix()},
+		"removed by an admin":   {events.GroupInfo{Leave: []types.JID{ownLID}, Sender: &other[0]}, at.Unix()},
+		"oneself left":          {events.GroupInfo{Leave: []types.JID{ownLID}, Sender: &ownPN}, 0},
+		"somebody asks to join": {events.GroupInfo{UnknownChanges: []*waBinary.Node{{Tag: "created_membership_requests"}}}, at.Unix()},
+		"somebody asks no more": {events.GroupInfo{UnknownChanges: []*waBinary.Node{{Tag: "revoked_membership_requests"}}}, 0},
+		"a community's":         {events.GroupInfo{Link: &types.GroupLinkChange{}}, at.Unix()},
+		"somebody added":        {events.GroupInfo{Join: other}, 0},
+		"somebody left":         {events.GroupInfo{Leave: other}, 0},
+		"an admin made":         {events.GroupInfo{Promote: other}, 0},
+		"a new description":     {events.GroupInfo{Topic: &types.GroupTopic{Topic: "x"}}, 0},
+		"a new timer":           {events.GroupInfo{Ephemeral: &types.GroupEphemeral{IsEphemeral: true, DisappearingTimer: 60}}, 0},
 	} {
 		test.evt.JID, test.evt.Timestamp = theGroup, at
 		if got := knowing().GroupChange(&test.evt, 1)[0].State.Activity; got != test.want {
