@@ -57,7 +57,7 @@ func (r *run) changeChat(ctx context.Context, c chat.Command) error {
 		return r.setTimer(ctx, c, index)
 	}
 	if row.Setting == chat.ReadSetting && row.On && !c.Quiet {
-		if err := r.giveReceipts(ctx, c.Chat, index); err != nil {
+		if err := r.giveReceipts(ctx, c, index); err != nil {
 			return err
 		}
 	}
@@ -247,9 +247,10 @@ const (
 	receiptsEach = 100
 )
 
-// giveReceipts tells those who wrote what waits to be read in a chat that it is read, as far as the account does so.
-func (r *run) giveReceipts(ctx context.Context, jid chat.JID, index types.JID) error {
-	view, err := r.Chats.Chat(ctx, r.account, jid)
+// giveReceipts tells those who wrote what waits to be read in a chat that it is read, as far as the account does so. What came
+// after the command was wanted nobody has read.
+func (r *run) giveReceipts(ctx context.Context, c chat.Command, index types.JID) error {
+	view, err := r.Chats.Chat(ctx, r.account, c.Chat)
 	if err != nil {
 		return err
 	}
@@ -259,7 +260,7 @@ func (r *run) giveReceipts(ctx context.Context, jid chat.JID, index types.JID) e
 	if err := json.Unmarshal([]byte(view.Document), &d); err != nil {
 		return fmt.Errorf("read unread count: %w", err)
 	}
-	unread, err := r.incoming(ctx, jid, index, min(d.UnreadCount, maxReceipts))
+	unread, err := r.incoming(ctx, c, index, min(d.UnreadCount, maxReceipts))
 	if err != nil {
 		return err
 	}
@@ -277,12 +278,15 @@ func (r *run) giveReceipts(ctx context.Context, jid chat.JID, index types.JID) e
 	return nil
 }
 
-// incoming are the newest messages of others in a chat, by sender; in a direct chat there is only the empty one.
-func (r *run) incoming(ctx context.Context, jid chat.JID, index types.JID, most int) (map[types.JID][]types.MessageID, error) {
+// incoming are those of the newest messages of others in a chat that a command is about, by sender; in a direct chat there is only
+// the empty one.
+func (r *run) incoming(
+	ctx context.Context, c chat.Command, index types.JID, most int,
+) (map[types.JID][]types.MessageID, error) {
 	found := make(map[types.JID][]types.MessageID)
 	seen := 0
 	for cursor := ""; most > 0; {
-		page, err := r.Chats.Messages(ctx, r.account, jid, chat.Page{Limit: spanPage, Cursor: cursor}, r.Now())
+		page, err := r.Chats.Messages(ctx, r.account, c.Chat, chat.Page{Limit: spanPage, Cursor: cursor}, r.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -292,6 +296,10 @@ func (r *run) incoming(ctx context.Context, jid chat.JID, index types.JID, most 
 				return nil, err
 			}
 			if k.GetFromMe() {
+				continue
+			}
+			if c.Through != nil && !c.Through.Covers(page.Messages[i]) {
+				most--
 				continue
 			}
 			var sender types.JID

@@ -145,6 +145,39 @@ func TestReadReceipts(t *testing.T) {
 	}
 }
 
+// TestReadReceiptsOfWhatWasThere: what comes after the call gets no receipt, whenever it is carried out, and however many came.
+func TestReadReceiptsOfWhatWasThere(t *testing.T) {
+	w := linkedWorld(t)
+	budi, at := w.contact("6281200000002", "Budi"), time.Now()
+	var wanted []string
+	for i := range 3 {
+		wanted = append(wanted, w.from(budi, sim.Text("sebelum"), sim.SendOptions{Time: at.Add(time.Duration(i) * time.Second)}))
+	}
+	slices.Sort(wanted)
+	v, _ := w.shown(jid(budi))
+	through := v.Through()
+	for range 5 {
+		w.from(budi, sim.Text("sesudah"), sim.SendOptions{Time: at.Add(2 * time.Second)})
+	}
+	w.ok(w.device.Change(w.soon(), chat.Command{Kind: chat.ReadCommand, Chat: jid(budi), Through: &through}))
+	var got []string
+	read := func() []string {
+		got = nil
+		for _, r := range budi.Receipts() {
+			if r.Type == types.ReceiptTypeRead {
+				got = append(got, r.IDs...)
+			}
+		}
+		slices.Sort(got)
+		return got
+	}
+	w.eventually("the receipts", func() bool { return len(read()) > 0 })
+	if !slices.Equal(read(), wanted) {
+		t.Errorf("receipts of %v, want %v", got, wanted)
+	}
+	says(t, w.row(jid(budi)), `"unreadCount":5`)
+}
+
 // TestDeleteChat: the chat goes with all its messages, and comes back with the next one alone.
 func TestDeleteChat(t *testing.T) {
 	w := linkedWorld(t)

@@ -156,7 +156,7 @@ func (r *run) prepare(ctx context.Context, c chat.Command) (p ready) {
 	}
 	index, err := r.index(ctx, c.Chat)
 	if err == nil && row.Setting == chat.ReadSetting && row.On && !c.Quiet {
-		err = r.giveReceipts(ctx, c.Chat, index)
+		err = r.giveReceipts(ctx, c, index)
 	}
 	if err == nil {
 		p.change, err = r.patchFor(ctx, c, row, index)
