@@ -1,9 +1,12 @@
 package whatsapp
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync"
 
+	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
 
 	"pesan/internal/chat"
@@ -66,7 +69,7 @@ func (c *channels) learn() error {
 		c.mu.Lock()
 		told := c.told
 		c.mu.Unlock()
-		followed, err := c.wa.GetSubscribedNewsletters(c.ctx)
+		followed, err := c.followed()
 		if err != nil {
 			return err
 		}
@@ -74,6 +77,41 @@ func (c *channels) learn() error {
 			return err
 		}
 	}
+}
+
+// queryFollowed is WhatsApp's number of the call for the channels that the account follows.
+const queryFollowed = "6388546374527196"
+
+// followed asks once. whatsmeow's own call waits for the next connection when this one is lost, as others may at the same time, and
+// they race there.
+func (c *channels) followed() ([]*types.NewsletterMetadata, error) {
+	answer, err := internals(c.wa).SendIQ(c.ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:mex", Type: "get", To: types.ServerJID, NoRetry: true,
+		Content: []waBinary.Node{{
+			Tag: "query", Attrs: waBinary.Attrs{"query_id": queryFollowed}, Content: []byte(`{"variables":{}}`),
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	result, ok := answer.GetOptionalChildByTag("result")
+	text, isText := result.Content.([]byte)
+	if !ok || !isText {
+		return nil, &whatsmeow.ElementMissingError{Tag: "result", In: "answer about channels"}
+	}
+	var told struct {
+		Data struct {
+			Followed []*types.NewsletterMetadata `json:"xwa2_newsletter_subscribed"`
+		} `json:"data"`
+		Errors types.GraphQLErrors `json:"errors"`
+	}
+	if err := json.Unmarshal(text, &told); err != nil {
+		return nil, fmt.Errorf("read answer about channels: %w", err)
+	}
+	if len(told.Errors) > 0 {
+		return nil, fmt.Errorf("ask for channels: %w", told.Errors)
+	}
+	return told.Data.Followed, nil
 }
 
 // take stores the channels that the account follows, and takes the others off the list.
