@@ -101,14 +101,26 @@ func (w *window) shows(selector, text string) {
 	w.until(`document.querySelector(?!)?.textContent.includes(?!)`, selector, text)
 }
 
-// click clicks what a user sees: it waits until it is there, and is the topmost thing in its place.
+// click clicks what a user sees: it waits until it is there, and is the topmost thing in its place. What comes in may move it away
+// from under the pointer: then it is clicked again, in its menu if that has closed.
 func (w *window) click(selector string) {
+	w.Helper()
+	for !w.clickOnce(selector) {
+		eval[any](w, `(() => { const m = document.querySelector(?!)?.closest("details ul")?.parentNode; if (m) m.open = true })()`, selector)
+	}
+}
+
+// clickOnce tells whether what was clicked was that.
+func (w *window) clickOnce(selector string) bool {
 	w.Helper()
 	w.until(`(() => { const e = document.querySelector(?!); if (!e) return false; e.scrollIntoView({block: "nearest"})
 		const r = e.getBoundingClientRect(), hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)
 		return r.width > 0 && !e.disabled && (e === hit || e.contains(hit)) })()`, selector)
-	point := eval[[]float64](w, `(() => { const r = document.querySelector(?!).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
+	point := eval[[]float64](w, `(() => { window.missed = true
+		addEventListener("click", e => { window.missed = !e.target.closest(?!) }, {capture: true, once: true})
+		const r = document.querySelector(?!).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector, selector)
 	must(w, chromedp.Do(w.tab, chromedp.MouseClickXY(point[0], point[1])))
+	return !eval[bool](w, `window.missed === true`) // another page has none
 }
 
 // shots is the variable that names a folder for pictures of each view.

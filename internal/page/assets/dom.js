@@ -90,6 +90,17 @@ export function dialog(title, build) {
   return node
 }
 
+// released settles once nobody presses anything: what is replaced between press and release isn't clicked.
+let press
+addEventListener('pointerdown', () => { press ??= Promise.withResolvers() }, true)
+for (const end of ['pointerup', 'pointercancel', 'dragend', 'blur']) {
+  addEventListener(end, () => setTimeout(() => {
+    press?.resolve()
+    press = undefined
+  }), true)
+}
+export const released = () => press?.promise
+
 // back gives the focus to what opened a dialog, or to what stands in its place: its menu, if that has closed, or the button that was
 // made anew.
 function back(opener) {

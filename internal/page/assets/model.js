@@ -1,6 +1,7 @@
 // The account's chats as they are known here, and what is new of them.
 import { call, pause } from './api.js'
 import { preview, user } from './content.js'
+import { released } from './dom.js'
 import { language, plain } from './words.js'
 
 const seconds = value => (typeof value === 'object' && value ? value.low >>> 0 : Number(value ?? 0))
@@ -222,6 +223,7 @@ class Model extends EventTarget {
   async #delta(signal, news) {
     for (let more = true; more;) {
       const answer = await call('getChats', { since: this.#since }, { signal })
+      await released()
       this.take(answer.results)
       for (const id of answer.deleted) this.chats.delete(id)
       this.asOf = answer.asOf

@@ -2,7 +2,7 @@
 import { call } from './api.js'
 import { actions } from './acts.js'
 import { line } from './curl.js'
-import { button, el, hindrance, run, say } from './dom.js'
+import { button, el, hindrance, released, run, say } from './dom.js'
 import { messageNode } from './message.js'
 import { model } from './model.js'
 import { day, moment, t } from './words.js'
@@ -117,6 +117,7 @@ export class Talk {
     this.#busy = true
     try {
       const { messages, cursor } = await this.#fetch()
+      await released()
       this.#hinder()
       const first = messages.length ? this.#messages.findIndex(m => m.id === messages[0].id) : -1
       if (first < 0) this.#cursor = cursor // too many are new, or all is gone: begin anew
