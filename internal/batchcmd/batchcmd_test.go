@@ -250,7 +250,7 @@ func TestOutcomes(t *testing.T) {
 	w.must(w.db.UpdateAccount(t.Context(), w.account.ID, func(a *chat.Account) error { a.On = false; return nil }))
 	status, _, errOut = w.run("", "mute", "--type", "group")
 	w.want("off", status, batchcmd.Usage, errOut, "not connected")
-	go func() {
+	w.beside(func() {
 		for w.newest().ID == id {
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -258,7 +258,7 @@ func TestOutcomes(t *testing.T) {
 			b.Stop(chat.BatchFailed, &chat.Error{Code: chat.DeviceNotConnected}, time.Now())
 			return nil
 		})
-	}()
+	})
 	w.must(w.db.UpdateAccount(t.Context(), w.account.ID, func(a *chat.Account) error { a.On = true; return nil }))
 	status, out, _ = w.run("", "mute", "--type", "group")
 	w.want("stopped", status, batchcmd.Stopped, out, "failed 30", "not connected")
