@@ -16,6 +16,8 @@ type Change struct {
 	Messages []Message
 	Epoch    int64 // of the link that tells it
 	Past     bool  // from a history: the messages count as nothing new
+
+	Unarchive Register[bool] `json:",omitzero"` // the account's setting, which a chat in the archive takes
 }
 
 // empty tells whether the change only links two addresses.
@@ -74,6 +76,9 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 	}
 	was, loaded := t.Chat, maps.Clone(t.Messages)
 	t.Chat.Join(state)
+	if t.Chat.Archived.Value && c.Epoch == t.Chat.Epoch {
+		t.Chat.Unarchive.Join(c.Unarchive)
+	}
 	for _, m := range c.Messages {
 		t.readdress(c, m.rename)
 		t.join(m)

@@ -230,10 +230,8 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 			return err
 		}
 		changes[i].Epoch = r.epoch.Load()
-		if state := &changes[i].State; state.Archived.Set() {
-			if setting := r.archive.Load(); setting != nil {
-				state.Unarchive = *setting
-			}
+		if setting := r.archive.Load(); setting != nil {
+			changes[i].Unarchive = *setting
 		}
 	}
 	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {

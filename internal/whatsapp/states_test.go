@@ -112,6 +112,29 @@ func TestKeepChatsArchived(t *testing.T) {
 	w.change("no more", b, out, appstate.UnarchiveChats(true))
 }
 
+// TestKeepChatsArchivedBeforeTheyShow: the setting reaches a chat in the archive that had no message when it flipped.
+func TestKeepChatsArchivedBeforeTheyShow(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	archived := appstate.Archive(budi.PN(), true, appstate.UpTo(time.Unix(1_800_000_000, 0)))
+	w.ok(w.phone.Change(w.soon(), archived, appstate.UnarchiveChats(true)))
+	is := func(keep bool) func(chat.Account) bool {
+		return func(a chat.Account) bool { return a.Unarchive.Set() && a.Unarchive.Value != keep }
+	}
+	w.until("the setting", is(false))
+	w.eventually("the archive", func() bool {
+		c, _, _, err := w.store.Export(w.soon(), account, jid(budi), chat.Page{Limit: 1})
+		return err == nil && c.Archived.Value
+	})
+	w.ok(w.phone.Change(w.soon(), appstate.UnarchiveChats(false)))
+	w.until("the other setting", is(true))
+	w.from(budi, sim.Text("halo"), sim.SendOptions{Time: time.Unix(1_800_000_010, 0)})
+	w.eventually("the chat", func() bool { _, ok := w.shown(jid(budi)); return ok })
+	if v, _ := w.shown(jid(budi)); !v.Archived {
+		t.Error("it came out though chats are kept archived")
+	}
+}
+
 // TestBrokenStateIsFetchedWithPauses: pauses between the fetches of a collection whose hash is wrong grow, also over new
 // connections; changes of others pass, and when it is right again nothing is missing.
 func TestBrokenStateIsFetchedWithPauses(t *testing.T) {
