@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"pesan/internal/chat"
-	"pesan/internal/host"
 )
 
 func TestCommandsReachTheDevice(t *testing.T) {
@@ -266,109 +264,6 @@ func TestWaitsForTheDeviceToBeConnected(t *testing.T) {
 		w.send(c)
 		pass(7 * time.Second)
 		w.ended(c, "", 1)
-	})
-}
-
-// TestACommandHurriesItsDevice: one that waits for others to connect goes before them when a command waits for it, also for
-// a pairing code, and not when a batch does, which would hurry all of them.
-func TestACommandHurriesItsDevice(t *testing.T) {
-	inWorld(t, func(w *world) {
-		ready := func(d *device) func(context.Context, string) error {
-			return func(context.Context, string) error {
-				if !d.Connected() {
-					return &chat.Error{Code: chat.DeviceNotConnected}
-				}
-				return nil
-			}
-		}
-		muted, paired, batched := w.account(), w.account(unlinked), w.account()
-		for _, a := range []string{muted, paired, batched} {
-			d := w.device(a)
-			d.away.Store(true)
-			d.answer, d.hurry = ready(d), func() { d.away.Store(false) }
-		}
-		defer w.start(w.config("a"))()
-		mute := w.command(muted, chat.MuteCommand)
-		pair := w.command(paired, chat.ConnectCommand, func(c *chat.Command) { c.Phone = "6281200000001" })
-		w.send(mute, pair)
-		w.batch(batched, 3, waiting)
-		pass(time.Second) // of virtual time
-		w.ended(mute, "", 1)
-		w.ended(pair, "", 1)
-		if w.device(batched).Connected() {
-			t.Error("a batch hurries its device")
-		}
-	})
-}
-
-// TestCommandsThatWaitForDevicesHoldUpNoOther: however many there are.
-func TestCommandsThatWaitForDevicesHoldUpNoOther(t *testing.T) {
-	inWorld(t, func(w *world) {
-		c := w.config("a")
-		c.Parallel = 2
-		var waiting []chat.Command
-		for range 2 * c.Parallel {
-			a := w.account()
-			w.device(a).answer = func(context.Context, string) error { return &chat.Error{Code: chat.DeviceNotConnected} }
-			waiting = append(waiting, w.command(a, chat.MuteCommand))
-		}
-		other := w.command(w.account(), chat.MuteCommand)
-		defer w.start(c)()
-		w.send(append(waiting, other)...)
-		w.ended(other, "", 1)
-		for _, c := range waiting {
-			if r, _ := w.record(c); r.State != chat.CommandPending {
-				t.Errorf("a command for a device that may yet connect is %s", r.State)
-			}
-		}
-		pass(time.Minute)
-		for _, c := range waiting {
-			w.ended(c, chat.DeviceNotConnected, 1)
-		}
-	})
-}
-
-// lateList lists accounts once it is told to.
-type lateList struct {
-	accounts
-	until chan struct{}
-}
-
-type accounts = chat.Accounts // which has a method of that name
-
-func (l lateList) AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error) {
-	<-l.until
-	return l.accounts.AccountsOf(ctx, shards)
-}
-
-// TestACommandThatWaitsForItsDeviceHoldsUpNoStart: it came before the devices were listed, the first of which is its own.
-func TestACommandThatWaitsForItsDeviceHoldsUpNoStart(t *testing.T) {
-	inWorld(t, func(w *world) {
-		first := w.account(func(a *chat.Account) { a.AsOf = time.Now() })
-		other := w.account()
-		until := make(chan struct{})
-		begun := sync.OnceFunc(func() { close(until) })
-		w.device(first).answer = func(context.Context, string) error {
-			begun()
-			return &chat.Error{Code: chat.DeviceNotConnected}
-		}
-		c := w.config("a")
-		c.Stores = func(o chat.Ownership) host.Stores {
-			stores := w.stores(o)
-			stores.Accounts = lateList{stores.Accounts, until}
-			return stores
-		}
-		mute := w.command(first, chat.MuteCommand)
-		w.send(mute)
-		defer w.start(c)()
-		if runs, _ := w.device(other).state(); runs != 1 {
-			t.Errorf("the other device was run %d times", runs)
-		}
-		pass(time.Minute)
-		w.ended(mute, chat.DeviceNotConnected, 1)
-		if runs, _ := w.device(first).state(); runs != 1 {
-			t.Errorf("the command's device was run %d times", runs)
-		}
 	})
 }
 

@@ -36,9 +36,8 @@ func (s *shard) consume(held context.Context) {
 				continue
 			}
 			wg.Go(func() {
-				free := sync.OnceFunc(func() { <-slots })
-				defer free()
-				s.deliver(working, d, func(ctx context.Context) error { return s.handle(ctx, d, free) })
+				defer func() { <-slots }()
+				s.deliver(working, d, func(ctx context.Context) error { return s.handle(ctx, d) })
 			})
 		}
 		for range free {

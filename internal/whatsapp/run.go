@@ -138,7 +138,7 @@ func (d *device) Run(ctx context.Context) error {
 		}
 	}()
 	for failures := 0; ; failures++ {
-		turn, err := d.turns.take(ctx, d.ticket, d.hurry)
+		turn, err := d.turns.take(ctx, d.ticket)
 		if err != nil {
 			return nil
 		}
