@@ -85,8 +85,10 @@ func (m *batchMeasured) rows(name string, accept time.Duration) []row {
 		{fmt.Sprintf("%s of %d mutes at 50 ms a round trip; CPU of the host %s each", name, batched, ms(m.cpu)),
 			fmt.Sprintf("%.1f s", m.took.Seconds()), "60 s", m.took <= time.Minute},
 		{name + ": mutes a round trip", fmt.Sprintf("%.0f", m.each), "40", m.each >= 40},
-		{fmt.Sprintf("muteChat beside a batch of %d: slowest of %d", batched, beside), ms(m.slowest), "2000 ms", m.slowest <= 2*time.Second},
-		{name + ", and one with mutes by hand beside: growth of resident memory", fmt.Sprintf("%.0f MB", m.growth/1e6), "50 MB", m.growth < 50e6},
+		{fmt.Sprintf("muteChat beside a batch of %d: slowest of %d", batched, beside),
+			ms(m.slowest), "2000 ms", m.slowest <= 2*time.Second},
+		{name + ", and one with mutes by hand beside: growth of resident memory",
+			fmt.Sprintf("%.0f MB", m.growth/1e6), "50 MB", m.growth < 50e6},
 	}
 }
 

@@ -152,7 +152,8 @@ func (s *show) fill(ctx context.Context) error {
 // shownHooks is how many webhooks are shown as they arrive.
 const shownHooks = 5
 
-// receive starts a receiver, which shows the first webhooks that arrive once the calls are explained, and has the device's events sent to it.
+// receive starts a receiver, which shows the first webhooks that arrive once the calls are explained, and has the device's events
+// sent to it.
 func (s *show) receive(ctx context.Context) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -17,6 +17,16 @@ import (
 	"pesan/internal/sim"
 )
 
+// crashesKnowing runs the device anew after a crash that has left a mapping stored, and nothing else.
+func (w *world) crashesKnowing(lid, pn types.JID) {
+	w.ok(w.halt())
+	d, err := w.keys.GetFirstDevice(context.Background())
+	w.ok(err)
+	w.ok(d.LIDs.PutLIDMapping(w.soon(), lid, pn))
+	w.open()
+	w.run()
+}
+
 // TestAddressesInAGroupFollow: a group knows its members by LIDs alone; when a number becomes known, everything in it names
 // the member by the number, also what was taken back under the other address, and after a crash.
 func TestAddressesInAGroupFollow(t *testing.T) {
@@ -73,13 +83,8 @@ func TestAddressesInAGroupFollow(t *testing.T) {
 		if count := strings.Count(all(), ani.String()); count < 7 {
 			t.Fatalf("%d times by LID: %s", count, all())
 		}
-		if crash { // the mapping is stored, and nothing else
-			w.ok(w.halt())
-			d, err := w.keys.GetFirstDevice(context.Background())
-			w.ok(err)
-			w.ok(d.LIDs.PutLIDMapping(w.soon(), ani, aniPN))
-			w.open()
-			w.run()
+		if crash {
+			w.crashesKnowing(ani, aniPN)
 		} else { // she takes the reaction back, by number
 			message("R3", aniPN, ani, reaction("", 2))
 		}
@@ -182,12 +187,7 @@ func TestAThirdPersonInAPrivateChat(t *testing.T) {
 		w.ok(err)
 		switch how {
 		case "a crash":
-			w.ok(w.halt())
-			d, err := w.keys.GetFirstDevice(context.Background())
-			w.ok(err)
-			w.ok(d.LIDs.PutLIDMapping(w.soon(), ani, aniPN))
-			w.open()
-			w.run()
+			w.crashesKnowing(ani, aniPN)
 		default:
 			if moves {
 				w.from(budi, sim.Text("ini nomor saya"), sim.SendOptions{})

@@ -126,12 +126,13 @@ func (s *states) forgetContacts(ctx context.Context, named map[string]map[chat.J
 		}
 		for _, v := range views {
 			b := s.bookFor(ctx)
-			var cleared chat.Chat
-			if !slices.ContainsFunc(b.Both(v.JID), func(jid chat.JID) bool { return byNumber[jid] }) {
-				cleared.Contact.At = order
-				if !slices.ContainsFunc(b.Both(v.JID), func(jid chat.JID) bool { return byLID[jid] }) {
-					cleared.Saved.At = order
-				}
+			both := b.Both(v.JID)
+			if slices.ContainsFunc(both, func(jid chat.JID) bool { return byNumber[jid] }) {
+				continue
+			}
+			cleared := chat.Chat{Contact: chat.Register[string]{At: order}}
+			if !slices.ContainsFunc(both, func(jid chat.JID) bool { return byLID[jid] }) {
+				cleared.Saved.At = order
 			}
 			if err := s.project(b, []chat.Change{{Chat: v.JID, State: cleared}}); err != nil {
 				return err
@@ -186,7 +187,9 @@ func (s *states) apply(
 }
 
 // passed are the mutations that aren't fetched again, when a patch behind theirs can't be read: the version of theirs is stored.
-func (s *states) passed(ctx context.Context, name appstate.WAPatchName, mutations []appstate.Mutation) ([]appstate.Mutation, error) {
+func (s *states) passed(
+	ctx context.Context, name appstate.WAPatchName, mutations []appstate.Mutation,
+) ([]appstate.Mutation, error) {
 	stored, err := s.state(ctx, name)
 	return slices.DeleteFunc(mutations, func(m appstate.Mutation) bool { return m.PatchVersion > stored.Version }), err
 }
