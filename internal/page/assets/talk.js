@@ -77,6 +77,7 @@ export class Talk {
         if (error.status !== 404) return
       }
     }
+    await released()
     if (this.#ended.signal.aborted) return
     this.#messages = this.#messages.flatMap(m => (m.id === id ? now : [m]))
     this.#draw()
