@@ -93,14 +93,14 @@ func Hashes(options ...string) *waE2E.PollVoteMessage {
 func Vote(t Target, options ...string) *waE2E.Message {
 	iv, payload := t.seal("Poll Vote", true, Hashes(options...))
 	return &waE2E.Message{PollUpdateMessage: &waE2E.PollUpdateMessage{
-		PollCreationMessageKey: t.Key, SenderTimestampMS: proto.Int64(time.Now().UnixMilli()),
+		PollCreationMessageKey: t.Key, SenderTimestampMS: stamp(),
 		Vote: &waE2E.PollEncValue{EncIV: iv, EncPayload: payload},
 	}}
 }
 
 // Answer says whether the sender comes to an event.
 func Answer(t Target, response waE2E.EventResponseMessage_EventResponseType, guests int32) *waE2E.Message {
-	r := &waE2E.EventResponseMessage{Response: &response, TimestampMS: proto.Int64(time.Now().UnixMilli())}
+	r := &waE2E.EventResponseMessage{Response: &response, TimestampMS: stamp()}
 	if guests != 0 {
 		r.ExtraGuestCount = &guests
 	}
@@ -113,7 +113,7 @@ func Answer(t Target, response waE2E.EventResponseMessage_EventResponseType, gue
 // SecretReact is a reaction in a large group of a community.
 func SecretReact(t Target, emoji string) *waE2E.Message {
 	iv, payload := t.seal("Enc Reaction", false, &waE2E.ReactionMessage{
-		Text: &emoji, SenderTimestampMS: proto.Int64(time.Now().UnixMilli()),
+		Text: &emoji, SenderTimestampMS: stamp(),
 	})
 	return &waE2E.Message{EncReactionMessage: &waE2E.EncReactionMessage{TargetMessageKey: t.Key, EncIV: iv, EncPayload: payload}}
 }
@@ -134,7 +134,7 @@ func SecretEdit(t Target, kind waE2E.SecretEncryptedMessage_SecretEncType, conte
 	if kind != waE2E.SecretEncryptedMessage_POLL_ADD_OPTION {
 		plain = &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 			Key: t.Key, Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(), EditedMessage: content,
-			TimestampMS: proto.Int64(time.Now().UnixMilli()),
+			TimestampMS: stamp(),
 		}}
 	}
 	iv, payload := t.seal(use, false, plain)
@@ -150,7 +150,7 @@ func Keep(key *waCommon.MessageKey, keep bool) *waE2E.Message {
 		kind = waE2E.KeepType_KEEP_FOR_ALL
 	}
 	return &waE2E.Message{KeepInChatMessage: &waE2E.KeepInChatMessage{
-		Key: key, KeepType: &kind, TimestampMS: proto.Int64(time.Now().UnixMilli()),
+		Key: key, KeepType: &kind, TimestampMS: stamp(),
 	}}
 }
 
@@ -162,7 +162,7 @@ func Pin(key *waCommon.MessageKey, duration time.Duration) *waE2E.Message {
 		kind = waE2E.PinInChatMessage_PIN_FOR_ALL
 		m.MessageContextInfo = &waE2E.MessageContextInfo{MessageAddOnDurationInSecs: proto.Uint32(uint32(duration / time.Second))}
 	}
-	m.PinInChatMessage = &waE2E.PinInChatMessage{Key: key, Type: &kind, SenderTimestampMS: proto.Int64(time.Now().UnixMilli())}
+	m.PinInChatMessage = &waE2E.PinInChatMessage{Key: key, Type: &kind, SenderTimestampMS: stamp()}
 	return m
 }
 

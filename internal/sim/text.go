@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
@@ -10,6 +11,18 @@ import (
 
 	"pesan/internal/sim/media"
 )
+
+var lastStamp atomic.Int64
+
+// stamp is the time of somebody's act in ms since 1970. No two are the same: nobody reacts twice within a millisecond.
+func stamp() *int64 {
+	for {
+		last := lastStamp.Load()
+		if now := max(time.Now().UnixMilli(), last+1); lastStamp.CompareAndSwap(last, now) {
+			return &now
+		}
+	}
+}
 
 // Text is a plain text message.
 func Text(text string) *waE2E.Message { return &waE2E.Message{Conversation: proto.String(text)} }
@@ -31,7 +44,7 @@ func Edit(chat types.JID, id string, content *waE2E.Message) *waE2E.Message {
 	return &waE2E.Message{EditedMessage: &waE2E.FutureProofMessage{Message: &waE2E.Message{
 		ProtocolMessage: &waE2E.ProtocolMessage{
 			Key: messageKey(chat, id), Type: waE2E.ProtocolMessage_MESSAGE_EDIT.Enum(),
-			EditedMessage: content, TimestampMS: proto.Int64(time.Now().UnixMilli()),
+			EditedMessage: content, TimestampMS: stamp(),
 		},
 	}}}
 }
@@ -46,7 +59,7 @@ func Revoke(chat types.JID, id string) *waE2E.Message {
 // React reacts to a message, whose key is as the one who reacts sees it; an empty emoji takes the reaction back.
 func React(key *waCommon.MessageKey, emoji string) *waE2E.Message {
 	return &waE2E.Message{ReactionMessage: &waE2E.ReactionMessage{
-		Key: key, Text: proto.String(emoji), SenderTimestampMS: proto.Int64(time.Now().UnixMilli()),
+		Key: key, Text: proto.String(emoji), SenderTimestampMS: stamp(),
 	}}
 }
 
