@@ -24,6 +24,8 @@ type System struct {
 	Phone    *sim.Phone
 	Friends  []*sim.Contact
 	Device   *sim.Device // once it is linked
+	// PairingCode linked it.
+	PairingCode string
 	// Kill ends the host at once and starts another; nil where that can't be done.
 	Kill func(context.Context) error
 	// NoFiles says that there is nothing to keep the files of messages in.
@@ -81,7 +83,8 @@ func (s *System) Link(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.Device, err = s.Phone.EnterCode(ctx, code.PairingCode); err != nil {
+	s.PairingCode = code.PairingCode
+	if s.Device, err = s.Phone.EnterCode(ctx, s.PairingCode); err != nil {
 		return fmt.Errorf("enter code: %w", err)
 	}
 	return s.Connected(ctx)
