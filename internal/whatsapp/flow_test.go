@@ -144,7 +144,7 @@ func TestFloodKeepsOrder(t *testing.T) {
 		w.ok(err)
 	}
 	w.run()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	w.ok(w.linked.WaitAcked(ctx, last))
 	w.ok(w.linked.WaitDrained(ctx))
