@@ -207,9 +207,9 @@ func (g *groups) learn(group chat.JID, kept *bool, again bool) error {
 		return err
 	}
 	asked := g.last.Load() // what is told while the question is under way may be newer than the answer
-	info, err := g.wa.GetGroupInfo(g.ctx, translate.WireJID(group))
+	info, err := g.info(translate.WireJID(group))
 	switch {
-	case errors.Is(err, whatsmeow.ErrGroupNotFound), errors.Is(err, whatsmeow.ErrNotInGroup):
+	case errors.Is(err, whatsmeow.ErrIQNotFound), errors.Is(err, whatsmeow.ErrIQForbidden): // there is none, or it is others'
 	case err != nil:
 		return err
 	default:
@@ -224,6 +224,31 @@ func (g *groups) learn(group chat.JID, kept *bool, again bool) error {
 		}
 	}
 	return g.ends(item, true)
+}
+
+// info asks once, see channels.followed. Who is who in the group is stored.
+func (g *groups) info(group types.JID) (*types.GroupInfo, error) {
+	in := internals(g.wa)
+	answer, err := in.SendIQ(g.ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:g2", Type: "get", To: group, NoRetry: true,
+		Content: []waBinary.Node{{Tag: "query", Attrs: waBinary.Attrs{"request": "interactive"}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	node, ok := answer.GetOptionalChildByTag("group")
+	if !ok {
+		return nil, &whatsmeow.ElementMissingError{Tag: "group", In: "answer about a group"}
+	}
+	info, err := in.ParseGroupNode(&node)
+	if err != nil {
+		return nil, fmt.Errorf("read answer about a group: %w", err)
+	}
+	pairs, _ := in.CacheGroupInfo(info, true)
+	if err := g.identity().lids.PutManyLIDMappings(g.ctx, pairs); err != nil {
+		return nil, fmt.Errorf("store members' addresses: %w", err)
+	}
+	return info, nil
 }
 
 // named tells whether a chat's document has a name.
