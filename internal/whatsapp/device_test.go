@@ -21,6 +21,15 @@ func linkedWorld(t testing.TB) *world {
 	return w
 }
 
+// relink ends the link on the phone, and links the device anew.
+func (w *world) relink() {
+	w.t.Helper()
+	w.linked.Unlink()
+	w.until("the end of the link", func(a chat.Account) bool { return a.Device == "" })
+	w.ok(w.halt())
+	w.link()
+}
+
 // from sends a message to the account and waits until it is stored.
 func (w *world) from(c *sim.Contact, m *waE2E.Message, o sim.SendOptions) (id string) {
 	w.t.Helper()

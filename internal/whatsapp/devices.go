@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -229,7 +230,7 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 			return fmt.Errorf("forget device: %w", err)
 		}
 	}
-	if err := d.clearBacklog(ctx); err != nil {
+	if err := d.clearBacklog(ctx, true); err != nil {
 		return fmt.Errorf("forget device: %w", err)
 	}
 	err = d.Accounts.UpdateAccount(ctx, d.account, func(a *chat.Account) error {
@@ -248,11 +249,11 @@ func (d *device) forget(ctx context.Context, also func(*chat.Account)) error {
 	return nil
 }
 
-// clearBacklog drops work that can't be done without the keys.
-func (d *device) clearBacklog(ctx context.Context) error {
+// clearBacklog drops work that can't be done without the keys. What is still to be done with chats may stay as long as they do.
+func (d *device) clearBacklog(ctx context.Context, chatsStay bool) error {
 	items, err := d.backlog.listAnew(ctx, d.account)
 	for _, item := range items {
-		if err == nil {
+		if err == nil && !(chatsStay && strings.HasPrefix(item.ID, namedPrefix)) {
 			err = d.Backlog.DeleteBacklog(ctx, d.account, item.ID)
 		}
 	}

@@ -80,7 +80,7 @@ func (r *run) claim(ctx context.Context) error {
 func (r *run) empty(ctx context.Context) error {
 	r.log.Warn("another number was linked: what came from the one before is deleted")
 	r.status.set(state(chat.Pairing, OtherNumber))
-	if err := r.clearBacklog(ctx); err != nil {
+	if err := r.clearBacklog(ctx, false); err != nil {
 		return err
 	}
 	if err := r.Chats.DeleteChats(ctx, r.account); err != nil {

@@ -167,7 +167,7 @@ func TestNumberOfAPersonChanges(t *testing.T) {
 // the number, and nothing is kept of it.
 func TestAThirdPersonInAPrivateChat(t *testing.T) {
 	ani, aniPN := types.NewJID("50000000000001", types.HiddenUserServer), types.NewJID("6281300000001", types.DefaultUserServer)
-	for _, how := range []string{"a message", "a crash", "a chat that moves"} {
+	for _, how := range []string{"a message", "a crash", "a chat that moves", "another link"} {
 		w := linkedWorld(t)
 		budi := w.contact("6281200000002", "Budi")
 		told := &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
@@ -189,6 +189,12 @@ func TestAThirdPersonInAPrivateChat(t *testing.T) {
 		case "a crash":
 			w.crashesKnowing(ani, aniPN)
 		default:
+			if how == "another link" {
+				w.relink()
+				if r, err = w.device.(*device).current(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if moves {
 				w.from(budi, sim.Text("ini nomor saya"), sim.SendOptions{})
 			}
