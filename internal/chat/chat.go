@@ -56,10 +56,11 @@ type Chat struct {
 	Labels map[string]Register[bool] `json:"lab,omitempty"` // by their ids; false: taken off
 
 	Unread           Unread `json:"unr,omitzero"`
-	Read             Range  `json:"rd,omitzero"`  // read on any device of the account
-	Cleared          Range  `json:"cl,omitzero"`  // hidden for good
-	ClearedUnstarred Range  `json:"clu,omitzero"` // hidden, but for starred messages
-	Deleted          Range  `json:"del,omitzero"` // hidden for good, and the chat with them until something newer comes
+	Read             Range  `json:"rd,omitzero"`   // read on any device of the account
+	Cleared          Range  `json:"cl,omitzero"`   // hidden for good
+	ClearedUnstarred Range  `json:"clu,omitzero"`  // hidden, but for messages that were starred then, or are
+	ClearedAt        int64  `json:"cla,omitempty"` // place of the newest such clear among the app state's changes; 0: unknown
+	Deleted          Range  `json:"del,omitzero"`  // hidden for good, and the chat with them until something newer comes
 
 	Activity int64    `json:"act,omitempty"` // seconds since 1970 of the newest message or event that moves the chat
 	Received int64    `json:"rcv,omitempty"` // seconds since 1970 of the newest message from somebody else
@@ -95,10 +96,11 @@ func (c *Chat) Name() string {
 // MutedAt tells whether a mute that ends at end (ms since 1970, MutedForEver, 0) holds at a moment.
 func MutedAt(end int64, now time.Time) bool { return end == MutedForEver || end > now.UnixMilli() }
 
-// Hides tells whether a clear or delete covers a message for good, or until it is starred.
-func (c *Chat) Hides(time int64, id string, starred bool) bool {
-	return c.Cleared.Covers(time, id) || c.Deleted.Covers(time, id) ||
-		!starred && c.ClearedUnstarred.Covers(time, id)
+// Hides tells whether a clear or delete covers a message for good, or until it is starred. Whose star was taken off after the
+// clear had one then, or there would be nothing to take it off from: it stays.
+func (c *Chat) Hides(v *MessageView) bool {
+	stays := v.Starred || c.ClearedAt != 0 && v.Unstarred > c.ClearedAt
+	return c.Cleared.Covers(v.Time, v.ID) || c.Deleted.Covers(v.Time, v.ID) || !stays && c.ClearedUnstarred.Covers(v.Time, v.ID)
 }
 
 // Join adds what o knows of the same chat; Last and Disputed stay, since they belong to the messages. It commutes,
@@ -127,6 +129,7 @@ func (c *Chat) Join(o Chat) {
 	c.Read.Join(o.Read)
 	c.Cleared.Join(o.Cleared)
 	c.ClearedUnstarred.Join(o.ClearedUnstarred)
+	c.ClearedAt = max(c.ClearedAt, o.ClearedAt) // of more than one the newest covers what those before did
 	c.Deleted.Join(o.Deleted)
 	c.Unread.join(o.Unread)
 	c.Activity = max(c.Activity, o.Activity)

@@ -176,6 +176,7 @@ func TestChatJoins(t *testing.T) {
 			Fields:  map[string]Register[JSON]{drawOf(t, "x", "y"): {drawOf[JSON](t, "1", "2"), at()}},
 			Members: map[JID]Register[Rank]{drawOf(t, alice, bob): {drawOf(t, RankMember, RankAdmin, RankLeft), at()}},
 			Read:    RangeOf(at(), "a"), Cleared: RangeOf(at()), Activity: at(), Received: at(),
+			ClearedUnstarred: RangeOf(at()), ClearedAt: at(),
 			Unread: Unread{Count: drawOf(t, 1, 2), At: at(), Other: base{Count: drawOf(t, 1, 2), At: at()}},
 		}
 	}, func(into *Chat, o Chat) { into.Join(o) })

@@ -216,8 +216,9 @@ func staircase(lines []Line) []Line {
 // Beside is an addition to a message that may be the chat's line: by the account itself or to its message, or a comment.
 type Beside struct {
 	Line
-	Of      int64 `json:"of"` // seconds since 1970 of the message
-	Starred bool  `json:"st,omitempty"`
+	Of        int64 `json:"of"` // seconds since 1970 of the message
+	Starred   bool  `json:"st,omitempty"`
+	Unstarred int64 `json:"us,omitempty"` // see MessageView
 }
 
 // maxBeside is how many a chat remembers, in case the newest is taken back.
@@ -239,7 +240,7 @@ func (c *Chat) additions(m *Message, now time.Time) []Beside {
 	var all []Beside
 	add := func(kind Added, by string, a AddOn) {
 		line := Line{ID: m.ID, Kind: kind, By: by, Time: a.Time, Order: a.Order, Expires: m.expires(), message: m}
-		all = append(all, Beside{line, m.Content.Time, m.Starred.Value})
+		all = append(all, Beside{line, m.Content.Time, m.Starred.Value, m.unstarred()})
 	}
 	for by, r := range m.Reactions {
 		if r.Value.Text != "" && (r.Value.FromMe || m.Content.FromMe) {
@@ -262,7 +263,8 @@ func (t *Thread) findLast(now time.Time) error {
 	c := &t.Chat
 	before := c.Last.unpacked()
 	c.AddOns = slices.DeleteFunc(slices.Clone(c.AddOns), func(b Beside) bool {
-		return t.Messages[b.ID] != nil || b.Expires != 0 && b.Expires <= now.Unix() || c.Hides(b.Of, b.ID, b.Starred)
+		return t.Messages[b.ID] != nil || b.Expires != 0 && b.Expires <= now.Unix() ||
+			c.Hides(&MessageView{ID: b.ID, Time: b.Of, Starred: b.Starred, Unstarred: b.Unstarred})
 	})
 	var lines []Line
 	for _, m := range t.Messages {
@@ -279,8 +281,8 @@ func (t *Thread) findLast(now time.Time) error {
 	for _, line := range before {
 		expired := line.Expires != 0 && line.Expires <= now.Unix()
 		switch {
-		// One can't know here whether it is starred, so it is looked for again where only that would keep it.
-		case line.Kind == "" && t.Messages[line.ID] == nil && !expired && !c.Hides(line.Time, line.ID, false):
+		// One can't know here whether it is starred or was, so it is looked for again where only that would keep it.
+		case line.Kind == "" && t.Messages[line.ID] == nil && !expired && !c.Hides(&MessageView{ID: line.ID, Time: line.Time}):
 			lines = append(lines, line)
 		case line.Kind == "" && !slices.ContainsFunc(lines, func(l Line) bool {
 			return l.same(&line) && !line.outlasts(&l) && l.compare(&line) >= 0 // one that moved back may have left others before it

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -42,7 +44,10 @@ func thread(jid JID, stored map[string]*Message, last *Message) *Thread {
 	return t
 }
 
-func mustApply(t *testing.T, th *Thread, c Change) {
+func mustApply(t interface {
+	Helper()
+	Fatal(...any)
+}, th *Thread, c Change) {
 	t.Helper()
 	if err := th.Apply(c, noon); err != nil {
 		t.Fatal(err)
@@ -69,6 +74,50 @@ func TestHiddenForGoodIsNotStored(t *testing.T) {
 	mustApply(t, th, Change{Chat: alice, State: Chat{ClearedUnstarred: RangeOf(10)}, Messages: []Message{say("old", 10)}})
 	if th.Changed["old"] == nil || len(th.Prune) != 0 || th.Chat.Last.ID != "" {
 		t.Errorf("what a star would bring back: stored %v, pruned %v, last %v", th.Changed, th.Prune, th.Chat.Last)
+	}
+}
+
+// TestAClearIsAMoment: a clear that keeps starred messages takes what isn't starred at that moment, in whatever order it is told, once
+// or more; what becomes of the stars of others later doesn't matter to it.
+func TestAClearIsAMoment(t *testing.T) {
+	star := func(on bool, at int64) Change {
+		return Change{Chat: alice, Messages: []Message{{ID: "m", Starred: Register[bool]{on, at}}}}
+	}
+	clear := func(through, at int64) Change {
+		return Change{Chat: alice, State: Chat{ClearedUnstarred: RangeOf(through), ClearedAt: at}}
+	}
+	told := Change{Chat: alice, Messages: []Message{say("m", 10)}}
+	old := Change{Chat: alice, Past: true, Messages: []Message{say("m", 10)}}
+	old.Messages[0].Starred = Register[bool]{true, Baseline}
+	for name, c := range map[string]struct {
+		changes []Change
+		shows   bool
+	}{
+		"never starred":                      {[]Change{told, clear(10, 50)}, false},
+		"starred":                            {[]Change{told, star(true, 30), clear(10, 50)}, true},
+		"starred, as a history told":         {[]Change{old, clear(10, 50)}, true},
+		"unstarred later":                    {[]Change{told, star(true, 30), clear(10, 50), star(false, 70)}, true},
+		"unstarred later, after a history":   {[]Change{old, clear(10, 50), star(false, 70)}, true},
+		"unstarred before":                   {[]Change{told, star(true, 30), star(false, 40), clear(10, 50)}, false},
+		"starred later":                      {[]Change{told, clear(10, 50), star(true, 70)}, true},
+		"starred and unstarred later":        {[]Change{told, clear(10, 50), star(true, 60), star(false, 70)}, true},
+		"unstarred between two clears":       {[]Change{told, star(true, 30), clear(10, 50), star(false, 60), clear(20, 80)}, false},
+		"unstarred after two clears":         {[]Change{told, star(true, 30), clear(10, 50), clear(20, 80), star(false, 90)}, true},
+		"all told anew, in the same order":   {[]Change{told, star(true, 30), clear(10, 50), star(false, 70), clear(10, 1001), star(false, 1002)}, true},
+		"all told anew, unstarred before it": {[]Change{told, star(false, 40), clear(10, 50), star(false, 1001), clear(10, 1002)}, false},
+		"the clear's range ends before":      {[]Change{told, star(false, 40), clear(9, 50)}, true},
+	} {
+		rapid.Check(t, func(t *rapid.T) {
+			changes := rapid.Permutation(slices.Concat(c.changes, c.changes[:2])).Draw(t, "changes")
+			th := thread(alice, nil, nil)
+			for _, change := range changes {
+				mustApply(t, th, change)
+			}
+			v := th.Chat.Place(th.Messages["m"])
+			if got := th.Chat.Lists(v, noon); got != c.shows || (th.Chat.Last.ID == "m") != c.shows {
+				t.Fatalf("%s: shows %t, last %q", name, got, th.Chat.Last.ID)
+			}
+		})
 	}
 }
 

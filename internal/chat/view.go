@@ -50,24 +50,33 @@ func (c *Chat) UnreadCount() (messages, mentions int) { return c.Unread.total() 
 
 // MessageView is a message as it is read. Package render makes it.
 type MessageView struct {
-	ID       string
-	Time     int64 // seconds since 1970
-	Order    int64
-	Expires  int64 // seconds since 1970; 0: never
-	PinEnds  int64 // seconds since 1970 from which on it isn't pinned any more; 0: it has no pin that ends
-	Starred  bool
-	Listed   bool // false: a stub, deleted, or shown inside of another
-	Heads    bool // may be the chat's last line
-	Document JSON // an object, as fetchMessageById shows it
+	ID      string
+	Time    int64 // seconds since 1970
+	Order   int64
+	Expires int64 // seconds since 1970; 0: never
+	PinEnds int64 // seconds since 1970 from which on it isn't pinned any more; 0: it has no pin that ends
+	Starred bool
+	// Unstarred is the place among the app state's changes of the one that took its star off; 0: none did.
+	Unstarred int64
+	Listed    bool // false: a stub, deleted, or shown inside of another
+	Heads     bool // may be the chat's last line
+	Document  JSON // an object, as fetchMessageById shows it
 }
 
 // Place is the message's view without its document.
 func (c *Chat) Place(m *Message) MessageView {
 	listed := m.Content.known() && !m.Gone && !m.hidden()
 	return MessageView{
-		ID: m.ID, Time: m.Content.Time, Order: m.Content.Order, Expires: m.expires(),
-		PinEnds: m.pinEnds(), Starred: m.Starred.Value, Listed: listed, Heads: listed && !m.Content.Aside,
+		ID: m.ID, Time: m.Content.Time, Order: m.Content.Order, Expires: m.expires(), PinEnds: m.pinEnds(),
+		Starred: m.Starred.Value, Unstarred: m.unstarred(), Listed: listed, Heads: listed && !m.Content.Aside,
 	}
+}
+
+func (m *Message) unstarred() int64 {
+	if m.Starred.Value {
+		return 0
+	}
+	return m.Starred.At
 }
 
 // pinEnds is when a message's pin ends, in seconds since 1970; 0: it has none, or for ever.
@@ -87,7 +96,7 @@ func (m *Message) Unpinned() *Message {
 
 // Lists tells whether a conversation shows the message at a moment.
 func (c *Chat) Lists(v MessageView, now time.Time) bool {
-	return v.Listed && (v.Expires == 0 || v.Expires > now.Unix()) && !c.Hides(v.Time, v.ID, v.Starred)
+	return v.Listed && (v.Expires == 0 || v.Expires > now.Unix()) && !c.Hides(&v)
 }
 
 // hidden tells whether a message is part of another, or waits for its parts.

@@ -24,7 +24,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestLists(t *testing.T) {
-	c := Chat{Cleared: RangeOf(10, "a"), ClearedUnstarred: RangeOf(20), Deleted: RangeOf(5)}
+	c := Chat{Cleared: RangeOf(10, "a"), ClearedUnstarred: RangeOf(20), ClearedAt: 7, Deleted: RangeOf(5)}
 	for _, one := range []struct {
 		v    MessageView
 		want bool
@@ -33,6 +33,10 @@ func TestLists(t *testing.T) {
 		{MessageView{ID: "b", Time: 10, Starred: true, Listed: true}, true},
 		{MessageView{ID: "b", Time: 10, Listed: true}, false},
 		{MessageView{ID: "b", Time: 5, Starred: true, Listed: true}, false},
+		{MessageView{ID: "b", Time: 20, Unstarred: 8, Listed: true}, true},
+		{MessageView{ID: "b", Time: 20, Unstarred: 7, Listed: true}, false},
+		{MessageView{ID: "a", Time: 10, Unstarred: 8, Listed: true}, false},
+		{MessageView{ID: "b", Time: 5, Unstarred: 8, Listed: true}, false},
 		{MessageView{ID: "b", Time: 21, Listed: true}, true},
 		{MessageView{ID: "b", Time: 21}, false},
 		{MessageView{ID: "b", Time: 21, Listed: true, Expires: noon.Unix()}, false},
@@ -41,6 +45,14 @@ func TestLists(t *testing.T) {
 		if c.Lists(one.v, noon) != one.want {
 			t.Errorf("%+v is listed: %v", one.v, !one.want)
 		}
+	}
+}
+
+// TestUnplacedClear: of a clear that was stored without its place nobody knows what was starred then.
+func TestUnplacedClear(t *testing.T) {
+	c := Chat{ClearedUnstarred: RangeOf(20)}
+	if c.Lists(MessageView{ID: "a", Time: 10, Unstarred: 8, Listed: true}, noon) {
+		t.Error("what was unstarred at some time is listed")
 	}
 }
 

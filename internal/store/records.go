@@ -28,6 +28,7 @@ const (
 // The fields of messages, and of their claims.
 const (
 	fieldStarred  = "starred"
+	fieldUnstars  = "unstarred"
 	fieldUnlisted = "unlisted"
 	fieldAside    = "aside" // listed, but never the chat's last line
 	fieldPinEnds  = "pinends"
@@ -57,6 +58,7 @@ func fieldsOf(fields map[string]int64) map[string]int64 {
 type ranges struct {
 	Cleared          chat.Range `json:"cl,omitzero"`
 	ClearedUnstarred chat.Range `json:"clu,omitzero"`
+	ClearedAt        int64      `json:"cla,omitempty"`
 	Deleted          chat.Range `json:"del,omitzero"`
 }
 
@@ -74,7 +76,7 @@ func (s *Store) encodeChat(c *chat.Chat) (v chat.View, record []byte, err error)
 	}
 	var hides []byte
 	if c.Cleared.Through != 0 || c.ClearedUnstarred.Through != 0 || c.Deleted.Through != 0 {
-		if hides, err = marshal(ranges{c.Cleared, c.ClearedUnstarred, c.Deleted}); err != nil {
+		if hides, err = marshal(ranges{c.Cleared, c.ClearedUnstarred, c.ClearedAt, c.Deleted}); err != nil {
 			return v, nil, fmt.Errorf("encode chat: %w", err)
 		}
 	}
@@ -161,7 +163,7 @@ func rangesOfChat(jid chat.JID, record []byte) (c chat.Chat, err error) {
 			return c, fmt.Errorf("%w: %w", errCorrupt, err)
 		}
 	}
-	c.Cleared, c.ClearedUnstarred, c.Deleted = r.Cleared, r.ClearedUnstarred, r.Deleted
+	c.Cleared, c.ClearedUnstarred, c.ClearedAt, c.Deleted = r.Cleared, r.ClearedUnstarred, r.ClearedAt, r.Deleted
 	return c, nil
 }
 
@@ -197,7 +199,7 @@ func (s *Store) encodeMessage(
 	}
 	fields = fieldsOf(map[string]int64{
 		fieldStarred: bit(v.Starred), fieldUnlisted: bit(!v.Listed), fieldAside: bit(v.Listed && !v.Heads),
-		fieldPinEnds: v.PinEnds,
+		fieldPinEnds: v.PinEnds, fieldUnstars: v.Unstarred,
 	})
 	return v, fields, record, nil
 }
@@ -230,7 +232,7 @@ func headOfMessage(it *kv.Item) (v chat.MessageView, err error) {
 	}
 	v = chat.MessageView{
 		ID: id, Time: time, Order: order, Expires: it.Expires, PinEnds: it.Fields[fieldPinEnds],
-		Starred: it.Fields[fieldStarred] != 0, Listed: it.Fields[fieldUnlisted] == 0,
+		Starred: it.Fields[fieldStarred] != 0, Unstarred: it.Fields[fieldUnstars], Listed: it.Fields[fieldUnlisted] == 0,
 		Heads: it.Fields[fieldUnlisted] == 0 && it.Fields[fieldAside] == 0,
 	}
 	if isHashed(id) {

@@ -447,7 +447,7 @@ func (t *thread) entry(next *storedChat, members bool) *chat.FeedEntry {
 	e := &chat.FeedEntry{
 		Kind: chat.FeedChat, Chat: t.name.jid, Shows: v.Shows,
 		Cleared: !reflect.DeepEqual(old.Cleared, t.Chat.Cleared) ||
-			!reflect.DeepEqual(old.ClearedUnstarred, t.Chat.ClearedUnstarred) ||
+			!reflect.DeepEqual(old.ClearedUnstarred, t.Chat.ClearedUnstarred) || old.ClearedAt != t.Chat.ClearedAt ||
 			!reflect.DeepEqual(old.Deleted, t.Chat.Deleted),
 		Many: !was.Shows && t.stored.there(), // what it has shows again
 	}
@@ -668,14 +668,14 @@ func (t *thread) messageWrites(ctx context.Context) (*messageWrites, error) {
 
 // tell notes what readers see change about a message, or beside it.
 func (t *thread) tell(old storedMessage, m *chat.Message, v *chat.MessageView, beside bool) error {
-	was, is := false, v.Listed && !t.Chat.Hides(v.Time, v.ID, v.Starred)
+	was, is := false, v.Listed && !t.Chat.Hides(v)
 	var before chat.MessageView
 	if old.place != "" && old.item != nil {
 		var err error
 		if before, err = headOfMessage(old.item); err != nil {
 			return err
 		}
-		was = before.Listed && !t.stored.chat.Hides(before.Time, m.ID, before.Starred)
+		was = before.Listed && !t.stored.chat.Hides(&before)
 	}
 	tells := chat.FeedMessage{ID: m.ID, Time: m.Content.Time, Order: m.Content.Order, Status: m.Status}
 	switch {

@@ -114,6 +114,62 @@ func TestClearKeepsStarred(t *testing.T) {
 	}
 }
 
+// TestUnstarredAfterAClear: what a clear has left because of its star stays when the star is taken off, as on the phone, also when all
+// of the app state is told anew, in no order, and in another link.
+func TestUnstarredAfterAClear(t *testing.T) {
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+	w.link()
+	budi := w.contact("6281200000002", "Budi")
+	b := jid(budi)
+	ids := make(map[string]string)
+	for i, text := range []string{"biasa", "bintang", "bukan lagi", "dibintangi nanti"} {
+		ids[text] = w.from(budi, sim.Text(text), sim.SendOptions{Time: time.Unix(1_790_000_000+int64(i), 0)})
+	}
+	star := func(text string, on bool) {
+		t.Helper()
+		w.change("star", b, func(chat.View, bool) bool {
+			m, err := w.store.Message(w.soon(), account, b, ids[text], time.Now())
+			return err != nil || strings.Contains(string(m.Messages[0].Document), `"starred":true`) == on
+		}, appstate.Star(appstate.Message{Chat: budi.PN(), ID: ids[text]}, on))
+	}
+	shows := func(when string, texts ...string) {
+		t.Helper()
+		var got string
+		w.eventually(when, func() bool {
+			got = strings.Join(w.messages(b), "\n")
+			count := 0
+			for _, text := range texts {
+				count += strings.Count(got, field("body", `"`+text+`"`))
+			}
+			return count == len(texts) && count == len(w.messages(b))
+		})
+	}
+	star("bintang", true)
+	star("bukan lagi", true)
+	star("bukan lagi", false)
+	w.ok(w.device.Clear(w.soon(), b, chat.KeepStarred, nil))
+	shows("after the clear", "bintang")
+	star("bintang", false)
+	star("dibintangi nanti", true)
+	shows("after the star was taken off", "bintang", "dibintangi nanti")
+	star("dibintangi nanti", false)
+	w.from(budi, sim.Text("kabar"), sim.SendOptions{})
+	shows("after another star was", "bintang", "dibintangi nanti", "kabar")
+
+	w.ok(w.halt())
+	w.ok(w.store.PutBacklog(w.soon(), account, appStateMark, nil)) // as if the process had been killed
+	w.open()
+	w.run()
+	w.fetched()
+	shows("all told anew", "bintang", "dibintangi nanti", "kabar")
+
+	w.relink()
+	w.fetched()
+	shows("in another link", "bintang", "dibintangi nanti", "kabar")
+	w.ok(w.device.Clear(w.soon(), b, chat.KeepStarred, nil))
+	shows("after another clear")
+}
+
 // TestClearThrough: what comes after the call stays, however late it is carried out, also in the same second.
 func TestClearThrough(t *testing.T) {
 	w := linkedWorld(t)

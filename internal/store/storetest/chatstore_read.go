@@ -270,10 +270,20 @@ func messagesLists(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	wantMessages(t, ctx, store, account, budi, "b", "e", "f", "g")
 	put(t, ctx, store, account, budi, chat.Chat{}, chat.Message{ID: "a", Starred: chat.Register[bool]{Value: true, At: 1}})
 	wantMessages(t, ctx, store, account, budi, "a", "b", "e", "f", "g")
+	later := noon.UnixMilli() // than the stars
+	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 30), ClearedAt: later + 5},
+		unstarred("a", later+4), unstarred("b", later+6))
+	wantMessages(t, ctx, store, account, budi, "b", "e", "f", "g")
+	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 30), ClearedAt: later + 7}, unstarred("e", later+8))
+	wantMessages(t, ctx, store, account, budi, "e", "f", "g")
 	put(t, ctx, store, account, budi, chat.Chat{Deleted: chat.RangeOf(start+30, "e")})
 	wantMessages(t, ctx, store, account, budi, "f", "g")
 	put(t, ctx, store, account, budi, chat.Chat{Cleared: chat.RangeOf(start+50, "g")})
 	wantMessages(t, ctx, store, account, budi)
+}
+
+func unstarred(id string, at int64) chat.Message {
+	return chat.Message{ID: id, Starred: chat.Register[bool]{At: at}}
 }
 
 func messagesExpire(t *testing.T, ctx context.Context, store chat.ChatStore) {

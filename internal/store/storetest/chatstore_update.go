@@ -58,7 +58,7 @@ func fullState() chat.Chat {
 		Mute: chat.Register[int64]{Value: chat.MutedForEver, At: 8}, Pin: chat.Register[int64]{Value: 1772000000, At: 9},
 		Archived: chat.Register[bool]{Value: true, At: 10}, MarkedUnread: chat.Register[bool]{Value: true, At: 11},
 		Unread: chat.Unread{Count: 3, Mentions: 1, At: start - 10}, Read: chat.RangeOf(start-20, "r"),
-		Cleared: chat.RangeOf(start-30, "x", "y"), ClearedUnstarred: chat.RangeOf(start - 29), Deleted: chat.RangeOf(start - 50),
+		Cleared: chat.RangeOf(start-30, "x", "y"), ClearedUnstarred: chat.RangeOf(start - 29), ClearedAt: 12, Deleted: chat.RangeOf(start - 50),
 		Activity: start + 5, Received: start + 4,
 	}
 }

@@ -1,7 +1,9 @@
 package translate
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waServerSync"
@@ -26,7 +28,7 @@ func OrderOf(version uint64, place int64) int64 { return int64(version)<<placeBi
 
 // Ordered puts the mutations of patches, whose versions rise, in the order in which they count: in each patch first the
 // removals, then what is set. Both of one index in one patch are a change of its key: the removal then says nothing. A
-// timestamp has no say.
+// timestamp has no say, but among stars and clears of one version: a snapshot has them in no order.
 func Ordered(mutations []appstate.Mutation) []Mutation {
 	ordered := make([]Mutation, 0, len(mutations))
 	for start := 0; start < len(mutations); {
@@ -38,8 +40,9 @@ func Ordered(mutations []appstate.Mutation) []Mutation {
 			}
 		}
 		place := int64(0)
+		patch := inTime(mutations[start:end])
 		for _, removals := range []bool{true, false} {
-			for _, m := range mutations[start:end] {
+			for _, m := range patch {
 				removed := m.Operation == waServerSync.SyncdMutation_REMOVE
 				if len(m.Index) == 0 || removed != removals || removed && set[indexText(m.Index)] {
 					continue
@@ -51,6 +54,28 @@ func Ordered(mutations []appstate.Mutation) []Mutation {
 		start = end
 	}
 	return ordered
+}
+
+// inTime puts the stars and clears among mutations in the order of their timestamps, and leaves the others where they are.
+func inTime(mutations []appstate.Mutation) []appstate.Mutation {
+	var places []int
+	var timed []appstate.Mutation
+	for i, m := range mutations {
+		if len(m.Index) > 0 && (m.Index[0] == appstate.IndexStar || m.Index[0] == appstate.IndexClearChat) {
+			places, timed = append(places, i), append(timed, m)
+		}
+	}
+	if len(timed) < 2 {
+		return mutations
+	}
+	slices.SortStableFunc(timed, func(a, b appstate.Mutation) int {
+		return cmp.Compare(a.Action.GetTimestamp(), b.Action.GetTimestamp())
+	})
+	mutations = slices.Clone(mutations)
+	for i, at := range places {
+		mutations[at] = timed[i]
+	}
+	return mutations
 }
 
 func indexText(index []string) string {

@@ -46,6 +46,25 @@ func TestOrdered(t *testing.T) {
 	}
 }
 
+// TestOrderedStars: of a snapshot's stars and clears the timestamps say what came first, of different patches the versions.
+func TestOrderedStars(t *testing.T) {
+	m := func(version uint64, at int64, index ...string) appstate.Mutation {
+		return appstate.Mutation{PatchVersion: version, Operation: waServerSync.SyncdMutation_SET, Index: index,
+			Action: &waSyncAction.SyncActionValue{Timestamp: &at}}
+	}
+	var got []string
+	for _, o := range Ordered([]appstate.Mutation{
+		m(7, 30, "star", "x"), m(7, 10, "mute", "a"), m(7, 20, "clearChat", "c"), m(7, 5, "mute", "b"), m(7, 10, "star", "y"),
+		m(7, 20, "star", "z"), m(8, 1, "star", "x"),
+	}) {
+		got = append(got, strings.Join(o.Index, " "))
+	}
+	want := []string{"star y", "mute a", "clearChat c", "mute b", "star z", "star x", "star x"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestCallBefore(t *testing.T) {
 	call := func(started int64) Mutation {
 		return Mutation{Index: []string{appstate.IndexCallLog, "creator", "id", "1"}, Value: &waSyncAction.SyncActionValue{

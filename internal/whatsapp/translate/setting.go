@@ -93,7 +93,7 @@ func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, 
 	case appstate.IndexClearChat:
 		r := covered(v.GetClearChatAction().GetMessageRange(), at)
 		if len(index) > 2 && index[2] == "0" { // starred messages stay
-			s.ClearedUnstarred = r
+			s.ClearedUnstarred, s.ClearedAt = r, order
 		} else {
 			s.Cleared = r
 		}
