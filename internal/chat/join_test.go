@@ -134,6 +134,7 @@ func drawMessage(t *rapid.T) Message {
 		ID: "m", Content: drawContent(t), Status: Status(rapid.IntRange(0, int(Played)).Draw(t, "status")),
 		ReadHere: rapid.Bool().Draw(t, "read"), Gone: rapid.Bool().Draw(t, "gone"),
 	}
+	m.Told = Told{drawOf[int64](t, 0, 1, 2), drawOf[int64](t, 0, 1, 2)}
 	who := drawOf(t, alice, aliceLID, bob)
 	at := drawOf[int64](t, 1, 2)
 	switch rapid.IntRange(0, 10).Draw(t, "fact") {
@@ -144,15 +145,15 @@ func drawMessage(t *rapid.T) Message {
 	case 2:
 		m.Receipts = map[JID]Receipt{who: {Received: at}}
 	case 3:
-		m.Reactions = map[JID]Register[Reaction]{who: {Reaction{Text: drawOf(t, "", "a")}, at}}
+		m.Reactions = map[JID]Register[Reaction]{who: {Reaction{AddOn: drawLink(t), Text: drawOf(t, "", "a")}, at}}
 	case 4:
-		m.Votes = map[JID]Register[Vote]{who: {Vote{Options: drawOf(t, "", "aa", "bb")}, at}}
+		m.Votes = map[JID]Register[Vote]{who: {Vote{AddOn: drawLink(t), Options: drawOf(t, "", "aa", "bb")}, at}}
 	case 5:
 		m.Answers = map[JID]Register[Answer]{who: {Answer{Response: drawOf(t, "GOING", "MAYBE")}, at}}
 	case 6:
 		m.Keeps = map[JID]Register[bool]{who: {at == 1, at}}
 	case 7:
-		m.Pin = Register[Pin]{Pin{By: who, Pinned: at == 1}, at}
+		m.Pin = Register[Pin]{Pin{AddOn: drawLink(t), By: who, Pinned: at == 1}, at}
 	case 8:
 		m.Comments = map[string]Comment{drawOf(t, "x", "y"): {By: who, Body: drawOf(t, "a", "b")}}
 	case 9:
@@ -162,6 +163,8 @@ func drawMessage(t *rapid.T) Message {
 	}
 	return m
 }
+
+func drawLink(t *rapid.T) AddOn { return AddOn{Link: drawOf[int64](t, 1, 2, 10)} }
 
 func TestMessageJoins(t *testing.T) {
 	joins(t, drawMessage, func(into *Message, o Message) { into.Join(o) })

@@ -52,8 +52,16 @@ type Message struct {
 	Starred   Register[bool]             `json:"st,omitzero"`
 	ReadHere  bool                       `json:"rd,omitempty"` // read by the account itself, on any device
 	Gone      bool                       `json:"g,omitempty"`  // deleted for me
-	News      int64                      `json:"n,omitempty"`  // Content.Order with which it came as news; 0: known from a history only
-	Link      int64                      `json:"l,omitempty"`  // epoch of the link in which it was news
+	Told      Told                       `json:"to,omitzero"`
+	News      int64                      `json:"n,omitempty"` // Content.Order with which it came as news; 0: known from a history only
+	Link      int64                      `json:"l,omitempty"` // epoch of the link in which it was news
+}
+
+// Told says which link's history has told a message last, and so what was added to it: what an earlier link told besides was taken
+// back meanwhile.
+type Told struct {
+	Whole int64 `json:"w,omitempty"` // epoch of the link; 0: none
+	Votes int64 `json:"v,omitempty"` // the same where it told votes: whether a history without any tells them is unsure
 }
 
 // Class says what a message does to its chat.
@@ -152,6 +160,48 @@ type AddOn struct {
 	FromMe bool   `json:"me,omitempty"`
 	Time   int64  `json:"t,omitempty"` // seconds since 1970
 	Order  int64  `json:"o,omitempty"`
+	Link   int64  `json:"l,omitempty"` // epoch of the link that told it; 0: unknown
+}
+
+// added is what has an AddOn.
+type added interface {
+	comparable
+	link() int64
+	before(epoch int64) bool
+}
+
+func (a AddOn) link() int64 { return a.Link }
+
+func (a AddOn) before(epoch int64) bool { return a.Link != 0 && a.Link < epoch }
+
+// joinAdded keeps what a newer link told, else what is later.
+func joinAdded[T added](r *Register[T], o Register[T]) {
+	switch a, b := r.Value.link(), o.Value.link(); {
+	case a == b:
+		r.Join(o)
+	case a < b:
+		*r = o
+	}
+}
+
+// joinAdditions does so by who added it.
+func joinAdditions[T added](into *map[JID]Register[T], from map[JID]Register[T]) {
+	if len(from) > 0 && *into == nil {
+		*into = make(map[JID]Register[T], len(from))
+	}
+	for by, o := range from {
+		r := (*into)[by]
+		joinAdded(&r, o)
+		(*into)[by] = r
+	}
+}
+
+// hasAdditions tells whether something was added that may be taken back.
+func (m *Message) hasAdditions() bool { return len(m.Reactions) > 0 || len(m.Votes) > 0 || m.Pin.Set() }
+
+// dropUntold leaves out what only links before an epoch told, where that is known.
+func dropUntold[T added](all map[JID]Register[T], epoch int64) {
+	maps.DeleteFunc(all, func(_ JID, r Register[T]) bool { return r.Value.before(epoch) })
 }
 
 // Reaction is what somebody thinks of a message.
@@ -280,12 +330,17 @@ func (m *Message) Join(o Message) {
 		}
 		m.Receipts[jid] = m.Receipts[jid].join(receipt)
 	}
-	joinRegisters(&m.Reactions, o.Reactions)
-	joinRegisters(&m.Votes, o.Votes)
+	m.Told = Told{max(m.Told.Whole, o.Told.Whole), max(m.Told.Votes, o.Told.Votes)}
+	joinAdditions(&m.Reactions, o.Reactions)
+	dropUntold(m.Reactions, m.Told.Whole)
+	joinAdditions(&m.Votes, o.Votes)
+	dropUntold(m.Votes, m.Told.Votes)
 	joinRegisters(&m.Answers, o.Answers)
 	joinRegisters(&m.Keeps, o.Keeps)
 	joinSet(&m.Options, o.Options)
-	m.Pin.Join(o.Pin)
+	if joinAdded(&m.Pin, o.Pin); m.Pin.Value.before(m.Told.Whole) {
+		m.Pin = Register[Pin]{}
+	}
 	m.joinComments(o.Comments)
 	m.joinParts(o.Parts)
 	m.Inside = m.Inside || o.Inside

@@ -20,6 +20,30 @@ type Change struct {
 	Unarchive Register[bool] `json:",omitzero"` // the account's setting, which a chat in the archive takes
 }
 
+// In says in which link a change is told. A history tells a message with all that was added to it.
+func (c *Change) In(epoch int64) {
+	c.Epoch = epoch
+	for i := range c.Messages {
+		m := &c.Messages[i]
+		for by, r := range m.Reactions {
+			r.Value.Link = epoch
+			m.Reactions[by] = r
+		}
+		for by, r := range m.Votes {
+			r.Value.Link = epoch
+			m.Votes[by] = r
+		}
+		if m.Pin.Set() {
+			m.Pin.Value.Link = epoch
+		}
+		if c.Past && m.Content.known() {
+			if m.Told.Whole = epoch; len(m.Votes) > 0 {
+				m.Told.Votes = epoch
+			}
+		}
+	}
+}
+
 // empty tells whether the change only links two addresses.
 func (c Change) empty() bool { return len(c.Messages) == 0 && reflect.ValueOf(c.State).IsZero() }
 
@@ -143,6 +167,9 @@ func (t *Thread) join(o Message) {
 		m = &Message{}
 		*m = *t.Messages[o.ID] // loaded messages stay as they were, for adapters that compare
 		m.unshare()
+	}
+	if !m.hasAdditions() && !o.hasAdditions() {
+		o.Told = Told{} // it says nothing then, and needn't be written
 	}
 	m.Join(t.timely(m, o))
 	if t.news = o.Content.known() && !t.past; t.news {
@@ -367,8 +394,8 @@ func (m *Message) rename(from, to JID) {
 		delete(m.Receipts, from)
 		m.Receipts[to] = m.Receipts[to].join(r)
 	}
-	renameRegister(&m.Reactions, from, to)
-	renameRegister(&m.Votes, from, to)
+	renameAddition(&m.Reactions, from, to)
+	renameAddition(&m.Votes, from, to)
 	renameRegister(&m.Answers, from, to)
 	renameRegister(&m.Keeps, from, to)
 	if m.Pin.Value.By == from {
@@ -392,6 +419,13 @@ func renameRegister[T comparable](in *map[JID]Register[T], from, to JID) {
 	if r, ok := (*in)[from]; ok {
 		delete(*in, from)
 		joinRegisters(in, map[JID]Register[T]{to: r})
+	}
+}
+
+func renameAddition[T added](in *map[JID]Register[T], from, to JID) {
+	if r, ok := (*in)[from]; ok {
+		delete(*in, from)
+		joinAdditions(in, map[JID]Register[T]{to: r})
 	}
 }
 

@@ -121,6 +121,87 @@ func TestAClearIsAMoment(t *testing.T) {
 	}
 }
 
+// TestTakenBackBetweenLinks: a history tells a message with what was added to it. What only an earlier link told of it was taken back
+// since, whatever the link of the history has told live, before or after it. Messages that it doesn't tell keep what they have.
+func TestTakenBackBetweenLinks(t *testing.T) {
+	reaction := func(by JID, text string, at int64) map[JID]Register[Reaction] {
+		return map[JID]Register[Reaction]{by: {Reaction{AddOn: AddOn{ID: text}, Text: text}, at}}
+	}
+	vote := map[JID]Register[Vote]{bob: {Vote{Options: "aa"}, 5}}
+	pin := Register[Pin]{Pin{By: bob, Pinned: true}, 5}
+	in := func(epoch int64, past bool, changes ...func(*Message)) Change {
+		m := Message{ID: "m"}
+		if past {
+			m = say("m", 10)
+		}
+		for _, f := range changes {
+			f(&m)
+		}
+		c := Change{Chat: alice, Past: past, Messages: []Message{m}}
+		c.In(epoch)
+		return c
+	}
+	reacts := func(by JID, text string, at int64) func(*Message) {
+		return func(m *Message) { m.Reactions = reaction(by, text, at) }
+	}
+	first := in(1, true, reacts(alice, "👍", 5), func(m *Message) { m.Votes, m.Pin = vote, pin })
+	live := in(1, false, reacts(bob, "❤️", 9))
+	for name, c := range map[string]struct {
+		changes []Change
+		want    map[JID]string
+		votes   int
+		pinned  bool
+	}{
+		"nothing new":           {nil, map[JID]string{alice: "👍", bob: "❤️"}, 1, true},
+		"all taken back":        {[]Change{in(2, true)}, map[JID]string{}, 1, false},
+		"one taken back":        {[]Change{in(2, true, reacts(bob, "❤️", 9))}, map[JID]string{bob: "❤️"}, 1, false},
+		"another instead":       {[]Change{in(2, true, reacts(bob, "🙏", 8))}, map[JID]string{bob: "🙏"}, 1, false},
+		"live, before or after": {[]Change{in(2, true), in(2, false, reacts(bob, "🙏", 12))}, map[JID]string{bob: "🙏"}, 1, false},
+		"taken back live": {[]Change{in(2, true, reacts(bob, "❤️", 9)), in(2, false, func(m *Message) {
+			m.Reactions = map[JID]Register[Reaction]{bob: {Reaction{AddOn: AddOn{ID: "x"}}, 12}}
+		})}, map[JID]string{bob: ""}, 1, false},
+		"live only":     {[]Change{in(2, false, reacts(bob, "🙏", 12))}, map[JID]string{alice: "👍", bob: "🙏"}, 1, true},
+		"another vote":  {[]Change{in(2, true, func(m *Message) { m.Votes = map[JID]Register[Vote]{alice: {Vote{Options: "bb"}, 6}} })}, map[JID]string{}, 1, false},
+		"pinned still":  {[]Change{in(2, true, func(m *Message) { m.Pin = pin })}, map[JID]string{}, 1, true},
+		"a third link":  {[]Change{in(2, true, reacts(bob, "❤️", 9)), in(3, true)}, map[JID]string{}, 1, false},
+		"the same link": {[]Change{in(1, true)}, map[JID]string{alice: "👍", bob: "❤️"}, 1, true},
+	} {
+		rapid.Check(t, func(t *rapid.T) {
+			th := thread(alice, nil, nil)
+			links := make(map[int64][]Change)
+			for _, change := range slices.Concat([]Change{first, live, first, live}, c.changes) {
+				links[change.Epoch] = append(links[change.Epoch], change)
+			}
+			for _, epoch := range slices.Sorted(maps.Keys(links)) {
+				for _, change := range rapid.Permutation(links[epoch]).Draw(t, "changes") {
+					mustApply(t, th, change)
+				}
+			}
+			m := th.Messages["m"]
+			got := make(map[JID]string)
+			for by, r := range m.Reactions {
+				got[by] = r.Value.Text
+			}
+			if !maps.Equal(got, c.want) || len(m.Votes) != c.votes || m.Pin.Value.Pinned != c.pinned {
+				t.Fatalf("%s: reactions %v, %d votes, pinned %t", name, got, len(m.Votes), m.Pin.Value.Pinned)
+			}
+		})
+	}
+	// Of what was stored before links were noted nobody knows when it was told: it stays.
+	th := thread(alice, nil, nil)
+	mustApply(t, th, Change{Chat: alice, Epoch: 1, Messages: []Message{{ID: "m", Reactions: reaction(bob, "❤️", 9), Pin: pin}}})
+	mustApply(t, th, in(2, true, reacts(alice, "👍", 5)))
+	if m := th.Messages["m"]; len(m.Reactions) != 2 || !m.Pin.Value.Pinned {
+		t.Errorf("of an earlier release are %v and %v", m.Reactions, m.Pin)
+	}
+	// What was never added to needs no note of who told it.
+	th = thread(alice, nil, nil)
+	mustApply(t, th, in(2, true))
+	if th.Messages["m"].Told != (Told{}) {
+		t.Errorf("noted is %+v", th.Messages["m"].Told)
+	}
+}
+
 func TestForgets(t *testing.T) {
 	full := say("m", 5)
 	full.Content.Quoted, full.Content.Info, full.Content.Mentions = `{"q":1}`, `{"i":1}`, []JID{bob}

@@ -84,6 +84,34 @@ func TestReceiptsAreTold(t *testing.T) {
 	}
 }
 
+// TestTakenBackBeside: reactions of an earlier link that stand beside a message go when the next link's history doesn't tell them.
+func TestTakenBackBeside(t *testing.T) {
+	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
+	account := newAccount(t, s)
+	reactions := func(from, to int) chat.Message {
+		m := chat.Message{Reactions: map[chat.JID]chat.Register[chat.Reaction]{}}
+		for i := from; i < to; i++ {
+			on := chat.AddOn{ID: fmt.Sprint("X", i), Time: noon.Unix()}
+			m.Reactions[listedJID(i)] = chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: on, Text: "👍"}, At: 5}
+		}
+		return m
+	}
+	in := func(epoch int64, c chat.Change, past bool) {
+		c.Past = past
+		c.In(epoch)
+		project(t, s, account, c)
+	}
+	in(1, inCrowd(), false)
+	in(1, aboutMine(reactions(0, 40)), false)
+	told := inCrowd()
+	told.Messages[0].Reactions = reactions(3, 6).Reactions
+	in(2, told, true)
+	in(2, aboutMine(reactions(39, 41)), false)
+	if n := strings.Count(shownOf(t, s, account), "👍"); n != 5 {
+		t.Errorf("%d reactions, want 5", n)
+	}
+}
+
 // TestBeside: what many persons do about a message shows as if it stood in it, whatever comes first, and goes with it.
 func TestBeside(t *testing.T) {
 	const many, together = 200, 20

@@ -229,7 +229,7 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 		if err := r.persons.readdress(b, &changes[i]); err != nil {
 			return err
 		}
-		changes[i].Epoch = r.epoch.Load()
+		changes[i].In(r.epoch.Load())
 		if setting := r.archive.Load(); setting != nil {
 			changes[i].Unarchive = *setting
 		}

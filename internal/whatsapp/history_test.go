@@ -150,6 +150,57 @@ func TestHistoryOfAllKinds(t *testing.T) {
 	}
 }
 
+// TestTakenBackWhileUnlinked: a reaction that was taken back while no device was linked is gone from what the next link's history
+// tells, and stays where that tells nothing. What comes live while the history is under way counts.
+func TestTakenBackWhileUnlinked(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	in := string(jid(budi))
+	ids := make(map[string]string)
+	key := func(text string) *waCommon.MessageKey {
+		return &waCommon.MessageKey{RemoteJID: &in, ID: proto.String(ids[text]), FromMe: proto.Bool(false)}
+	}
+	texts := []string{"satu", "dua", "tiga", "empat"}
+	for i, text := range texts {
+		ids[text] = w.from(budi, sim.Text(text), sim.SendOptions{Time: time.Unix(start+60*int64(i), 0)})
+		w.written(budi.PN(), sim.React(key(text), "👍"))
+	}
+	reactions := func() string {
+		var all []string
+		for i, m := range w.messages(jid(budi)) {
+			for _, emoji := range []string{"👍", "❤️"} {
+				if strings.Contains(m, emoji) {
+					all = append(all, texts[i]+" "+emoji)
+				}
+			}
+		}
+		return strings.Join(all, ", ")
+	}
+	if got := reactions(); got != "satu 👍, dua 👍, tiga 👍, empat 👍" {
+		t.Fatalf("at first: %s", got)
+	}
+	w.relink()
+	w.written(budi.PN(), sim.React(key("tiga"), "❤️"))
+	told := func(text string, minute uint64, more ...func(*waWeb.WebMessageInfo)) *waHistorySync.HistorySyncMsg {
+		return past(in, ids[text], minute, text, more...)
+	}
+	bootstrapped := part(bootstrap, 100, &waHistorySync.Conversation{ID: &in, ConversationTimestamp: proto.Uint64(start + 180),
+		Messages: []*waHistorySync.HistorySyncMsg{told("tiga", 2), told("dua", 1, func(m *waWeb.WebMessageInfo) {
+			m.Reactions = []*waWeb.Reaction{{Key: &waCommon.MessageKey{RemoteJID: &in, ID: proto.String("R"), FromMe: proto.Bool(true)},
+				Text: proto.String("👍"), SenderTimestampMS: proto.Int64(start * 1000)}}
+		})}})
+	late := part(recent, 100, &waHistorySync.Conversation{ID: &in, Messages: []*waHistorySync.HistorySyncMsg{told("satu", 0)}})
+	for _, sync := range []*waHistorySync.HistorySync{bootstrapped, late, bootstrapped} {
+		id, err := w.phone.SendHistory(w.soon(), sim.History{Sync: sync, Inline: true})
+		w.ok(err)
+		w.acked(id)
+	}
+	w.eventually("the histories", func() bool { return len(backlog(w)) == 0 })
+	if got := reactions(); got != "dua 👍, tiga ❤️, empat 👍" {
+		t.Errorf("in the next link: %s", got)
+	}
+}
+
 // inbox makes a history of so many chats with so many messages each.
 func inbox(chats, each int) *media.Inbox {
 	return &media.Inbox{Count: chats, Conversations: func(yield func(*waHistorySync.Conversation) bool) {

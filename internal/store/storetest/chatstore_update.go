@@ -74,7 +74,8 @@ func fullMessage(id string, second int64) chat.Message {
 	m.Status = chat.Read
 	m.Receipts = map[chat.JID]chat.Receipt{siti: {Received: 1, Read: 2, Played: 3}}
 	m.Reactions = map[chat.JID]chat.Register[chat.Reaction]{siti: {Value: chat.Reaction{AddOn: chat.AddOn{ID: "R", Time: 3,
-		Order: 1}, Text: "👍"}, At: 3}}
+		Order: 1, Link: 2}, Text: "👍"}, At: 3}}
+	m.Told = chat.Told{Whole: 2}
 	m.Votes = map[chat.JID]chat.Register[chat.Vote]{budi: {Value: chat.Vote{AddOn: chat.AddOn{ID: "V"}, Options: "00ff"}, At: 3}}
 	m.Answers = map[chat.JID]chat.Register[chat.Answer]{budi: {Value: chat.Answer{Response: "GOING", Guests: 1}, At: 3}}
 	m.Comments = map[string]chat.Comment{"C": {By: siti, Type: "conversation", Body: "c", Message: `{"conversation":"c"}`}}
