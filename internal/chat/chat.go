@@ -93,6 +93,19 @@ func (c *Chat) Name() string {
 	return c.PushName.Value
 }
 
+// TellsContact tells whether the chat has a name of the address book that was told before.
+func (c *Chat) TellsContact(before int64) bool {
+	return c.Contact.Set() && c.Contact.At < before || c.Saved.Set() && c.Saved.At < before
+}
+
+func (c *Chat) forgetContact(before int64) {
+	for _, name := range []*Register[string]{&c.Contact, &c.Saved} {
+		if name.At < before {
+			*name = Register[string]{}
+		}
+	}
+}
+
 // MutedAt tells whether a mute that ends at end (ms since 1970, MutedForEver, 0) holds at a moment.
 func MutedAt(end int64, now time.Time) bool { return end == MutedForEver || end > now.UnixMilli() }
 

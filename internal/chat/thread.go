@@ -18,6 +18,7 @@ type Change struct {
 	Past     bool  // from a history: the messages count as nothing new
 
 	Unarchive Register[bool] `json:",omitzero"` // the account's setting, which a chat in the archive takes
+	Contacts  int64          `json:",omitzero"` // what was told of the address book before counts no more: all of it was told anew
 }
 
 // In says in which link a change is told. A history tells a message with all that was added to it.
@@ -102,6 +103,9 @@ func (t *Thread) Apply(c Change, now time.Time) error {
 	t.Chat.Join(state)
 	if t.Chat.Archived.Value && c.Epoch == t.Chat.Epoch {
 		t.Chat.Unarchive.Join(c.Unarchive)
+	}
+	if c.Epoch == t.Chat.Epoch {
+		t.Chat.forgetContact(c.Contacts)
 	}
 	for _, m := range c.Messages {
 		t.readdress(c, m.rename)

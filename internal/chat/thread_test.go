@@ -202,6 +202,36 @@ func TestTakenBackBetweenLinks(t *testing.T) {
 	}
 }
 
+// TestNamesToldBefore: once all of the address book was told, names that were told before count no more.
+func TestNamesToldBefore(t *testing.T) {
+	name := func(n string, at int64) Register[string] { return Register[string]{n, at} }
+	for what, c := range map[string]struct {
+		contact, saved Register[string]
+		want           string
+	}{
+		"a history's":         {name("lama", Baseline), Register[string]{}, "push"},
+		"told since":          {name("Budi", 70), Register[string]{}, "Budi"},
+		"told as that began":  {name("Budi", 50), Register[string]{}, "Budi"},
+		"of an entry by LID":  {name("", 2), name("Budi", 40), "push"},
+		"by LID, told since":  {name("lama", 40), name("Budi", 60), "Budi"},
+		"both from before it": {name("lama", 40), name("Budi", 30), "push"},
+	} {
+		th := thread(alice, nil, nil)
+		mustApply(t, th, Change{Chat: alice, State: Chat{Contact: c.contact, Saved: c.saved, PushName: name("push", 1)}})
+		if got, want := th.Chat.TellsContact(50), c.want == "push" || c.contact.Set() && c.contact.At < 50; got != want {
+			t.Errorf("%s: there is a name from before: %t", what, got)
+		}
+		mustApply(t, th, Change{Chat: alice, Contacts: 50})
+		if got := th.Chat.Name(); got != c.want || th.Chat.TellsContact(50) {
+			t.Errorf("%s: the name is %q, want %q", what, got, c.want)
+		}
+		mustApply(t, th, Change{Chat: alice, State: Chat{Contact: name("lama", Baseline)}, Contacts: 50, Past: true}) // late
+		if got := th.Chat.Name(); got != c.want {
+			t.Errorf("%s, and a late history: the name is %q, want %q", what, got, c.want)
+		}
+	}
+}
+
 func TestForgets(t *testing.T) {
 	full := say("m", 5)
 	full.Content.Quoted, full.Content.Info, full.Content.Mentions = `{"q":1}`, `{"i":1}`, []JID{bob}

@@ -230,6 +230,7 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 			return err
 		}
 		changes[i].In(r.epoch.Load())
+		changes[i].Contacts = r.contacts.Load()
 		if setting := r.archive.Load(); setting != nil {
 			changes[i].Unarchive = *setting
 		}

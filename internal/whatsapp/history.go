@@ -146,6 +146,7 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 		return err
 	}
 	p.Percent = int(max(n.GetProgress(), common.GetProgress()))
+	contacts := r.contacts.Load()
 	bootstrap := common.GetSyncType() == waHistorySync.HistorySync_INITIAL_BOOTSTRAP && r.booted.Load() != r.epoch.Load()
 	var batch []*waHistorySync.Conversation
 	_, err = translate.ReadHistory(blob, func(conv *waHistorySync.Conversation) error {
@@ -161,6 +162,11 @@ func (r *run) projectPart(n *waE2E.HistorySyncNotification, p *progress) error {
 	internals(r.wa).StoreHistoricalMessageSecrets(r.ctx, batch)
 	if err := r.nameHistory(common); err != nil {
 		return err
+	}
+	if now := r.contacts.Load(); now != contacts { // told while some of these chats weren't there
+		if err := r.states.dropContacts(r.ctx, now); err != nil {
+			return err
+		}
 	}
 	if bootstrap && p.Percent >= 100 {
 		if err := r.boot(); err != nil {

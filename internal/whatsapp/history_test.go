@@ -19,6 +19,7 @@ import (
 
 	"pesan/internal/chat"
 	"pesan/internal/sim"
+	"pesan/internal/sim/appstate"
 	"pesan/internal/sim/media"
 	"pesan/internal/whatsapp/translate"
 )
@@ -198,6 +199,62 @@ func TestTakenBackWhileUnlinked(t *testing.T) {
 	w.eventually("the histories", func() bool { return len(backlog(w)) == 0 })
 	if got := reactions(); got != "dua 👍, tiga ❤️, empat 👍" {
 		t.Errorf("in the next link: %s", got)
+	}
+}
+
+// TestContactsOfAHistory: who was taken out of the address book after the history was made, and before the app state was fetched, has
+// no name there: whichever comes first, and also in a chat that doesn't show yet.
+func TestContactsOfAHistory(t *testing.T) {
+	const budi, ani, citra = "6281200000002@s.whatsapp.net", "6281200000003@s.whatsapp.net", "6281200000004@s.whatsapp.net"
+	conv := func(jid, name string, messages ...*waHistorySync.HistorySyncMsg) *waHistorySync.Conversation {
+		return &waHistorySync.Conversation{ID: &jid, Name: &name, Messages: messages}
+	}
+	told := part(bootstrap, 100, conv(budi, "Budi lama", past(budi, "B1", 1, "halo")), conv(ani, "Ani lama"),
+		conv(citra, "Citra lama", past(citra, "C1", 1, "halo")))
+	for _, historyFirst := range []bool{true, false} {
+		t.Run(fmt.Sprintf("history first %t", historyFirst), func(t *testing.T) {
+			w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+			w.ok(w.phone.Change(w.soon(), appstate.Contact(translate.WireJID(citra), appstate.ContactName{Full: "Citra Lestari"})))
+			tell := func() {
+				id, err := w.phone.SendHistory(w.soon(), sim.History{Sync: told, Inline: true})
+				w.ok(err)
+				w.acked(id)
+				w.eventually("the history", func() bool { return len(backlog(w)) == 0 })
+			}
+			named := func(jid chat.JID, name string) {
+				w.eventually(name, func() bool { v, ok := w.shown(jid); return ok && callsIt(name)(v, ok) })
+			}
+			if historyFirst {
+				none := w.server.Inject(sim.Fault{Kind: sim.RefuseQuery, For: "w:sync:app:state", Code: 503})
+				w.run()
+				a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
+				var err error
+				w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
+				w.ok(err)
+				w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
+				w.ok(w.linked.WaitOnline(w.soon()))
+				tell()
+				named(budi, "Budi lama")
+				none.Remove()
+				w.quiet()
+			} else {
+				w.link()
+				w.fetched()
+				tell()
+			}
+			w.eventually("the name to go", func() bool { v, ok := w.shown(budi); return ok && !callsIt("Budi lama")(v, ok) })
+			named(citra, "Citra Lestari")
+			w.fetched()
+			w.ok(w.halt())
+			w.open()
+			w.run()
+			w.quiet()
+			w.from(w.contact("6281200000003", "Ani"), sim.Text("halo"), sim.SendOptions{})
+			named(ani, "Ani")
+			if v, ok := w.shown(citra); !callsIt("Citra Lestari")(v, ok) {
+				t.Errorf("in the address book: %s", v.Document)
+			}
+		})
 	}
 }
 

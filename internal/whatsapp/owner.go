@@ -44,6 +44,9 @@ func (r *run) claim(ctx context.Context) error {
 			setting = chat.Register[bool]{}
 		}
 		r.archive.Store(&setting)
+		if a.Renewed == a.Epoch {
+			r.contacts.Store(a.Contacts)
+		}
 	}
 	if foreign {
 		if err := r.empty(ctx); err != nil {
@@ -63,7 +66,7 @@ func (r *run) claim(ctx context.Context) error {
 			a.OwnerLID = own.lid
 		}
 		if a.Renewed != a.Epoch {
-			a.Renewed, a.Unarchive = a.Epoch, chat.Register[bool]{}
+			a.Renewed, a.Unarchive, a.Contacts = a.Epoch, chat.Register[bool]{}, 0
 		}
 		if foreign {
 			a.Owner, a.OwnerLID, a.EmptiedAt, a.AsOf, a.Sync = own.pn, own.lid, now, time.Time{}, nil

@@ -101,6 +101,7 @@ type run struct {
 	linkedAt atomic.Int64                        // seconds since 1970 of the link's first login, by WhatsApp's clock; 0: not yet
 	clock    atomic.Int64                        // WhatsApp's at the last login, seconds since 1970
 	archive  atomic.Pointer[chat.Register[bool]] // the account's Unarchive
+	contacts atomic.Int64                        // the account's Contacts
 	first    chan struct{}                       // closed when it is online for the first time
 	done     chan struct{}                       // closed when it is over
 	migrated atomic.Bool                         // the account's chats are kept under LIDs

@@ -87,7 +87,7 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 		return err
 	}
 	snapshot := state.Version == 0
-	named := make(map[string]map[chat.JID]bool) // by action
+	whole, from, named := snapshot, uint64(0), false
 	for more := true; more; {
 		list, err := internals(s.wa).FetchAppStatePatches(ctx, name, state.Version, snapshot)
 		if err != nil {
@@ -97,45 +97,58 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 		if mutations, state, err = s.apply(ctx, list, state, snapshot, false); err != nil {
 			return err
 		}
-		for _, m := range mutations {
-			if len(m.Index) < 2 {
-				continue
-			}
-			if named[m.Index[0]] == nil {
-				named[m.Index[0]] = make(map[chat.JID]bool)
-			}
-			named[m.Index[0]][translate.Parse(m.Index[1])] = true
+		if snapshot {
+			from = list.Snapshot.GetVersion().GetVersion()
 		}
+		named = named || slices.ContainsFunc(mutations, func(m appstate.Mutation) bool {
+			return len(m.Index) > 0 && (m.Index[0] == appstate.IndexContact || m.Index[0] == appstate.IndexLIDContact)
+		})
 		snapshot, more = false, list.HasMorePatches
 	}
-	if all && name == appstate.WAPatchCriticalUnblockLow {
-		return s.forgetContacts(ctx, named, translate.OrderOf(state.Version, 0))
+	if whole && name == appstate.WAPatchCriticalUnblockLow && (all || named) { // a phone without an address book tells none
+		return s.contactsCame(ctx, max(translate.OrderOf(from, 0), translate.AfterHistory))
 	}
 	return nil
 }
 
-// forgetContacts takes the address book's names off those whom the whole state doesn't name: their removal was among the
-// patches that were passed over.
-func (s *states) forgetContacts(ctx context.Context, named map[string]map[chat.JID]bool, order int64) error {
-	byNumber, byLID := named[appstate.IndexContact], named[appstate.IndexLIDContact]
+// contactsCame takes the address book's names off those whom the whole state doesn't name: their removal was among the patches that
+// were passed over, or came after the history was made. Chats that don't show follow with what is told of them next.
+func (s *states) contactsCame(ctx context.Context, order int64) error {
+	err := s.Accounts.UpdateAccount(ctx, s.account, func(a *chat.Account) error { a.Contacts = order; return nil })
+	if err != nil {
+		return fmt.Errorf("store that the contacts came: %w", err)
+	}
+	s.contacts.Store(order)
+	return s.dropContacts(ctx, order)
+}
+
+// dropContacts has the chats that show forget what was told of contacts before.
+func (s *states) dropContacts(ctx context.Context, before int64) error {
+	change := chat.Change{Contacts: before, Epoch: s.epoch.Load()}
+	return s.throughout(ctx, chat.Filter{Kind: chat.Private}, change, func(c *chat.Chat) bool { return c.TellsContact(before) })
+}
+
+// errUnconcerned leaves a chat as it is.
+var errUnconcerned = errors.New("unconcerned")
+
+// throughout makes a change to all chats that show and that it concerns.
+func (s *states) throughout(ctx context.Context, f chat.Filter, change chat.Change, concerns func(*chat.Chat) bool) error {
 	for cursor := ""; ; {
-		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{Kind: chat.Private},
-			chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
+		views, next, err := s.Chats.Chats(ctx, s.account, f, chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
 		if err != nil {
 			return fmt.Errorf("list chats: %w", err)
 		}
 		for _, v := range views {
-			b := s.bookFor(ctx)
-			both := b.Both(v.JID)
-			if slices.ContainsFunc(both, func(jid chat.JID) bool { return byNumber[jid] }) {
-				continue
-			}
-			cleared := chat.Chat{Contact: chat.Register[string]{At: order}}
-			if !slices.ContainsFunc(both, func(jid chat.JID) bool { return byLID[jid] }) {
-				cleared.Saved.At = order
-			}
-			if err := s.project(b, []chat.Change{{Chat: v.JID, State: cleared}}); err != nil {
-				return err
+			err := s.Chats.Update(ctx, s.account, v.JID, nil, func(t *chat.Thread) error {
+				if !concerns(&t.Chat) {
+					return errUnconcerned
+				}
+				c := change
+				c.Chat = v.JID
+				return t.Apply(c, s.Now())
+			})
+			if err != nil && !errors.Is(err, errUnconcerned) {
+				return fmt.Errorf("change chat: %w", err)
 			}
 		}
 		if cursor = next; cursor == "" {
@@ -320,9 +333,6 @@ func (s *states) withinReach(ctx context.Context, changes []chat.Change) error {
 	return nil
 }
 
-// errNotArchived leaves a chat as it is.
-var errNotArchived = errors.New("not archived")
-
 // unarchives stores whether news take chats out of the archive, and has all chats that were put there follow.
 func (s *states) unarchives(ctx context.Context, setting chat.Register[bool]) error {
 	err := s.Accounts.UpdateAccount(ctx, s.account, func(a *chat.Account) error { a.Unarchive = setting; return nil })
@@ -331,28 +341,7 @@ func (s *states) unarchives(ctx context.Context, setting chat.Register[bool]) er
 	}
 	s.archive.Store(&setting)
 	change := chat.Change{State: chat.Chat{Unarchive: setting}, Epoch: s.epoch.Load()}
-	for cursor := ""; ; {
-		views, next, err := s.Chats.Chats(ctx, s.account, chat.Filter{}, chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
-		if err != nil {
-			return fmt.Errorf("list chats: %w", err)
-		}
-		for _, v := range views {
-			err := s.Chats.Update(ctx, s.account, v.JID, nil, func(t *chat.Thread) error {
-				if !t.Chat.Archived.Value {
-					return errNotArchived
-				}
-				c := change
-				c.Chat = v.JID
-				return t.Apply(c, s.Now())
-			})
-			if err != nil && !errors.Is(err, errNotArchived) {
-				return fmt.Errorf("unarchive chat: %w", err)
-			}
-		}
-		if cursor = next; cursor == "" {
-			return nil
-		}
-	}
+	return s.throughout(ctx, chat.Filter{}, change, func(c *chat.Chat) bool { return c.Archived.Value })
 }
 
 // refusedPatch is WhatsApp's answer to a change that it doesn't take.

@@ -118,7 +118,7 @@ func (b *Book) removed(index []string, order int64) []chat.Change {
 	}
 	c := b.Change(jid)
 	if c.State.Contact.At = order; index[0] == appstate.IndexLIDContact {
-		c.State.Contact.At, c.State.Saved.At = afterHistory, order
+		c.State.Contact.At, c.State.Saved.At = AfterHistory, order
 	}
 	return []chat.Change{c}
 }

@@ -43,7 +43,7 @@ func (b *Book) Setting(index []string, v *waSyncAction.SyncActionValue, order in
 			c.State.Saved = c.State.Contact
 		}
 	case appstate.IndexLIDContact:
-		c.State.Contact = chat.Register[string]{At: afterHistory}
+		c.State.Contact = chat.Register[string]{At: AfterHistory}
 		c.State.Saved = contact(v.GetLidContactAction(), order)
 		c.State.Username = username(v.GetLidContactAction().GetUsername(), order)
 	case appstate.IndexPNForLIDChat: // the link of the addresses is all
@@ -105,8 +105,8 @@ func chatSetting(s *chat.Chat, index []string, v *waSyncAction.SyncActionValue, 
 	return true
 }
 
-// afterHistory is after what a history told, and before all that the app state says.
-const afterHistory = chat.Baseline + 1
+// AfterHistory is after what a history told, and before all that the app state says.
+const AfterHistory = chat.Baseline + 1
 
 func contact(a interface {
 	GetFullName() string
