@@ -57,8 +57,8 @@ type Message struct {
 	Link      int64                      `json:"l,omitempty"` // epoch of the link in which it was news
 }
 
-// Told says which link's history has told a message last, and so what was added to it: what an earlier link told besides was taken
-// back meanwhile.
+// Told says which link's history has told a message last, and so what was added to it: what an earlier link told besides was
+// taken back meanwhile.
 type Told struct {
 	Whole int64 `json:"w,omitempty"` // epoch of the link; 0: none
 	Votes int64 `json:"v,omitempty"` // the same where it told votes: whether a history without any tells them is unsure

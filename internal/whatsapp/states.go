@@ -111,8 +111,8 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 	return nil
 }
 
-// contactsCame takes the address book's names off those whom the whole state doesn't name: their removal was among the patches that
-// were passed over, or came after the history was made. Chats that don't show follow with what is told of them next.
+// contactsCame takes the address book's names off those whom the whole state doesn't name: their removal was among the patches
+// that were passed over, or came after the history was made. Chats that don't show follow with what is told of them next.
 func (s *states) contactsCame(ctx context.Context, order int64) error {
 	err := s.Accounts.UpdateAccount(ctx, s.account, func(a *chat.Account) error { a.Contacts = order; return nil })
 	if err != nil {
