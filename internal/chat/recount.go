@@ -88,11 +88,12 @@ func (t *Thread) recount(c Change, was *Chat, loaded map[string]*Message) error 
 
 // takeRead takes out of what a history counted what was read since. A receipt names a message that is here, and a history has no
 // gaps behind it: of the messages that it counted no more wait than stand behind the newest that was read. What another range
-// covers of them nobody can tell, as there may be fewer messages here than were counted.
+// covers of them nobody can tell, as there may be fewer messages here than were counted; a receipt of what is cleared or deleted
+// says nothing, as it may have come when that wasn't here any more.
 func (t *Thread) takeRead(was *Chat) error {
 	c, u := &t.Chat, &t.Chat.Unread
 	told := taken{u.Count + u.Other.Count, u.Mentions + u.Other.Mentions}
-	if told == (taken{}) || u.Receipt == 0 {
+	if told == (taken{}) || u.Receipt <= max(c.Cleared.Through, c.Deleted.Through) {
 		u.Taken = taken{}
 		return nil
 	}

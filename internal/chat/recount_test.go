@@ -273,6 +273,8 @@ func TestReadWithinAHistory(t *testing.T) {
 		{"what came before", []Change{bootstrap, receipt(at(5))}, "12, 6 with a mention"},
 		{"all by a later message", []Change{bootstrap, {Chat: team, Messages: []Message{live}}, receipt("live")}, "0, 0 with a mention"},
 		{"a range that names no message here", []Change{bootstrap, clear}, "12, 6 with a mention"},
+		{"what is cleared", []Change{bootstrap, receipt(at(22)), {Chat: team, State: Chat{Cleared: RangeOf(122)}}}, "12, 6 with a mention"},
+		{"behind what is cleared", []Change{bootstrap, receipt(at(23)), {Chat: team, State: Chat{Cleared: RangeOf(122)}}}, "4, 2 with a mention"},
 		{"one deleted", []Change{bootstrap, receipt(at(22)), {Chat: team, Messages: []Message{{ID: at(28), Gone: true}}}}, "4, 1 with a mention"},
 	} {
 		told := append(c.told, recent, older)
