@@ -302,7 +302,14 @@ func (g *guard) GetSenderKey(ctx context.Context, group, user string) ([]byte, e
 	return v, g.look(err)
 }
 
+// PutAppStateSyncKey passes over a key without data, as which a phone names one that it doesn't have. No other part may be NULL.
 func (g *guard) PutAppStateSyncKey(ctx context.Context, id []byte, key store.AppStateSyncKey) error {
+	if len(key.Data) == 0 {
+		return nil
+	}
+	if key.Fingerprint == nil {
+		key.Fingerprint = []byte{}
+	}
 	return g.look(g.behind.AppStateKeys.PutAppStateSyncKey(g.whole(ctx), id, key))
 }
 

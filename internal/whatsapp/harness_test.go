@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -60,7 +61,8 @@ type stores struct {
 	fail    func(what string) error
 	asking  sync.Mutex
 
-	poisoned chat.JID // can't be written
+	poisoned chat.JID      // can't be written
+	held     chan struct{} // changes of chats wait until it is closed; nil: they don't
 }
 
 func (s *stores) tell() {
@@ -110,12 +112,27 @@ func (s *stores) poison(jid chat.JID) {
 	s.poisoned = jid
 }
 
+// hold has changes of chats wait for what it returns.
+func (s *stores) hold() (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = make(chan struct{})
+	return sync.OnceFunc(func() { close(s.held) })
+}
+
 func (s *stores) Update(ctx context.Context, account string, jid chat.JID, ids []string, change func(*chat.Thread) error) error {
 	s.mu.Lock()
-	poisoned := jid == s.poisoned
+	poisoned, held := jid == s.poisoned, s.held
 	s.mu.Unlock()
 	if poisoned {
 		return errBroken
+	}
+	if held != nil {
+		select {
+		case <-held:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return s.try("chat", func() error { return s.Store.Update(ctx, account, jid, ids, change) })
 }
@@ -334,13 +351,16 @@ func (w *world) link() {
 // scan links the running device, and returns the text of the QR code.
 func (w *world) scan() (text string) {
 	w.t.Helper()
-	a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" })
-	var err error
-	w.linked, err = w.phone.ScanQR(w.soon(), a.QR)
+	err := sim.ErrQR
+	for errors.Is(err, sim.ErrQR) { // it has changed meanwhile
+		a := w.until("a QR code", func(a chat.Account) bool { return a.QR != "" && a.QR != text })
+		text = a.QR
+		w.linked, err = w.phone.ScanQR(w.soon(), text)
+	}
 	w.ok(err)
 	w.until("connected", func(a chat.Account) bool { return a.State == chat.Connected })
 	w.quiet()
-	return a.QR
+	return text
 }
 
 // quiet waits until the device has taken all that waited for it, and the app state is there.

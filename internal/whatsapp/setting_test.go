@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waLidMigrationSyncPayload"
+	"go.mau.fi/whatsmeow/store"
 	"google.golang.org/protobuf/proto"
 
 	"pesan/internal/chat"
@@ -152,6 +154,33 @@ func TestAppStateIsMarked(t *testing.T) {
 	}
 }
 
+// TestSlowAppStateIsMarked: the mark stays as long as a change is being projected, however long that takes.
+func TestSlowAppStateIsMarked(t *testing.T) {
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+	w.devices.settled = time.Millisecond
+	w.link()
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
+	w.fetched()
+	marked := func() bool {
+		items, err := w.store.ListBacklog(context.Background(), account)
+		w.ok(err)
+		return slices.ContainsFunc(items, func(i chat.BacklogItem) bool { return i.ID == appStateMark })
+	}
+	defer w.store.hold()()
+	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
+	w.eventually("the mark", marked)
+	for range 500 { // which takes many times as long as the mark waits
+		if !marked() {
+			t.Fatal("the mark is gone before the change is projected")
+		}
+	}
+	w.ok(w.halt())
+	w.open()
+	w.run()
+	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
+}
+
 func TestKeyRotation(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")
@@ -160,6 +189,29 @@ func TestKeyRotation(t *testing.T) {
 	w.ok(w.phone.Mute(w.soon(), budi.PN(), time.Time{}))
 	w.eventually("mute", func() bool { v, _ := w.shown(jid(budi)); return v.MuteEnd == chat.MutedForEver })
 	w.ok(w.device.Unmute(w.soon(), jid(budi)))
+}
+
+// TestKeyThatThePhoneLacks: a key that the phone names without its data is still missing.
+func TestKeyThatThePhoneLacks(t *testing.T) {
+	w := linkedWorld(t)
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	id := []byte{0, 0, 9, 9, 9, 9}
+	share := func(data []byte) *store.AppStateSyncKey {
+		w.ok(r.sync.keysCame(&waE2E.AppStateSyncKeyShare{Keys: []*waE2E.AppStateSyncKey{{
+			KeyID:   &waE2E.AppStateSyncKeyId{KeyID: id},
+			KeyData: &waE2E.AppStateSyncKeyData{KeyData: data, Timestamp: proto.Int64(1)},
+		}}}))
+		key, err := r.identity().appKeys.GetAppStateSyncKey(w.soon(), id)
+		w.ok(err)
+		return key
+	}
+	if share(nil) != nil {
+		t.Error("a key without data is taken for one")
+	}
+	if share(make([]byte, 32)) == nil {
+		t.Error("the key isn't stored")
+	}
 }
 
 func TestMigrationToLIDs(t *testing.T) {

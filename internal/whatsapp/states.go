@@ -169,8 +169,25 @@ func (s *states) state(ctx context.Context, name appstate.WAPatchName) (appstate
 func (s *states) apply(
 	ctx context.Context, list *appstate.PatchList, state appstate.HashState, snapshot, mine bool,
 ) (mutations []appstate.Mutation, next appstate.HashState, err error) {
-	mutations, next, err = s.processor.DecodePatches(ctx, list, state, true)
-	unread := err
+	s.sync.begun()
+	mutations, next, unread, err := s.keep(ctx, list, state, snapshot, mine)
+	s.sync.ended(err)
+	switch {
+	case err != nil:
+		s.refuse(list, err)
+		return nil, next, fmt.Errorf("project app state: %w", err)
+	case unread != nil:
+		return nil, state, fmt.Errorf("decode app state: %w", unread)
+	}
+	s.refusals.over(list)
+	return mutations, next, nil
+}
+
+// keep is apply; unread says why what comes from some patch on can't be read, while what comes before it is kept.
+func (s *states) keep(
+	ctx context.Context, list *appstate.PatchList, state appstate.HashState, snapshot, mine bool,
+) (mutations []appstate.Mutation, next appstate.HashState, unread, err error) {
+	mutations, next, unread = s.processor.DecodePatches(ctx, list, state, true)
 	if unread != nil {
 		switch {
 		case errors.Is(unread, appstate.ErrKeyNotFound):
@@ -179,24 +196,14 @@ func (s *states) apply(
 			s.sync.broken(list.Name)
 		}
 		if mutations, err = s.passed(ctx, list.Name, mutations); err != nil {
-			return nil, state, err
+			return nil, next, unread, err
 		}
 	}
-	err = s.remember(ctx, list.Name, mutations, snapshot)
-	if err == nil {
+	if err = s.remember(ctx, list.Name, mutations, snapshot); err == nil {
 		err = s.tell(ctx, mutations, mine)
 	}
 	s.changed.Add(1)
-	s.sync.applied(err)
-	if err != nil {
-		s.refuse(list, err)
-		return nil, next, fmt.Errorf("project app state: %w", err)
-	}
-	if unread != nil {
-		return nil, state, fmt.Errorf("decode app state: %w", unread)
-	}
-	s.refusals.over(list)
-	return mutations, next, nil
+	return mutations, next, unread, err
 }
 
 // passed are the mutations that aren't fetched again, when a patch behind theirs can't be read: the version of theirs is stored.
@@ -252,10 +259,11 @@ func (s *states) requestKeys(list *appstate.PatchList) {
 	}
 	s.log.Warn("ask for app state keys", failure(err))
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, key := range request.KeyIDs {
 		delete(s.keys, string(key.GetKeyID()))
 	}
+	s.mu.Unlock()
+	s.sync.again(list.Name, false) // which asks again
 }
 
 // projected is how many mutations are projected at a time: they share the waits for the disk, or for DynamoDB.

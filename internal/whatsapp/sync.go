@@ -35,6 +35,7 @@ type syncer struct {
 	marked  bool
 	failed  bool                              // an event couldn't be stored: only a full fetch helps
 	changed time.Time                         // last version stored or event projected
+	busy    int                               // fetches and projections under way: a version may be stored whose events aren't
 	repairs map[appstate.WAPatchName]*refetch // collections that couldn't be fetched
 	stale   map[appstate.WAPatchName]bool     // collections of which a former run may have sent what isn't projected
 	keys    chan struct{}                     // closed when the keys have come; nil unless the device is new
@@ -185,10 +186,17 @@ func (s *syncer) whole(name appstate.WAPatchName) {
 	delete(s.repairs, name)
 }
 
-// applied is called after every event.
-func (s *syncer) applied(err error) {
+// begun is called before what may store versions, and ended after the events of those are projected.
+func (s *syncer) begun() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.busy++
+}
+
+func (s *syncer) ended(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy--
 	s.changed = time.Now()
 	s.failed = s.failed || err != nil // connected fetches then
 }
@@ -198,6 +206,8 @@ func (s *syncer) fetch() {
 	if !s.waitForKeys() || !s.online.Load() {
 		return
 	}
+	s.begun()
+	defer s.ended(nil)
 	s.mu.Lock()
 	all := s.failed
 	s.failed = false
@@ -286,7 +296,11 @@ func (s *syncer) mark(ctx context.Context) error {
 func (s *syncer) unmark() {
 	for {
 		s.mu.Lock()
-		if left := s.settled - time.Since(s.changed); left > 0 {
+		left := s.settled - time.Since(s.changed)
+		if s.busy > 0 {
+			left = s.settled
+		}
+		if left > 0 {
 			s.mu.Unlock()
 			if sleep.For(s.run.ctx, left) != nil {
 				return
