@@ -213,6 +213,41 @@ func TestOnePersonOneChat(t *testing.T) {
 	}
 }
 
+// TestTimersOfOneSecond: of two timers of the same second the later counts, by whichever of the person's addresses they come.
+func TestTimersOfOneSecond(t *testing.T) {
+	timer := func(seconds uint32) *waE2E.Message {
+		return &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
+			Type: waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(), EphemeralExpiration: &seconds,
+		}}
+	}
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	at := time.Now().Truncate(time.Second)
+	w.from(budi, sim.Text("halo"), sim.SendOptions{Time: at.Add(-time.Minute)})
+	for n, from := range []func(m *waE2E.Message, o sim.SendOptions){
+		func(m *waE2E.Message, o sim.SendOptions) { w.from(budi, m, o) },
+		func(m *waE2E.Message, o sim.SendOptions) {
+			id, err := w.phone.SendFromPhone(w.soon(), budi.LID(), m, o)
+			w.ok(err)
+			w.acked(id)
+		},
+	} {
+		o := sim.SendOptions{Time: at.Add(time.Duration(20*n) * time.Second)}
+		w.from(budi, timer(86400), o)
+		from(timer(604800), o)
+		o.ByLID = true
+		w.from(budi, timer(7776000), o)
+		v, _ := w.shown(jid(budi))
+		says(t, string(v.Document), `"ephemeralExpiration":7776000`)
+		o = sim.SendOptions{Time: at.Add(time.Duration(20*n+10) * time.Second), ByLID: true}
+		w.from(budi, timer(86400), o)
+		o.ByLID = false
+		from(timer(604800), o)
+		v, _ = w.shown(jid(budi))
+		says(t, string(v.Document), `"ephemeralExpiration":604800`)
+	}
+}
+
 func TestUndecryptableMessageShowsOnce(t *testing.T) {
 	w := linkedWorld(t)
 	budi := w.contact("6281200000002", "Budi")

@@ -153,7 +153,7 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
 		}
 	}
 	order := r.nextOrder()
-	evt.Info.Timestamp = r.ticks.within(evt.Info.Chat, evt.Info.Timestamp)
+	evt.Info.Timestamp = r.ticks.within(b.ChatOf(&evt.Info), evt.Info.Timestamp)
 	opened, sealed, err := r.open(b, evt)
 	if err != nil {
 		return err
@@ -291,7 +291,7 @@ func following(last *atomic.Int64, now int64) int64 {
 // the same second the one that comes later counts.
 type ticks struct {
 	mu   sync.Mutex
-	last map[types.JID]tick
+	last map[chat.JID]tick // by the canonical address
 }
 
 type tick struct {
@@ -303,7 +303,7 @@ type tick struct {
 const maxTicks = 1000
 
 // within adds to a time how often it was that of the chat's messages before, in ms.
-func (k *ticks) within(in types.JID, at time.Time) time.Time {
+func (k *ticks) within(in chat.JID, at time.Time) time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	t := k.last[in]
@@ -311,7 +311,7 @@ func (k *ticks) within(in types.JID, at time.Time) time.Time {
 		t = tick{second: at.Unix()}
 	}
 	if k.last == nil || len(k.last) >= maxTicks {
-		k.last = make(map[types.JID]tick)
+		k.last = make(map[chat.JID]tick)
 	}
 	k.last[in] = t
 	return at.Truncate(time.Second).Add(time.Duration(min(t.count, 999)) * time.Millisecond)

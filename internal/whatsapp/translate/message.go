@@ -56,6 +56,12 @@ func (b *Book) open(info *types.MessageInfo, order int64) (e envelope, ok bool) 
 	return e, e.sender != ""
 }
 
+// ChatOf is the chat that a message belongs to, by its canonical address; "" for none.
+func (b *Book) ChatOf(info *types.MessageInfo) chat.JID {
+	e, _ := b.open(info, 0)
+	return b.Canonical(e.chat)
+}
+
 // seconds is a time as messages have it; a message without one would count as unknown.
 func seconds(t time.Time) int64 { return max(t.Unix(), 1) }
 
