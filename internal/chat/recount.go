@@ -10,6 +10,13 @@ func (m *Message) countable() bool {
 	return m.Content.known() && !m.Content.FromMe && m.Content.Class.counts() && !m.Gone && !m.inside()
 }
 
+// mayCount tells whether a history may have counted a message: one that was revoked goes on counting, and the history doesn't tell
+// what it was.
+func (m *Message) mayCount() bool {
+	revoked := m.Content.known() && !m.Content.FromMe && len(m.Revoked) > 0 && !m.Gone && !m.inside()
+	return m.countable() || revoked
+}
+
 // reach is what of a chat's messages needs no reading any more: what was read, cleared or deleted, and what a history counted.
 func (c *Chat) reach() []Range {
 	return []Range{c.Read, c.Cleared, c.ClearedUnstarred, c.Deleted, c.Unread.counted()}
@@ -109,7 +116,7 @@ func (t *Thread) takeRead(was *Chat) error {
 	}
 	var left taken
 	count := func(m *Message) {
-		if !m.countable() || !counted.Covers(m.Content.Time, m.ID) || c.Read.Covers(m.Content.Time, m.ID) {
+		if !m.mayCount() || !counted.Covers(m.Content.Time, m.ID) || c.Read.Covers(m.Content.Time, m.ID) {
 			return
 		}
 		left.Count++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -250,6 +251,13 @@ func TestReadWithinAHistory(t *testing.T) {
 		}
 		in.Messages = append(in.Messages, message(i))
 	}
+	revoked := bootstrap
+	revoked.Messages = slices.Clone(bootstrap.Messages)
+	for i := range revoked.Messages {
+		if m := &revoked.Messages[i]; m.ID == at(25) {
+			m.Content.Class, m.Revoked = Ignored, map[JID]int64{m.Content.Sender: 1}
+		}
+	}
 	live := say("live", 200)
 	live.Content.Order = 1_000_000
 	receipt := func(ids ...string) (c Change) {
@@ -268,6 +276,7 @@ func TestReadWithinAHistory(t *testing.T) {
 		{"no read", []Change{bootstrap}, "12, 6 with a mention"},
 		{"the first", []Change{bootstrap, receipt(at(14))}, "10, 5 with a mention"},
 		{"some", []Change{bootstrap, receipt(at(22), at(23))}, "4, 2 with a mention"},
+		{"some, beside one that was revoked", []Change{revoked, receipt(at(22), at(23))}, "4, 2 with a mention"},
 		{"one by one", []Change{bootstrap, receipt(at(22)), receipt(at(25))}, "3, 2 with a mention"},
 		{"all but what came since", []Change{bootstrap, receipt(at(29)), {Chat: team, Messages: []Message{live}}}, "1, 0 with a mention"},
 		{"what came before", []Change{bootstrap, receipt(at(5))}, "12, 6 with a mention"},
