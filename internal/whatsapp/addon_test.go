@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -436,9 +437,22 @@ func TestBroadcastList(t *testing.T) {
 }
 
 func TestChannels(t *testing.T) {
-	w := linkedWorld(t)
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+	before := w.phone.Follow("120363000000000079", "Cuaca")
+	w.link()
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, sim.Text("halo"), sim.SendOptions{Time: time.Now().Add(-time.Hour)})
 	n := w.phone.Follow("120363000000000077", "Kabar Kota")
 	in := jidOf(n.JID())
+	w.eventually("the newest on top", func() bool {
+		views, _, err := w.store.Chats(w.soon(), account, chat.Filter{}, chat.Page{Limit: 10}, time.Now())
+		w.ok(err)
+		var order []chat.JID
+		for _, v := range views {
+			order = append(order, v.JID)
+		}
+		return slices.Equal(order, []chat.JID{in, jid(budi), jidOf(before.JID())})
+	})
 	w.eventually("the channel", func() bool { _, ok := w.shown(in); return ok })
 	says(t, w.row(in), `"name":"Kabar Kota"`, `"muted":false`)
 	n.SetMuted(true)
