@@ -271,9 +271,9 @@ func (w *world) ok(err error) {
 	}
 }
 
-// soon is a context for what has to be done in a moment.
+// soon is a context for what is done in a moment, but on a machine that is busy with other things.
 func (w *world) soon() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	w.t.Cleanup(cancel)
 	return ctx
 }
