@@ -65,6 +65,7 @@ type cloud struct {
 	sqs      *localserver.Server
 	tablesAt string // where they are asked for
 	queueAt  string
+	polls    *loopback // of the queues
 	server   *loopback
 }
 
@@ -87,7 +88,10 @@ func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
 	if c.sqs, err = sqslocal.Start(); err != nil {
 		return nil, err
 	}
-	c.tablesAt, c.queueAt = c.dynamoDB.URL, c.sqs.URL
+	if c.polls, err = servePolls(c.sqs.URL); err != nil {
+		return nil, err
+	}
+	c.tablesAt, c.queueAt = c.dynamoDB.URL, c.polls.url()
 	c.db = c.client(kvdynamodb.Tuned)
 	patient := c.client() // the first table may take a cold server longer than a request is given
 	for _, table := range c.tables.Definitions() {
@@ -144,8 +148,10 @@ func (c *cloud) store() *store.Store {
 }
 
 func (c *cloud) stop() {
-	if c.server != nil {
-		c.server.close()
+	for _, server := range []*loopback{c.server, c.polls} {
+		if server != nil {
+			server.close()
+		}
 	}
 	for _, server := range []*localserver.Server{c.sqs, c.dynamoDB} {
 		if server != nil {

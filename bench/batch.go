@@ -234,7 +234,7 @@ func (b *bench) runCloudBatch(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer tables.close()
-	queue, err := serveMetered(c.sqs.URL)
+	queue, err := serveMetered(c.queueAt)
 	if err != nil {
 		return nil, err
 	}

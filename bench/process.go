@@ -31,14 +31,15 @@ type process struct {
 	errs  bytes.Buffer
 }
 
-// start runs a program with a simulated WhatsApp behind it.
+// start runs a program with a simulated WhatsApp behind it; env goes before that.
 func start(ctx context.Context, s *sim.Server, env []string, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...), lines: make(chan string, 1024)}
-	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Env = os.Environ()
 	if s != nil {
 		root := s.RootKey()
 		p.cmd.Env = append(p.cmd.Env, "WHATSAPP_ADDRESS="+s.Address(), "WHATSAPP_ROOT_KEY="+hex.EncodeToString(root[:]))
 	}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = &p.errs
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 15 * time.Second
