@@ -488,9 +488,10 @@ func (w *chunk) park(ctx context.Context) error {
 	return err
 }
 
-// resume has the account's batches go on that wait, whenever the device is connected, until it ends.
+// resume has the account's batches go on that wait, whenever the device is connected, until it ends. A host that starts has much to
+// read for its devices to connect, so it looks for batches after that.
 func (l *link) resume(ctx context.Context, device Device) {
-	for ctx.Err() == nil {
+	for untilConnected(ctx, device) == nil {
 		wait := firstWait
 		for err := l.resumeOnce(ctx, device); err != nil && ctx.Err() == nil; err = l.resumeOnce(ctx, device) {
 			l.shard.Logger.Warn("resume batches", "account", l.account, "error", err)
@@ -504,6 +505,21 @@ func (l *link) resume(ctx context.Context, device Device) {
 	}
 }
 
+// A device that isn't connected is looked at again and again, with growing pauses.
+const (
+	firstLook = 10 * time.Millisecond
+	lastLook  = 5 * time.Second
+)
+
+func untilConnected(ctx context.Context, device Device) error {
+	for wait := firstLook; !device.Connected(); wait = min(2*wait, lastLook) {
+		if err := sleep.For(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 // resumeOnce sends what is left of the batches that wait, and notes that they don't any more unless they began to anew.
 func (l *link) resumeOnce(ctx context.Context, device Device) error {
 	open, err := l.shard.stores.Batches.OpenBatches(ctx, l.account)
@@ -514,10 +530,8 @@ func (l *link) resumeOnce(ctx context.Context, device Device) error {
 		if b.ParkedAt.IsZero() {
 			continue
 		}
-		for !device.Connected() {
-			if err := sleep.For(ctx, firstWait); err != nil {
-				return err
-			}
+		if err := untilConnected(ctx, device); err != nil {
+			return err
 		}
 		left, err := l.left(ctx, b)
 		if err != nil {

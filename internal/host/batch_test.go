@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"pesan/internal/chat"
+	"pesan/internal/host"
 )
 
 // batch makes a batch of mutes as the API does, of n chats.
@@ -378,6 +380,42 @@ func TestBatchWaits(t *testing.T) {
 			t.Errorf("the batch of a day ago began: %+v", now)
 		}
 		stop()
+	})
+}
+
+// countedBatches counts how often open batches are looked for.
+type countedBatches struct {
+	chat.Batches
+	looks *atomic.Int64
+}
+
+func (c countedBatches) OpenBatches(ctx context.Context, account string) ([]chat.Batch, error) {
+	c.looks.Add(1)
+	return c.Batches.OpenBatches(ctx, account)
+}
+
+// TestNoLookForBatchesBeforeTheDeviceIsConnected: they couldn't go on, and a host that starts has better to do.
+func TestNoLookForBatchesBeforeTheDeviceIsConnected(t *testing.T) {
+	inWorld(t, func(w *world) {
+		d := w.device(w.account())
+		d.away.Store(true)
+		var looks atomic.Int64
+		c := w.config("a")
+		c.Stores = func(o chat.Ownership) host.Stores {
+			stores := w.stores(o)
+			stores.Batches = countedBatches{stores.Batches, &looks}
+			return stores
+		}
+		defer w.start(c)()
+		pass(time.Minute)
+		if n := looks.Load(); n != 0 {
+			t.Errorf("%d looks while the device isn't connected", n)
+		}
+		d.away.Store(false)
+		pass(time.Minute)
+		if n := looks.Load(); n != 1 {
+			t.Errorf("%d looks once it is", n)
+		}
 	})
 }
 
