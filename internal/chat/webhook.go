@@ -209,6 +209,8 @@ type DeadEvents interface {
 // HookCursors keeps up to which number of an account's feed events were handed on. Only the account's owner has it.
 type HookCursors interface {
 	HookReader
+	// Hooked returns those of the accounts that have a webhook.
+	Hooked(ctx context.Context, accounts []string) ([]string, error)
 	// HookCursor returns 0 where there is none.
 	HookCursor(ctx context.Context, account string) (HookCursor, error)
 	// PutHookCursor stores it.

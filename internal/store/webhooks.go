@@ -58,6 +58,21 @@ func (s *Store) Hook(ctx context.Context, account string) (h chat.Hook, health c
 	return hookOf(found[0], found[1])
 }
 
+// Hooked implements chat.HookCursors.
+func (s *Store) Hooked(ctx context.Context, accounts []string) (hooked []string, err error) {
+	keys := make([]kv.Key, len(accounts))
+	for i, account := range accounts {
+		keys[i] = hookKey(account, hookSort)
+	}
+	found, err := s.kv.GetMany(ctx, keys)
+	for i, hook := range found {
+		if hook != nil {
+			hooked = append(hooked, accounts[i])
+		}
+	}
+	return hooked, failed("find webhooks", err)
+}
+
 func hookOf(hook, health *kv.Item) (h chat.Hook, known chat.HookHealth, err error) {
 	if hook == nil {
 		return h, known, &chat.Error{Code: chat.WebhookNotFound}

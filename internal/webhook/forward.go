@@ -96,20 +96,46 @@ func (f *Forwarder) Run(ctx context.Context) {
 	defer f.end()
 	defer f.Feed.WatchFeed("", f.heard)()
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		accounts, err := f.Accounts.AccountsOf(ctx, f.Shards)
+		err := f.begin(ctx)
 		if err == nil {
-			for _, a := range accounts {
-				f.Wake(a.ID)
-			}
 			<-ctx.Done()
 			return
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		f.Logger.Error("list accounts for webhooks", "error", err)
+		f.Logger.Error("find webhooks", "error", err)
 		wakeable(ctx, wait, nil)
 	}
+}
+
+// begin has the accounts looked at that have a webhook. They are found together: a host that starts has thousands of accounts, few
+// of which have one, and much else to read.
+func (f *Forwarder) begin(ctx context.Context) error {
+	accounts, err := f.Accounts.AccountsOf(ctx, f.Shards)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	ids := make([]string, len(accounts))
+	for i, a := range accounts {
+		ids[i] = a.ID
+	}
+	now := f.Now()
+	hooked, err := f.Hooks.Hooked(ctx, ids)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	for _, account := range ids {
+		if f.working[account] == nil {
+			f.idle[account] = now
+		}
+	}
+	f.mu.Unlock()
+	for _, account := range hooked {
+		f.Wake(account)
+	}
+	return nil
 }
 
 func (f *Forwarder) end() {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -290,6 +291,40 @@ func TestGoesOn(t *testing.T) {
 		if key, _ := a.body.Results["key"].(map[string]any); key["id"] != fmt.Sprint("M", i) {
 			t.Errorf("event %d is of %v", i, key["id"])
 		}
+	}
+}
+
+// countedHooks counts the reads of webhooks.
+type countedHooks struct {
+	*store.Store
+	found, read atomic.Int64
+}
+
+func (c *countedHooks) Hooked(ctx context.Context, accounts []string) ([]string, error) {
+	c.found.Add(1)
+	return c.Store.Hooked(ctx, accounts)
+}
+
+func (c *countedHooks) Hook(ctx context.Context, account string) (chat.Hook, chat.HookHealth, error) {
+	c.read.Add(1)
+	return c.Store.Hook(ctx, account)
+}
+
+// TestFindsWebhooksTogether: of many accounts those that have none aren't looked at one by one when a host starts, nor right after
+// that when something happens to them.
+func TestFindsWebhooksTogether(t *testing.T) {
+	o := newOffice(t, open(t), nil)
+	hooks := &countedHooks{Store: o.Store}
+	o.forwarder.Hooks, o.forwarder.Recheck = hooks, time.Hour
+	for i := range 50 {
+		o.account(fmt.Sprintf("01KXQZ5T9W4Y8N2M6P3R7V1C%02d", i), 0)
+	}
+	o.open()
+	eventually(t, func() bool { return hooks.found.Load() > 0 })
+	o.say("01KXQZ5T9W4Y8N2M6P3R7V1C07", "A")
+	o.stop()
+	if found, read := hooks.found.Load(), hooks.read.Load(); found != 1 || read > 1 {
+		t.Errorf("webhooks were found %d times, and %d were read", found, read)
 	}
 }
 

@@ -64,8 +64,15 @@ func hookSettings(t *testing.T, ctx context.Context, w Webhooks) {
 	wantCode(t, "set without a secret", w.SetHook(ctx, account, chat.Hook{URL: "https://example.com"}, ""), chat.WebhookNotFound)
 	ok(t, "delete none", w.DeleteHook(ctx, account))
 
+	hooked, err := w.Hooked(ctx, []string{other, account})
+	ok(t, "find none", err)
+	wantSame(t, "webhooks", len(hooked), 0)
+
 	h := chat.Hook{URL: "https://example.com/?a=1&b=<2>", Events: []chat.EventKind{chat.MessageEvent, chat.ReadyEvent}, CreatedAt: noon, Since: 41}
 	ok(t, "set", w.SetHook(ctx, account, h, hookSecret))
+	hooked, err = w.Hooked(ctx, []string{other, account})
+	ok(t, "find", err)
+	wantSame(t, "webhooks", hooked, []string{account})
 	got, health, err := w.Hook(ctx, account)
 	ok(t, "get", err)
 	first := got.Version
