@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// polls stands between Pesan and ElasticMQ, whose own long polls keep all cores busy while what is queued waits for commands of the
-// same accounts: it looks again without a pause. Here a poll asks, without waiting, whenever something has happened to its queue,
-// and now and then for what is visible again.
+// polls stands between Pesan and ElasticMQ, whose own long polls keep all cores busy while what is queued waits for commands of
+// the same accounts: it looks again without a pause. Here a poll asks, without waiting, whenever something has happened to its
+// queue, and now and then for what is visible again.
 type polls struct {
 	next   string
 	client http.Client

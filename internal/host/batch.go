@@ -488,8 +488,8 @@ func (w *chunk) park(ctx context.Context) error {
 	return err
 }
 
-// resume has the account's batches go on that wait, whenever the device is connected, until it ends. A host that starts has much to
-// read for its devices to connect, so it looks for batches after that.
+// resume has the account's batches go on that wait, whenever the device is connected, until it ends. A host that starts has much
+// to read for its devices to connect, so it looks for batches after that.
 func (l *link) resume(ctx context.Context, device Device) {
 	for untilConnected(ctx, device) == nil {
 		wait := firstWait

@@ -109,8 +109,8 @@ func (f *Forwarder) Run(ctx context.Context) {
 	}
 }
 
-// begin has the accounts looked at that have a webhook. They are found together: a host that starts has thousands of accounts, few
-// of which have one, and much else to read.
+// begin has the accounts looked at that have a webhook. They are found together: a host that starts has thousands of accounts,
+// few of which have one, and much else to read.
 func (f *Forwarder) begin(ctx context.Context) error {
 	accounts, err := f.Accounts.AccountsOf(ctx, f.Shards)
 	if err != nil {
