@@ -30,6 +30,7 @@ type Group struct {
 	ephemeral uint32 // seconds
 	locked    bool   // only admins may change it
 	members   []*member
+	left      map[*Contact]ShownChat // what those who aren't members any more know of it
 }
 
 type member struct {
@@ -212,6 +213,12 @@ func (g *Group) Remove(_ context.Context, by *Contact, who ...*Contact) error {
 	before := g.Members()
 	err := g.update(by, func() waBinary.Node {
 		g.members = slices.DeleteFunc(g.members, func(m *member) bool { return slices.Contains(who, m.Contact) })
+		if g.left == nil {
+			g.left = make(map[*Contact]ShownChat)
+		}
+		for _, c := range who {
+			g.left[c] = ShownChat{Name: g.subject, Timer: g.ephemeral, Members: g.ranks(), ReadOnly: true}
+		}
 		return g.change("remove", who)
 	})
 	for _, c := range before {

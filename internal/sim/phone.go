@@ -28,6 +28,7 @@ type Phone struct {
 	lastDevice uint16
 	channels   map[types.JID]*Newsletter // that the user follows
 	passkey    *Passkey                  // that WhatsApp asks for when a device is linked; nil: none
+	read       map[string]bool           // ids of messages that the user has read here
 }
 
 // PhoneOptions describe an account. The zero value is good.
@@ -76,7 +77,7 @@ func (s *Server) NewPhone(pn string, o PhoneOptions) (*Phone, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Phone{Contact: c, o: o, rawID: c.signal.regID, state: state}
+	p := &Phone{Contact: c, o: o, rawID: c.signal.regID, state: state, read: make(map[string]bool)}
 	s.mu.Lock()
 	c.phone = p
 	s.mu.Unlock()
@@ -206,6 +207,11 @@ func (p *Phone) ReadOnPhone(_ context.Context, chat types.JID, ids ...string) er
 	if len(ids) == 0 {
 		return fmt.Errorf("read receipt without message ids")
 	}
+	p.devMu.Lock()
+	for _, id := range ids {
+		p.read[id] = true
+	}
+	p.devMu.Unlock()
 	for _, d := range p.Devices() {
 		d.pushNode(p.ownReceipt(chat, types.ReceiptTypeRead, ids), nil)
 	}
