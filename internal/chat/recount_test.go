@@ -258,6 +258,14 @@ func TestReadWithinAHistory(t *testing.T) {
 			m.Content.Class, m.Revoked = Ignored, map[JID]int64{m.Content.Sender: 1}
 		}
 	}
+	crowded := bootstrap // its last second has others
+	crowded.State.Unread.IDs = JoinIDs([]string{at(27), at(28), at(29), at(newest)})
+	crowded.Messages = slices.Clone(bootstrap.Messages)
+	for i := range crowded.Messages {
+		if m := &crowded.Messages[i]; m.Content.Time >= 127 {
+			m.Content.Time = 100 + newest
+		}
+	}
 	live := say("live", 200)
 	live.Content.Order = 1_000_000
 	receipt := func(ids ...string) (c Change) {
@@ -277,6 +285,7 @@ func TestReadWithinAHistory(t *testing.T) {
 		{"the first", []Change{bootstrap, receipt(at(14))}, "10, 5 with a mention"},
 		{"some", []Change{bootstrap, receipt(at(22), at(23))}, "4, 2 with a mention"},
 		{"some, beside one that was revoked", []Change{revoked, receipt(at(22), at(23))}, "4, 2 with a mention"},
+		{"one of the last second", []Change{crowded, receipt(at(28))}, "1, 0 with a mention"},
 		{"one by one", []Change{bootstrap, receipt(at(22)), receipt(at(25))}, "3, 2 with a mention"},
 		{"all but what came since", []Change{bootstrap, receipt(at(29)), {Chat: team, Messages: []Message{live}}}, "1, 0 with a mention"},
 		{"what came before", []Change{bootstrap, receipt(at(5))}, "12, 6 with a mention"},

@@ -75,6 +75,14 @@ func (b base) join(o base) base {
 
 func (b base) reach() Range { return Range{b.At, strings.Fields(string(b.IDs))} }
 
+// endsIn tells whether a range has all that was counted in it: of the last second, too, where it names messages.
+func (b base) endsIn(through int64, covered func(time int64, id uint32) bool) bool {
+	if through != b.At {
+		return through > b.At
+	}
+	return !slices.ContainsFunc(strings.Fields(string(b.IDs)), func(id string) bool { return !covered(b.At, hashID(id)) })
+}
+
 func (u *Unread) main() base { return base{u.Count, u.Mentions, u.At, u.IDs} }
 
 func (u *Unread) setMain(b base) { u.Count, u.Mentions, u.At, u.IDs = b.Count, b.Mentions, b.At, b.IDs }
@@ -172,10 +180,10 @@ func (u *Unread) join(o Unread) {
 
 // drop forgets what a read, clear or delete covers.
 func (u *Unread) drop(through int64, covered func(time int64, id uint32) bool) {
-	if through >= u.At {
+	if u.main().endsIn(through, covered) {
 		u.Count, u.Mentions = 0, 0
 	}
-	if through >= u.Other.At {
+	if u.Other.endsIn(through, covered) {
 		u.Other.Count, u.Other.Mentions = 0, 0
 	}
 	if slices.ContainsFunc(u.Since, func(s stamp) bool { return covered(s.time, s.id) }) {
