@@ -86,15 +86,86 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 	if err != nil {
 		return err
 	}
+	list, err := internals(s.wa).FetchAppStatePatches(ctx, name, state.Version, state.Version == 0)
+	if err != nil {
+		return fmt.Errorf("fetch app state: %w", err)
+	}
+	return s.follow(ctx, list, state, all)
+}
+
+// pages are the first ones of collections that were asked for together, as clients do: each question takes a round trip.
+type pages struct {
+	since int64 // how often the state had changed by then, and by these
+	of    map[appstate.WAPatchName]*page
+	err   error // instead of an answer
+}
+
+// page is what follows a state.
+type page struct {
+	state appstate.HashState
+	node  waBinary.Node
+}
+
+// ask asks for what is new in collections.
+func (s *states) ask(ctx context.Context, names []appstate.WAPatchName) (p pages) {
+	p.since, p.of = s.changed.Load(), make(map[appstate.WAPatchName]*page)
+	var asked []waBinary.Node
+	for _, name := range names {
+		state, err := s.state(own(ctx), name)
+		if err != nil {
+			continue // whoever fetches it alone says so
+		}
+		node := waBinary.Node{Tag: "collection", Attrs: waBinary.Attrs{"name": string(name), "return_snapshot": state.Version == 0}}
+		if state.Version > 0 {
+			node.Attrs["version"] = state.Version
+		}
+		p.of[name], asked = &page{state: state}, append(asked, node)
+	}
+	if len(asked) == 0 {
+		return p
+	}
+	answer, err := internals(s.wa).SendIQ(ctx, whatsmeow.DangerousInfoQuery{
+		Namespace: "w:sync:app:state", Type: "set", To: types.ServerJID,
+		Content: []waBinary.Node{{Tag: "sync", Content: asked}},
+	})
+	if err != nil {
+		p.err = fmt.Errorf("fetch app state: %w", err)
+		return p
+	}
+	sync := answer.GetChildByTag("sync")
+	for _, node := range sync.GetChildrenByTag("collection") {
+		if one := p.of[appstate.WAPatchName(node.AttrGetter().OptionalString("name"))]; one != nil {
+			one.node = node
+		}
+	}
+	return p
+}
+
+// fetchAsked projects what is new in a collection that was asked for, unless the state has changed since. The lock of changes
+// is held.
+func (s *states) fetchAsked(ctx context.Context, name appstate.WAPatchName, p *pages) error {
+	one := p.of[name]
+	switch {
+	case one == nil, p.since != s.changed.Load(), p.err == nil && one.node.Tag == "":
+		return s.fetch(ctx, name, false)
+	case p.err != nil:
+		return p.err
+	}
+	defer func() { p.since = s.changed.Load() }()
+	list, err := appstate.ParsePatchList(ctx, &one.node, internals(s.wa).DownloadExternalAppStateBlob)
+	if err != nil {
+		return fmt.Errorf("fetch app state: %w", err)
+	}
+	return s.follow(own(ctx), list, one.state, false)
+}
+
+// follow projects a page that follows a state, and those after it; all is of a collection that is fetched from its beginning.
+func (s *states) follow(ctx context.Context, list *appstate.PatchList, state appstate.HashState, all bool) error {
 	snapshot := state.Version == 0
 	whole, from, named := snapshot, uint64(0), false
-	for more := true; more; {
-		list, err := internals(s.wa).FetchAppStatePatches(ctx, name, state.Version, snapshot)
+	for {
+		mutations, next, err := s.apply(ctx, list, state, snapshot, false)
 		if err != nil {
-			return fmt.Errorf("fetch app state: %w", err)
-		}
-		var mutations []appstate.Mutation
-		if mutations, state, err = s.apply(ctx, list, state, snapshot, false); err != nil {
 			return err
 		}
 		if snapshot {
@@ -103,9 +174,14 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 		named = named || slices.ContainsFunc(mutations, func(m appstate.Mutation) bool {
 			return len(m.Index) > 0 && (m.Index[0] == appstate.IndexContact || m.Index[0] == appstate.IndexLIDContact)
 		})
-		snapshot, more = false, list.HasMorePatches
+		if state, snapshot = next, false; !list.HasMorePatches {
+			break
+		}
+		if list, err = internals(s.wa).FetchAppStatePatches(ctx, list.Name, state.Version, false); err != nil {
+			return fmt.Errorf("fetch app state: %w", err)
+		}
 	}
-	if whole && name == appstate.WAPatchCriticalUnblockLow && (all || named) { // a phone without an address book tells none
+	if whole && list.Name == appstate.WAPatchCriticalUnblockLow && (all || named) { // a phone without an address book tells none
 		return s.contactsCame(ctx, max(translate.OrderOf(from, 0), translate.AfterHistory))
 	}
 	return nil

@@ -250,3 +250,26 @@ func TestBeforeAKeyThatIsMissing(t *testing.T) {
 		w.eventually("both changes", func() bool { return muted(budi) && !muted(ani) })
 	}
 }
+
+// TestCollectionsAreAskedForTogether: a device that connects asks once for all that it has, a round trip, and goes on from there.
+func TestCollectionsAreAskedForTogether(t *testing.T) {
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	b := jid(budi)
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
+	w.fetched()
+	w.ok(w.halt())
+	w.ok(w.phone.Change(w.soon(), appstate.Mute(budi.PN(), appstate.Forever)))
+	w.ok(w.phone.Change(w.soon(), appstate.Archive(budi.PN(), true, appstate.UpTo(time.Now()))))
+	count := w.linked.Inject(sim.Fault{Kind: sim.Slow, For: "w:sync:app:state"}) // by no time
+	w.open()
+	w.run()
+	w.eventually("both changes", func() bool {
+		v, _ := w.shown(b)
+		return v.MuteEnd == chat.MutedForEver && v.Archived
+	})
+	if n := count.Hits(); n > 3 { // news of the changes may come behind
+		t.Errorf("it asks %d times for five collections", n)
+	}
+	w.change("a change while it is connected", b, func(v chat.View, _ bool) bool { return v.MuteEnd == 0 }, appstate.Mute(budi.PN(), 0))
+}

@@ -216,12 +216,21 @@ func (s *syncer) fetch() {
 	if all {
 		names = appstate.AllPatchNames[:]
 	}
+	full := make(map[appstate.WAPatchName]bool)
+	var due, changed []appstate.WAPatchName
 	for _, name := range names {
-		full, now := s.due(name, all)
+		whole, now := s.due(name, all)
 		if !now {
 			continue
 		}
-		err := s.fetchOne(name, full)
+		due, full[name] = append(due, name), whole
+		if !whole {
+			changed = append(changed, name)
+		}
+	}
+	asked := s.states.ask(s.run.ctx, changed)
+	for _, name := range due {
+		err := s.fetchOne(name, full[name], &asked)
 		if err != nil && (s.run.ctx.Err() != nil || !s.online.Load() || errors.Is(err, whatsmeow.ErrNotConnected) ||
 			errors.Is(err, whatsmeow.ErrIQDisconnected) || errors.Is(err, socket.ErrSocketClosed)) {
 			s.mu.Lock()
@@ -240,7 +249,7 @@ func (s *syncer) fetch() {
 			s.mu.Unlock()
 		default:
 			s.log.Warn("fetch app state", "collection", string(name), failure(err))
-			s.again(name, full)
+			s.again(name, full[name])
 		}
 	}
 	if all {
@@ -249,12 +258,15 @@ func (s *syncer) fetch() {
 }
 
 // fetchOne fetches a collection, while no change is sent.
-func (s *syncer) fetchOne(name appstate.WAPatchName, full bool) error {
+func (s *syncer) fetchOne(name appstate.WAPatchName, full bool, asked *pages) error {
 	if err := s.sending.Acquire(s.run.ctx, 1); err != nil {
 		return err
 	}
 	defer s.sending.Release(1)
-	return s.states.fetch(s.run.ctx, name, full)
+	if full {
+		return s.states.fetch(s.run.ctx, name, true)
+	}
+	return s.states.fetchAsked(s.run.ctx, name, asked)
 }
 
 // waitForKeys waits for the keys of a device that was just linked. It is false when the run ends before.
