@@ -20,8 +20,8 @@ const attemptTime = 45 * time.Second
 const lastMinutes = 10 * time.Minute
 
 // handle returns nil when the command is to leave the queue: its outcome is recorded, or nobody is left to record it for.
-// With an error it goes back, and after too many deliveries to the dead letters.
-func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
+// With an error it goes back, and after too many deliveries to the dead letters. free lets another command begin meanwhile.
+func (s *shard) handle(ctx context.Context, d chat.Delivery, free func()) error {
 	c, err := d.Command()
 	if err != nil {
 		return dead{fmt.Errorf("read command: %w", err)}
@@ -59,6 +59,7 @@ func (s *shard) handle(ctx context.Context, d chat.Delivery) error {
 		}
 	}
 	defer l.lock.Release(1)
+	l.free = free
 	return s.execute(ctx, log, l, a, c, invalid, d.Attempt())
 }
 

@@ -267,6 +267,65 @@ func TestWaitsForTheDeviceToBeConnected(t *testing.T) {
 	})
 }
 
+// TestACommandHurriesItsDevice: one that waits for others to connect goes before them when a command waits for it, also for
+// a pairing code, and not when a batch does, which would hurry all of them.
+func TestACommandHurriesItsDevice(t *testing.T) {
+	inWorld(t, func(w *world) {
+		ready := func(d *device) func(context.Context, string) error {
+			return func(context.Context, string) error {
+				if !d.Connected() {
+					return &chat.Error{Code: chat.DeviceNotConnected}
+				}
+				return nil
+			}
+		}
+		muted, paired, batched := w.account(), w.account(unlinked), w.account()
+		for _, a := range []string{muted, paired, batched} {
+			d := w.device(a)
+			d.away.Store(true)
+			d.answer, d.hurry = ready(d), func() { d.away.Store(false) }
+		}
+		defer w.start(w.config("a"))()
+		mute := w.command(muted, chat.MuteCommand)
+		pair := w.command(paired, chat.ConnectCommand, func(c *chat.Command) { c.Phone = "6281200000001" })
+		w.send(mute, pair)
+		w.batch(batched, 3, waiting)
+		pass(time.Second) // of virtual time
+		w.ended(mute, "", 1)
+		w.ended(pair, "", 1)
+		if w.device(batched).Connected() {
+			t.Error("a batch hurries its device")
+		}
+	})
+}
+
+// TestCommandsThatWaitForDevicesHoldUpNoOther: however many there are.
+func TestCommandsThatWaitForDevicesHoldUpNoOther(t *testing.T) {
+	inWorld(t, func(w *world) {
+		c := w.config("a")
+		c.Parallel = 2
+		var waiting []chat.Command
+		for range 2 * c.Parallel {
+			a := w.account()
+			w.device(a).answer = func(context.Context, string) error { return &chat.Error{Code: chat.DeviceNotConnected} }
+			waiting = append(waiting, w.command(a, chat.MuteCommand))
+		}
+		other := w.command(w.account(), chat.MuteCommand)
+		defer w.start(c)()
+		w.send(append(waiting, other)...)
+		w.ended(other, "", 1)
+		for _, c := range waiting {
+			if r, _ := w.record(c); r.State != chat.CommandPending {
+				t.Errorf("a command for a device that may yet connect is %s", r.State)
+			}
+		}
+		pass(time.Minute)
+		for _, c := range waiting {
+			w.ended(c, chat.DeviceNotConnected, 1)
+		}
+	})
+}
+
 func TestDeviceThatStaysUnconnected(t *testing.T) {
 	inWorld(t, func(w *world) {
 		away, over, off, unlinked := w.account(), w.account(), w.account(off), w.account(unlinked)

@@ -36,8 +36,9 @@ func (s *shard) consume(held context.Context) {
 				continue
 			}
 			wg.Go(func() {
-				defer func() { <-slots }()
-				s.deliver(working, d, func(ctx context.Context) error { return s.handle(ctx, d) })
+				free := sync.OnceFunc(func() { <-slots })
+				defer free()
+				s.deliver(working, d, func(ctx context.Context) error { return s.handle(ctx, d, free) })
 			})
 		}
 		for range free {

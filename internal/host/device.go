@@ -25,6 +25,8 @@ type Device interface {
 	Run(ctx context.Context) error
 	// Connected tells whether WhatsApp takes commands from the device now.
 	Connected() bool
+	// Hurry has the device, if it waits for others to connect before it, connect now: somebody waits for it.
+	Hurry()
 	// Change changes a chat as a command of a kind in the table of chat.ChatCommand asks; InvalidParameter for another kind.
 	Change(ctx context.Context, c chat.Command) error
 	// Together changes chats as commands of one account's batch ask, as many of them as WhatsApp takes at once, in their order where

@@ -70,6 +70,9 @@ func (s *shard) changeChat(ctx context.Context, l *link, a chat.Account, c chat.
 	}
 	waited := false
 	return l.retryUntilConnected(ctx, func(d Device) error {
+		if waited && !d.Connected() {
+			return &chat.Error{Code: chat.DeviceNotConnected}
+		}
 		if waited { // another number may have been linked meanwhile
 			now, err := s.stores.Accounts.Account(ctx, c.Account)
 			if err != nil {

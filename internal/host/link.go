@@ -21,6 +21,8 @@ type link struct {
 
 	commanded bool // a command has started or stopped it
 
+	free func() // lets another account's command begin; of the command under way, by its lock
+
 	overtakes bool // a command may have set what an open batch was to set before; by its lock
 
 	rested time.Time     // until then its batches rest; by the one chunk that is worked on
@@ -104,24 +106,30 @@ func (l *link) stop() {
 	l.device = nil
 }
 
-// retryUntilConnected commands the device. A device that runs but isn't connected is waited for: after a start it still connects.
+// lookAgain is how often it is seen whether a device is connected by now that is waited for.
+const lookAgain = 50 * time.Millisecond
+
+// retryUntilConnected commands the device. A device that runs but isn't connected is waited for: after a start it still connects,
+// and then before those for which nobody waits. Such a command doesn't count among those at a time: devices that can't connect
+// don't hold up others.
 func (l *link) retryUntilConnected(ctx context.Context, do func(Device) error) error {
 	patience := time.NewTimer(l.shard.Patience)
 	defer patience.Stop()
-	for wait := firstWait / 10; ; wait = min(2*wait, firstWait) {
+	again := time.NewTicker(lookAgain)
+	defer again.Stop()
+	for {
 		err := do(l.device)
 		if chat.CodeOf(err) != chat.DeviceNotConnected || !l.running() {
 			return err
 		}
-		again := time.NewTimer(wait)
+		l.free()
+		l.device.Hurry()
 		select {
 		case <-again.C:
 		case <-l.ended:
 		case <-patience.C:
-			again.Stop()
 			return err
 		case <-ctx.Done():
-			again.Stop()
 			return ctx.Err()
 		}
 	}

@@ -223,6 +223,7 @@ type device struct {
 	answer func(ctx context.Context, call string) error
 	taking func(ctx context.Context, commands []chat.Command) error // before operations of a batch are noted
 	away   atomic.Bool                                              // it isn't connected though it runs
+	hurry  func()                                                   // nil: nothing
 	owner  chat.Ownership                                           // by world's lock
 
 	mu    sync.Mutex
@@ -288,6 +289,13 @@ func (d *device) Change(ctx context.Context, c chat.Command) error {
 func (d *device) Connected() bool {
 	_, live := d.state()
 	return live > 0 && !d.away.Load()
+}
+
+// Hurry implements host.Device.
+func (d *device) Hurry() {
+	if d.hurry != nil {
+		d.hurry()
+	}
 }
 
 // patch is how many operations of a batch the device takes at a time.

@@ -130,7 +130,7 @@ func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (ho
 	projector.News = ds.News
 	return &device{
 		Devices: ds, Stores: stores, backlog: backlog, projector: projector, owner: o,
-		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(),
+		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(), hurry: make(chan struct{}),
 	}, nil
 }
 
@@ -143,7 +143,8 @@ type device struct {
 	owner       chat.Ownership
 	account     string
 	log         *slog.Logger
-	ticket      int // for its first turn to connect
+	ticket      int           // for its first turn to connect
+	hurry       chan struct{} // takes an element while it waits for a turn
 
 	refusals refusals
 
@@ -155,6 +156,14 @@ type device struct {
 }
 
 var _ host.Device = (*device)(nil)
+
+// Hurry implements host.Device.
+func (d *device) Hurry() {
+	select {
+	case d.hurry <- struct{}{}:
+	default: // it isn't waiting
+	}
+}
 
 // current is the run under way. DEVICE_NOT_CONNECTED when there is none.
 func (d *device) current() (*run, error) {

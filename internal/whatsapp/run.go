@@ -139,7 +139,7 @@ func (d *device) Run(ctx context.Context) error {
 		}
 	}()
 	for failures := 0; ; failures++ {
-		turn, err := d.turns.take(ctx, d.ticket)
+		turn, err := d.turns.take(ctx, d.ticket, d.hurry)
 		if err != nil {
 			return nil
 		}

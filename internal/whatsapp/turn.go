@@ -41,8 +41,8 @@ func (t *turns) ticket() int {
 	return t.tickets
 }
 
-// take waits for a turn to connect; end ends it, and may be called again.
-func (t *turns) take(ctx context.Context, ticket int) (end func(), err error) {
+// take waits for a turn to connect; end ends it, and may be called again. Who is told to hurry doesn't wait for others.
+func (t *turns) take(ctx context.Context, ticket int, hurry <-chan struct{}) (end func(), err error) {
 	w := &waiter{ticket: ticket, turn: make(chan struct{})}
 	t.mu.Lock()
 	heap.Push(&t.waiting, w)
@@ -50,6 +50,8 @@ func (t *turns) take(ctx context.Context, ticket int) (end func(), err error) {
 	t.mu.Unlock()
 	select {
 	case <-w.turn:
+	case <-hurry:
+		t.pass(w)
 	case <-ctx.Done():
 		t.leave(w)
 		return nil, ctx.Err()
@@ -62,12 +64,27 @@ func (t *turns) take(ctx context.Context, ticket int) (end func(), err error) {
 // grant lets those begin that may; t is locked.
 func (t *turns) grant() {
 	for t.busy < t.limit && len(t.waiting) > 0 {
-		if t.busy == 0 {
-			t.due = time.Now().Add(lookEvery)
-			time.AfterFunc(lookEvery, t.look)
-		}
-		t.busy++
-		close(heap.Pop(&t.waiting).(*waiter).turn)
+		t.begin(t.waiting[0])
+	}
+}
+
+// begin lets one begin that waits; t is locked.
+func (t *turns) begin(w *waiter) {
+	if t.busy == 0 {
+		t.due = time.Now().Add(lookEvery)
+		time.AfterFunc(lookEvery, t.look)
+	}
+	t.busy++
+	heap.Remove(&t.waiting, w.place)
+	close(w.turn)
+}
+
+// pass lets one begin that still waits, past the others and the limit.
+func (t *turns) pass(w *waiter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if w.place >= 0 {
+		t.begin(w)
 	}
 }
 
@@ -147,7 +164,7 @@ func (r *run) takeTurn(ctx context.Context) error {
 	if has {
 		return nil
 	}
-	end, err := r.turns.take(ctx, r.turns.ticket())
+	end, err := r.turns.take(ctx, r.turns.ticket(), r.hurry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn = end

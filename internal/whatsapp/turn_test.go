@@ -20,12 +20,12 @@ func (t *turns) free() bool {
 
 func TestTurnsEndOnce(t *testing.T) {
 	all := newTurns(1, 1)
-	first, err := all.take(t.Context(), 1)
+	first, err := all.take(t.Context(), 1, nil)
 	if err != nil || all.free() {
 		t.Fatalf("the only turn is free after it was taken; error %v", err)
 	}
 	first()
-	second, err := all.take(t.Context(), 2)
+	second, err := all.take(t.Context(), 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestTurnsEndOnce(t *testing.T) {
 func TestTurnsGoByTicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newTurns(1, 1)
-		end, _ := all.take(t.Context(), 0)
+		end, _ := all.take(t.Context(), 0, nil)
 		var order []int
 		var wg sync.WaitGroup
 		gone, leave := context.WithCancel(t.Context())
@@ -51,7 +51,7 @@ func TestTurnsGoByTicket(t *testing.T) {
 				ctx = gone
 			}
 			wg.Go(func() {
-				end, err := all.take(ctx, ticket)
+				end, err := all.take(ctx, ticket, nil)
 				if err != nil {
 					return
 				}
@@ -70,6 +70,46 @@ func TestTurnsGoByTicket(t *testing.T) {
 	})
 }
 
+// TestWhoHurriesWaitsForNobody: neither for those that wait before it nor for those that have begun, which count as before.
+func TestWhoHurriesWaitsForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTurns(1, 1)
+		first, _ := all.take(t.Context(), 0, nil)
+		var began []int
+		var wg sync.WaitGroup
+		hurry, done := make(chan struct{}), make(chan struct{})
+		for ticket := range 3 {
+			wg.Go(func() {
+				var mine chan struct{}
+				if ticket == 2 {
+					mine = hurry
+				}
+				end, err := all.take(t.Context(), ticket, mine)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				began = append(began, ticket)
+				<-done
+				end()
+			})
+		}
+		synctest.Wait()
+		hurry <- struct{}{}
+		synctest.Wait()
+		first()
+		synctest.Wait()
+		if !slices.Equal(began, []int{2}) {
+			t.Errorf("%v have begun with the first, which has ended", began)
+		}
+		close(done)
+		wg.Wait()
+		if !slices.Equal(began, []int{2, 0, 1}) || !all.free() {
+			t.Errorf("began in the order %v", began)
+		}
+	})
+}
+
 // TestTurnsGrow: while timers are in time, as they always are here, each that ends lets one more begin.
 func TestTurnsGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -78,7 +118,7 @@ func TestTurnsGrow(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 1000 {
 			wg.Go(func() {
-				end, err := all.take(t.Context(), all.ticket())
+				end, err := all.take(t.Context(), all.ticket(), nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -110,7 +150,7 @@ func TestTurnToConnect(t *testing.T) {
 	w.devices.turns = newTurns(1, 1)
 	take := func() (end func()) {
 		t.Helper()
-		end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket())
+		end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(), nil)
 		w.ok(err)
 		return end
 	}
@@ -135,6 +175,24 @@ func TestTurnToConnect(t *testing.T) {
 	take()()
 }
 
+// TestADeviceHurries: it connects while another has the only turn.
+func TestADeviceHurries(t *testing.T) {
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+	w.devices.turns = newTurns(1, 1)
+	w.link()
+	w.ok(w.halt())
+	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(), nil)
+	w.ok(err)
+	defer end()
+	before := w.linked.Logins()
+	w.device.Hurry() // which doesn't run yet
+	w.run()
+	w.eventually("a login out of turn", func() bool {
+		w.device.Hurry()
+		return w.linked.Logins() > before
+	})
+}
+
 func TestNoTurnWhileACodeIsShown(t *testing.T) {
 	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.devices.turns = newTurns(1, 1)
@@ -143,7 +201,7 @@ func TestNoTurnWhileACodeIsShown(t *testing.T) {
 		a, err := w.store.Account(context.Background(), account)
 		return err == nil && a.QR != ""
 	})
-	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket())
+	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(), nil)
 	w.ok(err)
 	end()
 }
