@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/host"
 )
 
 func TestCommandsReachTheDevice(t *testing.T) {
@@ -322,6 +324,50 @@ func TestCommandsThatWaitForDevicesHoldUpNoOther(t *testing.T) {
 		pass(time.Minute)
 		for _, c := range waiting {
 			w.ended(c, chat.DeviceNotConnected, 1)
+		}
+	})
+}
+
+// lateList lists accounts once it is told to.
+type lateList struct {
+	accounts
+	until chan struct{}
+}
+
+type accounts = chat.Accounts // which has a method of that name
+
+func (l lateList) AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error) {
+	<-l.until
+	return l.accounts.AccountsOf(ctx, shards)
+}
+
+// TestACommandThatWaitsForItsDeviceHoldsUpNoStart: it came before the devices were listed, the first of which is its own.
+func TestACommandThatWaitsForItsDeviceHoldsUpNoStart(t *testing.T) {
+	inWorld(t, func(w *world) {
+		first := w.account(func(a *chat.Account) { a.AsOf = time.Now() })
+		other := w.account()
+		until := make(chan struct{})
+		begun := sync.OnceFunc(func() { close(until) })
+		w.device(first).answer = func(context.Context, string) error {
+			begun()
+			return &chat.Error{Code: chat.DeviceNotConnected}
+		}
+		c := w.config("a")
+		c.Stores = func(o chat.Ownership) host.Stores {
+			stores := w.stores(o)
+			stores.Accounts = lateList{stores.Accounts, until}
+			return stores
+		}
+		mute := w.command(first, chat.MuteCommand)
+		w.send(mute)
+		defer w.start(c)()
+		if runs, _ := w.device(other).state(); runs != 1 {
+			t.Errorf("the other device was run %d times", runs)
+		}
+		pass(time.Minute)
+		w.ended(mute, chat.DeviceNotConnected, 1)
+		if runs, _ := w.device(first).state(); runs != 1 {
+			t.Errorf("the command's device was run %d times", runs)
 		}
 	})
 }

@@ -81,7 +81,8 @@ func (s *shard) release(living context.Context) {
 }
 
 // connect runs the devices of the accounts that are on, those first that were active last: devices take their turns to connect
-// in the order in which they were opened. It returns when each was started once.
+// in the order in which they were opened. It returns when each was started once. A device that a command works on, which may wait
+// for it to connect, doesn't keep those behind it waiting.
 func (s *shard) connect() {
 	accounts, err := s.list()
 	if err != nil {
@@ -93,7 +94,10 @@ func (s *shard) connect() {
 		if !s.owns(a) || !a.On || s.outgrown(a) {
 			continue
 		}
-		if err := s.startListed(a.ID); err != nil {
+		l := s.link(a.ID)
+		if !l.lock.TryAcquire(1) {
+			wg.Go(func() { s.wake(a.ID, s.startListed(a.ID)) })
+		} else if err := l.startListed(); err != nil {
 			wg.Go(func() { s.wake(a.ID, err) })
 		}
 	}
@@ -140,18 +144,23 @@ func (s *shard) wake(account string, err error) {
 	}
 }
 
-// startListed starts the device of an account that was on when it was listed. A command that came since has decided already, and
-// one that comes yet will.
+// startListed starts the device of an account that was on when it was listed.
 func (s *shard) startListed(account string) error {
 	l := s.link(account)
 	if err := l.lock.Acquire(s.ctx, 1); err != nil {
 		return err
 	}
+	return l.startListed()
+}
+
+// startListed starts the device and unlocks the link. A command that came since the account was listed has decided already, and
+// one that comes yet will.
+func (l *link) startListed() error {
 	defer l.lock.Release(1)
 	if l.commanded {
 		return nil
 	}
-	return l.start(s.ctx)
+	return l.start(l.shard.ctx)
 }
 
 // link is the account's; it is made when there is none.
