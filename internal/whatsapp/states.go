@@ -95,9 +95,8 @@ func (s *states) fetch(ctx context.Context, name appstate.WAPatchName, all bool)
 
 // pages are the first ones of collections that were asked for together, as clients do: each question takes a round trip.
 type pages struct {
-	since int64 // how often the state had changed by then, and by these
-	of    map[appstate.WAPatchName]*page
-	err   error // instead of an answer
+	of  map[appstate.WAPatchName]*page
+	err error // instead of an answer
 }
 
 // page is what follows a state.
@@ -108,7 +107,7 @@ type page struct {
 
 // ask asks for what is new in collections.
 func (s *states) ask(ctx context.Context, names []appstate.WAPatchName) (p pages) {
-	p.since, p.of = s.changed.Load(), make(map[appstate.WAPatchName]*page)
+	p.of = make(map[appstate.WAPatchName]*page)
 	var asked []waBinary.Node
 	for _, name := range names {
 		state, err := s.state(own(ctx), name)
@@ -141,17 +140,23 @@ func (s *states) ask(ctx context.Context, names []appstate.WAPatchName) (p pages
 	return p
 }
 
-// fetchAsked projects what is new in a collection that was asked for, unless the state has changed since. The lock of changes
-// is held.
-func (s *states) fetchAsked(ctx context.Context, name appstate.WAPatchName, p *pages) error {
+// fetchAsked projects what is new in a collection that was asked for, unless it has changed here since. The lock of changes is
+// held.
+func (s *states) fetchAsked(ctx context.Context, name appstate.WAPatchName, p pages) error {
 	one := p.of[name]
 	switch {
-	case one == nil, p.since != s.changed.Load(), p.err == nil && one.node.Tag == "":
+	case one == nil, p.err == nil && one.node.Tag == "":
 		return s.fetch(ctx, name, false)
 	case p.err != nil:
 		return p.err
 	}
-	defer func() { p.since = s.changed.Load() }()
+	now, err := s.state(own(ctx), name)
+	if err != nil {
+		return err
+	}
+	if now.Version != one.state.Version {
+		return s.fetch(ctx, name, false)
+	}
 	list, err := appstate.ParsePatchList(ctx, &one.node, internals(s.wa).DownloadExternalAppStateBlob)
 	if err != nil {
 		return fmt.Errorf("fetch app state: %w", err)

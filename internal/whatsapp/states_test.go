@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	collections "go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
@@ -272,4 +273,17 @@ func TestCollectionsAreAskedForTogether(t *testing.T) {
 		t.Errorf("it asks %d times for five collections", n)
 	}
 	w.change("a change while it is connected", b, func(v chat.View, _ bool) bool { return v.MuteEnd == 0 }, appstate.Mute(budi.PN(), 0))
+
+	w.fetched()
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	before := count.Hits()
+	asked := r.states.ask(w.soon(), collections.AllPatchNames[:])
+	w.ok(w.device.Mute(w.soon(), b, chat.MutedForEver))
+	for _, name := range collections.AllPatchNames {
+		w.ok(r.sync.fetchOne(name, false, asked))
+	}
+	if n := count.Hits() - before; n > 4 { // and news of the change
+		t.Errorf("with a change between the question and its use it asks %d times, each collection that hasn't changed too", n)
+	}
 }

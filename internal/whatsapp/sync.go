@@ -230,7 +230,7 @@ func (s *syncer) fetch() {
 	}
 	asked := s.states.ask(s.run.ctx, changed)
 	for _, name := range due {
-		err := s.fetchOne(name, full[name], &asked)
+		err := s.fetchOne(name, full[name], asked)
 		if err != nil && (s.run.ctx.Err() != nil || !s.online.Load() || errors.Is(err, whatsmeow.ErrNotConnected) ||
 			errors.Is(err, whatsmeow.ErrIQDisconnected) || errors.Is(err, socket.ErrSocketClosed)) {
 			s.mu.Lock()
@@ -258,7 +258,7 @@ func (s *syncer) fetch() {
 }
 
 // fetchOne fetches a collection, while no change is sent.
-func (s *syncer) fetchOne(name appstate.WAPatchName, full bool, asked *pages) error {
+func (s *syncer) fetchOne(name appstate.WAPatchName, full bool, asked pages) error {
 	if err := s.sending.Acquire(s.run.ctx, 1); err != nil {
 		return err
 	}
