@@ -23,6 +23,7 @@ func (d *device) Change(ctx context.Context, c chat.Command) error {
 	if err != nil {
 		return err
 	}
+	defer d.turns.work()()
 	if err := r.changeChat(ctx, c); err != nil {
 		return fmt.Errorf("%s: %w", c.Kind, err)
 	}

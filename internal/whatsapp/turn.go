@@ -10,13 +10,15 @@ import (
 // turns says how many devices connect at a time, from reading the keys to having caught up with the app state, and which comes
 // next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they
 // would be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends
-// lets one more begin, and whenever the process's timers come late, some fewer.
+// lets one more begin, and whenever the process's timers come late, some fewer. A command that is carried out takes a place, too:
+// somebody waits for it. A few places are left to devices in any case.
 type turns struct {
 	fewest, most int
 
 	mu      sync.Mutex
 	limit   int
 	busy    int
+	working int // commands
 	tickets int // drawn so far
 	waiting waiters
 	due     time.Time // of the next look at the timers, while any is busy
@@ -63,8 +65,21 @@ func (t *turns) take(ctx context.Context, ticket int, hurry <-chan struct{}) (en
 
 // grant lets those begin that may; t is locked.
 func (t *turns) grant() {
-	for t.busy < t.limit && len(t.waiting) > 0 {
+	for t.busy < max(t.limit-t.working, t.fewest/4) && len(t.waiting) > 0 {
 		t.begin(t.waiting[0])
+	}
+}
+
+// work has one fewer begin until the function that it returns is called.
+func (t *turns) work() (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.working++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.working--
+		t.grant()
 	}
 }
 

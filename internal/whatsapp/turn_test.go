@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,47 @@ func TestWhoHurriesWaitsForNobody(t *testing.T) {
 		wg.Wait()
 		if !slices.Equal(began, []int{2, 0, 1}) || !all.free() {
 			t.Errorf("began in the order %v", began)
+		}
+	})
+}
+
+// TestCommandsTakeTurns: for each that is carried out one device fewer begins, but for a few that always may.
+func TestCommandsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTurns(8, 8)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		var began atomic.Int64
+		var ends []func()
+		for range 5 {
+			ends = append(ends, all.work())
+		}
+		for range 16 {
+			go func() {
+				if _, err := all.take(ctx, all.ticket(), nil); err == nil {
+					began.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		if n := began.Load(); n != 3 {
+			t.Errorf("%d begin beside five commands", n)
+		}
+		for _, end := range ends {
+			end()
+		}
+		synctest.Wait()
+		if n := began.Load(); n != 8 {
+			t.Errorf("%d have begun after them", n)
+		}
+		few := newTurns(8, 8)
+		for range 100 {
+			defer few.work()()
+		}
+		for range 2 {
+			if _, err := few.take(ctx, few.ticket(), nil); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
