@@ -19,7 +19,7 @@ var measured = struct {
 	host                      float64 // GB of a host without devices
 	core                      float64 // of Fargate's vCPU
 	one                       float64 // messages a second of one device, one after the other
-}{0.007, 0.004, 0.010, 0.00042, 0.00015, 0.05, 0.5, 60}
+}{0.008, 0.004, 0.010, 0.00042, 0.00015, 0.05, 0.5, 60}
 
 // What the model takes for granted.
 const (
