@@ -225,6 +225,20 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
+	if err := r.store(b, changes); err != nil {
+		return err
+	}
+	if err := r.persons.learned(b.Learned()); err != nil {
+		return err
+	}
+	r.status.touch()
+	return nil
+}
+
+// store stores changes, with what is known of the account.
+func (r *run) store(b *translate.Book, changes []chat.Change) error {
+	r.persons.storing.RLock()
+	defer r.persons.storing.RUnlock()
 	for i := range changes {
 		if err := r.persons.readdress(b, &changes[i]); err != nil {
 			return err
@@ -235,14 +249,7 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 			changes[i].Unarchive = *setting
 		}
 	}
-	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {
-		return err
-	}
-	if err := r.persons.learned(b.Learned()); err != nil {
-		return err
-	}
-	r.status.touch()
-	return nil
+	return r.projector.Apply(r.ctx, r.account, changes...)
 }
 
 // book knows the account's addresses and those in whatsmeow's store.

@@ -19,8 +19,10 @@ import (
 type persons struct {
 	*run
 	sweeper *errand
+	storing sync.RWMutex // read-held from where a change is readdressed until it is stored
 
 	mu      sync.Mutex
+	swept   bool              // all chats were gone through: hidden has all LIDs
 	hidden  map[chat.JID]bool // LIDs that some chat names, as far as known
 	private map[chat.JID]bool // chats with persons that are in the backlog
 }
@@ -109,7 +111,7 @@ func (p *persons) learned(numbers map[chat.JID]chat.JID) error {
 	needed := make(map[chat.JID]chat.JID)
 	p.mu.Lock()
 	for lid, number := range numbers {
-		if p.hidden[lid] {
+		if p.hidden[lid] || !p.swept {
 			needed[lid] = number
 		}
 	}
@@ -171,21 +173,27 @@ func (p *persons) sweepAll() error {
 			return err
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swept = true
 	return nil
 }
 
 // sweepPrivate sweeps a chat with a person, which may have another address by now, and takes it off the backlog when it names
 // everybody by number. A chat that is told of meanwhile comes back there.
 func (p *persons) sweepPrivate(jid chat.JID) error {
-	at := jid
-	err := p.look(p.ctx, jid, nil, func(t *chat.Thread) error { at = t.Chat.JID; return nil })
-	if err != nil {
-		return fmt.Errorf("find chat: %w", err)
-	}
+	p.storing.Lock() // what put it there may not be stored yet
 	p.mu.Lock()
 	delete(p.private, jid)
 	p.mu.Unlock()
-	left, err := p.sweepChat(at)
+	p.storing.Unlock()
+	left, at := false, jid
+	err := p.look(p.ctx, jid, nil, func(t *chat.Thread) error { at = t.Chat.JID; return nil })
+	if err != nil {
+		err = fmt.Errorf("find chat: %w", err)
+	} else {
+		left, err = p.sweepChat(at)
+	}
 	if err != nil && chat.CodeOf(err) != chat.ChatNotFound {
 		p.mu.Lock()
 		defer p.mu.Unlock()

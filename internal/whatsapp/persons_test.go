@@ -221,3 +221,29 @@ func TestAThirdPersonInAPrivateChat(t *testing.T) {
 		})
 	}
 }
+
+// TestANumberBeforeTheFirstSweep becomes known while a run doesn't know yet whom chats name by LID.
+func TestANumberBeforeTheFirstSweep(t *testing.T) {
+	ani, aniPN := types.NewJID("50000000000001", types.HiddenUserServer), types.NewJID("6281300000001", types.DefaultUserServer)
+	w := linkedWorld(t)
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{
+		Text: proto.String("@50000000000001"), ContextInfo: &waE2E.ContextInfo{MentionedJID: []string{ani.String()}},
+	}}, sim.SendOptions{})
+	says(t, w.messages(jid(budi))[0], `"mentionedJidList":["`+ani.String()+`"]`)
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	w.ok(r.persons.sweepAll())
+	r.persons.mu.Lock()
+	r.persons.swept, r.persons.hidden = false, make(map[chat.JID]bool)
+	r.persons.mu.Unlock()
+	hers := &events.Message{Info: types.MessageInfo{
+		MessageSource: types.MessageSource{Chat: aniPN, Sender: aniPN, SenderAlt: ani}, ID: "HERS", Timestamp: time.Now(),
+	}, RawMessage: sim.Text("halo")}
+	if !r.handle(hers.UnwrapRaw()) {
+		t.Fatal("not taken")
+	}
+	w.eventually("the address to follow", func() bool {
+		return strings.Contains(w.messages(jid(budi))[0], `"mentionedJidList":["`+aniPN.String()+`"]`)
+	})
+}
