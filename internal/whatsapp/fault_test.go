@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"go.mau.fi/whatsmeow/store"
 	modernc "modernc.org/sqlite"
 
 	"pesan/internal/chat"
@@ -351,5 +352,19 @@ func TestStoreFaults(t *testing.T) {
 				t.Error("a store fails still")
 			}
 		})
+	}
+}
+
+// TestStoresOfADeletedDevice: what whatsmeow still stores of it is no fault of a store.
+func TestStoresOfADeletedDevice(t *testing.T) {
+	w := linkedWorld(t)
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	w.ok(r.guard.DeleteDevice(w.soon(), r.wa.Store))
+	if _, _, err := r.guard.PutPushName(w.soon(), w.phone.PN(), "Sari"); !errors.Is(err, store.ErrDeviceDeleted) {
+		t.Errorf("storing a name fails with %v", err)
+	}
+	if err := r.crash.cause(); err != nil {
+		t.Errorf("the device starts anew after %v", err)
 	}
 }

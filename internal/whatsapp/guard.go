@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mau.fi/whatsmeow/appstate"
@@ -63,7 +64,8 @@ type guard struct {
 	broken func() bool     // after failed
 	mark   func(ctx context.Context) error
 	wanted func(...appstate.WAPatchName)
-	order  sync.Mutex // of calls and the deletion of the device
+	order  sync.Mutex  // of calls and the deletion of the device
+	over   atomic.Bool // the device is deleted, or about to be
 }
 
 var (
@@ -101,10 +103,13 @@ func (g *guard) device() *store.Device {
 	return d
 }
 
-// look tells of an error.
+// look tells of an error. What is still to be stored of a device that is deleted has no place any more.
 func (g *guard) look(err error) error {
-	if err == nil || errors.Is(err, store.ErrDeviceDeleted) {
+	switch {
+	case err == nil || errors.Is(err, store.ErrDeviceDeleted):
 		return err
+	case g.over.Load():
+		return store.ErrDeviceDeleted
 	}
 	g.failed(err)
 	return storeError{err}
@@ -188,13 +193,19 @@ type askedKey struct{}
 // PutDevice implements store.DeviceContainer. A device that is linked gets its stores here.
 func (g *guard) PutDevice(ctx context.Context, d *store.Device) error {
 	err := g.behind.Container.PutDevice(g.whole(ctx), d)
+	g.over.Store(false)
 	g.install(d)
 	return g.look(err)
 }
 
 // DeleteDevice implements store.DeviceContainer.
 func (g *guard) DeleteDevice(ctx context.Context, d *store.Device) error {
-	return g.look(g.behind.Container.DeleteDevice(g.whole(ctx), d))
+	g.over.Store(true)
+	err := g.behind.Container.DeleteDevice(g.whole(ctx), d)
+	if err != nil {
+		g.over.Store(false)
+	}
+	return g.look(err)
 }
 
 // PutAppStateVersion implements store.AppStateStore. It says first that the version's events aren't projected yet.
