@@ -53,7 +53,7 @@ type Message struct {
 	ReadHere  bool                       `json:"rd,omitempty"` // read by the account itself, on any device
 	Gone      bool                       `json:"g,omitempty"`  // deleted for me
 	Told      Told                       `json:"to,omitzero"`
-	News      int64                      `json:"n,omitempty"` // Content.Order with which it came as news; 0: known from a history only
+	News      int64                      `json:"n,omitempty"` // Content.Order with which it came as news; 0: from a history only
 	Link      int64                      `json:"l,omitempty"` // epoch of the link in which it was news
 }
 
@@ -186,14 +186,7 @@ func joinAdded[T added](r *Register[T], o Register[T]) {
 
 // joinAdditions does so by who added it.
 func joinAdditions[T added](into *map[JID]Register[T], from map[JID]Register[T]) {
-	if len(from) > 0 && *into == nil {
-		*into = make(map[JID]Register[T], len(from))
-	}
-	for by, o := range from {
-		r := (*into)[by]
-		joinAdded(&r, o)
-		(*into)[by] = r
-	}
+	joinEach(into, from, joinAdded)
 }
 
 // hasAdditions tells whether something was added that may be taken back.

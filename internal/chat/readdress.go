@@ -146,9 +146,9 @@ func (c *Chat) readdress(numbers map[JID]JID) {
 	for lid, number := range numbers {
 		if _, member := c.Members[lid]; member {
 			c.Members = maps.Clone(c.Members)
-			renameRegister(&c.Members, lid, number)
+			renameRegister(&c.Members, lid, number, joinRegisters)
 			c.Since = maps.Clone(c.Since)
-			renameRegister(&c.Since, lid, number)
+			renameRegister(&c.Since, lid, number, joinRegisters)
 		}
 		if c.Admins[lid] {
 			c.Admins = maps.Clone(c.Admins)

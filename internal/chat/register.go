@@ -57,12 +57,16 @@ func text(v any) string {
 
 // joinRegisters joins two maps of registers, key by key.
 func joinRegisters[K comparable, T comparable](into *map[K]Register[T], from map[K]Register[T]) {
+	joinEach(into, from, (*Register[T]).Join)
+}
+
+func joinEach[K comparable, T comparable](into *map[K]Register[T], from map[K]Register[T], join func(*Register[T], Register[T])) {
 	if len(from) > 0 && *into == nil {
 		*into = make(map[K]Register[T], len(from))
 	}
 	for k, o := range from {
 		r := (*into)[k]
-		r.Join(o)
+		join(&r, o)
 		(*into)[k] = r
 	}
 }

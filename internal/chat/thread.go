@@ -398,10 +398,10 @@ func (m *Message) rename(from, to JID) {
 		delete(m.Receipts, from)
 		m.Receipts[to] = m.Receipts[to].join(r)
 	}
-	renameAddition(&m.Reactions, from, to)
-	renameAddition(&m.Votes, from, to)
-	renameRegister(&m.Answers, from, to)
-	renameRegister(&m.Keeps, from, to)
+	renameRegister(&m.Reactions, from, to, joinAdditions)
+	renameRegister(&m.Votes, from, to, joinAdditions)
+	renameRegister(&m.Answers, from, to, joinRegisters)
+	renameRegister(&m.Keeps, from, to, joinRegisters)
 	if m.Pin.Value.By == from {
 		m.Pin.Value.By = to
 	}
@@ -419,17 +419,12 @@ func (m *Message) rename(from, to JID) {
 	}
 }
 
-func renameRegister[T comparable](in *map[JID]Register[T], from, to JID) {
+func renameRegister[T comparable](
+	in *map[JID]Register[T], from, to JID, join func(into *map[JID]Register[T], from map[JID]Register[T]),
+) {
 	if r, ok := (*in)[from]; ok {
 		delete(*in, from)
-		joinRegisters(in, map[JID]Register[T]{to: r})
-	}
-}
-
-func renameAddition[T added](in *map[JID]Register[T], from, to JID) {
-	if r, ok := (*in)[from]; ok {
-		delete(*in, from)
-		joinAdditions(in, map[JID]Register[T]{to: r})
+		join(in, map[JID]Register[T]{to: r})
 	}
 }
 
