@@ -27,6 +27,19 @@ func (w *world) crashesKnowing(lid, pn types.JID) {
 	w.run()
 }
 
+// hears has the device hear from somebody who writes by number, and has a LID.
+func (w *world) hears(pn, lid types.JID) {
+	w.t.Helper()
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	said := &events.Message{Info: types.MessageInfo{
+		MessageSource: types.MessageSource{Chat: pn, Sender: pn, SenderAlt: lid}, ID: "HERS", Timestamp: time.Now(),
+	}, RawMessage: sim.Text("halo")}
+	if !r.handle(said.UnwrapRaw()) {
+		w.t.Fatal("not taken")
+	}
+}
+
 // TestAddressesInAGroupFollow: a group knows its members by LIDs alone; when a number becomes known, everything in it names
 // the member by the number, also what was taken back under the other address, and after a crash.
 func TestAddressesInAGroupFollow(t *testing.T) {
@@ -183,27 +196,17 @@ func TestAThirdPersonInAPrivateChat(t *testing.T) {
 			in = lid(budi)
 		}
 		says(t, w.messages(in)[0], `"participant":"`+ani.String()+`"`, `"mentionedJidList":["`+ani.String()+`"]`)
-		r, err := w.device.(*device).current()
-		w.ok(err)
 		switch how {
 		case "a crash":
 			w.crashesKnowing(ani, aniPN)
 		default:
 			if how == "another link" {
 				w.relink()
-				if r, err = w.device.(*device).current(); err != nil {
-					t.Fatal(err)
-				}
 			}
 			if moves {
 				w.from(budi, sim.Text("ini nomor saya"), sim.SendOptions{})
 			}
-			hers := &events.Message{Info: types.MessageInfo{
-				MessageSource: types.MessageSource{Chat: aniPN, Sender: aniPN, SenderAlt: ani}, ID: "HERS", Timestamp: time.Now(),
-			}, RawMessage: sim.Text("halo")}
-			if !r.handle(hers.UnwrapRaw()) {
-				t.Fatal("not taken")
-			}
+			w.hears(aniPN, ani)
 		}
 		w.eventually("the addresses to follow", func() bool {
 			for _, m := range w.messages(jid(budi)) {
@@ -237,12 +240,7 @@ func TestANumberBeforeTheFirstSweep(t *testing.T) {
 	r.persons.mu.Lock()
 	r.persons.swept, r.persons.hidden = false, make(map[chat.JID]bool)
 	r.persons.mu.Unlock()
-	hers := &events.Message{Info: types.MessageInfo{
-		MessageSource: types.MessageSource{Chat: aniPN, Sender: aniPN, SenderAlt: ani}, ID: "HERS", Timestamp: time.Now(),
-	}, RawMessage: sim.Text("halo")}
-	if !r.handle(hers.UnwrapRaw()) {
-		t.Fatal("not taken")
-	}
+	w.hears(aniPN, ani)
 	w.eventually("the address to follow", func() bool {
 		return strings.Contains(w.messages(jid(budi))[0], `"mentionedJidList":["`+aniPN.String()+`"]`)
 	})
