@@ -356,7 +356,8 @@ func (f *fleetOf) stopUnderCommands(ctx context.Context) ([]row, error) {
 	}
 	const goal = 3 * time.Second
 	return []row{{
-		fmt.Sprintf("stop of a host of %d devices under %d commands: slowest of the %d that were done after the next one's start (all devices are connected after %.1f s)",
+		fmt.Sprintf("stop of a host of %d devices under %d commands: slowest of the %d that were done after the next one's start "+
+			"(all devices are connected after %.1f s)",
 			len(all), cap(done), late, at[len(at)-1].Sub(began).Seconds()),
 		fmt.Sprintf("%.1f s", slowest.Seconds()), fmt.Sprintf("%.0f s", goal.Seconds()), late > 0 && slowest <= goal,
 	}}, nil

@@ -150,7 +150,8 @@ func TestPageMessages(t *testing.T) {
 		t.Helper()
 		w.until(`(() => { const row = [...document.querySelectorAll("[role=option]")].find(r => r.querySelector(".name").textContent === ?!); if (row) document.querySelector(".row.wanted")?.classList.remove("wanted"); row?.classList.add("wanted"); return row })()`, name)
 		w.click(".row.wanted")
-		w.until(`document.querySelector(".head h1")?.textContent === ?!`, name) // a browser may put off what a click leads to: it closes dialogs
+		// A browser may put off what the click leads to, and that closes dialogs.
+		w.until(`document.querySelector(".head h1")?.textContent === ?!`, name)
 	}
 	row("Budi")
 	shows := func(id, text string) {

@@ -84,7 +84,8 @@ func TestSuiteWithFaults(t *testing.T) {
 
 // codes are the QR codes and pairing codes that accounts show until ctx ends, but for one that shows for a moment only.
 func (s *stack) codes(ctx context.Context, t *testing.T) []string {
-	stored := store.New(kvdynamodb.New(dynamolocal.Client(t), s.tables, time.Now), store.Options{Compression: store.Zstd}) // without faults
+	without := dynamolocal.Client(t) // faults
+	stored := store.New(kvdynamodb.New(without, s.tables, time.Now), store.Options{Compression: store.Zstd})
 	seen := map[string]bool{}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -54,7 +54,7 @@ type Account struct {
 	Epoch     int64          `json:"epoch,omitempty"`    // of the link: each has a greater one than those before
 	LinkedAt  int64          `json:"linkedAt,omitempty"` // seconds since 1970 of the link's first login, by WhatsApp's clock
 	Unarchive Register[bool] `json:"unarchive,omitzero"` // setting of the present link: news take a chat out of the archive
-	Contacts  int64          `json:"contacts,omitempty"` // order of the link's whole address book: what was told before counts no more
+	Contacts  int64          `json:"contacts,omitempty"` // order of the link's whole address book: names told before count no more
 	Order     int64          `json:"order,omitempty"`    // of a message that came lately: those that come later have greater ones
 	Booted    int64          `json:"booted,omitempty"`   // the epoch whose bootstrap is whole: what is told as one again is none
 	Renewed   int64          `json:"renewed,omitempty"`  // the epoch for which the chats of earlier links were renewed

@@ -10,8 +10,8 @@ func (m *Message) countable() bool {
 	return m.Content.known() && !m.Content.FromMe && m.Content.Class.counts() && !m.Gone && !m.inside()
 }
 
-// mayCount tells whether a history may have counted a message: one that was revoked goes on counting, and the history doesn't tell
-// what it was.
+// mayCount tells whether a history may have counted a message: one that was revoked goes on counting, and the history doesn't
+// tell what it was.
 func (m *Message) mayCount() bool {
 	revoked := m.Content.known() && !m.Content.FromMe && len(m.Revoked) > 0 && !m.Gone && !m.inside()
 	return m.countable() || revoked

@@ -77,8 +77,8 @@ func TestHiddenForGoodIsNotStored(t *testing.T) {
 	}
 }
 
-// TestAClearIsAMoment: a clear that keeps starred messages takes what isn't starred at that moment, in whatever order it is told, once
-// or more; what becomes of the stars of others later doesn't matter to it.
+// TestAClearIsAMoment: a clear that keeps starred messages takes what isn't starred at that moment, in whatever order it is told,
+// once or more; what becomes of the stars of others later doesn't matter to it.
 func TestAClearIsAMoment(t *testing.T) {
 	star := func(on bool, at int64) Change {
 		return Change{Chat: alice, Messages: []Message{{ID: "m", Starred: Register[bool]{on, at}}}}
@@ -121,8 +121,9 @@ func TestAClearIsAMoment(t *testing.T) {
 	}
 }
 
-// TestTakenBackBetweenLinks: a history tells a message with what was added to it. What only an earlier link told of it was taken back
-// since, whatever the link of the history has told live, before or after it. Messages that it doesn't tell keep what they have.
+// TestTakenBackBetweenLinks: a history tells a message with what was added to it. What only an earlier link told of it was taken
+// back since, whatever the link of the history has told live, before or after it. Messages that it doesn't tell keep what they
+// have.
 func TestTakenBackBetweenLinks(t *testing.T) {
 	reaction := func(by JID, text string, at int64) map[JID]Register[Reaction] {
 		return map[JID]Register[Reaction]{by: {Reaction{AddOn: AddOn{ID: text}, Text: text}, at}}

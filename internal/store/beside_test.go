@@ -84,7 +84,8 @@ func TestReceiptsAreTold(t *testing.T) {
 	}
 }
 
-// TestTakenBackBeside: reactions of an earlier link that stand beside a message go when the next link's history doesn't tell them.
+// TestTakenBackBeside: reactions of an earlier link that stand beside a message go when the next link's history doesn't tell
+// them.
 func TestTakenBackBeside(t *testing.T) {
 	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
 	account := newAccount(t, s)

@@ -310,8 +310,8 @@ func (c *countedHooks) Hook(ctx context.Context, account string) (chat.Hook, cha
 	return c.Store.Hook(ctx, account)
 }
 
-// TestFindsWebhooksTogether: of many accounts those that have none aren't looked at one by one when a host starts, nor right after
-// that when something happens to them.
+// TestFindsWebhooksTogether: of many accounts those that have none aren't looked at one by one when a host starts, nor right
+// after that when something happens to them.
 func TestFindsWebhooksTogether(t *testing.T) {
 	o := newOffice(t, open(t), nil)
 	hooks := &countedHooks{Store: o.Store}
@@ -355,8 +355,8 @@ func TestSlowNeighbours(t *testing.T) {
 	}
 }
 
-// TestAnotherNumber: nothing of the number before is sent once its chats were deleted, whatever comes of the attempt that was under
-// way.
+// TestAnotherNumber: nothing of the number before is sent once its chats were deleted, whatever comes of the attempt that was
+// under way.
 func TestAnotherNumber(t *testing.T) {
 	for _, status := range []int{http.StatusBadGateway, http.StatusNoContent} {
 		t.Run(http.StatusText(status), func(t *testing.T) {

@@ -202,8 +202,8 @@ func TestTakenBackWhileUnlinked(t *testing.T) {
 	}
 }
 
-// TestContactsOfAHistory: who was taken out of the address book after the history was made, and before the app state was fetched, has
-// no name there: whichever comes first, and also in a chat that doesn't show yet.
+// TestContactsOfAHistory: who was taken out of the address book after the history was made, and before the app state was fetched,
+// has no name there: whichever comes first, and also in a chat that doesn't show yet.
 func TestContactsOfAHistory(t *testing.T) {
 	const budi, ani, citra = "6281200000002@s.whatsapp.net", "6281200000003@s.whatsapp.net", "6281200000004@s.whatsapp.net"
 	conv := func(jid, name string, messages ...*waHistorySync.HistorySyncMsg) *waHistorySync.Conversation {
