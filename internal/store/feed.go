@@ -190,8 +190,8 @@ func (s *Store) expired(ctx context.Context, account string, p chat.Position, fi
 
 // notAhead refuses a position that the feed hasn't reached: it comes from a database that was put back.
 func (s *Store) notAhead(ctx context.Context, account string, p chat.Position) error {
-	e, there, err := s.lastEntry(ctx, account, kv.Strong)
-	if err == nil && there && e.Seq < p.Seq {
+	last, err := s.lastSeq(ctx, account, kv.Strong)
+	if err == nil && last > 0 && last < p.Seq {
 		err = &chat.Error{Code: chat.SinceTooOld}
 	}
 	return err
@@ -240,10 +240,14 @@ func (s *Store) hasStored(ctx context.Context, account string, e *chat.FeedEntry
 	return it != nil && it.Fields[fieldSeq] >= e.Seq, err
 }
 
-func (s *Store) lastEntry(ctx context.Context, account string, c kv.Consistency) (e feedEntry, there bool, err error) {
-	q := kv.Query{Collection: kv.Chats, Partition: feedPartition(account), From: sortable(1), Reverse: true, Expect: 1,
+// lastEntries asks for the last entry of a feed, from the end.
+func lastEntries(account string, c kv.Consistency) kv.Query {
+	return kv.Query{Collection: kv.Chats, Partition: feedPartition(account), From: sortable(1), Reverse: true, Expect: 1,
 		Consistency: c}
-	for it, err := range s.kv.Query(ctx, q) {
+}
+
+func (s *Store) lastEntry(ctx context.Context, account string) (e feedEntry, there bool, err error) {
+	for it, err := range s.kv.Query(ctx, lastEntries(account, kv.Strong)) {
 		if err != nil {
 			return e, false, err
 		}
@@ -253,10 +257,27 @@ func (s *Store) lastEntry(ctx context.Context, account string, c kv.Consistency)
 	return e, false, nil
 }
 
+// lastSeq returns the number of the last entry, 0 where there is none.
+func (s *Store) lastSeq(ctx context.Context, account string, c kv.Consistency) (int64, error) {
+	q := lastEntries(account, c)
+	q.KeysOnly = true
+	for it, err := range s.kv.Query(ctx, q) {
+		if err != nil {
+			return 0, err
+		}
+		seq, ok := unsortable(it.Sort)
+		if !ok {
+			err = fmt.Errorf("%w: a feed's entry under %q", errCorrupt, it.Sort)
+		}
+		return seq, err
+	}
+	return 0, nil
+}
+
 // End implements chat.Feed.
 func (s *Store) End(ctx context.Context, account string) (chat.Position, error) {
 	now := s.now()
-	last, there, err := s.lastEntry(ctx, account, kv.Strong)
+	last, there, err := s.lastEntry(ctx, account)
 	if err != nil || !there {
 		return chat.Position{At: now}, failed("find the feed's end", err)
 	}
@@ -291,11 +312,11 @@ func (s *Store) Still(ctx context.Context, account string, p chat.Position) (boo
 	if s.now().Sub(p.At) > s.feedAge {
 		return false, nil
 	}
-	last, there, err := s.lastEntry(ctx, account, kv.Eventual)
+	last, err := s.lastSeq(ctx, account, kv.Eventual)
 	if err != nil {
 		return false, failed("look at the feed", err)
 	}
-	return !there || last.Seq == p.Seq, nil
+	return last == 0 || last == p.Seq, nil
 }
 
 // AppendFeed implements chat.FeedAppender.

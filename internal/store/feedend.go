@@ -275,7 +275,7 @@ func (s *Store) findEnd(ctx context.Context, account string, e *feedEnd) error {
 		if _, known := s.feeds.doubtful(e, s.token); known {
 			return nil // somebody else has looked meanwhile
 		}
-		last, there, err := s.lastEntry(ctx, account, kv.Strong)
+		last, there, err := s.lastEntry(ctx, account)
 		if err == nil && !there {
 			last, err = s.beginFeed(ctx, account)
 		}

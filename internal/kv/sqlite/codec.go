@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"unsafe"
 
 	"pesan/internal/kv"
 )
@@ -27,13 +28,9 @@ func checksum(k kv.Key, body []byte) uint32 {
 	return crc32.Update(sum, castagnoli, body)
 }
 
-// addText is crc32.Update, which would have the text copied.
+// addText adds a text without a copy of it: the checksum only reads.
 func addText(sum uint32, text string) uint32 {
-	sum = ^sum
-	for i := range len(text) {
-		sum = castagnoli[byte(sum)^text[i]] ^ sum>>8
-	}
-	return ^sum
+	return crc32.Update(sum, castagnoli, unsafe.Slice(unsafe.StringData(text), len(text)))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
