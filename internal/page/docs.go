@@ -77,7 +77,7 @@ func readPart(part, policy string) (file, error) {
 		return file{}, err
 	}
 	plain, err := io.ReadAll(r)
-	return zippedFile(name, plain, content, policy), err
+	return zippedFile(name, plain, func() []byte { return content }, policy), err
 }
 
 // written is an answer's body.

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed assets
@@ -38,7 +39,7 @@ type file struct {
 	tag    string // as in ETag
 	fixed  bool   // its path changes with what it holds
 	policy string // what a browser may do with it
-	zipped []byte
+	zipped func() []byte
 	plain  []byte
 }
 
@@ -91,15 +92,18 @@ var kinds = map[string]string{
 	".svg": "image/svg+xml", ".png": "image/png", ".json": "application/json",
 }
 
+// newFile compresses a file when it is first asked for: all of them would take a quarter of the program's start.
 func newFile(name string, content []byte, policy string) file {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one
-	_, _ = w.Write(content)                               // nor does a buffer fail
-	_ = w.Close()
-	return zippedFile(name, content, b.Bytes(), policy)
+	return zippedFile(name, content, sync.OnceValue(func() []byte {
+		var b bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is one
+		_, _ = w.Write(content)                               // nor does a buffer fail
+		_ = w.Close()
+		return b.Bytes()
+	}), policy)
 }
 
-func zippedFile(name string, plain, zipped []byte, policy string) file {
+func zippedFile(name string, plain []byte, zipped func() []byte, policy string) file {
 	sum := sha256.Sum256(plain)
 	return file{kind: kinds[path.Ext(name)], tag: `"` + hex.EncodeToString(sum[:8]) + `"`, plain: plain, zipped: zipped,
 		policy: policy}
@@ -143,7 +147,7 @@ func (p *Page) answer(method, path string, header func(string) string) answer {
 	}
 	a.body = f.plain
 	if strings.Contains(header("Accept-Encoding"), "gzip") {
-		a.body, a.zipped = f.zipped, true
+		a.body, a.zipped = f.zipped(), true
 		a.header["Content-Encoding"] = "gzip"
 	}
 	return a

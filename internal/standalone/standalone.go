@@ -19,6 +19,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -456,7 +457,10 @@ func (p *program) handler(api *httpapi.API, commands chat.Commands) http.Handler
 		Hooks: p.hooks, Feed: p.store, Caller: p.hooks.sender,
 	})...)
 	mux.Handle("/", endpoints)
-	mux.Handle("/mcp", mcp.New(mcp.Config{API: mcp.InProcess{Handler: endpoints}, Base: "http://pesan", Logger: p.Logger, Now: time.Now}))
+	tools := sync.OnceValue(func() http.Handler { // few ask for it, and it takes its time
+		return mcp.New(mcp.Config{API: mcp.InProcess{Handler: endpoints}, Base: "http://pesan", Logger: p.Logger, Now: time.Now})
+	})
+	mux.HandleFunc("/mcp", func(w http.ResponseWriter, r *http.Request) { tools().ServeHTTP(w, r) })
 	return mux
 }
 
