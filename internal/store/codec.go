@@ -35,11 +35,15 @@ var dictionary []byte
 
 const maxRecord = 16 << 20 // bytes of a record's texts
 
+// itemWindow is how far back zstd looks for what it has seen. An encoder keeps as much memory, and there is one for each processor;
+// no item of DynamoDB is longer than 400 KB.
+const itemWindow = 1 << 20
+
 var (
 	s2Dictionary = sync.OnceValue(func() *s2.Dict { return s2.MakeDict(dictionary, nil) })
 
 	zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(4),
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithWindowSize(itemWindow),
 			zstd.WithEncoderCRC(false), zstd.WithEncoderDict(dictionary))
 		if err != nil {
 			panic(err) // a fault of the options or of the dictionary
