@@ -218,8 +218,11 @@ func (s *Store) updateAccount(ctx context.Context, id string, change func(*chat.
 	} else {
 		err = s.kv.Write(ctx, step)
 	}
-	if err == nil && s.token != 0 {
+	switch {
+	case err == nil && s.token != 0:
 		s.read.put(readKey{put.Item.Key, s.token}, put.Item)
+	case s.token == 0 && errors.Is(err, kv.ErrFenced):
+		err = kv.ErrConflict // the token is that of an owner who has a successor since: it goes on from his
 	}
 	return false, nil, err
 }

@@ -326,6 +326,42 @@ func TestFencing(t *testing.T) {
 	must(owner.DeleteAccount(ctx, account))
 }
 
+// TestChangeAmidHandOver: who changes an account without owning it, as a call of the API does, isn't refused when it gets its next
+// owner at that moment.
+func TestChangeAmidHandOver(t *testing.T) {
+	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
+	ctx, account := t.Context(), newAccount(t, s)
+	epoch := int64(3)
+	handOver := func() {
+		t.Helper()
+		epoch++
+		err := s.WithToken(epoch).UpdateAccount(ctx, account, func(a *chat.Account) error { a.PushName += "x"; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	handOver()
+	for times := range 3 {
+		left := times
+		err := s.UpdateAccount(ctx, account, func(a *chat.Account) error {
+			if left--; left >= 0 {
+				handOver()
+			}
+			a.On = times%2 == 0
+			return nil
+		})
+		if err != nil {
+			t.Errorf("a change amid %d hand-overs: %v", times, err)
+		}
+		if a, err := s.Account(ctx, account); err != nil || a.On != (times%2 == 0) || len(a.PushName) != int(epoch-3) {
+			t.Errorf("after %d hand-overs more the account is %+v, %v", times, a, err)
+		}
+	}
+	if err := s.WithToken(epoch-1).DeleteAccount(ctx, account); chat.CodeOf(err) != chat.LeaseHeld {
+		t.Errorf("the last owner but one deletes it: %v", err)
+	}
+}
+
 // TestExpired: what has expired is still stored for a while.
 func TestExpired(t *testing.T) {
 	now := noon
