@@ -307,7 +307,7 @@ func (w *chunk) step(ctx context.Context, places []int, commands []chat.Command)
 		}
 	}
 	if len(results) > 0 {
-		if err := w.record(ctx, results); err != nil {
+		if err := w.keep(ctx, results); err != nil {
 			return false, err
 		}
 	}
@@ -323,11 +323,13 @@ func (w *chunk) step(ctx context.Context, places []int, commands []chat.Command)
 	return false, nil
 }
 
-// record stores how operations ended; a patch that WhatsApp took isn't forgotten because the host is asked to end.
-func (w *chunk) record(ctx context.Context, results map[int]chat.Result) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.TTL/3)
-	defer cancel()
-	if _, err := w.stores.Batches.EndOperations(ctx, w.batch.Account, w.batch.ID, w.number, results); err != nil {
+// keep records how operations ended.
+func (w *chunk) keep(ctx context.Context, results map[int]chat.Result) error {
+	err := w.record(ctx, func(ctx context.Context) error {
+		_, err := w.stores.Batches.EndOperations(ctx, w.batch.Account, w.batch.ID, w.number, results)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("record operations: %w", err)
 	}
 	for place, r := range results {

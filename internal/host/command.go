@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/sleep"
 	"pesan/internal/stableid"
 )
 
@@ -87,7 +88,7 @@ func (s *shard) execute(
 		log.Warn("command for another number")
 		return s.refuseForeign(ctx, c, attempt)
 	}
-	r, err := s.record(ctx, c)
+	r, err := s.recorded(ctx, c)
 	if err != nil {
 		return fmt.Errorf("record command: %w", err)
 	}
@@ -160,8 +161,8 @@ func (s *shard) attempt(ctx context.Context, l *link, a chat.Account, r chat.Com
 	})
 }
 
-// record finds the command's record. A command that has none wasn't sent by the API: it gets one, and a report.
-func (s *shard) record(ctx context.Context, c chat.Command) (chat.CommandRecord, error) {
+// recorded finds the command's record. A command that has none wasn't sent by the API: it gets one, and a report.
+func (s *shard) recorded(ctx context.Context, c chat.Command) (chat.CommandRecord, error) {
 	r, err := s.stores.Commands.Command(ctx, c.Account, c.ID)
 	if chat.CodeOf(err) != chat.CommandNotFound {
 		return r, err
@@ -204,13 +205,32 @@ func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attemp
 			o.Failure = &chat.Error{Code: chat.Unavailable}
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
-	defer cancel()
-	_, err = s.stores.Commands.EndCommand(ctx, r.Account, r.ID, o)
+	err = s.record(ctx, func(ctx context.Context) error {
+		_, err := s.stores.Commands.EndCommand(ctx, r.Account, r.ID, o)
+		return err
+	})
 	if err != nil && chat.CodeOf(err) != chat.CommandNotFound { // else it was deleted with its account
 		return fmt.Errorf("record outcome: %w", err)
 	}
 	return nil
+}
+
+// recordTime bounds for how long it is tried to record what has been done.
+const recordTime = time.Minute
+
+// record stores what has been done, which isn't forgotten because the host is asked to end. What fails is tried again, lest all be
+// done again: for recordTime, as long as the host goes on and holds the account.
+func (s *shard) record(ctx context.Context, write func(context.Context) error) error {
+	until := s.Now().Add(recordTime)
+	for wait := firstWait; ; wait = longer(wait) {
+		try, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TTL/5)
+		err := write(try)
+		cancel()
+		if !temporary(err) || s.hold.Check() != nil || s.Now().Add(wait).After(until) || sleep.For(ctx, wait) != nil {
+			return err
+		}
+		s.Logger.Warn("what was done is recorded later", "error", err)
+	}
 }
 
 // refuse reports a command that can't have a record.
