@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"time"
 
 	"pesan/internal/chat"
 )
@@ -9,8 +10,9 @@ import (
 // Devices opens linked devices.
 type Devices interface {
 	// Open makes the account's device ready to run for its owner, under whose lease it stores what it learns; it doesn't
-	// connect. An account that was never linked gets a new one.
-	Open(ctx context.Context, account string, o chat.Ownership) (Device, error)
+	// connect. An account that was never linked gets a new one. Of those that wait to connect, whichever shard is theirs, the one
+	// that was active last comes first; zero where that isn't known, and then it comes last.
+	Open(ctx context.Context, account string, o chat.Ownership, active time.Time) (Device, error)
 }
 
 // Device is the link of one account to WhatsApp. Its methods are safe for concurrent use. It stores what it learns: the

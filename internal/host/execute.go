@@ -133,7 +133,7 @@ func (s *shard) logout(ctx context.Context, l *link) error {
 	device := l.device
 	if device == nil {
 		var err error
-		if device, err = s.Devices.Open(ctx, l.account, s.hold); err != nil {
+		if device, err = s.Devices.Open(ctx, l.account, s.hold, time.Time{}); err != nil {
 			return fmt.Errorf("open device: %w", err)
 		}
 	}

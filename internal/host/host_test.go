@@ -45,6 +45,38 @@ func TestRunsTheDevicesThatAreOn(t *testing.T) {
 	})
 }
 
+// TestMostActiveFirst: devices are opened in the order in which they were active last, and told when that was, by which those of
+// other queues find their places between them.
+func TestMostActiveFirst(t *testing.T) {
+	inWorld(t, func(w *world) {
+		began := time.Now().Truncate(time.Second)
+		active := make(map[string]time.Time)
+		for _, minutes := range []int{3, 1, 4, 2, 6, 5} {
+			at := began.Add(-time.Duration(minutes) * time.Minute)
+			active[w.account(inShard(minutes%2), func(a *chat.Account) { a.AsOf = at })] = at
+		}
+		never := w.account()
+		c := w.config("a")
+		c.Queues = 2
+		defer w.start(c)()
+		last := make(map[bool]time.Time)
+		for _, a := range w.opened {
+			at := active[a]
+			if !w.device(a).active.Equal(at) {
+				t.Errorf("a device that was active at %v is opened as if at %v", at, w.device(a).active)
+			}
+			odd := at.Minute()%2 == began.Minute()%2
+			if before := last[odd]; a != never && !before.IsZero() && at.After(before) {
+				t.Errorf("one that was active at %v is opened after one that was at %v", at, before)
+			}
+			last[odd] = at
+		}
+		if len(w.opened) != len(active)+1 {
+			t.Errorf("%d devices are opened", len(w.opened))
+		}
+	})
+}
+
 func TestFaultsAtTheStartAreTriedAgain(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.account()
@@ -336,11 +368,11 @@ type flakyDevices struct {
 	faults int
 }
 
-func (f *flakyDevices) Open(ctx context.Context, account string, o chat.Ownership) (host.Device, error) {
+func (f *flakyDevices) Open(ctx context.Context, account string, o chat.Ownership, active time.Time) (host.Device, error) {
 	if f.faults--; f.faults >= 0 {
 		return nil, fmt.Errorf("planted: %w", &chat.Error{Code: chat.Unavailable})
 	}
-	return f.world.Open(ctx, account, o)
+	return f.world.Open(ctx, account, o, active)
 }
 
 // placed tells devices which host runs them.
@@ -349,8 +381,8 @@ type placed struct {
 	host  string
 }
 
-func (p placed) Open(ctx context.Context, account string, o chat.Ownership) (host.Device, error) {
-	if _, err := p.world.Open(ctx, account, o); err != nil {
+func (p placed) Open(ctx context.Context, account string, o chat.Ownership, active time.Time) (host.Device, error) {
+	if _, err := p.world.Open(ctx, account, o, active); err != nil {
 		return nil, err
 	}
 	return &placedDevice{p.world.device(account), p.host}, nil

@@ -19,7 +19,8 @@ type link struct {
 	account string
 	lock    *semaphore.Weighted // can be waited for with a context
 
-	commanded bool // a command has started or stopped it
+	commanded bool      // a command has started or stopped it
+	active    time.Time // when its device was active, as it was listed; by its lock
 
 	free func() // lets another account's command begin; of the command under way, by its lock
 
@@ -55,7 +56,7 @@ func (l *link) start(ctx context.Context) error {
 	if l.running() {
 		return nil
 	}
-	device, err := l.shard.Devices.Open(ctx, l.account, l.shard.hold)
+	device, err := l.shard.Devices.Open(ctx, l.account, l.shard.hold, l.active)
 	if err != nil {
 		return fmt.Errorf("open device: %w", err)
 	}

@@ -80,9 +80,8 @@ func (s *shard) release(living context.Context) {
 	}
 }
 
-// connect runs the devices of the accounts that are on, those first that were active last: devices take their turns to connect
-// in the order in which they were opened. It returns when each was started once. A device that a command works on, which may wait
-// for it to connect, doesn't keep those behind it waiting.
+// connect runs the devices of the accounts that are on, those first that were active last. It returns when each was started once. A
+// device that a command works on, which may wait for it to connect, doesn't keep those behind it waiting.
 func (s *shard) connect() {
 	accounts, err := s.list()
 	if err != nil {
@@ -97,7 +96,10 @@ func (s *shard) connect() {
 		l := s.link(a.ID)
 		if !l.lock.TryAcquire(1) {
 			wg.Go(func() { s.wake(a.ID, s.startListed(a.ID)) })
-		} else if err := l.startListed(); err != nil {
+			continue
+		}
+		l.active = a.AsOf
+		if err := l.startListed(); err != nil {
 			wg.Go(func() { s.wake(a.ID, err) })
 		}
 	}

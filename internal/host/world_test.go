@@ -86,11 +86,11 @@ func (w *world) device(account string) *device {
 }
 
 // Open implements host.Devices.
-func (w *world) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
+func (w *world) Open(_ context.Context, account string, o chat.Ownership, active time.Time) (host.Device, error) {
 	d := w.device(account)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d.owner = o
+	d.owner, d.active = o, active
 	w.opened = append(w.opened, account)
 	return d, nil
 }
@@ -225,6 +225,7 @@ type device struct {
 	away   atomic.Bool                                              // it isn't connected though it runs
 	hurry  func()                                                   // nil: nothing
 	owner  chat.Ownership                                           // by world's lock
+	active time.Time                                                // likewise
 
 	mu    sync.Mutex
 	calls []string

@@ -72,7 +72,7 @@ func (p *ports) Beat(_ context.Context, b chat.Heartbeat, _ time.Time, _ time.Du
 }
 func (p *ports) ReleaseLease(context.Context, chat.Lease) error     { return p.err }
 func (p *ports) Hosts(context.Context, time.Time) ([]string, error) { return nil, p.err }
-func (p *ports) Open(context.Context, string, chat.Ownership) (host.Device, error) {
+func (p *ports) Open(context.Context, string, chat.Ownership, time.Time) (host.Device, error) {
 	return runner{nil, p}, p.err
 }
 func (p *ports) EndCommand(context.Context, string, string, chat.Outcome) (chat.CommandRecord, error) {
@@ -96,7 +96,7 @@ type endsBy struct {
 	ctx context.Context
 }
 
-func (e endsBy) Open(context.Context, string, chat.Ownership) (host.Device, error) {
+func (e endsBy) Open(context.Context, string, chat.Ownership, time.Time) (host.Device, error) {
 	return brief{nil, e}, nil
 }
 
@@ -148,7 +148,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("directive %+v", d)
 		}
 
-		device, err := m.Devices(p).Open(ctx, "a", nil)
+		device, err := m.Devices(p).Open(ctx, "a", nil, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestMetrics(t *testing.T) {
 		}
 		over := make(chan error)
 		brief, end := context.WithCancel(ctx)
-		b, err := m.Devices(endsBy{p, brief}).Open(ctx, "b", nil)
+		b, err := m.Devices(endsBy{p, brief}).Open(ctx, "b", nil, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

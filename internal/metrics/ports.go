@@ -62,8 +62,8 @@ type devices struct {
 	m *Metrics
 }
 
-func (d devices) Open(ctx context.Context, account string, o chat.Ownership) (host.Device, error) {
-	opened, err := d.Devices.Open(ctx, account, o)
+func (d devices) Open(ctx context.Context, account string, o chat.Ownership, active time.Time) (host.Device, error) {
+	opened, err := d.Devices.Open(ctx, account, o, active)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (ds *Devices) client(proxy string) (*http.Client, error) {
 }
 
 // Open implements host.Devices.
-func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (host.Device, error) {
+func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership, active time.Time) (host.Device, error) {
 	stores := ds.Stores(o)
 	backlog := newOnlyBacklog(stores.Backlog)
 	stores.Backlog = backlog
@@ -130,7 +130,7 @@ func (ds *Devices) Open(_ context.Context, account string, o chat.Ownership) (ho
 	projector.News = ds.News
 	return &device{
 		Devices: ds, Stores: stores, backlog: backlog, projector: projector, owner: o,
-		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(), hurry: make(chan struct{}),
+		account: account, log: ds.Logger.With("account", account), ticket: ds.turns.ticket(active), hurry: make(chan struct{}),
 	}, nil
 }
 

@@ -311,7 +311,7 @@ func (d *device) Do(ctx context.Context, kind chat.CommandKind, jid chat.JID) er
 func (w *world) run() {
 	w.t.Helper()
 	if w.device == nil {
-		device, err := w.devices.Open(w.soon(), account, lease{})
+		device, err := w.devices.Open(w.soon(), account, lease{}, time.Time{})
 		w.ok(err)
 		w.device = device.(testDevice)
 	}

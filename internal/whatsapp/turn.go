@@ -35,8 +35,12 @@ const (
 
 func newTurns(fewest, most int) *turns { return &turns{fewest: fewest, most: most, limit: fewest} }
 
-// ticket draws the next one: of those that wait, the one with the lowest begins first.
-func (t *turns) ticket() int {
+// ticket is that of a device that was active then: of those that wait, the one with the lowest begins first. Devices that never were,
+// or whose connection is made anew, draw theirs one after the other, behind the rest.
+func (t *turns) ticket(active time.Time) int {
+	if !active.IsZero() {
+		return -int(active.UnixMilli())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tickets++
@@ -179,7 +183,7 @@ func (r *run) takeTurn(ctx context.Context) error {
 	if has {
 		return nil
 	}
-	end, err := r.turns.take(ctx, r.turns.ticket(), r.hurry)
+	end, err := r.turns.take(ctx, r.turns.ticket(time.Time{}), r.hurry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turn = end

@@ -71,6 +71,18 @@ func TestTurnsGoByTicket(t *testing.T) {
 	})
 }
 
+// TestTicketsOfDevices: who was active last has the lowest, whoever asked first; who never was comes behind, in the order of asking.
+func TestTicketsOfDevices(t *testing.T) {
+	all := newTurns(1, 1)
+	now := time.Now()
+	tickets := []int{
+		all.ticket(now), all.ticket(now.Add(-time.Second)), all.ticket(time.UnixMilli(1)), all.ticket(time.Time{}), all.ticket(time.Time{}),
+	}
+	if !slices.IsSorted(tickets) || len(slices.Compact(tickets)) != 5 {
+		t.Errorf("tickets %v", tickets)
+	}
+}
+
 // TestWhoHurriesWaitsForNobody: neither for those that wait before it nor for those that have begun, which count as before.
 func TestWhoHurriesWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -124,7 +136,7 @@ func TestCommandsTakeTurns(t *testing.T) {
 		}
 		for range 16 {
 			go func() {
-				if _, err := all.take(ctx, all.ticket(), nil); err == nil {
+				if _, err := all.take(ctx, all.ticket(time.Time{}), nil); err == nil {
 					began.Add(1)
 				}
 			}()
@@ -145,7 +157,7 @@ func TestCommandsTakeTurns(t *testing.T) {
 			defer few.work()()
 		}
 		for range 2 {
-			if _, err := few.take(ctx, few.ticket(), nil); err != nil {
+			if _, err := few.take(ctx, few.ticket(time.Time{}), nil); err != nil {
 				t.Error(err)
 			}
 		}
@@ -160,7 +172,7 @@ func TestTurnsGrow(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 1000 {
 			wg.Go(func() {
-				end, err := all.take(t.Context(), all.ticket(), nil)
+				end, err := all.take(t.Context(), all.ticket(time.Time{}), nil)
 				if err != nil {
 					t.Error(err)
 					return
@@ -192,7 +204,7 @@ func TestTurnToConnect(t *testing.T) {
 	w.devices.turns = newTurns(1, 1)
 	take := func() (end func()) {
 		t.Helper()
-		end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(), nil)
+		end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(time.Time{}), nil)
 		w.ok(err)
 		return end
 	}
@@ -223,7 +235,7 @@ func TestADeviceHurries(t *testing.T) {
 	w.devices.turns = newTurns(1, 1)
 	w.link()
 	w.ok(w.halt())
-	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(), nil)
+	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(time.Time{}), nil)
 	w.ok(err)
 	defer end()
 	before := w.linked.Logins()
@@ -243,7 +255,7 @@ func TestNoTurnWhileACodeIsShown(t *testing.T) {
 		a, err := w.store.Account(context.Background(), account)
 		return err == nil && a.QR != ""
 	})
-	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(), nil)
+	end, err := w.devices.turns.take(w.soon(), w.devices.turns.ticket(time.Time{}), nil)
 	w.ok(err)
 	end()
 }
