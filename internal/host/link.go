@@ -107,8 +107,9 @@ func (l *link) stop() {
 	l.device = nil
 }
 
-// lookAgain is how often it is seen whether a device is connected by now that is waited for.
-const lookAgain = 50 * time.Millisecond
+// lookAgain is how often it is seen whether a device is connected by now that is waited for, and is told again to hurry: it hears
+// that only while it waits for its turn. A look costs next to nothing.
+const lookAgain = 10 * time.Millisecond
 
 // retryUntilConnected commands the device. A device that runs but isn't connected is waited for: after a start it still connects,
 // and then before those for which nobody waits. Such a command doesn't count among those at a time: devices that can't connect

@@ -140,8 +140,8 @@ func (s *states) ask(ctx context.Context, names []appstate.WAPatchName) (p pages
 	return p
 }
 
-// fetchAsked projects what is new in a collection that was asked for, unless it has changed here since. The lock of changes is
-// held.
+// fetchAsked projects what is new in a collection that was asked for. Where it has changed here since, as by a command, the answer
+// may tell what is known by now, and else it is asked for anew. The lock of changes is held.
 func (s *states) fetchAsked(ctx context.Context, name appstate.WAPatchName, p pages) error {
 	one := p.of[name]
 	switch {
@@ -154,14 +154,24 @@ func (s *states) fetchAsked(ctx context.Context, name appstate.WAPatchName, p pa
 	if err != nil {
 		return err
 	}
-	if now.Version != one.state.Version {
+	list, err := appstate.ParsePatchList(ctx, &one.node, internals(s.wa).DownloadExternalAppStateBlob)
+	switch {
+	case err != nil:
+		return fmt.Errorf("fetch app state: %w", err)
+	case now.Version == one.state.Version:
+		return s.follow(own(ctx), list, one.state, false)
+	case one.state.Version == 0, now.Version < lastOf(list, one.state.Version), list.HasMorePatches:
 		return s.fetch(ctx, name, false)
 	}
-	list, err := appstate.ParsePatchList(ctx, &one.node, internals(s.wa).DownloadExternalAppStateBlob)
-	if err != nil {
-		return fmt.Errorf("fetch app state: %w", err)
+	return nil
+}
+
+// lastOf is the version that a page leads to which follows another.
+func lastOf(list *appstate.PatchList, version uint64) uint64 {
+	for _, p := range list.Patches {
+		version = max(version, p.GetVersion().GetVersion())
 	}
-	return s.follow(own(ctx), list, one.state, false)
+	return version
 }
 
 // follow projects a page that follows a state, and those after it; all is of a collection that is fetched from its beginning.
