@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pesan/internal/budget"
 	"pesan/internal/sim"
 )
 
@@ -21,6 +22,7 @@ const (
 	farTrip     = 150 * time.Millisecond // to WhatsApp and back
 	muted       = 40                     // devices with a command under way while their host stops
 	linkingAt   = 4                      // a time
+	alone       = 40                     // mutes with nothing beside them, one after the other
 	fleetWithin = 5 * time.Minute
 )
 
@@ -311,6 +313,10 @@ func (f *fleetOf) stopUnderCommands(ctx context.Context) ([]row, error) {
 	if err := f.shown(ctx); err != nil {
 		return nil, err
 	}
+	lone, err := f.muteAlone(ctx)
+	if err != nil {
+		return nil, err
+	}
 	progress("a host stops under commands")
 	done := make(chan time.Time, 3*muted)
 	group, calls := errgroup.WithContext(ctx)
@@ -355,12 +361,33 @@ func (f *fleetOf) stopUnderCommands(ctx context.Context) ([]row, error) {
 		}
 	}
 	const goal = 3 * time.Second
-	return []row{{
+	return []row{lone, {
 		fmt.Sprintf("stop of a host of %d devices under %d commands: slowest of the %d that were done after the next one's start "+
 			"(all devices are connected after %.1f s)",
 			len(all), cap(done), late, at[len(at)-1].Sub(began).Seconds()),
 		fmt.Sprintf("%.1f s", slowest.Seconds()), fmt.Sprintf("%.0f s", goal.Seconds()), late > 0 && slowest <= goal,
 	}}, nil
+}
+
+// muteAlone measures mutes that have nothing beside them, from the request to the answer, as the costs of docs/aws.md assume.
+func (f *fleetOf) muteAlone(ctx context.Context) (row, error) {
+	progress("mutes with nothing beside")
+	m := f.all[0]
+	var all []time.Duration
+	for i := range alone {
+		asked := time.Now()
+		_, err := f.call(ctx, "muteChat", "apiKey", m.key, "phone", m.friend.PN().User, "second", fmt.Sprint(5000+i))
+		if err != nil {
+			return row{}, err
+		}
+		all = append(all, time.Since(asked))
+	}
+	slices.Sort(all)
+	p50 := all[len(all)/2]
+	return row{
+		fmt.Sprintf("a mute, nothing beside it, at %v a round trip: median (nine in ten within %s)", farTrip, ms(all[len(all)*9/10])),
+		ms(p50), ms(budget.MuteTook), p50 <= budget.MuteTook,
+	}, nil
 }
 
 // shown waits until the API says that the devices are connected, and has the friends' chats.

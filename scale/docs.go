@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"pesan/internal/budget"
 	"pesan/internal/stack"
 )
 
@@ -148,13 +149,20 @@ func (s stacks) millionsTable() string {
 
 // muteTable says what a million mutes consist of, waited for and not.
 func (s stacks) muteTable() string {
-	waited, not := s.plain.mute(waiting, looks(waiting)), s.plain.mute(asyncTook, 0)
 	var rows []string
-	for i, p := range waited {
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s |", p.name, dollars(1e6*p.dollars), dollars(1e6*not[i].dollars)))
+	sums := "| **altogether** |"
+	for _, a := range []answer{usual, slow, async} {
+		parts := s.plain.mute(a)
+		for i, p := range parts {
+			if len(rows) == i {
+				rows = append(rows, "| "+p.name+" |")
+			}
+			rows[i] += " " + dollars(1e6*p.dollars) + " |"
+		}
+		sums += " **" + dollars(1e6*total(parts)) + "** |"
 	}
-	rows = append(rows, fmt.Sprintf("| **altogether** | **%s** | **%s** |", dollars(1e6*total(waited)), dollars(1e6*total(not))))
-	return table("| a million `muteChat` | done after a second | `Prefer: respond-async` |", rows...)
+	return table(fmt.Sprintf("| a million `muteChat` | done after %g s | after a second | `Prefer: respond-async` |",
+		budget.MuteTook.Seconds()), append(rows, sums)...)
 }
 
 func (s stacks) beforeTable() string {
@@ -162,7 +170,8 @@ func (s stacks) beforeTable() string {
 	for i, now := range s.plain.now() {
 		rows = append(rows, fmt.Sprintf("| %s | $%.2f | $%.2f |", before[i].name, before[i].dollars, now))
 	}
-	rows = append(rows, fmt.Sprintf("| the same stack idle, on Spot | – | $%.2f |", total(s.dev.idle())))
+	rows = append(rows, fmt.Sprintf("| a million %s | – | $%.2f |", muteNow, s.plain.million(muteNow)),
+		fmt.Sprintf("| the same stack idle, on Spot | – | $%.2f |", total(s.dev.idle())))
 	return table("| | at first | now |", rows...)
 }
 

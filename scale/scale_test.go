@@ -56,6 +56,9 @@ func TestGoals(t *testing.T) {
 			t.Errorf("%s costs $%.2f, at most $%.2f", before[i].name, now[i], most)
 		}
 	}
+	if mute := s.plain.million(muteNow); mute > 9.5 {
+		t.Errorf("a million %s costs $%.2f", muteNow, mute)
+	}
 	if spot := total(s.dev.idle()); spot > 7.95 {
 		t.Errorf("an idle stack on Spot costs $%.2f", spot)
 	}
@@ -93,9 +96,9 @@ func TestModel(t *testing.T) {
 
 // TestLooks: as httpapi waits.
 func TestLooks(t *testing.T) {
-	for wait, want := range map[float64]float64{0.1: 1, 0.15: 1, 0.3: 2, 1: 5} {
-		if n := looks(duration(wait)); n != want {
-			t.Errorf("in %g s it looks %g times, not %g", wait, n, want)
+	for took, want := range map[float64]float64{0.1: 1, 0.21: 1, 0.3: 1, 0.31: 2, 0.46: 3, 1: 5} {
+		if a := answered(duration(took)); a != (answer{duration(took), want}) {
+			t.Errorf("a call that takes %g s is %+v, want %g looks", took, a, want)
 		}
 	}
 }

@@ -2,6 +2,8 @@
 // used, and what a stack costs and bears is computed from them: no table can promise what no test holds.
 package budget
 
+import "time"
+
 // Work is the most that a piece of work may take: read and write request units, and requests.
 type Work struct {
 	Name        string
@@ -50,6 +52,9 @@ const (
 	HostLine     = 330
 	LineOverhead = 26
 )
+
+// MuteTook is what half of the calls of muteChat take at most where nothing is beside them, and WhatsApp is 150 ms away.
+const MuteTook = 350 * time.Millisecond
 
 // Wait is what each look takes at how a command has ended.
 var Wait = Work{"a look at how a command has ended", 0.5, 0, 1}

@@ -31,12 +31,23 @@ const (
 	submitTime  = 10 * time.Second
 )
 
-// A call that waits looks after FirstPoll how its command has ended, since none has sooner where looking is needed, and then with
-// growing pauses up to SlowestPoll: each look costs.
+// A call that waits looks after firstPoll how its command has ended, since none has sooner where looking is needed, soon again, and
+// then with growing pauses up to slowestPoll: each look costs, and so does a function's time.
 const (
-	FirstPoll   = 150 * time.Millisecond
-	SlowestPoll = 250 * time.Millisecond
+	firstPoll   = 150 * time.Millisecond
+	nextPoll    = 100 * time.Millisecond
+	slowestPoll = 250 * time.Millisecond
 )
+
+// Pauses returns what tells how long a call that waits pauses before each of its looks.
+func Pauses() (next func() time.Duration) {
+	pause, then := firstPoll, nextPoll
+	return func() time.Duration {
+		now := pause
+		pause, then = then, min(then*3/2, slowestPoll)
+		return now
+	}
+}
 
 // pending are the results of a call whose command goes on.
 type pending struct {
@@ -202,8 +213,8 @@ func (o commander) end(ctx context.Context, c *call, r chat.CommandRecord, why *
 func (o commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ended <-chan struct{}) (chat.CommandRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(o.most, commandWait))
 	defer cancel()
-	pause := FirstPoll
-	timer := time.NewTimer(pause)
+	pause := Pauses()
+	timer := time.NewTimer(pause())
 	defer timer.Stop()
 	for r.State == chat.CommandPending {
 		select {
@@ -223,8 +234,7 @@ func (o commander) wait(ctx context.Context, c *call, r chat.CommandRecord, ende
 				r.State = chat.CommandDone
 			}
 		}
-		pause = min(pause*3/2, SlowestPoll)
-		timer.Reset(pause)
+		timer.Reset(pause())
 	}
 	return r, nil
 }

@@ -102,7 +102,7 @@ func (c *call) codeUsed(ctx context.Context, account string) bool {
 func (c *call) awaitCode(ctx context.Context, a chat.Account, pairing bool, most time.Duration) (chat.Account, error) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	pause := FirstPoll
+	pause := Pauses()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	// What the key's check has read may be older than what a command has just done.
@@ -124,8 +124,7 @@ func (c *call) awaitCode(ctx context.Context, a chat.Account, pairing bool, most
 		if err == nil {
 			a = now
 		}
-		pause = min(pause*3/2, SlowestPoll)
-		timer.Reset(pause)
+		timer.Reset(pause())
 	}
 }
 

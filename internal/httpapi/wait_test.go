@@ -120,7 +120,7 @@ func TestWait(t *testing.T) {
 			t.Errorf("status %d after %v", status, took)
 		}
 		for i := 1; i < len(store.reads); i++ {
-			if gap := store.reads[i].Sub(store.reads[i-1]); gap < 150*time.Millisecond || gap > 250*time.Millisecond {
+			if gap := store.reads[i].Sub(store.reads[i-1]); gap < 100*time.Millisecond || gap > 250*time.Millisecond {
 				t.Errorf("a gap of %v", gap)
 			}
 		}
