@@ -11,7 +11,8 @@ import (
 // next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they
 // would be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends
 // lets one more begin, and whenever the process's timers come late, some fewer. A command that is carried out takes a place, too:
-// somebody waits for it. A few places are left to devices in any case.
+// somebody waits for it. So does a device that somebody waits for, which begins whatever the limit is: its end says nothing of how
+// many there is room for. A few places are left to devices in any case.
 type turns struct {
 	fewest, most int
 
@@ -50,6 +51,7 @@ func (t *turns) ticket(active time.Time) int {
 // take waits for a turn to connect; end ends it, and may be called again. Who is told to hurry doesn't wait for others.
 func (t *turns) take(ctx context.Context, ticket int, hurry <-chan struct{}) (end func(), err error) {
 	w := &waiter{ticket: ticket, turn: make(chan struct{})}
+	hurried := false
 	t.mu.Lock()
 	heap.Push(&t.waiting, w)
 	t.grant()
@@ -57,12 +59,12 @@ func (t *turns) take(ctx context.Context, ticket int, hurry <-chan struct{}) (en
 	select {
 	case <-w.turn:
 	case <-hurry:
-		t.pass(w)
+		hurried = t.pass(w)
 	case <-ctx.Done():
 		t.leave(w)
 		return nil, ctx.Err()
 	}
-	free := sync.OnceFunc(t.end)
+	free := sync.OnceFunc(func() { t.end(hurried) })
 	limit := time.AfterFunc(turnLimit, free)
 	return func() { limit.Stop(); free() }, nil
 }
@@ -99,12 +101,13 @@ func (t *turns) begin(w *waiter) {
 }
 
 // pass lets one begin that still waits, past the others and the limit.
-func (t *turns) pass(w *waiter) {
+func (t *turns) pass(w *waiter) (passed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if w.place >= 0 {
+	if passed = w.place >= 0; passed {
 		t.begin(w)
 	}
+	return passed
 }
 
 // leave takes out who doesn't wait any more, or ends the turn that it got meanwhile.
@@ -116,14 +119,14 @@ func (t *turns) leave(w *waiter) {
 		return
 	}
 	t.mu.Unlock()
-	t.end()
+	t.end(false)
 }
 
-func (t *turns) end() {
+func (t *turns) end(hurried bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.busy--
-	if !t.behind {
+	if !t.behind && !hurried {
 		t.limit = min(t.limit+1, t.most)
 	}
 	t.grant()

@@ -123,6 +123,30 @@ func TestWhoHurriesWaitsForNobody(t *testing.T) {
 	})
 }
 
+// TestWhoHurriesLeavesTheLimit: those that begin past it tell nothing of the room when they end.
+func TestWhoHurriesLeavesTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newTurns(1, 8)
+		first, _ := all.take(t.Context(), 0, nil)
+		hurry := make(chan struct{})
+		for range 5 {
+			go func() {
+				if end, err := all.take(t.Context(), 1, hurry); err == nil {
+					end()
+				}
+			}()
+			hurry <- struct{}{}
+		}
+		synctest.Wait()
+		if all.busy != 1 || all.limit != 1 {
+			t.Errorf("after those that hurried %d of %d turns are taken", all.busy, all.limit)
+		}
+		if first(); all.limit != 2 {
+			t.Errorf("after one that waited for its turn there are %d", all.limit)
+		}
+	})
+}
+
 // TestCommandsTakeTurns: for each that is carried out one device fewer begins, but for a few that always may.
 func TestCommandsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
