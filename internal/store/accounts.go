@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -80,7 +79,7 @@ func (r eventualAccounts) Account(ctx context.Context, id string) (chat.Account,
 
 // Accounts implements chat.Accounts. They are in the order of their ids, which begin with the time.
 func (s *Store) Accounts(ctx context.Context, p chat.Page) (accounts []chat.Account, next string, err error) {
-	last, err := openCursor(accountCursor, p.Cursor, func(id string) bool { return len(id) <= kv.MaxKey && utf8.ValidString(id) })
+	last, err := openCursor(accountCursor, p.Cursor, func(id string) bool { return listedKey(id).Validate() == nil })
 	if err != nil {
 		return nil, "", err
 	}
@@ -244,7 +243,7 @@ func (s *Store) DeleteAccount(ctx context.Context, id string) error {
 		))
 	})
 	if err == nil {
-		err = s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: backlogPartition(id)}, 0, nil)
+		err = s.deleteAll(ctx, kv.Query{Collection: kv.Work, Partition: backlogPartition(id)})
 	}
 	if err == nil {
 		err = s.deleteHooks(ctx, id)

@@ -95,7 +95,7 @@ func (s *Store) Alias(ctx context.Context, account string, from, to chat.JID) er
 		return err
 	})
 	if err == nil {
-		err = s.deleteAll(ctx, kv.Query{Collection: kv.Messages, Partition: conversation(account, from)}, 0, nil)
+		err = s.deleteAll(ctx, kv.Query{Collection: kv.Messages, Partition: conversation(account, from)})
 	}
 	return failed("make alias", err)
 }
@@ -160,7 +160,7 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 				return failed("delete chats", errCorrupt)
 			}
 			q := kv.Query{Collection: kv.Messages, Partition: conversation(account, chat.JID(jid))}
-			if err := s.deleteAll(ctx, q, 0, nil); err != nil {
+			if err := s.deleteAll(ctx, q); err != nil {
 				return failed("delete chats", err)
 			}
 			ops = append(ops, kv.Delete(k, kv.Always(), 0))
@@ -193,5 +193,5 @@ func (s *Store) emptied(ctx context.Context, account string) error {
 
 // deleteFeed deletes the entries before a sort key; "" is behind all.
 func (s *Store) deleteFeed(ctx context.Context, account, before string) error {
-	return s.deleteAll(ctx, kv.Query{Collection: kv.Chats, Partition: feedPartition(account), To: before}, 0, nil)
+	return s.deleteAll(ctx, kv.Query{Collection: kv.Chats, Partition: feedPartition(account), To: before})
 }

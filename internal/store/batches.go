@@ -273,9 +273,6 @@ func (s *Store) OpenBatches(ctx context.Context, account string) ([]chat.Batch, 
 		}
 		keys = append(keys, batchKey(account, batchRecord+keyID(string(it.Data))))
 	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
 	items, err := s.kv.GetMany(ctx, keys)
 	if err != nil {
 		return nil, failed("list open batches", err)

@@ -116,7 +116,7 @@ func (p *persons) joinMembers(c *chat.Chat) {
 		c.Members = make(map[chat.JID]chat.Register[chat.Rank])
 	}
 	maps.Copy(c.Members, p.Members)
-	if len(p.Since) > 0 && c.Since == nil {
+	if c.Since == nil {
 		c.Since = make(map[chat.JID]chat.Register[int64])
 	}
 	maps.Copy(c.Since, p.Since)

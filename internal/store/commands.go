@@ -180,9 +180,9 @@ func (s *Store) EndCommand(ctx context.Context, account, id string, o chat.Outco
 
 // DeleteCommands implements chat.Commands.
 func (s *Store) DeleteCommands(ctx context.Context, account string) error {
-	err := s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: "batches/" + account}, 0, nil)
+	err := s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: "batches/" + account})
 	if err == nil {
-		err = s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: account}, 0, nil)
+		err = s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: account})
 	}
 	return failed("delete commands", err)
 }

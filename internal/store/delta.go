@@ -64,9 +64,6 @@ func (s *Store) ChatsSince(
 
 // fillLarge reads the chats that the feed had no room for.
 func (s *Store) fillLarge(ctx context.Context, account string, jids []chat.JID, into map[chat.JID]*chat.View) error {
-	if len(jids) == 0 {
-		return nil
-	}
 	changed := make(map[chat.JID]bool, len(jids))
 	for _, jid := range jids {
 		if into[jid] == nil {
@@ -171,9 +168,6 @@ func (s *Store) completeMessages(
 func (s *Store) changedMessages(
 	ctx context.Context, account string, jid chat.JID, of *kv.Item, changed map[string]chat.FeedMessage, now time.Time, d *chat.MessageDelta,
 ) error {
-	if len(changed) == 0 {
-		return nil
-	}
 	c, err := rangesOfChat(jid, of.Data)
 	if err != nil {
 		return err

@@ -197,5 +197,5 @@ func (s *Store) ReleaseLease(ctx context.Context, l chat.Lease) error {
 // TakeOver frees what a former process held when it was killed. Only who knows that no other process uses the database may call
 // it, before he uses it himself.
 func (s *Store) TakeOver(ctx context.Context) error {
-	return failed("take over", s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}, 0, nil))
+	return failed("take over", s.deleteAll(ctx, kv.Query{Collection: kv.Commands, Partition: hosts}))
 }

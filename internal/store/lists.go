@@ -219,17 +219,14 @@ func (l *list) merge(views []chat.View, changed map[chat.JID]bool, again []chat.
 		}
 	}
 	slices.Sort(left)
-	merged = make([]chat.View, 0, len(views)+len(again)-len(left))
+	merged = make([]chat.View, 0, len(views)+len(again))
 	copied := 0
 	copyTo := func(end int) { // but for those that have changed
 		for len(left) > 0 && left[0] < end {
 			merged = append(merged, views[copied:left[0]]...)
 			copied, left = left[0]+1, left[1:]
 		}
-		if copied < end {
-			merged = append(merged, views[copied:end]...)
-			copied = end
-		}
+		merged, copied = append(merged, views[copied:end]...), end
 	}
 	for i := range again {
 		v := &again[i]

@@ -127,9 +127,6 @@ func (s *Store) complete(ctx context.Context, account string, entries []entry) e
 			pending, keys = append(pending, r), append(keys, key)
 		}
 	}
-	if len(keys) == 0 {
-		return nil
-	}
 	found, err := s.kv.GetMany(ctx, keys)
 	if err != nil {
 		return err

@@ -48,6 +48,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -184,18 +185,15 @@ func (s *Store) get(ctx context.Context, k kv.Key) (*kv.Item, error) {
 // deletesTogether is how many items are deleted by one write.
 const deletesTogether = 500
 
-// deleteAll deletes what a query finds and accept, nil for all, wants to go.
-func (s *Store) deleteAll(ctx context.Context, q kv.Query, token int64, accept func(*kv.Item) bool) error {
-	q.KeysOnly = accept == nil
+// deleteAll deletes what a query finds.
+func (s *Store) deleteAll(ctx context.Context, q kv.Query) error {
+	q.KeysOnly = true
 	var ops []kv.Op
 	for it, err := range s.kv.Query(ctx, q) {
 		if err != nil {
 			return err
 		}
-		if accept != nil && !accept(&it) {
-			continue
-		}
-		if ops = append(ops, kv.Delete(it.Key, kv.Always(), token)); len(ops) == deletesTogether {
+		if ops = append(ops, kv.Delete(it.Key, kv.Always(), 0)); len(ops) == deletesTogether {
 			if err := s.kv.Write(ctx, kv.Each(ops...)); err != nil {
 				return err
 			}
@@ -238,8 +236,9 @@ func openCursor(letter byte, cursor string, valid func(position string) bool) (p
 		return "", nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) < 2 || b[0] != letter || !valid(string(b[1:])) {
+	position, ours := strings.CutPrefix(string(b), string(letter))
+	if err != nil || !ours || position == "" || !valid(position) {
 		return "", &chat.Error{Code: chat.InvalidCursor}
 	}
-	return string(b[1:]), nil
+	return position, nil
 }

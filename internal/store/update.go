@@ -169,11 +169,9 @@ func (s *Store) load(ctx context.Context, name chatName, kept *storedChat, ids [
 	for _, id := range ids {
 		keys = append(keys, claimKey(name.account, name.jid, id))
 	}
-	var found []*kv.Item
-	if len(keys) > 0 {
-		if found, err = s.kv.GetMany(ctx, keys); err != nil {
-			return nil, "", err
-		}
+	found, err := s.kv.GetMany(ctx, keys)
+	if err != nil {
+		return nil, "", err
 	}
 	if kept != nil {
 		t.stored = *kept
@@ -254,16 +252,14 @@ func (t *thread) loadMessages(ctx context.Context, ids []string, claims []*kv.It
 		}
 		t.messages[id] = m
 	}
-	if len(keys) > 0 {
-		found, err := t.s.kv.GetMany(ctx, keys)
-		if err != nil {
-			return err
-		}
-		for i, id := range placed {
-			m := t.messages[id]
-			m.item = found[i]
-			t.messages[id] = m
-		}
+	found, err := t.s.kv.GetMany(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, id := range placed {
+		m := t.messages[id]
+		m.item = found[i]
+		t.messages[id] = m
 	}
 	if err := t.loadBlocks(ctx); err != nil {
 		return err
@@ -806,5 +802,5 @@ func (t *thread) orphaned(ctx context.Context, err error) error {
 		return err
 	}
 	q := kv.Query{Collection: kv.Messages, Partition: conversation(t.name.account, t.name.jid)}
-	return errors.Join(gone, t.s.deleteAll(ctx, q, 0, nil), t.s.deleteFeed(ctx, t.name.account, ""))
+	return errors.Join(gone, t.s.deleteAll(ctx, q), t.s.deleteFeed(ctx, t.name.account, ""))
 }

@@ -140,7 +140,7 @@ func (s *Store) DeleteHook(ctx context.Context, account string) error {
 }
 
 func (s *Store) deleteDead(ctx context.Context, account string) error {
-	return s.deleteAll(ctx, kv.Query{Collection: kv.Hooks, Partition: account}.Prefix(deadEvents), 0, nil)
+	return s.deleteAll(ctx, kv.Query{Collection: kv.Hooks, Partition: account}.Prefix(deadEvents))
 }
 
 // PutHookHealth implements chat.HookLog.
@@ -306,7 +306,7 @@ func (s *Store) EmptyHook(ctx context.Context, account string, through int64) er
 func (s *Store) deleteHooks(ctx context.Context, account string) error {
 	err := s.kv.Write(ctx, kv.Each(kv.Delete(secretKey(account), kv.Always(), 0)))
 	if err == nil {
-		err = s.deleteAll(ctx, kv.Query{Collection: kv.Hooks, Partition: account}, 0, nil)
+		err = s.deleteAll(ctx, kv.Query{Collection: kv.Hooks, Partition: account})
 	}
 	return err
 }
