@@ -109,12 +109,11 @@ func AccountOf(k kv.Key) (account string, jid chat.JID) {
 		for _, prefix := range []string{shown, hidden} {
 			if rest, ok := strings.CutPrefix(k.Sort, prefix); ok {
 				owner, _, _ := ofBlock(rest)
-				jid = chat.JID(owner)
+				return k.Partition, chat.JID(owner)
 			}
 		}
-		return k.Partition, jid
 	case kv.Accounts:
-		if k.Partition == directory {
+		if k.Sort != accountSort { // it is listed
 			return k.Sort, ""
 		}
 	}
