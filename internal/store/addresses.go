@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 
 	"pesan/internal/chat"
@@ -30,12 +31,8 @@ func (s *Store) Export(
 	if c, err = s.wholeState(ctx, at.item); err != nil {
 		return c, nil, "", failed("export chat", err)
 	}
-	q := kv.Query{Collection: kv.Messages, Partition: conversation(account, jid), Expect: 2 * (p.Limit + 1)}
-	if after != "" {
-		q.From = kv.After(after)
-	}
 	last := ""
-	for it, err := range s.kv.Query(ctx, q) {
+	for it, err := range s.stored(ctx, account, jid, after, p.Limit+1) {
 		if err != nil {
 			return c, nil, "", failed("export messages", err)
 		}
@@ -62,6 +59,29 @@ func (s *Store) Export(
 		messages, last = append(messages, *m), it.Sort
 	}
 	return c, messages, "", nil
+}
+
+// stored are the items of a conversation behind a position, messages first: who wants a few of these mustn't pay for all claims.
+func (s *Store) stored(ctx context.Context, account string, jid chat.JID, after string, expect int) iter.Seq2[kv.Item, error] {
+	of := kv.Query{Collection: kv.Messages, Partition: conversation(account, jid)}
+	messages, claims := of.Prefix(timeline), of.Prefix(byID)
+	messages.Expect = expect
+	both := []kv.Query{messages, claims}
+	if strings.HasPrefix(after, byID) {
+		both = both[1:]
+	}
+	if after != "" {
+		both[0].From = kv.After(after)
+	}
+	return func(yield func(kv.Item, error) bool) {
+		for _, q := range both {
+			for it, err := range s.kv.Query(ctx, q) {
+				if !yield(it, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Alias implements chat.ChatStore. The alias takes the chat's place first; what a crash leaves of its messages nobody sees,
