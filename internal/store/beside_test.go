@@ -36,6 +36,7 @@ func inCrowd() chat.Change {
 func shownOf(t *testing.T, s *store.Store, account string) string {
 	t.Helper()
 	page, err := s.Messages(t.Context(), account, crowd, chat.Page{Limit: 5}, noon)
+	page.Messages = slices.DeleteFunc(page.Messages, func(m chat.MessageView) bool { return m.ID != "MINE" })
 	if err != nil || len(page.Messages) != 1 {
 		t.Fatal(page, err)
 	}
@@ -46,9 +47,20 @@ func shownOf(t *testing.T, s *store.Store, account string) string {
 	return string(page.Messages[0].Document)
 }
 
-// TestReceiptsAreTold: whoever follows a conversation hears of each receipt, wherever the process that stores it ends, and once
-// only of one that was told.
+// TestReceiptsAreTold: whoever follows a conversation hears of each receipt, wherever the process that stores it ends, and whatever
+// is told before it comes again; if nothing is, once only.
 func TestReceiptsAreTold(t *testing.T) {
+	for what, between := range map[string]*chat.Change{ // the two times that it comes
+		"nothing":                  nil,
+		"a message in another":     {Chat: budi, Messages: []chat.Message{said(budi, "other", 1)}},
+		"another message in it":    {Chat: crowd, Messages: []chat.Message{said(budi, "other", 1)}},
+		"a mute of the same group": {Chat: crowd, State: chat.Chat{Mute: chat.Register[int64]{Value: chat.MutedForEver, At: 5}}},
+	} {
+		t.Run(what, func(t *testing.T) { receiptsAreTold(t, between) })
+	}
+}
+
+func receiptsAreTold(t *testing.T, between *chat.Change) {
 	db := openFile(t, sqlite.Options{Now: storetest.Now})
 	for writes := 0; ; writes++ {
 		s := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
@@ -66,16 +78,21 @@ func TestReceiptsAreTold(t *testing.T) {
 			t.Fatal(died)
 		}
 		s = store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+		if between != nil {
+			project(t, s, account, *between)
+		}
 		for range 3 {
 			project(t, s, account, comes)
 		}
 		d, err := s.MessagesSince(t.Context(), account, crowd, start, 10, noon)
+		d.Messages = slices.DeleteFunc(d.Messages, func(m chat.MessageView) bool { return m.ID != "MINE" })
 		if err != nil || len(d.Messages) != 1 || string(d.Messages[0].Document) != shownOf(t, s, account) ||
 			strings.Count(string(d.Messages[0].Document), "userJid") != 2 {
 			t.Errorf("behind %d writes: %+v, %v", writes, d, err)
 		}
 		entries, _, err := s.After(t.Context(), account, start, 10)
-		if err != nil || len(entries) != 1 || entries[0].Messages[0].What != chat.FeedAcked || !entries[0].Sure {
+		entries = slices.DeleteFunc(entries, func(e chat.FeedEntry) bool { return len(e.Messages) == 0 || e.Messages[0].ID != "MINE" })
+		if err != nil || len(entries) == 0 || between == nil && len(entries) > 1 || entries[0].Messages[0].What != chat.FeedAcked || !entries[0].Sure {
 			t.Errorf("behind %d writes %d entries: %+v, %v", writes, len(entries), entries, err)
 		}
 		if died == nil {
@@ -175,6 +192,32 @@ func TestBeside(t *testing.T) {
 		}
 		for it, err := range db.Query(t.Context(), kv.Query{Collection: kv.Messages, Partition: account + "/" + string(crowd)}) {
 			t.Errorf("cleared, %q is left, %v", it.Sort, err)
+		}
+	}
+}
+
+// TestLastHasItsPersons: the line of a chat whose newest message goes is that of the one before, with what stands beside it: the
+// reaction to an own message is its line.
+func TestLastHasItsPersons(t *testing.T) {
+	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
+	account := newAccount(t, s)
+	reactions := map[chat.JID]chat.Register[chat.Reaction]{}
+	for i := range 20 {
+		on := chat.AddOn{ID: fmt.Sprint("X", i), Time: noon.Unix() + int64(i)}
+		reactions[listedJID(i)] = chat.Register[chat.Reaction]{Value: chat.Reaction{AddOn: on, Text: "👍"}, At: noon.UnixMilli()}
+	}
+	project(t, s, account, inCrowd())
+	project(t, s, account, aboutMine(chat.Message{Reactions: reactions}))
+	before, err := s.Chat(t.Context(), account, crowd)
+	if err != nil || !strings.Contains(string(before.Last.Document), "👍") {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	newer := said(budi, "newer", 6000)
+	for _, m := range []chat.Message{newer, {ID: newer.ID, Gone: true}} {
+		project(t, s, account, chat.Change{Chat: crowd, Messages: []chat.Message{m}})
+		v, err := s.Chat(t.Context(), account, crowd)
+		if err != nil || (v.Last == before.Last) != m.Gone {
+			t.Errorf("behind %+v the line is %+v, %v", m, v.Last, err)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"pesan/internal/chat"
 	"pesan/internal/kv"
 	"pesan/internal/kv/kvtest"
@@ -323,7 +325,23 @@ func TestFencing(t *testing.T) {
 		t.Errorf("the account is %+v with %d items of work", a, len(work))
 	}
 	must(owner.DeleteBacklog(ctx, account, "1"))
-	must(owner.DeleteAccount(ctx, account))
+	later := s.WithToken(5)
+	must(later.UpdateAccount(ctx, account, func(*chat.Account) error { return nil })) // it is his all the same
+	for what, err := range map[string]error{
+		"a change of the account": owner.UpdateAccount(ctx, account, rename("late")),
+		"new work":                owner.PutBacklog(ctx, account, "4", []byte("x")),
+	} {
+		if chat.CodeOf(err) != chat.LeaseHeld {
+			t.Errorf("%s by who was the owner: %v", what, err)
+		}
+	}
+	must(later.DeleteAccount(ctx, account))
+
+	fresh := ulid.Make().String() // of which nothing was told yet
+	must(owner.CreateAccount(ctx, chat.Account{ID: fresh, CreatedAt: noon}))
+	if err := former.DeleteChats(ctx, fresh); chat.CodeOf(err) != chat.LeaseHeld {
+		t.Errorf("a deletion of a new account's chats by who isn't its owner: %v", err)
+	}
 }
 
 // TestChangeAmidHandOver: who changes an account without owning it, as a call of the API does, isn't refused when it gets its next
@@ -376,6 +394,11 @@ func TestExpired(t *testing.T) {
 	if err := s.AddReport(ctx, r); err != nil {
 		t.Fatal(err)
 	}
+	with := c // whose entry stands with it
+	with.ID = ulid.MustNew(ulid.Timestamp(noon), ulid.DefaultEntropy()).String()
+	if _, _, err := s.PutReported(ctx, with, chat.Report{ID: with.ID, Account: account, At: noon, Status: 202}); err != nil {
+		t.Fatal(err)
+	}
 	for _, one := range []struct {
 		age             time.Duration
 		command, report bool
@@ -386,8 +409,8 @@ func TestExpired(t *testing.T) {
 		if _, err := s.Command(ctx, account, "1"); (err == nil) != one.command || !one.command && chat.CodeOf(err) != chat.CommandNotFound {
 			t.Errorf("a command at the age of %v: %v", one.age, err)
 		}
-		if listed, _, err := s.ListReports(ctx, account, chat.Page{Limit: 10}); err != nil || (len(listed) == 1) != one.report {
-			t.Errorf("a report at the age of %v: %v, %v", one.age, listed, err)
+		if listed, _, err := s.ListReports(ctx, account, chat.Page{Limit: 10}); err != nil || (len(listed) == 2) != one.report || !one.report && len(listed) != 0 {
+			t.Errorf("reports at the age of %v: %v, %v", one.age, listed, err)
 		}
 	}
 	c.Kind = chat.DisconnectCommand

@@ -1,14 +1,57 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"pesan/internal/chat"
+	"pesan/internal/kv"
+	"pesan/internal/kv/kvtest"
 	"pesan/internal/kv/sqlite"
 	"pesan/internal/store"
 )
+
+// TestBeginningsOfFeeds: two who begin a feed at about the same time begin with one number; a feed that begins anew begins behind
+// what it had, also where its former beginning was to be kept for longer than that.
+func TestBeginningsOfFeeds(t *testing.T) {
+	now := noon
+	clock := func() time.Time { return now }
+	db := openFile(t, sqlite.Options{Now: clock})
+	keeping := func(db kv.Store, age time.Duration) *store.Store {
+		return store.New(db, store.Options{Compression: store.S2, SoleWriter: true, Now: clock, FeedAge: age})
+	}
+	ctx, account := t.Context(), newAccount(t, keeping(db, 0))
+	const day = 24 * time.Hour
+	append := func(s *store.Store) (int64, error) {
+		if err := s.AppendFeed(ctx, account, chat.FeedEntry{Kind: chat.FeedWebhook}); err != nil {
+			return 0, err
+		}
+		end, err := s.End(ctx, account)
+		return end.Seq, err
+	}
+	if _, err := append(keeping(kvtest.NewCrash(db, 1, false), 30*day)); !errors.Is(err, kvtest.ErrCrashed) {
+		t.Fatal(err)
+	}
+	began, last := now.UnixMilli(), int64(0)
+	for _, step := range []struct {
+		after time.Duration
+		want  func(seq int64) bool
+	}{
+		{time.Hour, func(seq int64) bool { return seq == began }},
+		{time.Minute, func(seq int64) bool { return seq == began+1 }},
+		{3 * day, func(seq int64) bool { return seq == now.UnixMilli() }},
+		{3 * day, func(seq int64) bool { return seq == now.UnixMilli() }},
+	} {
+		now = now.Add(step.after)
+		seq, err := append(keeping(db, 2*day))
+		if err != nil || !step.want(seq) || seq <= last {
+			t.Errorf("%v later it goes on with %d behind %d, %v", step.after, seq, last, err)
+		}
+		last = seq
+	}
+}
 
 // TestFeedAge: how long the feed is kept is a setting. What has expired is never passed over in silence, also when the setting was
 // another then.

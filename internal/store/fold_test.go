@@ -29,10 +29,17 @@ func TestFold(t *testing.T) {
 			t.Errorf("%s becomes %q and %q, %v", text, folded, back, err)
 		}
 	}
-	if folded := fold(nil, `a{"data":[1,20,255],"type":"Buffer"}b`); string(folded) != "a\xff\x03\x01\x14\xffb" {
-		t.Errorf("folded to %q", folded)
+	for text, want := range map[string]string{
+		`a{"data":[1,20,255],"type":"Buffer"}b`: "a\xff\x03\x01\x14\xffb",
+		`{"data":[1],"type":"Buffer"}`:          "\xff\x01\x01",
+		"\xffa\xff":                             "\xff\x00a\xff\x00",
+		`{"data":[01],"type":"Buffer"}`:         `{"data":[01],"type":"Buffer"}`,
+	} {
+		if folded := fold(nil, text); string(folded) != want {
+			t.Errorf("%q is folded to %q, want %q", text, folded, want)
+		}
 	}
-	for _, broken := range []string{"\xff", "a\xff\x02b", "\xff\x80", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
+	for _, broken := range []string{"\xff", "ab\xff", "a\xff\x02b", "\xff\x80", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"} {
 		if text, err := unfold(nil, []byte(broken), 100); err == nil {
 			t.Errorf("%q is unfolded to %q", broken, text)
 		}

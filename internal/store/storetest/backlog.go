@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"pesan/internal/chat"
@@ -13,6 +14,7 @@ import (
 func Backlog(t *testing.T, open func(*testing.T) chat.Backlog) {
 	runAll(t, open, []test[chat.Backlog]{
 		{"FirstArrivalFirst", listBacklog},
+		{"Large", largeBacklog},
 		{"PutTogether", putBacklogTogether},
 		{"Accounts", backlogOfAccounts},
 	})
@@ -50,6 +52,33 @@ func listBacklog(t *testing.T, ctx context.Context, backlog chat.Backlog) {
 	wantSame(t, "the backlog after a deletion", backlogIDs(t, ctx, backlog, account), []string{"c", "b", "a/ü%"})
 	ok(t, "put", backlog.PutBacklog(ctx, account, "a", []byte("new")))
 	wantSame(t, "the backlog with a new item", backlogIDs(t, ctx, backlog, account), []string{"c", "b", "a/ü%", "a"})
+}
+
+// largeBacklog: an item may be of any size, and its id of any that WhatsApp's ids have.
+func largeBacklog(t *testing.T, ctx context.Context, backlog chat.Backlog) {
+	account := newTenant(t, backlog)
+	const part = 350 << 10
+	var want []string
+	for _, size := range []int{0, 1, part, part + 1, 2*part + 1} {
+		id := fmt.Sprint(size)
+		want = append(want, id)
+		ok(t, "put "+id, backlog.PutBacklog(ctx, account, id, bytes.Repeat([]byte{7}, size)))
+	}
+	long := strings.Repeat("x", 16<<10)
+	ok(t, "put with a long id", backlog.PutBacklog(ctx, account, long, []byte("x")))
+	if backlog.PutBacklog(ctx, account, long+"x", []byte("x")) == nil {
+		t.Error("an id of 16,385 bytes is taken")
+	}
+	wantSame(t, "the backlog", backlogIDs(t, ctx, backlog, account), append(want, long))
+	items, err := backlog.ListBacklog(ctx, account)
+	ok(t, "list", err)
+	for _, item := range items[:len(want)] {
+		if fmt.Sprint(len(item.Data)) != item.ID || bytes.Count(item.Data, []byte{7}) != len(item.Data) {
+			t.Errorf("item %s comes back with %d bytes", item.ID, len(item.Data))
+		}
+		ok(t, "delete", backlog.DeleteBacklog(ctx, account, item.ID))
+	}
+	wantSame(t, "what is left", backlogIDs(t, ctx, backlog, account), []string{long})
 }
 
 func putBacklogTogether(t *testing.T, ctx context.Context, backlog chat.Backlog) {

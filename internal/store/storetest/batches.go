@@ -183,6 +183,14 @@ func batchOperations(t *testing.T, ctx context.Context, batches BatchStore) {
 		results[7].State != chat.OperationOvertaken {
 		t.Errorf("results %+v", results[:8])
 	}
+	for _, place := range []int{-1, chat.BatchChunk} {
+		if _, err := batches.EndOperations(ctx, b.Account, b.ID, 0, map[int]chat.Result{place: {State: chat.OperationDone, At: at}}); err == nil {
+			t.Errorf("operation %d of a chunk ended", place)
+		}
+	}
+	again, err = batches.EndOperations(ctx, b.Account, b.ID, 0, nil)
+	ok(t, "end nothing", err)
+	wantSame(t, "the batch behind nothing", again.Done, 3)
 	rest := make(map[int]chat.Result)
 	for i := range chat.BatchChunk {
 		rest[i] = chat.Result{State: chat.OperationDone, At: at.Add(time.Minute)}
@@ -241,11 +249,14 @@ func batchPlaces(t *testing.T, ctx context.Context, batches BatchStore) {
 	wantCode(t, "one more again", err, chat.TooManyBatches)
 	later := newBatch(account, 1)
 	later.RequestedAt = noon.Add(2 * chat.CommandAge)
-	_, created, err := batches.CreateBatch(ctx, later, later.RequestedAt)
+	stored, created, err := batches.CreateBatch(ctx, later, later.RequestedAt)
 	ok(t, "create two days later", err)
-	if !created {
-		t.Error("it wasn't created")
+	if !created || stored.Slot == "" {
+		t.Errorf("it is %+v, created %v", stored, created)
 	}
+	open, err := batches.OpenBatches(ctx, account)
+	ok(t, "open", err)
+	wantSame(t, "what is open", len(open), chat.MaxOpenBatches)
 }
 
 func stopBatch(t *testing.T, ctx context.Context, batches BatchStore) {

@@ -270,15 +270,28 @@ func feedTooOld(t *testing.T, ctx context.Context, store FeedStore) {
 		"from before it is kept":        {Seq: end.Seq, At: Now().Add(-chat.FeedAge - time.Second)},
 		"from nowhere":                  {},
 		"from the future":               {Seq: end.Seq, At: Now().Add(48 * time.Hour)},
+		"from further in the future":    {Seq: end.Seq, At: Now().Add(time.Hour + time.Second)},
 		"of a feed that was longer":     {Seq: end.Seq + 5, At: Now()},
+		"of a feed a little longer":     {Seq: end.Seq + 1, At: Now()},
 		"of a feed that goes backwards": {Seq: -1, At: Now()},
 	} {
 		_, _, err := store.After(ctx, account, p, 10)
 		wantCode(t, "a position "+what, err, chat.SinceTooOld)
 	}
-	entries, _ := newest(t, ctx, store, account, chat.Position{Seq: end.Seq - 1, At: Now().Add(-chat.FeedAge + time.Second)})
-	if len(entries) != 1 {
-		t.Errorf("a position that is kept gives %+v", entries)
+	for _, at := range []time.Time{Now().Add(-chat.FeedAge), Now().Add(time.Hour)} { // whose clock differs
+		p := chat.Position{Seq: end.Seq - 1, At: at}
+		if entries, _ := newest(t, ctx, store, account, p); len(entries) != 1 {
+			t.Errorf("a position that is kept gives %+v", entries)
+		}
+		p.Seq = end.Seq
+		still, err := store.Still(ctx, account, p)
+		if ok(t, "still", err); !still {
+			t.Error("the end isn't the end")
+		}
+	}
+	still, err := store.Still(ctx, account, chat.Position{Seq: end.Seq, At: Now().Add(-chat.FeedAge - time.Second)})
+	if ok(t, "still", err); still {
+		t.Error("a position from before it is kept is the end")
 	}
 }
 
@@ -320,13 +333,20 @@ func feedHeard(t *testing.T, ctx context.Context, store FeedStore) {
 		})
 	}
 	stop, stopAll := watch(account), watch("")
+	stays := 0
+	stopLast := store.WatchFeed(account, func(string) { mu.Lock(); defer mu.Unlock(); stays++ })
 	put(t, ctx, store, account, budi, chat.Chat{}, message("a", 1))
 	put(t, ctx, store, other, budi, chat.Chat{}, message("a", 1))
 	stop()
 	stopAll()
 	put(t, ctx, store, account, budi, chat.Chat{}, message("b", 2))
+	stopLast()
+	put(t, ctx, store, account, budi, chat.Chat{}, message("c", 3))
 	mu.Lock()
 	defer mu.Unlock()
+	if stays != 2 {
+		t.Errorf("who watches for longer hears %d times", stays)
+	}
 	if heard[account+"<"+account] != 1 || heard["<"+account] != 1 || heard["<"+other] != 1 || heard[account+"<"+other] != 0 {
 		t.Errorf("heard %v", heard)
 	}

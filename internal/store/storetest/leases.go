@@ -49,7 +49,7 @@ func acquireLease(t *testing.T, ctx context.Context, leases chat.Leases) {
 	if second.Epoch <= first.Epoch {
 		t.Errorf("epoch %d after %d of other shards", second.Epoch, first.Epoch)
 	}
-	third, err := leases.AcquireLease(ctx, shards, b.Host, noon.Add(ttl+time.Millisecond))
+	third, err := leases.AcquireLease(ctx, shards, b.Host, noon.Add(ttl))
 	ok(t, "acquire what a dead host held", err)
 	if third.Epoch <= second.Epoch {
 		t.Errorf("epoch %d after %d", third.Epoch, second.Epoch)
