@@ -196,6 +196,18 @@ func TestBeside(t *testing.T) {
 	}
 }
 
+// TestClearKeepsReceipts: a message that a clear doesn't cover, in whose last second it is, keeps what stands beside it.
+func TestClearKeepsReceipts(t *testing.T) {
+	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
+	account, mine := newAccount(t, s), inCrowd()
+	project(t, s, account, mine)
+	project(t, s, account, aboutMine(receipt(1, chat.Receipt{Read: 5})))
+	project(t, s, account, chat.Change{Chat: crowd, State: chat.Chat{Cleared: chat.RangeOf(mine.Messages[0].Content.Time, "another")}})
+	if shows := shownOf(t, s, account); strings.Count(shows, "readTimestamp") != 1 {
+		t.Errorf("it shows %s", shows)
+	}
+}
+
 // TestLastHasItsPersons: the line of a chat whose newest message goes is that of the one before, with what stands beside it: the
 // reaction to an own message is its line.
 func TestLastHasItsPersons(t *testing.T) {

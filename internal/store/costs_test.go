@@ -132,6 +132,9 @@ func TestKnownIsNotReadAgain(t *testing.T) {
 	}{
 		{"the owner's first message", say(budi, "a"), -1},
 		{"a message to a chat that he has changed", say(budi, "b"), 1},
+		{"a receipt for a message", func() error {
+			return apply(ctx, owner, account, chat.Change{Chat: budi, Messages: []chat.Message{{ID: "b", Status: chat.Read}}})
+		}, 2},
 		{"a mute of it", mute(owner, budi, 5), 0},
 		{"a mute that changes nothing", mute(owner, budi, 5), 0},
 		{"a mute by another process", mute(another, budi, 6), -1},
@@ -280,6 +283,10 @@ func TestUnchangedIsNotWritten(t *testing.T) {
 	project(t, s, account, chat.Change{Chat: listedJID(1), State: contact.State})
 	if took := db.took(); took.writes != 1 || took.ops != 3 { // with checks of the account and of the other place
 		t.Errorf("a chat without messages takes %d writes, %d operations", took.writes, took.ops)
+	}
+	project(t, s, account, chat.Change{Chat: listedJID(1), Messages: []chat.Message{said(listedJID(1), "a", 1)}})
+	if took := db.took(); took.writes != 1 {
+		t.Errorf("a message in a chat that is there takes %d writes", took.writes)
 	}
 	project(t, s, account, chat.Change{Chat: listedJID(2), Messages: []chat.Message{said(listedJID(2), "a", 1)}})
 	if took := db.took(); took.writes != 1 || took.ops != 7 { // these and the entry, the claim, the message, and the chat

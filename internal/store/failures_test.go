@@ -71,7 +71,7 @@ type situation struct {
 }
 
 // prepare makes an account with something of everything.
-func prepare(t *testing.T, s *store.Store, shard int) (x situation) {
+func prepare(t *testing.T, s *store.Store) (x situation) {
 	t.Helper()
 	ctx := t.Context()
 	x.account, x.batch, x.report = newAccount(t, s), ulid.Make().String(), ulid.Make().String()
@@ -99,7 +99,7 @@ func prepare(t *testing.T, s *store.Store, shard int) (x situation) {
 	must(err)
 	must(s.Overtake(ctx, x.account, noon, chat.Wish{Chat: budi, Setting: chat.MuteSetting}))
 	must(s.AddReport(ctx, chat.Report{ID: x.report, Account: x.account, Status: 202, CommandID: "1", Command: chat.CommandPending}))
-	must(s.PutBacklog(ctx, x.account, "long", make([]byte, 400<<10)))
+	must(s.PutBacklog(ctx, x.account, "work", []byte("x")))
 	must(s.SetHook(ctx, x.account, chat.Hook{URL: "https://example.com"}, "whsec_x"))
 	x.hook, _, err = s.Hook(ctx, x.account)
 	must(err)
@@ -108,10 +108,9 @@ func prepare(t *testing.T, s *store.Store, shard int) (x situation) {
 	must(s.PutUsage(ctx, x.account, "2026-03-01", "x", map[string]chat.Usage{"main": {Calls: 1}}))
 	_, err = s.JoinLabels(ctx, x.account, chat.Labels{Epoch: 1, All: map[string]chat.Register[chat.Label]{"1": {At: 1}}})
 	must(err)
-	host := fmt.Sprint("host", shard)
-	_, err = s.Beat(ctx, chat.Heartbeat{Host: host}, noon, time.Minute)
+	_, err = s.Beat(ctx, chat.Heartbeat{Host: "host"}, noon, time.Minute)
 	must(err)
-	x.lease, err = s.AcquireLease(ctx, []int{shard}, host, noon)
+	x.lease, err = s.AcquireLease(ctx, []int{1}, "host", noon)
 	must(err)
 	return x
 }
@@ -119,10 +118,87 @@ func prepare(t *testing.T, s *store.Store, shard int) (x situation) {
 // TestFailuresAreSaid: a call fails whichever of its calls to the database does, and succeeds when it is made again.
 func TestFailuresAreSaid(t *testing.T) {
 	ctx, ten := t.Context(), chat.Page{Limit: 10}
-	calls := map[string]func(s *store.Store, x situation) error{
-		"Account":       func(s *store.Store, x situation) error { _, err := s.Account(ctx, x.account); return err },
-		"Accounts":      func(s *store.Store, _ situation) error { _, _, err := s.Accounts(ctx, ten); return err },
-		"AccountsOf":    func(s *store.Store, _ situation) error { _, err := s.AccountsOf(ctx, []int{0}); return err },
+	reads := map[string]func(s *store.Store, x situation) error{
+		"Account":    func(s *store.Store, x situation) error { _, err := s.Account(ctx, x.account); return err },
+		"Accounts":   func(s *store.Store, _ situation) error { _, _, err := s.Accounts(ctx, ten); return err },
+		"AccountsOf": func(s *store.Store, _ situation) error { _, err := s.AccountsOf(ctx, []int{0}); return err },
+		"Chats": func(s *store.Store, x situation) error {
+			_, _, err := s.Chats(ctx, x.account, chat.Filter{Name: "x"}, ten, noon)
+			return err
+		},
+		"Chat":      func(s *store.Store, x situation) error { _, err := s.Chat(ctx, x.account, "1@lid"); return err },
+		"WholeChat": func(s *store.Store, x situation) error { _, err := s.WholeChat(ctx, x.account, crowd); return err },
+		"State":     func(s *store.Store, x situation) error { _, err := s.State(ctx, x.account, crowd); return err },
+		"Messages": func(s *store.Store, x situation) error {
+			_, err := s.Messages(ctx, x.account, crowd, ten, noon)
+			return err
+		},
+		"Message": func(s *store.Store, x situation) error {
+			_, err := s.Message(ctx, x.account, crowd, "MINE", noon)
+			return err
+		},
+		"Around": func(s *store.Store, x situation) error {
+			_, err := s.Around(ctx, x.account, budi, "part", noon)
+			return err
+		},
+		"Oldest": func(s *store.Store, x situation) error { _, err := s.Oldest(ctx, x.account, budi); return err },
+		"Export": func(s *store.Store, x situation) error {
+			_, _, _, err := s.Export(ctx, x.account, crowd, ten)
+			return err
+		},
+		"Labels":   func(s *store.Store, x situation) error { _, err := s.Labels(ctx, x.account); return err },
+		"Prefetch": func(s *store.Store, x situation) error { return s.Prefetch(ctx, x.account, []chat.JID{budi}) },
+		"ChatsSince": func(s *store.Store, x situation) error {
+			p := x.start
+			p.Until = noon.Unix()
+			_, err := s.ChatsSince(ctx, x.account, p, chat.Filter{}, 10, noon)
+			return err
+		},
+		"MessagesSince": func(s *store.Store, x situation) error {
+			_, err := s.MessagesSince(ctx, x.account, crowd, x.start, 10, noon)
+			return err
+		},
+		"MessagesSince, all": func(s *store.Store, x situation) error {
+			p := x.start
+			p.Until = 1
+			_, err := s.MessagesSince(ctx, x.account, crowd, p, 10, noon)
+			return err
+		},
+		"After":       func(s *store.Store, x situation) error { _, _, err := s.After(ctx, x.account, x.start, 10); return err },
+		"End":         func(s *store.Store, x situation) error { _, err := s.End(ctx, x.account); return err },
+		"Still":       func(s *store.Store, x situation) error { _, err := s.Still(ctx, x.account, x.start); return err },
+		"Command":     func(s *store.Store, x situation) error { _, err := s.Command(ctx, x.account, "1"); return err },
+		"BatchOf":     func(s *store.Store, x situation) error { _, err := s.BatchOf(ctx, x.account, "key"); return err },
+		"ListBatches": func(s *store.Store, x situation) error { _, _, err := s.ListBatches(ctx, x.account, ten); return err },
+		"OpenBatches": func(s *store.Store, x situation) error { _, err := s.OpenBatches(ctx, x.account); return err },
+		"Operations": func(s *store.Store, x situation) error {
+			_, _, err := s.Operations(ctx, x.account, x.batch, 0)
+			return err
+		},
+		"ListReports": func(s *store.Store, x situation) error { _, _, err := s.ListReports(ctx, x.account, ten); return err },
+		"ListBacklog": func(s *store.Store, x situation) error { _, err := s.ListBacklog(ctx, x.account); return err },
+		"Overtaken": func(s *store.Store, x situation) error {
+			_, err := s.Overtaken(ctx, x.account, []chat.Wish{{Chat: siti, Setting: chat.MuteSetting}})
+			return err
+		},
+		"Overtakes":  func(s *store.Store, x situation) error { _, err := s.Overtakes(ctx, x.account, noon); return err },
+		"Hosts":      func(s *store.Store, _ situation) error { _, err := s.Hosts(ctx, noon); return err },
+		"LastBeat":   func(s *store.Store, _ situation) error { _, err := s.LastBeat(ctx); return err },
+		"Hook":       func(s *store.Store, x situation) error { _, _, err := s.Hook(ctx, x.account); return err },
+		"Hooked":     func(s *store.Store, x situation) error { _, err := s.Hooked(ctx, []string{x.account}); return err },
+		"HookSecret": func(s *store.Store, x situation) error { _, err := s.HookSecret(ctx, x.account); return err },
+		"DeadEvents": func(s *store.Store, x situation) error { _, _, err := s.DeadEvents(ctx, x.account, ten); return err },
+		"DeadEvent": func(s *store.Store, x situation) error {
+			_, err := s.DeadEvent(ctx, x.account, chat.EventID(x.account, 1, 0))
+			return err
+		},
+		"HookCursor": func(s *store.Store, x situation) error { _, err := s.HookCursor(ctx, x.account); return err },
+		"Usage": func(s *store.Store, x situation) error {
+			_, err := s.Usage(ctx, x.account, "2026-03-01", "2026-03-02")
+			return err
+		},
+	}
+	changes := map[string]func(s *store.Store, x situation) error{
 		"DeleteAccount": func(s *store.Store, x situation) error { return s.DeleteAccount(ctx, x.account) },
 		"UpdateAccount": func(s *store.Store, x situation) error {
 			return s.UpdateAccount(ctx, x.account, func(a *chat.Account) error { a.State, a.Shard = chat.Pairing, a.Shard+1; return nil })
@@ -142,61 +218,16 @@ func TestFailuresAreSaid(t *testing.T) {
 		"Update, a clear": func(s *store.Store, x situation) error {
 			return apply(ctx, s, x.account, chat.Change{Chat: crowd, State: chat.Chat{Cleared: chat.RangeOf(noon.Unix())}})
 		},
-		"Chats": func(s *store.Store, x situation) error {
-			_, _, err := s.Chats(ctx, x.account, chat.Filter{Name: "x"}, ten, noon)
-			return err
-		},
-		"Chat":       func(s *store.Store, x situation) error { _, err := s.Chat(ctx, x.account, "1@lid"); return err },
-		"WholeChat":  func(s *store.Store, x situation) error { _, err := s.WholeChat(ctx, x.account, crowd); return err },
-		"State":      func(s *store.Store, x situation) error { _, err := s.State(ctx, x.account, crowd); return err },
 		"ShowOthers": func(s *store.Store, x situation) error { return s.ShowOthers(ctx, x.account, noon) },
-		"Messages": func(s *store.Store, x situation) error {
-			_, err := s.Messages(ctx, x.account, crowd, ten, noon)
-			return err
-		},
-		"Message": func(s *store.Store, x situation) error {
-			_, err := s.Message(ctx, x.account, crowd, "MINE", noon)
-			return err
-		},
-		"Around": func(s *store.Store, x situation) error {
-			_, err := s.Around(ctx, x.account, budi, "part", noon)
-			return err
-		},
-		"Oldest": func(s *store.Store, x situation) error { _, err := s.Oldest(ctx, x.account, budi); return err },
-		"Export": func(s *store.Store, x situation) error {
-			_, _, _, err := s.Export(ctx, x.account, crowd, ten)
-			return err
-		},
-		"Alias": func(s *store.Store, x situation) error { return s.Alias(ctx, x.account, "2@lid", budi) },
+		"Alias":      func(s *store.Store, x situation) error { return s.Alias(ctx, x.account, "2@lid", budi) },
 		"Alias, of a chat": func(s *store.Store, x situation) error {
 			return s.Alias(ctx, x.account, budi, siti)
 		},
 		"DeleteChats": func(s *store.Store, x situation) error { return s.DeleteChats(ctx, x.account) },
-		"Labels":      func(s *store.Store, x situation) error { _, err := s.Labels(ctx, x.account); return err },
 		"JoinLabels": func(s *store.Store, x situation) error {
 			_, err := s.JoinLabels(ctx, x.account, chat.Labels{Epoch: 2})
 			return err
 		},
-		"Prefetch": func(s *store.Store, x situation) error { return s.Prefetch(ctx, x.account, []chat.JID{budi}) },
-		"ChatsSince": func(s *store.Store, x situation) error {
-			p := x.start
-			p.Until = noon.Unix()
-			_, err := s.ChatsSince(ctx, x.account, p, chat.Filter{}, 10, noon)
-			return err
-		},
-		"MessagesSince": func(s *store.Store, x situation) error {
-			_, err := s.MessagesSince(ctx, x.account, crowd, x.start, 10, noon)
-			return err
-		},
-		"MessagesSince, all": func(s *store.Store, x situation) error {
-			p := x.start
-			p.Until = 1
-			_, err := s.MessagesSince(ctx, x.account, crowd, p, 10, noon)
-			return err
-		},
-		"After": func(s *store.Store, x situation) error { _, _, err := s.After(ctx, x.account, x.start, 10); return err },
-		"End":   func(s *store.Store, x situation) error { _, err := s.End(ctx, x.account); return err },
-		"Still": func(s *store.Store, x situation) error { _, err := s.Still(ctx, x.account, x.start); return err },
 		"AppendFeed": func(s *store.Store, x situation) error {
 			return s.AppendFeed(ctx, x.account, chat.FeedEntry{Kind: chat.FeedWebhook})
 		},
@@ -204,7 +235,6 @@ func TestFailuresAreSaid(t *testing.T) {
 			_, _, err := s.PutCommand(ctx, chat.Command{ID: "1", Account: x.account})
 			return err
 		},
-		"Command": func(s *store.Store, x situation) error { _, err := s.Command(ctx, x.account, "1"); return err },
 		"EndCommand": func(s *store.Store, x situation) error {
 			_, err := s.EndCommand(ctx, x.account, "1", chat.Outcome{At: noon})
 			return err
@@ -218,16 +248,7 @@ func TestFailuresAreSaid(t *testing.T) {
 				RequestedAt: noon}, noon)
 			return err
 		},
-		"BatchOf":     func(s *store.Store, x situation) error { _, err := s.BatchOf(ctx, x.account, "key"); return err },
-		"ListBatches": func(s *store.Store, x situation) error { _, _, err := s.ListBatches(ctx, x.account, ten); return err },
-		"OpenBatches": func(s *store.Store, x situation) error { _, err := s.OpenBatches(ctx, x.account); return err },
-		"Operations": func(s *store.Store, x situation) error {
-			_, _, err := s.Operations(ctx, x.account, x.batch, 0)
-			return err
-		},
-		"ListReports":  func(s *store.Store, x situation) error { _, _, err := s.ListReports(ctx, x.account, ten); return err },
 		"ClearReports": func(s *store.Store, x situation) error { return s.ClearReports(ctx, x.account, false, noon) },
-		"ListBacklog":  func(s *store.Store, x situation) error { _, err := s.ListBacklog(ctx, x.account); return err },
 		"UpdateBatch": func(s *store.Store, x situation) error {
 			return s.UpdateBatch(ctx, x.account, x.batch, func(b *chat.Batch) error { b.Stop(chat.BatchCancelled, nil, noon); return nil })
 		},
@@ -238,11 +259,6 @@ func TestFailuresAreSaid(t *testing.T) {
 		"Overtake": func(s *store.Store, x situation) error {
 			return s.Overtake(ctx, x.account, noon, chat.Wish{Chat: siti, Setting: chat.MuteSetting})
 		},
-		"Overtaken": func(s *store.Store, x situation) error {
-			_, err := s.Overtaken(ctx, x.account, []chat.Wish{{Chat: siti, Setting: chat.MuteSetting}})
-			return err
-		},
-		"Overtakes": func(s *store.Store, x situation) error { _, err := s.Overtakes(ctx, x.account, noon); return err },
 		"AddReport": func(s *store.Store, x situation) error {
 			return s.AddReport(ctx, chat.Report{ID: ulid.Make().String(), Account: x.account})
 		},
@@ -250,9 +266,7 @@ func TestFailuresAreSaid(t *testing.T) {
 			_, err := s.Beat(ctx, chat.Heartbeat{Host: x.lease.Host}, noon, time.Minute)
 			return err
 		},
-		"Leave":    func(s *store.Store, x situation) error { return s.Leave(ctx, x.lease.Host) },
-		"Hosts":    func(s *store.Store, _ situation) error { _, err := s.Hosts(ctx, noon); return err },
-		"LastBeat": func(s *store.Store, _ situation) error { _, err := s.LastBeat(ctx); return err },
+		"Leave": func(s *store.Store, x situation) error { return s.Leave(ctx, x.lease.Host) },
 		"AcquireLease": func(s *store.Store, x situation) error {
 			_, err := s.AcquireLease(ctx, x.lease.Shards, "other", noon.Add(time.Hour))
 			return err
@@ -262,10 +276,7 @@ func TestFailuresAreSaid(t *testing.T) {
 		"PutBacklog": func(s *store.Store, x situation) error {
 			return s.PutBacklog(ctx, x.account, "other", make([]byte, 400<<10))
 		},
-		"DeleteBacklog": func(s *store.Store, x situation) error { return s.DeleteBacklog(ctx, x.account, "long") },
-		"Hook":          func(s *store.Store, x situation) error { _, _, err := s.Hook(ctx, x.account); return err },
-		"Hooked":        func(s *store.Store, x situation) error { _, err := s.Hooked(ctx, []string{x.account}); return err },
-		"HookSecret":    func(s *store.Store, x situation) error { _, err := s.HookSecret(ctx, x.account); return err },
+		"DeleteBacklog": func(s *store.Store, x situation) error { return s.DeleteBacklog(ctx, x.account, "work") },
 		"SetHook":       func(s *store.Store, x situation) error { return s.SetHook(ctx, x.account, x.hook, "") },
 		"DeleteHook":    func(s *store.Store, x situation) error { return s.DeleteHook(ctx, x.account) },
 		"PutHookHealth": func(s *store.Store, x situation) error {
@@ -274,15 +285,9 @@ func TestFailuresAreSaid(t *testing.T) {
 		"PutDeadEvent": func(s *store.Store, x situation) error {
 			return s.PutDeadEvent(ctx, x.account, x.hook, chat.DeadEvent{Event: chat.Event{ID: chat.EventID(x.account, 2, 0), Number: 2}})
 		},
-		"DeadEvents": func(s *store.Store, x situation) error { _, _, err := s.DeadEvents(ctx, x.account, ten); return err },
-		"DeadEvent": func(s *store.Store, x situation) error {
-			_, err := s.DeadEvent(ctx, x.account, chat.EventID(x.account, 1, 0))
-			return err
-		},
 		"DeleteDeadEvent": func(s *store.Store, x situation) error {
 			return s.DeleteDeadEvent(ctx, x.account, chat.EventID(x.account, 1, 0))
 		},
-		"HookCursor": func(s *store.Store, x situation) error { _, err := s.HookCursor(ctx, x.account); return err },
 		"PutHookCursor": func(s *store.Store, x situation) error {
 			return s.PutHookCursor(ctx, x.account, chat.HookCursor{Number: 2})
 		},
@@ -290,32 +295,40 @@ func TestFailuresAreSaid(t *testing.T) {
 		"PutUsage": func(s *store.Store, x situation) error {
 			return s.PutUsage(ctx, x.account, "2026-03-01", "y", map[string]chat.Usage{"main": {Calls: 1}})
 		},
-		"Usage": func(s *store.Store, x situation) error {
-			_, err := s.Usage(ctx, x.account, "2026-03-01", "2026-03-02")
-			return err
-		},
 	}
 	db := openFile(t, sqlite.Options{Now: storetest.Now})
-	shard := 0
-	for name, call := range calls {
-		for at := 0; ; at++ {
-			shard++
-			x := prepare(t, store.New(db, store.Options{Compression: store.S2, Now: storetest.Now}), shard)
-			failing := &failsOnce{Store: db, at: at}
-			s := store.New(failing, store.Options{Compression: store.S2, Now: storetest.Now}).WithToken(3)
-			err := call(s, x)
-			if failing.calls <= at { // none has failed
-				if err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-				break
+	fresh := func() situation {
+		return prepare(t, store.New(db, store.Options{Compression: store.S2, Now: storetest.Now}))
+	}
+	one := fresh()
+	for name, call := range reads {
+		failsEverywhere(t, name, db, func() situation { return one }, call)
+	}
+	for name, call := range changes {
+		failsEverywhere(t, name, db, fresh, call)
+	}
+}
+
+// failsEverywhere makes a call that fails at each of its calls to the database, one after the other.
+func failsEverywhere(
+	t *testing.T, name string, db kv.Store, fresh func() situation, call func(*store.Store, situation) error,
+) {
+	t.Helper()
+	for at := 0; ; at++ {
+		x, failing := fresh(), &failsOnce{Store: db, at: at}
+		s := store.New(failing, store.Options{Compression: store.S2, Now: storetest.Now}).WithToken(3)
+		err := call(s, x)
+		if failing.calls <= at { // none has failed
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
-			if chat.CodeOf(err) != chat.Unavailable || !errors.Is(err, errDown) {
-				t.Errorf("%s, whose call %d fails: %v", name, at, err)
-			}
-			if err := call(s, x); err != nil {
-				t.Errorf("%s, whose call %d has failed, made again: %v", name, at, err)
-			}
+			return
+		}
+		if chat.CodeOf(err) != chat.Unavailable || !errors.Is(err, errDown) {
+			t.Errorf("%s, whose call %d fails: %v", name, at, err)
+		}
+		if err := call(s, x); err != nil {
+			t.Errorf("%s, whose call %d has failed, made again: %v", name, at, err)
 		}
 	}
 }

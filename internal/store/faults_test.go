@@ -120,8 +120,6 @@ func crashes() map[string][]chat.Change {
 	}
 	mine := r.text(own, at)
 	mine.Receipts = nil
-	later := mine // from a history, in another order
-	later.Content.Time -= 50
 	read := func(from, to int) chat.Message {
 		m := chat.Message{ID: mine.ID, Receipts: map[chat.JID]chat.Receipt{}}
 		for i := from; i < to; i++ {
@@ -129,6 +127,10 @@ func crashes() map[string][]chat.Change {
 		}
 		return m
 	}
+	with := mine
+	with.Receipts = read(0, 70).Receipts
+	later := mine // from a history, in another order
+	later.Content.Time -= 50
 	return map[string][]chat.Change{
 		"new chat":            {message(first)},
 		"new message":         {message(second), message(first)},
@@ -140,6 +142,7 @@ func crashes() map[string][]chat.Change {
 		"clear":               {message(first, second), {Chat: pn, State: chat.Chat{Cleared: chat.RangeOf(at + 5)}}},
 		"delete":              {message(first, second), {Chat: pn, State: chat.Chat{Deleted: chat.RangeOf(at + 50)}}},
 		"receipts in a group": {of(mine), of(read(0, 40)), of(read(39, 80))},
+		"receipts with it":    {of(r.text(own, at-1)), of(with)},
 		"receipts ahead":      {of(r.text(own, at-1)), of(read(0, 40)), of(mine)},
 		"receipts move":       {of(mine), of(read(0, 70)), of(later)},
 		"receipts cleared":    {of(mine, r.text(own, at+9)), of(read(0, 70)), {Chat: crowd, State: chat.Chat{Cleared: chat.RangeOf(at + 5)}}},

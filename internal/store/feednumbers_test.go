@@ -1,9 +1,12 @@
 package store_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +45,7 @@ func TestNumbersFollowOneAnother(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same := owner(3)
+	same, again := owner(3), owner(0)
 	last := appends(owner(0))
 	for i, step := range []struct {
 		by   *store.Store
@@ -51,7 +54,8 @@ func TestNumbersFollowOneAnother(t *testing.T) {
 	}{
 		{owner(0), 1, "another process without a lease"}, {same, 2, "an owner"}, {same, 1, "the same"},
 		{owner(3), 1, "another process of his"}, {same, 1, "the same again"}, {owner(0), 1, "one without a lease"},
-		{owner(4), 2, "a later owner"},
+		{owner(4), 2, "a later owner"}, {again.WithToken(5), 2, "the next"}, {again, 1, "his process without a lease"},
+		{again.WithToken(6), 2, "his next lease"}, {again.WithToken(6), 1, "the same again"},
 	} {
 		seq := appends(step.by)
 		if seq != last+step.gap {
@@ -116,9 +120,12 @@ func TestReadersWaitForWhatIsTold(t *testing.T) {
 			var other sync.WaitGroup
 			if before && reached { // another change is told and stored, behind the one that waits
 				other.Go(func() {
+					told := chat.Position{At: storetest.Now(), Seq: client.at.Seq}
 					err := apply(ctx, s, account, chat.Change{Chat: siti, Messages: []chat.Message{said(siti, "b", 1)}})
-					if err != nil {
-						t.Error(err)
+					entries, _, failed := reader.After(ctx, account, told, 10)
+					is := func(e chat.FeedEntry) bool { return e.Chat == siti }
+					if err != nil || failed != nil || !slices.ContainsFunc(entries, is) {
+						t.Errorf("paused at piece %d: what is stored isn't told in %+v, %v, %v", piece, entries, err, failed)
 					}
 				})
 				for _, err := reader.Chat(ctx, account, siti); err != nil; _, err = reader.Chat(ctx, account, siti) {
@@ -150,6 +157,104 @@ func TestReadersWaitForWhatIsTold(t *testing.T) {
 			}
 		}
 	}
+}
+
+// lost is a store that fails and keeps what it was to write: it may arrive later.
+type lost struct {
+	kv.Store
+	armed bool
+	steps []kv.Step
+}
+
+func (l *lost) Write(ctx context.Context, steps ...kv.Step) error {
+	if !l.armed {
+		return l.Store.Write(ctx, steps...)
+	}
+	l.armed, l.steps = false, steps
+	return errDown
+}
+
+// TestLateWritesAreRefused: what was lost, and whose number isn't waited for any more, can't be stored later, told by nobody.
+func TestLateWritesAreRefused(t *testing.T) {
+	db := &lost{Store: openFile(t, sqlite.Options{Now: storetest.Now})}
+	s := store.New(db, store.Options{Compression: store.S2, SoleWriter: true, Now: storetest.Now})
+	ctx, account := t.Context(), newAccount(t, s)
+	say := func(jid chat.JID, id string) error {
+		return apply(ctx, s, account, chat.Change{Chat: jid, Messages: []chat.Message{said(jid, id, 1)}})
+	}
+	if err := say(budi, "a"); err != nil {
+		t.Fatal(err)
+	}
+	db.armed = true
+	if err := say(budi, "b"); chat.CodeOf(err) != chat.Unavailable {
+		t.Fatal(err)
+	}
+	if err := say(siti, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Write(ctx, db.steps...); !errors.Is(err, kv.ErrConflict) {
+		t.Errorf("what was lost arrives: %v", err)
+	}
+	if c, err := s.Messages(ctx, account, budi, chat.Page{Limit: 5}, noon); err != nil || len(c.Messages) != 1 {
+		t.Errorf("the conversation is %+v, %v", c, err)
+	}
+}
+
+// TestToldGroupsAreMended: of a large group that was told and isn't stored, the next owner tells what is, with all its members.
+func TestToldGroupsAreMended(t *testing.T) {
+	kvtest.Crashes(t, func(when string, wrap func(kv.Store) kv.Store) {
+		db := openFile(t, sqlite.Options{Now: storetest.Now})
+		s := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+		ctx, account := t.Context(), newAccount(t, s)
+		group := chat.Change{Chat: crowd, Messages: []chat.Message{said(listedJID(1), "a", 1)}}
+		group.State.Members = map[chat.JID]chat.Register[chat.Rank]{}
+		for i := range 100 {
+			group.State.Members[listedJID(i)] = chat.Register[chat.Rank]{Value: chat.RankMember, At: 5}
+		}
+		project(t, s, account, group)
+		start, err := s.End(ctx, account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := chat.Change{Chat: crowd, State: chat.Chat{Subject: chat.Register[string]{Value: "Kerabat", At: 6}}}
+		made.State.Members = map[chat.JID]chat.Register[chat.Rank]{listedJID(7): {Value: chat.RankAdmin, At: 6}}
+		_ = apply(ctx, store.New(wrap(db), store.Options{Compression: store.S2, Now: storetest.Now}).WithToken(3), account, made)
+		next := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now}).WithToken(4)
+		if err := next.AppendFeed(ctx, account, chat.FeedEntry{Kind: chat.FeedWebhook}); err != nil {
+			t.Fatal(when, err)
+		}
+		d, err := s.ChatsSince(ctx, account, start, chat.Filter{}, 10, noon)
+		whole, failed := s.WholeChat(ctx, account, crowd)
+		if err != nil || failed != nil || len(d.Views) > 0 && d.Views[0].Document != whole.Document {
+			t.Errorf("%s: %.300s is told of %.300s, %v, %v", when, fmt.Sprint(d.Views), whole.Document, err, failed)
+		}
+	})
+}
+
+// TestToldBeforeItGoes: messages that are cleared don't go before the feed says so.
+func TestToldBeforeItGoes(t *testing.T) {
+	kvtest.Crashes(t, func(when string, wrap func(kv.Store) kv.Store) {
+		db := openFile(t, sqlite.Options{Now: storetest.Now})
+		s := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+		account := newAccount(t, s)
+		project(t, s, account, chat.Change{Chat: budi, Messages: []chat.Message{said(budi, "a", 1), said(budi, "b", 2)}})
+		count := func(c kv.Collection, partition string) (n int) {
+			for _, err := range db.Query(t.Context(), kv.Query{Collection: c, Partition: partition}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				n++
+			}
+			return n
+		}
+		messages, entries := count(kv.Messages, account+"/"+string(budi)), count(kv.Chats, "feed/"+account)
+		clear := chat.Change{Chat: budi, State: chat.Chat{Cleared: chat.RangeOf(noon.Unix())}}
+		_ = apply(t.Context(), store.New(wrap(db), store.Options{Compression: store.S2, Now: storetest.Now}), account, clear)
+		gone := count(kv.Messages, account+"/"+string(budi)) < messages
+		if gone && count(kv.Chats, "feed/"+account) == entries {
+			t.Errorf("%s messages have gone, and nothing is told", when)
+		}
+	})
 }
 
 // TestToldStatesAreMended: where a state was told and isn't stored, as the process ended in between, the next owner tells the truth.

@@ -111,6 +111,14 @@ func TestKeptListsAreBounded(t *testing.T) {
 	keeps(6, "c")
 	use("d", 21)
 	keeps(0)
+
+	use("a", 10) // which can't be brought up to date then
+	failed, _ := k.find("a")
+	k.abandon("a", failed)
+	keeps(0)
+	use("a", 7)
+	k.abandon("a", failed) // by another who waited for it
+	keeps(7, "a")
 }
 
 // TestMergedLists: chats that have changed are put where they belong now, those that don't show any more go, and the list's size

@@ -5,8 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"pesan/internal/chat"
 	"pesan/internal/kv"
+	"pesan/internal/kv/kvtest"
 	"pesan/internal/kv/sqlite"
 	"pesan/internal/store"
 	"pesan/internal/store/storetest"
@@ -62,6 +65,45 @@ func TestGlance(t *testing.T) {
 		code := chat.CodeOf(err)
 		if v != other || v.JID != want || code != chat.CodeOf(otherErr) || (want == "") != (code == chat.ChatNotFound) {
 			t.Errorf("a glance at %s gives %+v, %v; a look %+v, %v", jid, v, err, other, otherErr)
+		}
+	}
+}
+
+// TestHalfStored: of a message whose storing was ended in the middle nothing is found, or all.
+func TestHalfStored(t *testing.T) {
+	kvtest.Crashes(t, func(when string, wrap func(kv.Store) kv.Store) {
+		db := openFile(t, sqlite.Options{Now: storetest.Now})
+		s := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+		ctx, account := t.Context(), newAccount(t, s)
+		project(t, s, account, chat.Change{Chat: budi, Messages: []chat.Message{said(budi, "a", 1)}})
+		dying := store.New(wrap(db), store.Options{Compression: store.S2, Now: storetest.Now})
+		_ = apply(ctx, dying, account, chat.Change{Chat: budi, Messages: []chat.Message{said(budi, "b", 2)}})
+		if c, err := s.Message(ctx, account, budi, "b", noon); chat.CodeOf(err) != chat.MessageNotFound && (err != nil || len(c.Messages) != 1) {
+			t.Errorf("%s: the message is %+v, %v", when, c, err)
+		}
+	})
+}
+
+// TestReportsOfBatches: of several batches each entry ends as its batch does.
+func TestReportsOfBatches(t *testing.T) {
+	s := storetest.Open(t, t.TempDir()+"/pesan.db", func() time.Time { return noon })
+	ctx, account := t.Context(), newAccount(t, s)
+	for i := range 3 {
+		id := ulid.MustNew(ulid.Timestamp(noon)+uint64(i), ulid.DefaultEntropy()).String()
+		b := chat.Batch{ID: id, Account: account, Total: 1, State: chat.BatchCancelled, RequestedAt: noon, EndedAt: noon}
+		_, _, err := s.CreateBatch(ctx, b, noon)
+		r := chat.Report{ID: id, Account: account, At: noon, Status: 202, Batch: id, Command: chat.CommandPending}
+		if err := errors.Join(err, s.AddReport(ctx, r)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reports, _, err := s.ListReports(ctx, account, chat.Page{Limit: 5})
+	if err != nil || len(reports) != 3 {
+		t.Fatal(reports, err)
+	}
+	for _, r := range reports {
+		if r.Command != chat.CommandDone || !r.EndedAt.Equal(noon) {
+			t.Errorf("%+v", r)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -20,10 +21,13 @@ func TestRecordsFromBefore(t *testing.T) {
 	if err := placeOf(append(before, "toko\n1 12 "...), &v); err != nil || v.Name != "toko" || !v.Labels.Has("12") || !v.Labels.Has("1") || v.Labels.Has("2") {
 		t.Errorf("%+v, %v", v, err)
 	}
-	for _, broken := range []string{"", "\x80", "\x0e", "\x0e\x80", "\x0e\x05"} { // the last has no name, nor has its document
-		if err := placeOf([]byte(broken), &chat.View{Document: "{"}); err == nil {
+	for _, broken := range []string{"", "\x80", "\x0e", "\x0e\x80"} {
+		if err := placeOf([]byte(broken), &chat.View{Document: "{}"}); err == nil {
 			t.Errorf("%q is taken for a place", broken)
 		}
+	}
+	if err := placeOf(before, &chat.View{Document: "{"}); err == nil {
+		t.Error("a document that is none has a name")
 	}
 }
 
@@ -39,6 +43,35 @@ func TestLastLineIsBounded(t *testing.T) {
 		read := chat.View{}
 		if err := new(decoder).textsOfChat(record, &read); err != nil || read.Last != v.Last {
 			t.Errorf("of a line of %d bytes is read %.80q, %v", size, read.Last.Document, err)
+		}
+	}
+}
+
+// TestRanges: a record tells each of the ranges that hide messages.
+func TestRanges(t *testing.T) {
+	s := New(nil, Options{Compression: S2})
+	for _, c := range []chat.Chat{
+		{}, {Cleared: chat.RangeOf(5, "a")}, {ClearedUnstarred: chat.RangeOf(6), ClearedAt: 7}, {Deleted: chat.RangeOf(8, "b")},
+	} {
+		_, record, err := s.encodeChat(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := rangesOfChat("", record); err != nil || !reflect.DeepEqual(got, c) {
+			t.Errorf("%+v is read as %+v, %v", c, got, err)
+		}
+	}
+}
+
+// TestHeads: the fields of a chat's item tell what lists are sorted and filtered by.
+func TestHeads(t *testing.T) {
+	for _, v := range []chat.View{
+		{JID: "1@g.us"},
+		{JID: "1@g.us", Shows: true, Activity: 50, Time: 40, MuteEnd: chat.MutedForEver, Pinned: true, Last: chat.Line{Expires: 7}},
+		{JID: "1@g.us", Activity: 50, Time: 50, MuteEnd: 7, Archived: true, Unread: true},
+	} {
+		if got := headOfChat(v.JID, &kv.Item{Fields: fieldsOfView(&v)}); got != v {
+			t.Errorf("%+v is read as %+v", v, got)
 		}
 	}
 }
@@ -135,5 +168,24 @@ func TestLargestMessage(t *testing.T) {
 	}
 	if _, err := size(n + 1); err != errTooLarge {
 		t.Errorf("one byte more: %v", err)
+	}
+	all = strings.Repeat("x", maxRecord) // what takes little to store is bounded by what it takes to read
+	m := chat.Message{ID: "A", Gone: true, Content: chat.Content{Time: 5}}
+	state, err := marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n = maxRecord/2 - len(state) - len(`"b":"",`)
+	if len(all) != maxRecord || n < 0 {
+		t.Fatal(n)
+	}
+	for more, want := range map[int]error{0: nil, 1: errTooLarge} {
+		m.Content.Body = all[:n+more]
+		if state, err = marshal(m); len(state) != maxRecord/2+more || err != nil {
+			t.Fatalf("the state has %d bytes, %v", len(state)-maxRecord/2, err)
+		}
+		if _, err := size(n + more); err != want {
+			t.Errorf("a state of %d bytes: %v", len(state), err)
+		}
 	}
 }

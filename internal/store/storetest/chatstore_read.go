@@ -398,9 +398,11 @@ func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
 	long := message(strings.Repeat("x", 300), 6)
 	album, part, orphan, hidden := message("album", 7), message("part", 8), message("orphan", 9), message("hidden", 10)
 	part.Content.Parent, orphan.Content.Parent, hidden.Content.Parent = "album", "nothing", "cleared"
+	gone, self := message("gone", 11), message("self", 12)
+	gone.Content.Parent, gone.Gone, self.Content.Parent = "album", true, "self"
 	put(t, ctx, store, account, budi, chat.Chat{ClearedUnstarred: chat.RangeOf(start + 2)}, message("cleared", 1),
 		starred(message("starred", 2)), expired,
-		message("a", 4), message("b", 4), long, album, part, orphan, hidden, chat.Message{ID: "stub", ReadHere: true})
+		message("a", 4), message("b", 4), long, album, part, orphan, hidden, gone, self, chat.Message{ID: "stub", ReadHere: true})
 	ok(t, "alias", store.Alias(ctx, account, budiLID, budi))
 	for _, jid := range []chat.JID{budi, budiLID} {
 		listed := map[string]chat.MessageView{}
@@ -423,7 +425,7 @@ func messagesOne(t *testing.T, ctx context.Context, store chat.ChatStore) {
 		around, err := store.Around(ctx, account, jid, "part", noon)
 		ok(t, "what is around a part", err)
 		wantSame(t, "what is around a part", around, chat.Conversation{Chat: budi, Messages: []chat.MessageView{listed["album"]}})
-		for _, id := range []string{"orphan", "hidden", "album", "a", "stub", "nothing", ""} {
+		for _, id := range []string{"orphan", "hidden", "gone", "self", "album", "a", "stub", "nothing", ""} {
 			_, err := store.Around(ctx, account, jid, id, noon)
 			wantCode(t, "what is around "+id, err, chat.MessageNotFound)
 		}

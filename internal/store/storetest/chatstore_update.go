@@ -262,6 +262,18 @@ func updateMovesMessage(t *testing.T, ctx context.Context, store chat.ChatStore)
 	wantMessages(t, ctx, store, account, budi, "c", "a", "d", "b")
 	_, all := exported(t, ctx, store, account, budi, 3)
 	wantSame(t, "the messages", slices.Sorted(maps.Keys(all)), []string{"a", "b", "c", "d"})
+
+	var first, second []chat.Message // more than are moved together with the chat
+	var want []string
+	for i := range int64(60) {
+		id := fmt.Sprintf("m%02d", i)
+		first, second, want = append(first, message(id, 200-i)), append(second, message(id, i)), append(want, id)
+	}
+	put(t, ctx, store, account, siti, chat.Chat{}, first...)
+	put(t, ctx, store, account, siti, chat.Chat{}, second...)
+	wantMessages(t, ctx, store, account, siti, want...)
+	_, all = exported(t, ctx, store, account, siti, 100)
+	wantSame(t, "the messages that have moved", len(all), len(want))
 }
 
 func updateMany(t *testing.T, ctx context.Context, store chat.ChatStore) {

@@ -126,6 +126,9 @@ func feedTells(t *testing.T, ctx context.Context, store FeedStore) {
 	change(chat.Change{Messages: []chat.Message{{ID: "a",
 		Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "👍"}, At: 5}}}}})
 	tells("a reaction", shown+", a changed")
+	change(chat.Change{Messages: []chat.Message{{ID: "b",
+		Reactions: map[chat.JID]chat.Register[chat.Reaction]{budi: {Value: chat.Reaction{Text: "👍"}, At: 5}}}}})
+	tells("a reaction to what was read", shown+", b changed")
 	change(chat.Change{Messages: []chat.Message{{ID: "later", Status: chat.Read}}})
 	tells("a receipt ahead of its message")
 	change(chat.Change{Messages: []chat.Message{{ID: "0", Gone: true}}})

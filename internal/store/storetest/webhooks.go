@@ -223,10 +223,15 @@ func emptyHook(t *testing.T, ctx context.Context, w Webhooks) {
 	ok(t, "put health", w.PutHookHealth(ctx, account, former,
 		chat.HookHealth{Failures: 1, Failing: noon, Last: []chat.HookAttempt{{ID: "a", At: noon}}}))
 	ok(t, "put", w.PutDeadEvent(ctx, account, former, deadEvent(account, 9)))
-	for range 2 {
+	var emptied chat.Hook
+	for i := range 2 {
 		ok(t, "empty", w.EmptyHook(ctx, account, 50))
 		h, health, err := w.Hook(ctx, account)
 		ok(t, "get", err)
+		if i > 0 && h.Version != emptied.Version {
+			t.Error("a hook that is empty is written")
+		}
+		emptied = h
 		wantSame(t, "the health", health, chat.HookHealth{})
 		if h.Since != 50 || h.URL != former.URL || h.Takes(chat.MessageEvent, 50) || !h.Takes(chat.MessageEvent, 51) {
 			t.Errorf("the hook is %+v", h)
