@@ -215,6 +215,13 @@ func (p *Projector) Renumber(ctx context.Context, account string, from, to JID) 
 	return p.leave(ctx, account, from, to)
 }
 
+// MayMove tells whether projecting a change may move a chat to another address: it names both of a person's, and isn't known to
+// have been.
+func (p *Projector) MayMove(account string, c Change) bool {
+	pn, lid, ok := addresses(c.Chat, c.Alt)
+	return ok && !p.linked(link{account, pn, lid})
+}
+
 func (p *Projector) linked(l link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -433,6 +433,7 @@ func (p *program) devices(ctx context.Context, stores func(chat.Ownership) host.
 	return whatsapp.New(whatsapp.Config{
 		Keys: whatsapp.SQLKeys(p.keys.DB), Stores: stores, Flush: flush, HTTP: p.WhatsApp, Now: time.Now, Logger: p.Logger,
 		Failing: p.accounts.fails, News: p.meter.News, Media: p.media, MaxMedia: p.MaxMedia,
+		Behind: 16, // SQLite writes all that wait in one transaction
 	}), nil
 }
 

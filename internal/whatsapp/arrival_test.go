@@ -138,6 +138,7 @@ func TestReceiptsOfABroadcastList(t *testing.T) {
 		MessageIDs: []string{id}, Timestamp: time.Now(), Type: types.ReceiptTypeRead}) {
 		t.Fatal("the receipt isn't taken")
 	}
+	r.behind.wait()
 	says(t, w.messages(jid(budi))[0], field("id", `"`+id+`"`), `"status":"READ"`)
 	says(t, w.messages(jid(citra))[0], field("id", `"`+id+`"`), `"status":"SERVER_ACK"`)
 }

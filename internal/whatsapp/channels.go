@@ -116,6 +116,7 @@ func (c *channels) followed() ([]*types.NewsletterMetadata, error) {
 
 // take stores the channels that the account follows, and takes the others off the list.
 func (c *channels) take(followed []*types.NewsletterMetadata, told int) (done bool, err error) {
+	c.behind.wait() // what a channel said before it was left goes with it
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.told != told {

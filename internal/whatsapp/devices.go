@@ -35,6 +35,9 @@ type Config struct {
 	// Media keeps the files that are asked for, each of MaxMedia bytes at most; nil: none are.
 	Media    chat.MediaStore
 	MaxMedia int64
+	// Behind is how many stanzas of a device may be being stored while whatsmeow goes on with the next; 0: it goes on when one is
+	// stored.
+	Behind int
 	// News is told how many messages came that are no history; it may be nil.
 	News func(account string, messages int)
 }

@@ -242,6 +242,7 @@ func (h *handling) keep() {
 	if h.done || evt == nil {
 		return
 	}
+	h.behind.wait()
 	b := h.book()
 	if err := h.project(b, b.Undecryptable(evt, h.nextOrder())); err != nil {
 		h.refuse(evt, fmt.Errorf("store undecryptable message: %w", err))

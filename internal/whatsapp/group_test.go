@@ -189,6 +189,7 @@ func TestGroupOrderOverARestart(t *testing.T) {
 		if !r.handle(evt) {
 			t.Fatalf("%T isn't taken", evt)
 		}
+		r.behind.wait()
 		v, _ := w.shown(jidOf(group))
 		for _, want := range shows[i] {
 			if not, isNot := strings.CutPrefix(want, "!"); strings.Contains(string(v.Document), not) == isNot {

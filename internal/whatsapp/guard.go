@@ -64,8 +64,10 @@ type guard struct {
 	broken func() bool     // after failed
 	mark   func(ctx context.Context) error
 	wanted func(...appstate.WAPatchName)
-	order  sync.Mutex  // of calls and the deletion of the device
+	writes sync.Mutex  // held for a transaction: SQLite would poll for its lock
 	over   atomic.Bool // the device is deleted, or about to be
+	order  sync.Mutex  // of calls and the deletion of the device; guards what follows
+	spent  [][32]byte  // hashes of messages whose handlers have succeeded, and whose plaintext is still there
 }
 
 var (
@@ -139,6 +141,8 @@ func (c wholeContext) Value(key any) any { return c.values.Value(key) }
 // whatsmeow has gone on after an error.
 func (g *guard) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
 	var undecryptable error
+	g.writes.Lock()
+	defer g.writes.Unlock()
 	err := g.behind.EventBuffer.DoDecryptionTxn(g.whole(ctx), func(ctx context.Context) error {
 		undecryptable = decrypt(context.WithValue(ctx, handlingKey{}, nil))
 		return undecryptable
@@ -454,8 +458,37 @@ func (g *guard) PutBufferedEvent(ctx context.Context, hash [32]byte, plaintext [
 	return g.look(g.behind.EventBuffer.PutBufferedEvent(g.whole(ctx), hash, plaintext, serverTimestamp))
 }
 
-func (g *guard) ClearBufferedEventPlaintext(ctx context.Context, hash [32]byte) error {
-	return g.look(g.behind.EventBuffer.ClearBufferedEventPlaintext(g.whole(ctx), hash))
+// ClearBufferedEventPlaintext has clear do it, once what the message says is stored.
+func (g *guard) ClearBufferedEventPlaintext(_ context.Context, hash [32]byte) error {
+	g.order.Lock()
+	defer g.order.Unlock()
+	g.spent = append(g.spent, hash)
+	return nil
+}
+
+// takeSpent hands out the hashes of messages whose plaintext is to be cleared.
+func (g *guard) takeSpent() (hashes [][32]byte) {
+	g.order.Lock()
+	defer g.order.Unlock()
+	hashes, g.spent = g.spent, nil
+	return hashes
+}
+
+// clear drops the plaintext of messages, and keeps that they were handled.
+func (g *guard) clear(hashes [][32]byte) error {
+	if len(hashes) == 0 {
+		return nil
+	}
+	g.writes.Lock()
+	defer g.writes.Unlock()
+	return g.look(g.behind.EventBuffer.DoDecryptionTxn(g.whole(g.ctx), func(ctx context.Context) error {
+		for _, hash := range hashes {
+			if err := g.behind.EventBuffer.ClearBufferedEventPlaintext(ctx, hash); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 func (g *guard) DeleteOldBufferedHashes(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,13 +38,18 @@ func (r *run) handle(evt any) (ok bool) {
 	if r.crash.cause() != nil {
 		return false
 	}
-	if err := r.handleContent(evt); err != nil {
-		r.refuse(evt, fmt.Errorf("%T: %w", evt, err))
+	later, err := r.handleContent(evt)
+	if err != nil {
+		r.refuse(evt, saying(evt, err))
 		return false
 	}
-	r.refusals.over(evt)
+	if !later {
+		r.refusals.over(evt)
+	}
 	return true
 }
+
+func saying(evt any, err error) error { return fmt.Errorf("%T: %w", evt, err) }
 
 // maxRefusals is how often an event fails to be stored, each time in a run of its own, before it is taken for the reason:
 // those behind it pass then, and it is left for later.
@@ -83,19 +89,27 @@ func (r *run) handleConnection(evt any) bool {
 	return true
 }
 
-// handleContent stores what events say.
-func (r *run) handleContent(evt any) error {
+// handleContent stores what events say, some of them later, see behind.
+func (r *run) handleContent(evt any) (later bool, err error) {
 	b := r.book()
 	switch evt := evt.(type) {
 	case *events.Message:
 		return r.handleMessage(b, evt)
+	case *events.Receipt:
+		return r.projectBehind(evt, b, b.Receipt(evt), func() {})
+	}
+	r.behind.wait()
+	return false, r.handleInTurn(b, evt)
+}
+
+// handleInTurn stores what an event says.
+func (r *run) handleInTurn(b *translate.Book, evt any) error {
+	switch evt := evt.(type) {
 	case *events.UndecryptableMessage:
 		if h := r.flow.handling(evt.Info.ID); h != nil && h.kept() {
 			return nil
 		}
 		return r.project(b, b.Undecryptable(evt, r.nextOrder()))
-	case *events.Receipt:
-		return r.project(b, b.Receipt(evt))
 	case *events.MediaRetry:
 		r.retries.came(evt)
 	case *events.GroupInfo:
@@ -140,38 +154,37 @@ func (r *run) handleContent(evt any) error {
 }
 
 // handleMessage stores a message. What it says to the device itself is put into the backlog, or done by whatsmeow.
-func (r *run) handleMessage(b *translate.Book, evt *events.Message) error {
+func (r *run) handleMessage(b *translate.Book, evt *events.Message) (later bool, err error) {
 	p := evt.Message.GetProtocolMessage()
 	if p != nil && evt.Info.IsFromMe {
 		switch {
 		case p.GetHistorySyncNotification() != nil:
-			return r.deferHistory(evt.Info.ID, p.GetHistorySyncNotification())
+			return false, r.deferHistory(evt.Info.ID, p.GetHistorySyncNotification())
 		case p.GetAppStateSyncKeyShare() != nil:
-			return r.sync.keysCame(p.GetAppStateSyncKeyShare())
+			return false, r.sync.keysCame(p.GetAppStateSyncKeyShare())
 		case p.GetLidMigrationMappingSyncMessage() != nil:
-			return r.migrate(p.GetLidMigrationMappingSyncMessage().GetEncodedMappingPayload())
+			r.behind.wait()
+			return false, r.migrate(p.GetLidMigrationMappingSyncMessage().GetEncodedMappingPayload())
 		}
 	}
 	order := r.nextOrder()
 	evt.Info.Timestamp = r.ticks.within(b.ChatOf(&evt.Info), evt.Info.Timestamp)
 	opened, sealed, err := r.open(b, evt)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if sealed || translate.IsNewer(evt) {
 		if err := r.later(evt, order); err != nil {
-			return err
+			return false, err
 		}
 	}
 	changes := b.Message(evt, order, opened)
-	if err := r.project(b, changes); err != nil {
-		return err
-	}
-	r.secretCame(evt)
-	if evt.Info.Chat.Server == types.GroupServer && len(changes) > 0 {
-		r.groups.seen(changes[0].Chat, evt.Info.Timestamp)
-	}
-	return nil
+	return r.projectBehind(evt, b, changes, func() {
+		r.secretCame(evt)
+		if evt.Info.Chat.Server == types.GroupServer && len(changes) > 0 {
+			r.groups.seen(changes[0].Chat, evt.Info.Timestamp)
+		}
+	})
 }
 
 // migrate links the addresses of persons whose chats move to LIDs.
@@ -219,26 +232,27 @@ func (r *run) link(pn, lid chat.JID) error {
 
 // project stores changes that were made with a book.
 func (r *run) project(b *translate.Book, changes []chat.Change) error {
+	r.persons.storing.RLock()
+	defer r.persons.storing.RUnlock()
+	if err := r.complete(b, changes); err != nil {
+		return err
+	}
+	if r.moves(changes) {
+		r.behind.wait()
+	}
+	return r.apply(b, changes)
+}
+
+// moves tells whether changes may move a chat to another address.
+func (r *run) moves(changes []chat.Change) bool {
+	return slices.ContainsFunc(changes, func(c chat.Change) bool { return r.projector.MayMove(r.account, c) })
+}
+
+// complete adds to changes what is known of the account.
+func (r *run) complete(b *translate.Book, changes []chat.Change) error {
 	if b.Err() != nil {
 		return fmt.Errorf("look up address: %w", b.Err())
 	}
-	if len(changes) == 0 {
-		return nil
-	}
-	if err := r.store(b, changes); err != nil {
-		return err
-	}
-	if err := r.persons.learned(b.Learned()); err != nil {
-		return err
-	}
-	r.status.touch()
-	return nil
-}
-
-// store stores changes, with what is known of the account.
-func (r *run) store(b *translate.Book, changes []chat.Change) error {
-	r.persons.storing.RLock()
-	defer r.persons.storing.RUnlock()
 	for i := range changes {
 		if err := r.persons.readdress(b, &changes[i]); err != nil {
 			return err
@@ -249,7 +263,22 @@ func (r *run) store(b *translate.Book, changes []chat.Change) error {
 			changes[i].Unarchive = *setting
 		}
 	}
-	return r.projector.Apply(r.ctx, r.account, changes...)
+	return nil
+}
+
+// apply stores changes that are complete.
+func (r *run) apply(b *translate.Book, changes []chat.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if err := r.projector.Apply(r.ctx, r.account, changes...); err != nil {
+		return err
+	}
+	if err := r.persons.learned(b.Learned()); err != nil {
+		return err
+	}
+	r.status.touch()
+	return nil
 }
 
 // book knows the account's addresses and those in whatsmeow's store.
@@ -356,6 +385,13 @@ func (f *refusals) count(evt any) int {
 	id := eventID(evt)
 	f.counts[id]++
 	return f.counts[id]
+}
+
+// any tells whether there is an event that couldn't be handled and hasn't been since.
+func (f *refusals) any() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.counts) > 0
 }
 
 // over says that the event was handled.

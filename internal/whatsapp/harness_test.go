@@ -237,6 +237,7 @@ func (w *world) open() {
 	}
 	w.devices = New(Config{
 		Keys: SQLKeys(w.keysDB), Stores: w.stores, HTTP: client, Now: time.Now, Logger: w.logger, Flush: w.power.flush(keysDB),
+		Behind: 16,
 		Failing: func(_ string, failing bool) {
 			w.failing.Store(failing)
 			w.store.tell()

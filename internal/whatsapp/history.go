@@ -98,7 +98,11 @@ func (r *run) workPart(item chat.BacklogItem, p *progress) error {
 		r.log.Error("history part is lost", "type", n.GetSyncType().String(), failure(err))
 		if len(n.GetMediaKey()) > 0 {
 			id := strings.TrimPrefix(item.ID, historyPrefix)
-			if err := r.wa.SendHistorySyncServerErrorReceipt(r.ctx, id, n.GetMediaKey()); err != nil {
+			err := r.wa.SendHistorySyncServerErrorReceipt(r.ctx, id, n.GetMediaKey())
+			if err == nil {
+				err = r.wire.sent(r.ctx) // nothing answers it
+			}
+			if err != nil {
 				return fmt.Errorf("ask for history again: %w", err)
 			}
 		}
@@ -264,6 +268,7 @@ func (r *run) projectConversation(conv *waHistorySync.Conversation, bootstrap bo
 
 // nameHistory projects names, and links the addresses of those whose chats were there before.
 func (r *run) nameHistory(h *waHistorySync.HistorySync) error {
+	r.behind.wait() // a chat may be about to begin under an address that was alone when its message came
 	b := r.book()
 	for _, m := range h.GetPhoneNumberToLidMappings() {
 		pn, lid := translate.Parse(m.GetPnJID()), translate.Parse(m.GetLidJID())

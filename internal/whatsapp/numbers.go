@@ -17,6 +17,7 @@ func (r *run) handleNumbers(node *waBinary.Node) error {
 	if node.Tag != "notification" || node.Attrs["type"] != "contacts" {
 		return nil
 	}
+	r.behind.wait() // what came for the old number is the person's still
 	for _, modify := range node.GetChildrenByTag("modify") {
 		attrs := modify.AttrGetter()
 		address := func(key string) chat.JID {
@@ -54,18 +55,18 @@ func (r *run) renumber(from, to, before, now chat.JID) error {
 	}
 	lid := cmp.Or(now, before)
 	if before != "" && before != lid {
-		if err := r.moves(before, from); err != nil {
+		if err := r.takeNumber(before, from); err != nil {
 			return err
 		}
 	}
 	if lid == "" {
 		return r.projector.Renumber(r.ctx, r.account, from, to)
 	}
-	return r.moves(lid, to)
+	return r.takeNumber(lid, to)
 }
 
-// moves stores the number of a LID, and has its chat be that of the number.
-func (r *run) moves(lid, number chat.JID) error {
+// takeNumber stores the number of a LID, and has its chat be that of the number.
+func (r *run) takeNumber(lid, number chat.JID) error {
 	if err := r.identity().lids.PutLIDMapping(r.ctx, translate.WireJID(lid), translate.WireJID(number)); err != nil {
 		return fmt.Errorf("store address: %w", err)
 	}

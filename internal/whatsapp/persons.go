@@ -148,6 +148,11 @@ func (p *persons) sweep() {
 }
 
 func (p *persons) sweepAll() error {
+	p.storing.Lock() // a chat that names somebody so may not be stored yet
+	p.mu.Lock()
+	private := slices.Collect(maps.Keys(p.private))
+	p.mu.Unlock()
+	p.storing.Unlock()
 	for _, kind := range []chat.Kind{chat.Group, chat.Broadcast} {
 		for cursor := ""; ; {
 			page := chat.Page{Limit: renewPage, Cursor: cursor}
@@ -165,9 +170,6 @@ func (p *persons) sweepAll() error {
 			}
 		}
 	}
-	p.mu.Lock()
-	private := slices.Collect(maps.Keys(p.private))
-	p.mu.Unlock()
 	for _, jid := range private {
 		if err := p.sweepPrivate(jid); err != nil {
 			return err

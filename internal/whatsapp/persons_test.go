@@ -57,6 +57,7 @@ func TestAddressesInAGroupFollow(t *testing.T) {
 			if !r.handle(evt) {
 				t.Fatalf("%T isn't taken", evt)
 			}
+			r.behind.wait()
 		}
 		message := func(id string, from, alt types.JID, m *waE2E.Message) {
 			t.Helper()
@@ -166,6 +167,7 @@ func TestNumberOfAPersonChanges(t *testing.T) {
 			if !r.handle(other.UnwrapRaw()) {
 				t.Fatal("not taken")
 			}
+			r.behind.wait()
 			if v, _ := w.shown(old); v.JID != old || v.MuteEnd != 0 || len(w.messages(old)) != 1 {
 				t.Errorf("the other's chat: %s", v.Document)
 			}

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ type run struct {
 	flow     *flow
 	persons  *persons
 	channels *channels
+	behind   *behind
 
 	signals  chan any                            // whatsmeow's events about the connection
 	trouble  chan error                          // an event can't be stored: it must be delivered again
@@ -284,16 +286,7 @@ func (d *device) newRun(ctx context.Context, keys *store.Device, client *http.Cl
 		done:    make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	r.wire = newWire(client, func() error {
-		if err := r.crash.cause(); err != nil {
-			return err
-		}
-		if err := d.Flush(); err != nil {
-			r.fail(err)
-			return err
-		}
-		return r.owner.Check()
-	})
+	r.wire = newWire(client, r.spawn, r.held)
 	r.status = newStatus(r.ctx, d, r.order.Load, r.spawn)
 	r.history = newErrand(r.spawn, r.workHistory)
 	r.opener = newErrand(r.spawn, r.openLater)
@@ -307,12 +300,29 @@ func (d *device) newRun(ctx context.Context, keys *store.Device, client *http.Cl
 	r.states = newStates(r)
 	r.sync = newSyncer(r)
 	r.groups, r.copies, r.flow = newGroups(r), newCopies(r), newFlow()
-	r.persons, r.channels = newPersons(r), newChannels(r)
+	r.persons, r.channels, r.behind = newPersons(r), newChannels(r), newBehind(d.Behind)
 	r.progress.shown = true // from a run that was killed
 	r.identify()
 	r.migrated.Store(keys.LIDMigrationTimestamp > 0)
 	r.wa = r.newClient()
 	return r
+}
+
+// held returns when all is on the disk that what was handed over to be sent may tell of. An error says that nothing may be sent.
+func (r *run) held() error {
+	spent := r.guard.takeSpent()
+	r.behind.wait()
+	if err := cmp.Or(r.crash.cause(), r.ctx.Err()); err != nil {
+		return err
+	}
+	if err := r.guard.clear(spent); err != nil {
+		return err
+	}
+	if err := r.Flush(); err != nil {
+		r.fail(err)
+		return err
+	}
+	return r.owner.Check()
 }
 
 // fail ends the run after a store has failed.
@@ -328,7 +338,7 @@ func (r *run) restart(err error) bool {
 	if r.ctx.Err() != nil || !r.crash.now(err) {
 		return false
 	}
-	r.wire.cut(false)
+	r.wire.cut(true) // whatsmeow takes what is in the outbox for sent
 	return true
 }
 
@@ -544,6 +554,7 @@ func (r *run) close() {
 	if err := r.handlers.wait(ctx); err != nil {
 		r.log.Warn("events are left for the next time")
 	}
+	_ = r.wire.sent(ctx)
 	cancel()
 	r.hangUp()
 	ctx, cancel = context.WithTimeout(r.ctx, flushTimeout)

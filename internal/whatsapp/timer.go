@@ -37,6 +37,7 @@ func (r *run) setPersonTimer(ctx context.Context, c chat.Command, index types.JI
 	if err != nil {
 		return fmt.Errorf("send timer: %w", refusal(err))
 	}
+	r.behind.wait() // the person may have set one before
 	_, at, err := r.timer(ctx, c.Chat)
 	if err != nil {
 		return err

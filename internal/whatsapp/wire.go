@@ -1,29 +1,33 @@
 package whatsapp
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 )
 
 // wire is the HTTP transport of a device's websocket. It tells when the connection has ended, and ends it at once, which
 // whatsmeow can't: its Disconnect races with an end from the other side and leaves a reader behind, and its handshake
-// waits 20 s for an answer whatever happens. It lets nothing out that may not be sent any more.
+// waits 20 s for an answer whatever happens. It lets nothing out that may not be sent yet, or any more: what is written waits in
+// an outbox, so that who writes needn't, and goes out together with what else is there by then.
 type wire struct {
-	next http.RoundTripper
-	held func() error // asked right before anything is sent; an error ends the connection
+	next  http.RoundTripper
+	spawn func(func()) bool // false: all is over
+	held  func() error      // asked right before anything is sent; an error ends the connection
 
 	mu   sync.Mutex
 	body *wireBody // of the connection at hand; nil before it is made
 	shut bool      // no connection may be made
 }
 
-func newWire(c *http.Client, held func() error) *wire {
+func newWire(c *http.Client, spawn func(func()) bool, held func() error) *wire {
 	next := http.DefaultTransport
 	if c != nil && c.Transport != nil {
 		next = c.Transport
 	}
-	return &wire{next: next, held: held}
+	return &wire{next: next, spawn: spawn, held: held}
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -34,7 +38,11 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if rwc, ok := resp.Body.(io.ReadWriteCloser); ok {
 		body := &wireBody{ReadWriteCloser: rwc, held: w.held, gone: make(chan struct{}), over: make(chan struct{})}
+		body.moved = sync.NewCond(&body.writing)
 		resp.Body = body
+		if !w.spawn(body.send) {
+			body.cut(true)
+		}
 		w.mu.Lock()
 		w.body = body
 		shut := w.shut
@@ -73,6 +81,30 @@ func (w *wire) ready() {
 	w.body, w.shut = nil, false
 }
 
+// sent waits until all that was written is sent. It fails when the connection has ended before.
+func (w *wire) sent(ctx context.Context) error {
+	w.mu.Lock()
+	body := w.body
+	w.mu.Unlock()
+	if body == nil {
+		return nil
+	}
+	stop := context.AfterFunc(ctx, body.wake)
+	defer stop()
+	body.writing.Lock()
+	defer body.writing.Unlock()
+	for body.pending && !body.ended && ctx.Err() == nil {
+		body.moved.Wait()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case body.pending:
+		return net.ErrClosed
+	}
+	return nil
+}
+
 // isShut tells whether this side has ended the connection.
 func (w *wire) isShut() bool {
 	w.mu.Lock()
@@ -105,8 +137,15 @@ type wireBody struct {
 	answered bool   // something came
 
 	writing sync.Mutex
-	asked   bool // something was sent
+	moved   *sync.Cond // when one of the following changes
+	outbox  []byte
+	pending bool // something was written and isn't sent
+	asked   bool // something was written
+	ended   bool // nothing is sent any more
 }
+
+// maxOutbox is how many bytes may wait before who writes has to.
+const maxOutbox = 256 << 10
 
 // noHandshake is a websocket message with a frame that is no handshake. It is given to nobody but a handshake that has
 // asked and has no answer: whatsmeow's reader waits for ever until somebody takes a frame.
@@ -119,7 +158,22 @@ func (b *wireBody) cut(handshake bool) {
 	}
 	b.mu.Unlock()
 	_ = b.ReadWriteCloser.Close()
+	b.stop()
+}
+
+// stop says that nothing more is sent or read.
+func (b *wireBody) stop() {
+	b.writing.Lock()
+	b.ended = true
+	b.writing.Unlock()
+	b.wake()
 	b.cuts.Do(func() { close(b.over) })
+}
+
+func (b *wireBody) wake() {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.moved.Broadcast()
 }
 
 // Read implements io.Reader.
@@ -141,22 +195,52 @@ func (b *wireBody) Read(p []byte) (int, error) {
 }
 
 func (b *wireBody) hasAsked() bool {
-	b.writing.Lock() // one that is under way fails soon, since the connection has ended
+	b.writing.Lock()
 	defer b.writing.Unlock()
 	return b.asked
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. It doesn't wait until it is sent.
 func (b *wireBody) Write(p []byte) (int, error) {
-	if err := b.held(); err != nil {
-		b.cut(false)
-		return 0, err
-	}
 	b.writing.Lock()
 	defer b.writing.Unlock()
-	n, err := b.ReadWriteCloser.Write(p)
-	b.asked = b.asked || err == nil
-	return n, err
+	for len(b.outbox) > maxOutbox && !b.ended {
+		b.moved.Wait()
+	}
+	if b.ended {
+		return 0, net.ErrClosed
+	}
+	b.outbox = append(b.outbox, p...)
+	b.asked, b.pending = true, true
+	b.moved.Broadcast()
+	return len(p), nil
+}
+
+// send sends what is written, until the connection ends.
+func (b *wireBody) send() {
+	var some []byte
+	for {
+		b.writing.Lock()
+		b.pending = len(b.outbox) > 0
+		b.moved.Broadcast()
+		for !b.pending && !b.ended {
+			b.moved.Wait()
+		}
+		ended := b.ended
+		some, b.outbox = b.outbox, some[:0]
+		b.writing.Unlock()
+		if ended {
+			return
+		}
+		err := b.held()
+		if err == nil {
+			_, err = b.ReadWriteCloser.Write(some)
+		}
+		if err != nil {
+			b.cut(true) // who wrote doesn't know
+			return
+		}
+	}
 }
 
 // Close implements io.Closer.
@@ -166,6 +250,6 @@ func (b *wireBody) Close() error {
 }
 
 func (b *wireBody) end() {
-	b.cuts.Do(func() { close(b.over) })
+	b.stop()
 	b.once.Do(func() { close(b.gone) })
 }
