@@ -151,6 +151,7 @@ func TestKnownIsNotReadAgain(t *testing.T) {
 			return nil
 		}, 0},
 		{"a mute of what was looked at", mute(owner, siti, 5), 0},
+		{"the feed's end", func() error { _, err := s.End(ctx, account); return err }, 2}, // and whether that is stored
 		{"a deletion of all", func() error { return owner.DeleteChats(ctx, account) }, -1},
 		{"a message behind it", say(siti, "c"), 2},
 

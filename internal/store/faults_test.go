@@ -397,6 +397,10 @@ func TestExpired(t *testing.T) {
 	if err := s.AddReport(ctx, r); err != nil {
 		t.Fatal(err)
 	}
+	b := chat.Batch{ID: ulid.Make().String(), Account: account, Total: 1, State: chat.BatchDone, RequestedAt: noon}
+	if _, _, err := s.CreateBatch(ctx, b, noon); err != nil {
+		t.Fatal(err)
+	}
 	with := c // whose entry stands with it
 	with.ID = ulid.MustNew(ulid.Timestamp(noon), ulid.DefaultEntropy()).String()
 	if _, _, err := s.PutReported(ctx, with, chat.Report{ID: with.ID, Account: account, At: noon, Status: 202}); err != nil {
@@ -411,6 +415,9 @@ func TestExpired(t *testing.T) {
 		now = noon.Add(one.age)
 		if _, err := s.Command(ctx, account, "1"); (err == nil) != one.command || !one.command && chat.CodeOf(err) != chat.CommandNotFound {
 			t.Errorf("a command at the age of %v: %v", one.age, err)
+		}
+		if _, err := s.Batch(ctx, account, b.ID); (err == nil) != one.command || !one.command && chat.CodeOf(err) != chat.BatchNotFound {
+			t.Errorf("a batch at the age of %v: %v", one.age, err)
 		}
 		if listed, _, err := s.ListReports(ctx, account, chat.Page{Limit: 10}); err != nil || (len(listed) == 2) != one.report || !one.report && len(listed) != 0 {
 			t.Errorf("reports at the age of %v: %v, %v", one.age, listed, err)

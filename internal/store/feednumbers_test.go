@@ -119,8 +119,8 @@ func TestReadersWaitForWhatIsTold(t *testing.T) {
 			}
 			var other sync.WaitGroup
 			if before && reached { // another change is told and stored, behind the one that waits
+				told := client.at
 				other.Go(func() {
-					told := chat.Position{At: storetest.Now(), Seq: client.at.Seq}
 					err := apply(ctx, s, account, chat.Change{Chat: siti, Messages: []chat.Message{said(siti, "b", 1)}})
 					entries, _, failed := reader.After(ctx, account, told, 10)
 					is := func(e chat.FeedEntry) bool { return e.Chat == siti }
@@ -146,6 +146,9 @@ func TestReadersWaitForWhatIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			other.Wait()
+			if entries, _, err := reader.After(ctx, account, end, 10); err != nil || !late.has["a"] && len(entries) == 0 {
+				t.Errorf("chat there %v, paused at piece %d: behind the end that was are %+v, %v", before, piece, entries, err)
+			}
 			for what, c := range map[string]*conversation{"the client": client, "who came late": late} {
 				c.follow(t)
 				if all := c.all(t); !maps.Equal(all, c.has) || !all["a"] {
