@@ -10,7 +10,7 @@ import (
 // turns says how many devices connect at a time, from reading the keys to having caught up with the app state, and which comes
 // next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they
 // would be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends
-// lets one more begin, and whenever the process's timers come late, some fewer. A command that is carried out takes a place, too:
+// lets one more begin, and whenever the process's timers come late, some fewer. A command that is carried out takes places, too:
 // somebody waits for it. So does a device that somebody waits for, which begins whatever the limit is: its end says nothing of how
 // many there is room for. A few places are left to devices in any case.
 type turns struct {
@@ -19,7 +19,7 @@ type turns struct {
 	mu      sync.Mutex
 	limit   int
 	busy    int
-	working int // commands
+	working int // places of commands
 	tickets int // drawn so far
 	waiting waiters
 	due     time.Time // of the next look at the timers, while any is busy
@@ -30,6 +30,7 @@ const (
 	fewestTurns = 32
 	mostTurns   = 1024
 	turnLimit   = 10 * time.Second // for those that WhatsApp, or the store, leaves waiting
+	ofCommand   = 4                // places: in its fifth of the time it is about as much work as connecting
 	lookEvery   = 10 * time.Millisecond
 	late        = 10 * time.Millisecond
 )
@@ -76,15 +77,15 @@ func (t *turns) grant() {
 	}
 }
 
-// work has one fewer begin until the function that it returns is called.
+// work has fewer begin until the function that it returns is called.
 func (t *turns) work() (end func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.working++
+	t.working += ofCommand
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.working--
+		t.working -= ofCommand
 		t.grant()
 	}
 }

@@ -147,10 +147,10 @@ func TestWhoHurriesLeavesTheLimit(t *testing.T) {
 	})
 }
 
-// TestCommandsTakeTurns: for each that is carried out one device fewer begins, but for a few that always may.
+// TestCommandsTakeTurns: for each that is carried out four devices fewer begin, but for a few that always may.
 func TestCommandsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := newTurns(8, 8)
+		all := newTurns(32, 32)
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		var began atomic.Int64
@@ -158,7 +158,7 @@ func TestCommandsTakeTurns(t *testing.T) {
 		for range 5 {
 			ends = append(ends, all.work())
 		}
-		for range 16 {
+		for range 64 {
 			go func() {
 				if _, err := all.take(ctx, all.ticket(time.Time{}), nil); err == nil {
 					began.Add(1)
@@ -166,14 +166,14 @@ func TestCommandsTakeTurns(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if n := began.Load(); n != 3 {
+		if n := began.Load(); n != 12 {
 			t.Errorf("%d begin beside five commands", n)
 		}
 		for _, end := range ends {
 			end()
 		}
 		synctest.Wait()
-		if n := began.Load(); n != 8 {
+		if n := began.Load(); n != 32 {
 			t.Errorf("%d have begun after them", n)
 		}
 		few := newTurns(8, 8)
