@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -102,19 +105,30 @@ func (s *Store) Accounts(ctx context.Context, p chat.Page) (accounts []chat.Acco
 	return accounts, next, failed("list accounts", err)
 }
 
+// shardsAtOnce is of how many shards accounts are looked for at a time.
+const shardsAtOnce = 8
+
 // AccountsOf implements chat.Accounts.
 func (s *Store) AccountsOf(ctx context.Context, shards []int) ([]chat.Account, error) {
-	var ids []string
-	for _, shard := range shards {
-		q := kv.Query{Collection: kv.Accounts, Partition: shardPartition(shard), KeysOnly: true}
-		for it, err := range s.kv.Query(ctx, q) {
-			if err != nil {
-				return nil, failed("list accounts of shard", err)
+	of := make([][]string, len(shards))
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(shardsAtOnce)
+	for i, shard := range shards {
+		group.Go(func() error {
+			q := kv.Query{Collection: kv.Accounts, Partition: shardPartition(shard), KeysOnly: true}
+			for it, err := range s.kv.Query(asking, q) {
+				if err != nil {
+					return err
+				}
+				of[i] = append(of[i], it.Sort)
 			}
-			ids = append(ids, it.Sort)
-		}
+			return nil
+		})
 	}
-	accounts, err := s.accounts(ctx, ids)
+	if err := group.Wait(); err != nil {
+		return nil, failed("list accounts of shard", err)
+	}
+	accounts, err := s.accounts(ctx, slices.Concat(of...))
 	return accounts, failed("list accounts of shard", err)
 }
 
