@@ -196,6 +196,40 @@ func TestBeside(t *testing.T) {
 	}
 }
 
+// TestBlocksOfNothing: what stands beside a message that is no more, as a clear leaves it that was ended in the middle, is nobody
+// else's.
+func TestBlocksOfNothing(t *testing.T) {
+	db := openFile(t, sqlite.Options{Now: storetest.Now})
+	s := store.New(db, store.Options{Compression: store.S2, Now: storetest.Now})
+	account := newAccount(t, s)
+	later := inCrowd()
+	later.Messages[0].ID, later.Messages[0].Content.Time = "later", noon.Unix()
+	later.Messages[0].Receipts = receipt(1, chat.Receipt{Read: 5}).Receipts
+	project(t, s, account, later)
+	project(t, s, account, inCrowd())
+	project(t, s, account, aboutMine(receipt(2, chat.Receipt{Read: 5})))
+	q := kv.Query{Collection: kv.Messages, Partition: account + "/" + string(crowd), Reverse: true}.Prefix("t/")
+	for it, err := range db.Query(t.Context(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(it.Sort, " ") {
+			continue
+		}
+		if err := db.Write(t.Context(), kv.Each(kv.Delete(it.Key, kv.Present(), 0))); err != nil {
+			t.Fatal(err)
+		}
+		break
+	}
+	if shows := shownOf(t, s, account); strings.Count(shows, "readTimestamp") != 1 {
+		t.Errorf("it shows %s", shows)
+	}
+	_, all, _, err := s.Export(t.Context(), account, crowd, chat.Page{Limit: 5})
+	if err != nil || len(all) != 1 || len(all[0].Receipts) != 1 {
+		t.Errorf("exported is %+v, %v", all, err)
+	}
+}
+
 // TestClearKeepsReceipts: a message that a clear doesn't cover, in whose last second it is, keeps what stands beside it.
 func TestClearKeepsReceipts(t *testing.T) {
 	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})

@@ -144,6 +144,30 @@ func TestMessagesChangedByTime(t *testing.T) {
 		}
 		p = d.Position
 	}
+	var many []chat.Message // more than an entry names
+	for i := range 51 {
+		many = append(many, said(budi, fmt.Sprint("many", i), 100))
+	}
+	for _, step := range []struct {
+		what     string
+		change   chat.Change
+		complete bool
+	}{
+		{"a mute", chat.Change{State: chat.Chat{Mute: chat.Register[int64]{Value: chat.MutedForEver, At: 5}}}, false},
+		{"many messages", chat.Change{Messages: many}, true},
+		{"one more", chat.Change{Messages: []chat.Message{said(budi, "more", 200)}}, false},
+		{"a clear", chat.Change{State: chat.Chat{Cleared: chat.RangeOf(noon.Unix() - 5000 + 100)}}, true},
+		{"a deletion and a new message", chat.Change{State: chat.Chat{Deleted: chat.RangeOf(noon.Unix() - 5000 + 200)},
+			Messages: []chat.Message{said(budi, "stays", 300), said(budi, "new", 301)}}, true},
+	} {
+		step.change.Chat = budi
+		project(t, s, account, step.change)
+		d, err := s.MessagesSince(ctx, account, budi, p, 10, noon)
+		if err != nil || d.Complete != step.complete {
+			t.Errorf("%s: %+v, %v", step.what, d, err)
+		}
+		p = d.Position
+	}
 	project(t, s, account, chat.Change{Chat: "1@lid", Messages: []chat.Message{said("1@lid", "a", 1)}})
 	if p, err = s.End(ctx, account); err != nil {
 		t.Fatal(err)

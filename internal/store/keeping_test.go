@@ -120,6 +120,23 @@ func TestKeptListsAreBounded(t *testing.T) {
 	use("a", 7)
 	k.abandon("a", failed) // by another who waited for it
 	keeps(7, "a")
+
+	l, fresh := k.find("a")
+	if fresh == nil {
+		t.Error("what was read isn't fresh")
+	}
+	k.note("a", "1@g.us")
+	if _, fresh = k.find("a"); fresh != nil {
+		t.Error("what has changed is fresh")
+	}
+	k.begin(l)
+	if _, fresh = k.find("a"); fresh != nil {
+		t.Error("what somebody is about to bring up to date is fresh")
+	}
+	k.end("a", l, []chat.View{}, 0)
+	if _, fresh = k.find("a"); fresh == nil {
+		t.Error("what was brought up to date isn't fresh")
+	}
 }
 
 // TestMergedLists: chats that have changed are put where they belong now, those that don't show any more go, and the list's size

@@ -134,6 +134,7 @@ func TestMadeUpPositions(t *testing.T) {
 		"r01":            func(p chat.Page) error { _, _, err := s.ListReports(ctx, "a", p); return err },
 		"b01":            func(p chat.Page) error { _, _, err := s.ListBatches(ctx, "a", p); return err },
 		"ed/b5":          func(p chat.Page) error { _, _, err := s.DeadEvents(ctx, "a", p); return err },
+		"eb5/b5":         func(p chat.Page) error { _, _, err := s.DeadEvents(ctx, "a", p); return err },
 		"e/b5/b5":        func(p chat.Page) error { _, _, err := s.DeadEvents(ctx, "a", p); return err },
 		"ed/b5/5":        func(p chat.Page) error { _, _, err := s.DeadEvents(ctx, "a", p); return err },
 		"ed/5/b5":        func(p chat.Page) error { _, _, err := s.DeadEvents(ctx, "a", p); return err },

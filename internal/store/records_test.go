@@ -76,6 +76,35 @@ func TestHeads(t *testing.T) {
 	}
 }
 
+// TestHeadsOfMessages: the fields of a message's item tell whether it is listed, and heads its chat.
+func TestHeadsOfMessages(t *testing.T) {
+	s, c := New(nil, Options{Compression: S2}), &chat.Chat{JID: "1@s.whatsapp.net"}
+	for what, change := range map[string]func(*chat.Message){
+		"a text":    func(*chat.Message) {},
+		"aside":     func(m *chat.Message) { m.Content.Aside = true },
+		"gone":      func(m *chat.Message) { m.Gone = true },
+		"starred":   func(m *chat.Message) { m.Starred = chat.Register[bool]{Value: true, At: 5} },
+		"unstarred": func(m *chat.Message) { m.Starred = chat.Register[bool]{At: 5} },
+		"pinned": func(m *chat.Message) {
+			m.Pin = chat.Register[chat.Pin]{Value: chat.Pin{Pinned: true, Seconds: 9}, At: 5000}
+		},
+	} {
+		for _, id := range []string{"A", strings.Repeat("x", 200)} {
+			m := &chat.Message{ID: id, Content: chat.Content{Sender: c.JID, Time: 5, Order: 6, Type: "conversation", Body: "b"}}
+			change(m)
+			want, fields, record, err := s.encodeMessage(c, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			it := kv.Item{Key: messageKey("a", c.JID, place(5, 6, id)), Fields: fields, Data: record, Expires: want.Expires}
+			want.Document = ""
+			if got, err := headOfMessage(&it); err != nil || got != want {
+				t.Errorf("%s: %+v is read as %+v, %v", what, want, got, err)
+			}
+		}
+	}
+}
+
 // noise is text that can't be compressed much.
 func noise(n int) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -171,12 +171,21 @@ func deadEvents(t *testing.T, ctx context.Context, w Webhooks) {
 		wantCode(t, fmt.Sprintf("get %q", wrong), err, chat.EventNotFound)
 		ok(t, "delete none", w.DeleteDeadEvent(ctx, account, wrong))
 	}
+	for _, wrong := range []string{"", "x", chat.EventID(other, 9, 0)} {
+		e := deadEvent(account, 9)
+		if e.ID = wrong; w.PutDeadEvent(ctx, account, h, e) == nil {
+			t.Errorf("event %q is taken for one of the account", wrong)
+		}
+	}
+	left, _, err := w.DeadEvents(ctx, account, chat.Page{Limit: 10})
+	ok(t, "list", err)
+	wantSame(t, "the dead events that are left", len(left), len(numbers))
 	ok(t, "delete", w.DeleteDeadEvent(ctx, account, id))
 	ok(t, "delete again", w.DeleteDeadEvent(ctx, account, id))
 	_, err = w.DeadEvent(ctx, account, id)
 	wantCode(t, "get a deleted one", err, chat.EventNotFound)
 	ok(t, "delete the hook", w.DeleteHook(ctx, account))
-	left, _, err := w.DeadEvents(ctx, account, chat.Page{Limit: 10})
+	left, _, err = w.DeadEvents(ctx, account, chat.Page{Limit: 10})
 	ok(t, "list", err)
 	wantSame(t, "the dead events of a deleted hook", len(left), 0)
 	left, _, err = w.DeadEvents(ctx, other, chat.Page{Limit: 10})
