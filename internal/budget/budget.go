@@ -41,7 +41,7 @@ var (
 	Message       = Work{"a message, by the host", 2, 7.5, 10}
 	MuteByCall    = Work{"a mute, by the function that is called, without looking who is a host and how it has ended", 1.5, 1, 4}
 	MuteByHost    = Work{"a mute, by the host", 3.5, 6.3, 12}
-	BatchByHost   = Work{"a mute of a batch, by the host", 4.5, 4, 7}
+	BatchByHost   = Work{"a mute of a batch, by the host", 2, 3.6, 7}
 	EventByHost   = Work{"an event of a message, by the host, beside the message", 20, 3, 20}
 	EventBySender = Work{"an event of a message, by the function that sends it", 4, 0.5, 3}
 )
