@@ -272,26 +272,31 @@ func number(ops []kv.Op, seq int64) {
 	}
 }
 
-// untold tells whether what stands beside a message may not have been told: the process ended between the two. Of what was told
-// longer ago than the feed goes back nothing is known.
-func (t *thread) untold(ctx context.Context, id string, old *storedMessage) (bool, error) {
-	seq := int64(0)
+// untold is a write of what stands beside a message if that may not have been told: the process ended between the two. It carries
+// the number under which it is told now. Of what was told longer ago than the feed goes back nothing is known.
+func (t *thread) untold(ctx context.Context, id string, old *storedMessage) ([]kv.Op, error) {
+	var last kv.Item
 	for _, b := range old.blocks {
-		seq = max(seq, b.item.Fields[fieldSeq])
+		if b.item.Fields[fieldSeq] > last.Fields[fieldSeq] {
+			last = b.item
+		}
 	}
+	seq := last.Fields[fieldSeq]
 	if seq == 0 {
-		return false, nil
+		return nil, nil
 	}
 	it, err := t.s.get(ctx, feedKey(t.name.account, seq))
-	if err != nil || it == nil {
-		return it == nil, err
-	}
-	e, err := feedEntryOf(it)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	names := slices.ContainsFunc(e.Messages, func(m chat.FeedMessage) bool { return m.ID == id })
-	return e.Chat != t.name.jid || !names && !e.Many, nil
+	if it != nil {
+		e, err := feedEntryOf(it)
+		names := slices.ContainsFunc(e.Messages, func(m chat.FeedMessage) bool { return m.ID == id })
+		if err != nil || e.Chat == t.name.jid && (names || e.Many) {
+			return nil, err
+		}
+	}
+	return []kv.Op{kv.Put(last, kv.Unchanged(last.Version))}, nil
 }
 
 // wholeMessage is a stored message with the persons beside it.

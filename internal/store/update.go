@@ -639,9 +639,10 @@ func (t *thread) messageWrites(ctx context.Context) (*messageWrites, error) {
 		same := old.item != nil && bytes.Equal(record, old.item.Data) && maps.Equal(fields, old.item.Fields)
 		changed := !blocks.none()
 		if same && !changed && beside && t.Fresh {
-			if changed, err = t.untold(ctx, m.ID, &old); err != nil {
+			if blocks.puts, err = t.untold(ctx, m.ID, &old); err != nil {
 				return nil, err
 			}
+			changed = !blocks.none()
 		}
 		if err := t.tell(old, m, &view, changed); err != nil {
 			return nil, err
