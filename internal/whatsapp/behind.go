@@ -85,11 +85,24 @@ func (s *behind) wait() {
 	}
 }
 
+var errUnsettled = errors.New("what came before isn't stored")
+
+// settle waits until all that has begun by now is stored. It fails with errUnsettled when that can't be.
+func (r *run) settle() error {
+	r.behind.wait()
+	if r.crash.cause() != nil {
+		return errUnsettled
+	}
+	return nil
+}
+
 // projectBehind projects what an event says, and calls then if that is stored. It returns before, with later, unless something has
 // failed of late.
 func (r *run) projectBehind(evt any, b *translate.Book, changes []chat.Change, then func()) (later bool, err error) {
 	if r.Behind == 0 || len(changes) == 0 || r.refusals.any() || !r.handlers.enter() {
-		r.behind.wait()
+		if err := r.settle(); err != nil {
+			return false, err
+		}
 		if err := r.project(b, changes); err != nil {
 			return false, err
 		}

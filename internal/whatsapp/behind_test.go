@@ -191,6 +191,50 @@ func TestBehindANumber(t *testing.T) {
 	})
 }
 
+// TestBehindAFault: what is handled in turn isn't stored when what came before couldn't be, or it would stand before that.
+func TestBehindAFault(t *testing.T) {
+	w, slow := slowWorld(t, "6281200000002@s.whatsapp.net")
+	budi := w.contact("6281200000002", "Budi")
+	w.from(budi, sim.Text("halo"), sim.SendOptions{})
+	r, err := w.device.(*device).current()
+	w.ok(err)
+	handle := func(id string) bool {
+		evt := &events.Message{Info: types.MessageInfo{
+			MessageSource: types.MessageSource{Chat: budi.PN(), Sender: budi.PN()}, ID: id, Timestamp: time.Now(),
+		}, RawMessage: sim.Text(id)}
+		return r.handle(evt.UnwrapRaw())
+	}
+	slow.on.Store(true)
+	if !handle("FIRST") {
+		t.Fatal("not taken")
+	}
+	<-slow.begun
+	r.refusals.count(&events.Message{Info: types.MessageInfo{ID: "ANOTHER"}})
+	order, second := r.order.Load(), make(chan bool)
+	go func() { second <- handle("SECOND") }()
+	for ctx := w.soon(); r.order.Load() == order; runtime.Gosched() { // it is being handled
+		w.ok(ctx.Err())
+	}
+	failed := false
+	w.store.breaks(func(what string) error {
+		if what != "chat" || failed {
+			return nil
+		}
+		failed = true
+		return errDisk
+	})
+	close(slow.goes)
+	if <-second {
+		t.Error("the second is taken")
+	}
+	if all := w.messages(jid(budi)); len(all) != 1 {
+		t.Errorf("%d messages are stored", len(all))
+	}
+	if n := r.refusals.count(&events.Message{Info: types.MessageInfo{ID: "SECOND"}}); n != 1 {
+		t.Errorf("the second is taken for the reason %d times", n-1)
+	}
+}
+
 // TestBehindOrder: those of one person keep their order under either address, and what may move a chat is alone.
 func TestBehindOrder(t *testing.T) {
 	const (

@@ -116,7 +116,9 @@ func (c *channels) followed() ([]*types.NewsletterMetadata, error) {
 
 // take stores the channels that the account follows, and takes the others off the list.
 func (c *channels) take(followed []*types.NewsletterMetadata, told int) (done bool, err error) {
-	c.behind.wait() // what a channel said before it was left goes with it
+	if err := c.settle(); err != nil { // what a channel said before it was left goes with it
+		return false, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.told != told {

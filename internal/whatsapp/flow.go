@@ -242,9 +242,12 @@ func (h *handling) keep() {
 	if h.done || evt == nil {
 		return
 	}
-	h.behind.wait()
-	b := h.book()
-	if err := h.project(b, b.Undecryptable(evt, h.nextOrder())); err != nil {
+	err := h.settle()
+	if err == nil {
+		b := h.book()
+		err = h.project(b, b.Undecryptable(evt, h.nextOrder()))
+	}
+	if err != nil {
 		h.refuse(evt, fmt.Errorf("store undecryptable message: %w", err))
 		return
 	}

@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -57,6 +58,9 @@ const maxRefusals = 3
 
 // refuse is called for an event that couldn't be stored.
 func (r *run) refuse(evt any, err error) {
+	if errors.Is(err, errUnsettled) {
+		return // it isn't the reason
+	}
 	if r.refusals.count(evt) <= maxRefusals {
 		r.fail(err)
 	} else {
@@ -98,7 +102,9 @@ func (r *run) handleContent(evt any) (later bool, err error) {
 	case *events.Receipt:
 		return r.projectBehind(evt, b, b.Receipt(evt), func() {})
 	}
-	r.behind.wait()
+	if err := r.settle(); err != nil {
+		return false, err
+	}
 	return false, r.handleInTurn(b, evt)
 }
 
@@ -163,7 +169,9 @@ func (r *run) handleMessage(b *translate.Book, evt *events.Message) (later bool,
 		case p.GetAppStateSyncKeyShare() != nil:
 			return false, r.sync.keysCame(p.GetAppStateSyncKeyShare())
 		case p.GetLidMigrationMappingSyncMessage() != nil:
-			r.behind.wait()
+			if err := r.settle(); err != nil {
+				return false, err
+			}
 			return false, r.migrate(p.GetLidMigrationMappingSyncMessage().GetEncodedMappingPayload())
 		}
 	}
@@ -238,7 +246,9 @@ func (r *run) project(b *translate.Book, changes []chat.Change) error {
 		return err
 	}
 	if r.moves(changes) {
-		r.behind.wait()
+		if err := r.settle(); err != nil {
+			return err
+		}
 	}
 	return r.apply(b, changes)
 }

@@ -268,7 +268,9 @@ func (r *run) projectConversation(conv *waHistorySync.Conversation, bootstrap bo
 
 // nameHistory projects names, and links the addresses of those whose chats were there before.
 func (r *run) nameHistory(h *waHistorySync.HistorySync) error {
-	r.behind.wait() // a chat may be about to begin under an address that was alone when its message came
+	if err := r.settle(); err != nil { // a chat may be about to begin under an address that was alone when its message came
+		return err
+	}
 	b := r.book()
 	for _, m := range h.GetPhoneNumberToLidMappings() {
 		pn, lid := translate.Parse(m.GetPnJID()), translate.Parse(m.GetLidJID())

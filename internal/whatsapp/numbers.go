@@ -17,7 +17,9 @@ func (r *run) handleNumbers(node *waBinary.Node) error {
 	if node.Tag != "notification" || node.Attrs["type"] != "contacts" {
 		return nil
 	}
-	r.behind.wait() // what came for the old number is the person's still
+	if err := r.settle(); err != nil { // what came for the old number is the person's still
+		return err
+	}
 	for _, modify := range node.GetChildrenByTag("modify") {
 		attrs := modify.AttrGetter()
 		address := func(key string) chat.JID {

@@ -224,7 +224,9 @@ var errUnconcerned = errors.New("unconcerned")
 
 // throughout makes a change to all chats that show and that it concerns.
 func (s *states) throughout(ctx context.Context, f chat.Filter, change chat.Change, concerns func(*chat.Chat) bool) error {
-	s.behind.wait() // what came before the change was known may make a chat show
+	if err := s.settle(); err != nil { // what came before the change was known may make a chat show
+		return err
+	}
 	for cursor := ""; ; {
 		views, next, err := s.Chats.Chats(ctx, s.account, f, chat.Page{Limit: renewPage, Cursor: cursor}, s.Now())
 		if err != nil {
@@ -421,7 +423,9 @@ func (s *states) withinReach(ctx context.Context, changes []chat.Change) error {
 		if read.Through == 0 {
 			continue
 		}
-		s.behind.wait()
+		if err := s.settle(); err != nil {
+			return err
+		}
 		c, err := s.Chats.State(ctx, s.account, changes[i].Chat)
 		switch {
 		case chat.CodeOf(err) == chat.ChatNotFound: // it waits for its chat
