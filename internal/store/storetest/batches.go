@@ -236,12 +236,16 @@ func endOperationsTogether(t *testing.T, ctx context.Context, batches BatchStore
 func batchPlaces(t *testing.T, ctx context.Context, batches BatchStore) {
 	account := newTenant(t, batches)
 	var all []chat.Batch
-	for range chat.MaxOpenBatches {
-		all = append(all, create(t, ctx, batches, newBatch(account, 1)))
+	for i := range chat.MaxOpenBatches {
+		all = append(all, create(t, ctx, batches, newBatch(account, 1+i%2)))
 	}
 	next := newBatch(account, 1)
 	_, _, err := batches.CreateBatch(ctx, next, noon)
 	wantCode(t, "one more", err, chat.TooManyBatches)
+	_, err = batches.EndOperations(ctx, account, all[1].ID, 0, map[int]chat.Result{0: {State: chat.OperationDone, At: noon}})
+	ok(t, "end a half of one", err)
+	_, _, err = batches.CreateBatch(ctx, next, noon)
+	wantCode(t, "one more beside a half", err, chat.TooManyBatches)
 	_, err = batches.EndOperations(ctx, account, all[4].ID, 0, map[int]chat.Result{0: {State: chat.OperationDone, At: noon}})
 	ok(t, "end one", err)
 	create(t, ctx, batches, next)
