@@ -96,6 +96,26 @@ func (c *call) json(v any) {
 	c.out = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
+// answer is the form that most answers have.
+type answer struct {
+	Code    int    `json:"code"`
+	Query   any    `json:"query,omitempty"` // what was asked about
+	Results any    `json:"results"`
+	Next    string `json:"nextCursor,omitempty"`
+}
+
+// answer ends a call with results.
+func (c *call) answer(status int, results any) (int, error) {
+	c.json(answer{Code: status, Results: results})
+	return status, nil
+}
+
+// answerPage ends a call with a part of a list, which goes on where next says.
+func (c *call) answerPage(results any, next string) (int, error) {
+	c.json(answer{Code: http.StatusOK, Results: results, Next: next})
+	return http.StatusOK, nil
+}
+
 // weight is how many bytes a piece of an answer takes within a Lambda's own answer, where it is a JSON string.
 func weight(piece []byte) int {
 	return len(piece) + bytes.Count(piece, []byte{'"'}) + bytes.Count(piece, []byte{'\\'})

@@ -60,7 +60,7 @@ func repeated(b chat.Batch, digest []byte) finish {
 			return 0, &chat.Error{Code: chat.IdempotencyConflict}
 		}
 		c.reported, c.replayed = true, true
-		return c.accepted(http.StatusAccepted, b, wish{}), nil
+		return c.accepted(http.StatusAccepted, b, wish{})
 	}
 }
 
@@ -94,7 +94,7 @@ func (o batcher) submit(
 	}
 	b.Account, b.Number, b.Total, b.Request, b.Report = a.ID, a.Number(), len(w.operations), c.request.id, b.ID
 	if len(w.operations) == 0 {
-		return c.accepted(http.StatusOK, b, w), nil // nothing is to be done, and nothing stored
+		return c.accepted(http.StatusOK, b, w) // nothing is to be done, and nothing stored
 	}
 	if err := chat.RoomForBatch(ctx, o.batches, a.ID, c.now); err != nil {
 		return 0, err
@@ -118,7 +118,7 @@ func (o batcher) submit(
 	}
 	c.used.Operations += int64(b.Total)
 	c.addReport(ctx, chat.Report{ID: b.Report, Status: http.StatusAccepted, Batch: b.ID, Command: chat.CommandPending})
-	return c.accepted(http.StatusAccepted, stored, w), nil
+	return c.accepted(http.StatusAccepted, stored, w)
 }
 
 // GetBatch shows how a batch is doing, and how its operations ended.
@@ -235,12 +235,11 @@ func getBatch(batches chat.BatchReader) begin {
 				c.operationTable(shown, next)
 				return http.StatusOK, nil
 			}
-			answer := batchAnswer{Code: http.StatusOK, Results: batchDetail{c.showBatch(b), shown}}
+			cursor := ""
 			if next > 0 {
-				answer.Next = strconv.Itoa(next)
+				cursor = strconv.Itoa(next)
 			}
-			c.json(answer)
-			return http.StatusOK, nil
+			return c.answerPage(batchDetail{c.showBatch(b), shown}, cursor)
 		}, nil
 	}
 }
@@ -282,12 +281,6 @@ func (c *call) operationTable(all []operationShown, next int) {
 type batchDetail struct {
 	batchShown
 	Operations []operationShown `json:"operations"`
-}
-
-type batchAnswer struct {
-	Code    int         `json:"code"`
-	Results batchDetail `json:"results"`
-	Next    string      `json:"nextCursor,omitempty"`
 }
 
 func showOperation(o chat.Operation, r chat.Result) operationShown {

@@ -92,14 +92,6 @@ type replacedLine struct {
 // shownLines is how many lines an answer names.
 const shownLines = 1000
 
-type batchCreated struct {
-	Code    int          `json:"code"`
-	Error   chat.Code    `json:"error,omitempty"`
-	Message string       `json:"message,omitempty"`
-	Results batchResults `json:"results"`
-	Next    string       `json:"nextCursor,omitempty"`
-}
-
 type batchResults struct {
 	BatchID       string                   `json:"batchId,omitempty"`
 	DryRun        bool                     `json:"dryRun,omitempty"`
@@ -120,13 +112,12 @@ func (w wish) results() batchResults {
 	}
 }
 
-func (c *call) accepted(status int, b chat.Batch, w wish) int {
-	answer := batchCreated{Code: status, Results: w.results()}
-	if answer.Results.Accepted = b.Total; b.Total > 0 {
-		answer.Results.BatchID = b.ID
+func (c *call) accepted(status int, b chat.Batch, w wish) (int, error) {
+	results := w.results()
+	if results.Accepted = b.Total; b.Total > 0 {
+		results.BatchID = b.ID
 	}
-	c.json(answer)
-	return answer.Code
+	return c.answer(status, results)
 }
 
 // rejection refuses a batch for its invalid lines.
@@ -191,33 +182,32 @@ func (c *call) rehearse(ctx context.Context, o batcher, page chat.Page) (finish,
 	if err != nil {
 		return nil, err
 	}
-	answer := batchCreated{Code: http.StatusOK, Results: w.results()}
-	answer.Results.DryRun, answer.Results.Counts = true, make(map[chat.CommandKind]int)
+	results, next := w.results(), ""
+	results.DryRun, results.Counts = true, make(map[chat.CommandKind]int)
 	slices.SortFunc(w.operations, func(a, b chat.Operation) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Chat, b.Chat))
 	})
-	answer.Results.Chats = []plannedOperation{}
+	results.Chats = []plannedOperation{}
 	for i, one := range w.operations {
-		answer.Results.Counts[one.Op]++
+		results.Counts[one.Op]++
 		if cmp.Or(cmp.Compare(one.Line, line), cmp.Compare(string(one.Chat), after)) <= 0 && page.Cursor != "" {
 			continue
 		}
-		switch shown := len(answer.Results.Chats); {
+		switch shown := len(results.Chats); {
 		case shown < page.Limit:
 			name, err := o.name(ctx, c, one.Chat)
 			if err != nil {
 				return nil, err
 			}
-			answer.Results.Chats = append(answer.Results.Chats, plannedOperation{one.Line, one.Op, one.Chat.Echo(), name})
-		case answer.Next == "":
+			results.Chats = append(results.Chats, plannedOperation{one.Line, one.Op, one.Chat.Echo(), name})
+		case next == "":
 			last := w.operations[i-1]
-			answer.Next = strconv.Itoa(last.Line) + "/" + string(last.Chat)
+			next = strconv.Itoa(last.Line) + "/" + string(last.Chat)
 		}
 	}
 	return func(_ context.Context, c *call, _ chat.Account) (int, error) {
 		c.reported = true // it has changed nothing
-		c.json(answer)
-		return http.StatusOK, nil
+		return c.answerPage(results, next)
 	}, nil
 }
 

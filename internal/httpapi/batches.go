@@ -15,12 +15,6 @@ func ListBatches(d Deps) Endpoint {
 	}
 }
 
-type batchesAnswer struct {
-	Code    int          `json:"code"`
-	Results []batchShown `json:"results"`
-	Next    string       `json:"nextCursor,omitempty"`
-}
-
 func listBatches(batches chat.BatchReader) begin {
 	return func(ctx context.Context, c *call) (finish, error) {
 		page, err := c.page(defaultLimit)
@@ -32,19 +26,13 @@ func listBatches(batches chat.BatchReader) begin {
 			return nil, err
 		}
 		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
-			answer := batchesAnswer{http.StatusOK, make([]batchShown, len(all)), next}
+			shown := make([]batchShown, len(all))
 			for i, b := range all {
-				answer.Results[i] = c.showBatch(b.At(c.now))
+				shown[i] = c.showBatch(b.At(c.now))
 			}
-			c.json(answer)
-			return http.StatusOK, nil
+			return c.answerPage(shown, next)
 		}, nil
 	}
-}
-
-type batchAct struct {
-	Code    int        `json:"code"`
-	Results batchShown `json:"results"`
 }
 
 // CancelBatch keeps what hasn't begun from beginning.
@@ -72,8 +60,7 @@ func cancelBatch(batches chat.Batches) begin {
 			if err != nil {
 				return 0, err
 			}
-			c.json(batchAct{http.StatusOK, c.showBatch(ended)})
-			return http.StatusOK, nil
+			return c.answer(http.StatusOK, c.showBatch(ended))
 		}, nil
 	}
 }

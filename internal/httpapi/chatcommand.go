@@ -77,15 +77,11 @@ type done struct {
 	Message string `json:"message"`
 }
 
-// chatAnswer answers a command about a chat.
-type chatAnswer struct {
-	Code  int `json:"code"`
-	Query struct {
-		ID      string  `json:"id,omitempty"`      // of a message
-		Seconds *string `json:"seconds,omitempty"` // of a mute, empty until it is unmuted; of disappearing messages, 0 never
-		To      string  `json:"to"`
-	} `json:"query"`
-	Results any `json:"results"`
+// query is what an answer says that was asked about.
+type query struct {
+	ID      string  `json:"id,omitempty"`      // of a message
+	Seconds *string `json:"seconds,omitempty"` // of a mute, empty until it is unmuted; of disappearing messages, 0 never
+	To      string  `json:"to"`
 }
 
 // onChat commands something about a chat that the account has.
@@ -99,18 +95,17 @@ func onChat(chats chat.ChatReader, o commander, row chat.ChatCommand) begin {
 		if cmd.ID, err = c.commandID(); err != nil {
 			return nil, err
 		}
-		var answer chatAnswer
 		for _, name := range row.Takes {
 			if err := c.take(name, &cmd); err != nil {
 				return nil, err
 			}
 		}
-		answer.Query.ID = cmd.Message
+		echo := query{ID: cmd.Message}
 		switch row.Kind {
 		case chat.MuteCommand:
-			answer.Query.Seconds = secondsEcho(cmd.Seconds)
+			echo.Seconds = secondsEcho(cmd.Seconds)
 		case chat.DisappearCommand:
-			answer.Query.Seconds = new(strconv.FormatInt(cmd.Seconds, 10))
+			echo.Seconds = new(strconv.FormatInt(cmd.Seconds, 10))
 		}
 		view, err := lookup(address, func(jid chat.JID) (chat.View, error) { return chats.Chat(ctx, c.claimed, jid) })
 		if chat.CodeOf(err) == chat.ChatNotFound { // the command may have been the chat's end
@@ -128,7 +123,7 @@ func onChat(chats chat.ChatReader, o commander, row chat.ChatCommand) begin {
 		if through := view.Through(); row.Ranged && through.Time > 0 {
 			cmd.Through = &through
 		}
-		answer.Query.To = c.target
+		echo.To = c.target
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			if err := connected(a); err != nil && !o.earlier(ctx, a.ID, cmd.ID) {
 				return 0, err
@@ -137,15 +132,15 @@ func onChat(chats chat.ChatReader, o commander, row chat.ChatCommand) begin {
 			if err != nil {
 				return 0, err
 			}
-			answer.Code, answer.Results = http.StatusOK, any(true)
+			reply := answer{Code: http.StatusOK, Query: echo, Results: true}
 			if row.Act != "" {
-				answer.Results = done{"Anda berhasil " + row.Act + " " + c.target}
+				reply.Results = done{"Anda berhasil " + row.Act + " " + c.target}
 			}
 			if r.State == chat.CommandPending {
-				answer.Code, answer.Results = http.StatusAccepted, c.pending(r)
+				reply.Code, reply.Results = http.StatusAccepted, c.pending(r)
 			}
-			c.json(answer)
-			return answer.Code, nil
+			c.json(reply)
+			return reply.Code, nil
 		}, nil
 	}
 }

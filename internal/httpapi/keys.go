@@ -76,7 +76,7 @@ func addKey(accounts chat.Accounts, requests chat.Commands) begin {
 				return 0, err
 			}
 			c.ended(ctx, requests, r)
-			return c.keyDone(c.showKey(k, key))
+			return c.answer(http.StatusOK, c.showKey(k, key))
 		}, nil
 	}
 }
@@ -181,7 +181,7 @@ func listKeys(usage chat.UsageReader) begin {
 				shown.LastUsed = used[k.ID]
 				keys = append(keys, shown)
 			}
-			return c.keyDone(keys)
+			return c.answer(http.StatusOK, keys)
 		}, nil
 	}
 }
@@ -213,15 +213,7 @@ func revokeKey(accounts AccountUpdater) begin {
 			if err != nil {
 				return 0, err
 			}
-			return c.keyDone(done{"Key successfully revoked"})
+			return c.answer(http.StatusOK, done{"Key successfully revoked"})
 		}, nil
 	}
-}
-
-func (c *call) keyDone(results any) (int, error) {
-	c.json(struct {
-		Code    int `json:"code"`
-		Results any `json:"results"`
-	}{http.StatusOK, results})
-	return http.StatusOK, nil
 }

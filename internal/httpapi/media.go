@@ -17,15 +17,6 @@ func GetMedia(d Deps) Endpoint {
 	}
 }
 
-type mediaAnswer struct {
-	Code  int `json:"code"`
-	Query struct {
-		ID string `json:"id"`
-		To string `json:"to"`
-	} `json:"query"`
-	Results any `json:"results"`
-}
-
 type mediaFile struct {
 	URL     string  `json:"url"`
 	Expires *string `json:"expiresAt"` // of the URL
@@ -66,8 +57,7 @@ func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) 
 				"the id of a message with a file; this one has none")
 		}
 		c.target = found.Chat.Echo()
-		answer := mediaAnswer{Code: http.StatusOK}
-		answer.Query.ID, answer.Query.To = id, c.target
+		reply := answer{Code: http.StatusOK, Query: query{ID: id, To: c.target}}
 		return func(ctx context.Context, c *call, a chat.Account) (int, error) {
 			link, err := links.MediaLink(ctx, a.ID, m, c.now)
 			if chat.CodeOf(err) == chat.MediaNotFound {
@@ -79,9 +69,9 @@ func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) 
 					return 0, err
 				}
 				if r.State == chat.CommandPending {
-					answer.Code, answer.Results = http.StatusAccepted, c.pending(r)
-					c.json(answer)
-					return answer.Code, nil
+					reply.Code, reply.Results = http.StatusAccepted, c.pending(r)
+					c.json(reply)
+					return reply.Code, nil
 				}
 				link, err = links.MediaLink(ctx, a.ID, m, c.now)
 				if err != nil {
@@ -91,11 +81,11 @@ func getMedia(messages chat.MessageReader, links chat.MediaLinker, o commander) 
 				return 0, err
 			}
 			if redirect != nil && *redirect {
-				answer.Code, c.location = http.StatusSeeOther, link.URL
+				reply.Code, c.location = http.StatusSeeOther, link.URL
 			}
-			answer.Results = mediaFile{link.URL, moment(link.Ends), m.SafeType(), m.SafeName(), link.Size}
-			c.json(answer)
-			return answer.Code, nil
+			reply.Results = mediaFile{link.URL, moment(link.Ends), m.SafeType(), m.SafeName(), link.Size}
+			c.json(reply)
+			return reply.Code, nil
 		}, nil
 	}
 }

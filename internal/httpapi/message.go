@@ -52,10 +52,7 @@ func (c *call) one(ctx context.Context, messages chat.MessageReader) (found chat
 func (c *call) foundMessage(jid chat.JID, id string) {
 	c.target = jid.Echo()
 	c.out = append(c.out, `{"code":200,"query":`...)
-	c.json(struct {
-		ID string `json:"id"`
-		To string `json:"to"`
-	}{id, c.target})
+	c.json(query{ID: id, To: c.target})
 	c.out = append(c.out, `,"results":`...)
 }
 

@@ -15,12 +15,7 @@ import (
 	"pesan/internal/chat"
 )
 
-// pairAnswer answers getQR.
-type pairAnswer struct {
-	Code    int         `json:"code"`
-	Results pairResults `json:"results"`
-}
-
+// pairResults is what getQR shows.
 type pairResults struct {
 	APIKey      string     `json:"apiKey"` // as the caller gave it
 	Message     string     `json:"message"`
@@ -131,8 +126,7 @@ func (c *call) awaitCode(ctx context.Context, a chat.Account, pairing bool, most
 func (c *call) valid(a chat.Account) bool { return a.CodeExpires.After(c.Now()) }
 
 func (c *call) showCode(a chat.Account) (int, error) {
-	answer := pairAnswer{http.StatusOK, pairResults{APIKey: c.credential("apiKey"), State: a.State}}
-	show := &answer.Results
+	status, show := http.StatusOK, pairResults{APIKey: c.credential("apiKey"), State: a.State}
 	switch {
 	case a.State == chat.Connected:
 		show.Message = "The device is already connected."
@@ -144,7 +138,7 @@ func (c *call) showCode(a chat.Account) (int, error) {
 		show.ExpiresAt = moment(a.Passkey.Expires)
 		show.Message = "The code was scanned; WhatsApp asks for the account's passkey: see getPasskey."
 	case !c.valid(a) || a.QR == "" && a.PairingCode == "":
-		answer.Code = http.StatusAccepted
+		status = http.StatusAccepted
 		show.Message = "The code is being made; please ask again in a few seconds."
 	default:
 		show.PairingCode, show.ExpiresAt = a.PairingCode, moment(a.CodeExpires)
@@ -160,8 +154,7 @@ func (c *call) showCode(a chat.Account) (int, error) {
 			show.Message = "Put the result get QR object into the src of the image tag."
 		}
 	}
-	c.json(answer)
-	return answer.Code, nil
+	return c.answer(status, show)
 }
 
 // qrScale is the side of a module in pixels: WhatsApp's codes come to some 500 pixels.

@@ -8,12 +8,7 @@ import (
 	"pesan/internal/chat"
 )
 
-// passkeyAnswer answers getPasskey.
-type passkeyAnswer struct {
-	Code    int            `json:"code"`
-	Results passkeyResults `json:"results"`
-}
-
+// passkeyResults is what getPasskey shows.
 type passkeyResults struct {
 	Message   string     `json:"message"`
 	State     chat.State `json:"state"`
@@ -38,15 +33,14 @@ func getPasskey(context.Context, *call) (finish, error) {
 		if err := c.asked(a); err != nil {
 			return 0, err
 		}
-		answer := passkeyAnswer{http.StatusOK, passkeyResults{
+		show := passkeyResults{
 			"Give publicKey to an authenticator on https://web.whatsapp.com, and what it answers to sendPasskey.",
 			a.State, a.Reason, a.Passkey.Options, a.Passkey.Code, moment(a.Passkey.Expires),
-		}}
-		if a.Passkey.Code != "" {
-			answer.Results.Message = "Call confirmPasskey if the phone shows the same code."
 		}
-		c.json(answer)
-		return answer.Code, nil
+		if a.Passkey.Code != "" {
+			show.Message = "Call confirmPasskey if the phone shows the same code."
+		}
+		return c.answer(http.StatusOK, show)
 	}, nil
 }
 
@@ -117,6 +111,6 @@ func (o commander) passkey(c *call, cmd chat.Command, message string) (finish, e
 		if err != nil {
 			return 0, err
 		}
-		return c.serviceDone(r, message), nil
+		return c.serviceDone(r, message)
 	}, nil
 }

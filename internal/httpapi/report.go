@@ -56,21 +56,14 @@ func getReportAPI(reports ReportLister) begin {
 			return nil, err
 		}
 		return func(_ context.Context, c *call, a chat.Account) (int, error) {
-			c.json(showReports(c, a, entries, next))
-			return http.StatusOK, nil
+			return c.answerPage(showReports(c, a, entries), next)
 		}, nil
 	}
 }
 
-type reportAnswer struct {
-	Code    int           `json:"code"`
-	Results []reportEntry `json:"results"`
-	Next    string        `json:"nextCursor,omitempty"`
-}
-
 // showReports leaves out what a call for another number wrote after that number's log had been deleted.
-func showReports(c *call, a chat.Account, entries []chat.Report, next string) reportAnswer {
-	answer := reportAnswer{http.StatusOK, make([]reportEntry, 0, len(entries)), next}
+func showReports(c *call, a chat.Account, entries []chat.Report) []reportEntry {
+	shown := make([]reportEntry, 0, len(entries))
 	for _, r := range entries {
 		if r.Number != "" && r.Number != a.Owner {
 			continue
@@ -78,11 +71,11 @@ func showReports(c *call, a chat.Account, entries []chat.Report, next string) re
 		if r.Lost(c.now) {
 			r.Error, r.Command, r.EndedAt = chat.Unavailable, chat.CommandFailed, r.At.Add(chat.CommandAge)
 		}
-		answer.Results = append(answer.Results, reportEntry{
+		shown = append(shown, reportEntry{
 			r.ID, moment(r.At), r.Request, r.Endpoint, r.Key, r.Target, statusOf(&r), r.Error, r.CommandID, r.Batch, r.Command, moment(r.EndedAt),
 		})
 	}
-	return answer
+	return shown
 }
 
 // statusOf is the status of an entry: of a command that has ended, of how it did.

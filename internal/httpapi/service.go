@@ -14,12 +14,6 @@ type AccountUpdater interface {
 	UpdateAccount(ctx context.Context, id string, change func(*chat.Account) error) error
 }
 
-// serviceAnswer answers serviceStart and serviceDestroy.
-type serviceAnswer struct {
-	Code    int `json:"code"`
-	Results any `json:"results"`
-}
-
 // ServiceStart makes the account's device connect, or wait to be linked.
 func ServiceStart(d Deps) Endpoint {
 	return Endpoint{
@@ -90,17 +84,15 @@ func (o commander) setOn(
 	if err != nil {
 		return 0, err
 	}
-	return c.serviceDone(r, message), nil
+	return c.serviceDone(r, message)
 }
 
 // serviceDone answers with how a command about the link stands.
-func (c *call) serviceDone(r chat.CommandRecord, message string) (status int) {
-	answer := serviceAnswer{http.StatusOK, done{message}}
+func (c *call) serviceDone(r chat.CommandRecord, message string) (int, error) {
 	if r.State == chat.CommandPending {
-		answer = serviceAnswer{http.StatusAccepted, c.pending(r)}
+		return c.answer(http.StatusAccepted, c.pending(r))
 	}
-	c.json(answer)
-	return answer.Code
+	return c.answer(http.StatusOK, done{message})
 }
 
 // GetState tells where the link to WhatsApp stands.

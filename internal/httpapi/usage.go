@@ -64,7 +64,7 @@ func getUsage(usage chat.UsageReader) begin {
 				Total   usageTotal `json:"total"`
 				Days    []usageRow `json:"days"`
 			}
-			return c.keyDone(results{from, through, usageTotal(total), rows})
+			return c.answer(http.StatusOK, results{from, through, usageTotal(total), rows})
 		}, nil
 	}
 }

@@ -120,10 +120,9 @@ func setWebhook(hooks Hooks, feed chat.Feed, caller chat.HookCaller) begin {
 			if u, err := url.Parse(h.URL); err == nil {
 				c.target = u.Hostname()
 			}
-			answer := showHook(h, chat.HookHealth{})
-			answer.Message, answer.Secret = "Webhook successfully set", secret
-			c.json(serviceAnswer{http.StatusOK, answer})
-			return http.StatusOK, nil
+			shown := showHook(h, chat.HookHealth{})
+			shown.Message, shown.Secret = "Webhook successfully set", secret
+			return c.answer(http.StatusOK, shown)
 		}, nil
 	}
 }
@@ -194,8 +193,7 @@ func getWebhook(hooks chat.HookReader) begin {
 			return nil, err
 		}
 		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
-			c.json(serviceAnswer{http.StatusOK, showHook(h, health)})
-			return http.StatusOK, nil
+			return c.answer(http.StatusOK, showHook(h, health))
 		}, nil
 	}
 }
@@ -213,8 +211,7 @@ func deleteWebhook(hooks chat.HookSettings) begin {
 			if err := hooks.DeleteHook(ctx, a.ID); err != nil {
 				return 0, err
 			}
-			c.json(serviceAnswer{http.StatusOK, done{"Webhook successfully deleted"}})
-			return http.StatusOK, nil
+			return c.answer(http.StatusOK, done{"Webhook successfully deleted"})
 		}, nil
 	}
 }
@@ -244,10 +241,9 @@ func testWebhook(hooks Hooks, caller chat.HookCaller) begin {
 			}
 			e := render.TestEvent("test-"+id, a.ID, c.now)
 			back := caller.Send(ctx, h.URL, secret, e)
-			answer := showAttempt(back.HookAttempt)
-			answer.Answer = back.Answer
-			c.json(serviceAnswer{http.StatusOK, answer})
-			return http.StatusOK, nil
+			shown := showAttempt(back.HookAttempt)
+			shown.Answer = back.Answer
+			return c.answer(http.StatusOK, shown)
 		}, nil
 	}
 }
@@ -281,17 +277,11 @@ func listDeadLetters(dead chat.DeadEvents) begin {
 			return nil, err
 		}
 		return func(_ context.Context, c *call, _ chat.Account) (int, error) {
-			answer := struct {
-				Code    int          `json:"code"`
-				Results []deadAnswer `json:"results"`
-				Next    string       `json:"nextCursor,omitempty"`
-			}{http.StatusOK, make([]deadAnswer, 0, len(events)), next}
+			shown := make([]deadAnswer, 0, len(events))
 			for _, e := range events {
-				answer.Results = append(answer.Results,
-					deadAnswer{e.ID, e.Kind, moment(e.At), moment(e.Failed), e.Last.Status, e.Last.Error})
+				shown = append(shown, deadAnswer{e.ID, e.Kind, moment(e.At), moment(e.Failed), e.Last.Status, e.Last.Error})
 			}
-			c.json(answer)
-			return http.StatusOK, nil
+			return c.answerPage(shown, next)
 		}, nil
 	}
 }
@@ -337,29 +327,28 @@ func redeliverWebhook(hooks Hooks, caller chat.HookCaller) begin {
 			if err != nil {
 				return 0, err
 			}
-			answer := struct {
+			results := struct {
 				Delivered  int             `json:"delivered"`
 				Left       bool            `json:"left"` // there are more
 				Deliveries []attemptAnswer `json:"deliveries"`
 			}{Left: next != "", Deliveries: []attemptAnswer{}}
 			for i, e := range events {
 				if i > 0 && c.Now().Sub(c.now) > redeliverTime {
-					answer.Left = true
+					results.Left = true
 					break
 				}
 				back := caller.Send(ctx, h.URL, secret, e.Event)
-				answer.Deliveries = append(answer.Deliveries, showAttempt(back.HookAttempt))
+				results.Deliveries = append(results.Deliveries, showAttempt(back.HookAttempt))
 				if !back.Delivered() {
-					answer.Left = true
+					results.Left = true
 					break
 				}
-				answer.Delivered++
+				results.Delivered++
 				if err := hooks.DeleteDeadEvent(ctx, a.ID, e.ID); err != nil {
 					return 0, err
 				}
 			}
-			c.json(serviceAnswer{http.StatusOK, answer})
-			return http.StatusOK, nil
+			return c.answer(http.StatusOK, results)
 		}, nil
 	}
 }
