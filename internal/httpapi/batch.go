@@ -66,16 +66,10 @@ func repeated(b chat.Batch, digest []byte) finish {
 
 // rate reads the parameter rate: operations a second.
 func (c *call) rate(most int) (int, error) {
-	text := c.params.number("rate")
-	if text == "" {
-		return min(chat.DefaultBatchRate, most), nil
-	}
-	n, ok := whole(text)
-	if !ok || n < 1 || n > int64(most) {
-		return 0, wrong(chat.InvalidParameter, "rate", "bilangan bulat dari 1 sampai "+strconv.Itoa(most)+" operasi per detik",
-			"a whole number from 1 to "+strconv.Itoa(most)+" operations a second")
-	}
-	return int(n), nil
+	n, err := c.between("rate", 1, int64(most), int64(min(chat.DefaultBatchRate, most)), wrong(chat.InvalidParameter, "rate",
+		"bilangan bulat dari 1 sampai "+strconv.Itoa(most)+" operasi per detik",
+		"a whole number from 1 to "+strconv.Itoa(most)+" operations a second"))
+	return int(n), err
 }
 
 // submit stores a batch and sends it. The messages go ahead of the batch, so that one that is stored is on its way whatever

@@ -65,16 +65,9 @@ func getChanges(feed chat.Deltas) begin {
 
 // wait is how long the client wants to wait.
 func (c *call) wait() (time.Duration, error) {
-	text := c.params.number("wait")
-	if text == "" {
-		return 0, nil
-	}
-	n, ok := whole(text)
-	if !ok || n < 0 || n > int64(longestWait/time.Second) {
-		return 0, wrong(chat.InvalidParameter, "wait", "bilangan bulat dari 0 sampai 20 (detik)",
-			"a whole number from 0 to 20 (seconds)")
-	}
-	return time.Duration(n) * time.Second, nil
+	n, err := c.between("wait", 0, int64(longestWait/time.Second), 0,
+		wrong(chat.InvalidParameter, "wait", "bilangan bulat dari 0 sampai 20 (detik)", "a whole number from 0 to 20 (seconds)"))
+	return time.Duration(n) * time.Second, err
 }
 
 // await waits for an entry behind a position.

@@ -201,14 +201,12 @@ func (c *call) filter() (f chat.Filter, err error) {
 			return f, err
 		}
 	}
-	if text := c.params.number("idleDays"); text != "" {
-		n, ok := whole(text)
-		if !ok || n < 1 || n > chat.MaxIdleDays {
-			return f, wrong(chat.InvalidParameter, "idleDays", "bilangan bulat dari 1 sampai 10000",
-				"a whole number from 1 to 10000")
-		}
-		f.IdleDays = int(n)
+	idle, err := c.between("idleDays", 1, chat.MaxIdleDays, 0,
+		wrong(chat.InvalidParameter, "idleDays", "bilangan bulat dari 1 sampai 10000", "a whole number from 1 to 10000"))
+	if err != nil {
+		return f, err
 	}
+	f.IdleDays = int(idle)
 	if f.Name, err = c.named(); err != nil {
 		return f, err
 	}

@@ -47,40 +47,34 @@ func (c *call) page(limit int) (chat.Page, error) {
 	if len(p.Cursor) > maxCursor {
 		return p, &chat.Error{Code: chat.InvalidCursor}
 	}
-	if text := c.params.number("limit"); text != "" {
-		n, ok := whole(text)
-		if !ok || n < 1 || n > maxLimit {
-			return p, &chat.Error{Code: chat.InvalidLimit}
-		}
-		p.Limit = int(n)
+	n, err := c.between("limit", 1, maxLimit, int64(limit), &chat.Error{Code: chat.InvalidLimit})
+	p.Limit = int(n)
+	return p, err
+}
+
+// between reads a parameter that is a whole number within bounds, or absent.
+func (c *call) between(name string, least, most, absent int64, otherwise error) (int64, error) {
+	text := c.params.number(name)
+	if text == "" {
+		return absent, nil
 	}
-	return p, nil
+	n, ok := whole(text)
+	if !ok || n < least || n > most {
+		return 0, otherwise
+	}
+	return n, nil
 }
 
 // olderLimit reads the parameter limit of fetchOlder; 0 when it is absent.
 func (c *call) olderLimit() (int, error) {
-	text := c.params.number("limit")
-	if text == "" {
-		return 0, nil
-	}
-	n, ok := whole(text)
-	if !ok || n < 1 || n > chat.MaxOlderMessages {
-		return 0, wrong(chat.InvalidLimit, "limit", "bilangan bulat dari 1 sampai 500", "a whole number from 1 to 500")
-	}
-	return int(n), nil
+	n, err := c.between("limit", 1, chat.MaxOlderMessages, 0,
+		wrong(chat.InvalidLimit, "limit", "bilangan bulat dari 1 sampai 500", "a whole number from 1 to 500"))
+	return int(n), err
 }
 
 // seconds reads the parameter second; 0 when it is absent.
 func (c *call) seconds() (int64, error) {
-	text := c.params.number("second")
-	if text == "" {
-		return 0, nil
-	}
-	n, ok := whole(text)
-	if !ok || n < 1 || n > chat.MaxMuteSeconds {
-		return 0, &chat.Error{Code: chat.InvalidSecond}
-	}
-	return n, nil
+	return c.between("second", 1, chat.MaxMuteSeconds, 0, &chat.Error{Code: chat.InvalidSecond})
 }
 
 // disappearAfter reads the parameter seconds, one of WhatsApp's own choices.

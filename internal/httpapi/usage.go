@@ -198,14 +198,7 @@ func setLimit(accounts AccountUpdater) begin {
 
 // bound reads a parameter that bounds something; 0 where it is absent, for no bound.
 func (c *call) bound(name string, most int64) (int64, error) {
-	text := c.params.number(name)
-	if text == "" {
-		return 0, nil
-	}
-	n, ok := whole(text)
-	if !ok || n > most {
-		return 0, wrong(chat.InvalidParameter, name, "bilangan bulat sampai "+strconv.FormatInt(most, 10)+"; 0: tanpa batas",
-			"a whole number up to "+strconv.FormatInt(most, 10)+"; 0: no limit")
-	}
-	return n, nil
+	return c.between(name, 0, most, 0, wrong(chat.InvalidParameter, name,
+		"bilangan bulat sampai "+strconv.FormatInt(most, 10)+"; 0: tanpa batas",
+		"a whole number up to "+strconv.FormatInt(most, 10)+"; 0: no limit"))
 }
