@@ -214,7 +214,8 @@ type Store interface {
 	Query(ctx context.Context, q Query) iter.Seq2[Item, error]
 	// Write makes the steps one after the other. When it fails it has stopped between two steps: those before are made, of an
 	// Each some operations, of those behind none. So every prefix of the steps must make sense, and making the change again
-	// must complete it. That a form stores all steps at once may be relied on for speed only.
+	// must complete it. That a form stores all steps at once may be relied on for speed only. A step without operations does
+	// nothing, and takes no time.
 	//
 	// ErrConflict, ErrFenced, ErrTooLarge and ErrUnavailable are told apart by errors.Is. Anything else is a fault of ours.
 	// What is too large or not valid is refused before the first step.

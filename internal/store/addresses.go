@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 
 	"pesan/internal/chat"
@@ -166,13 +167,11 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 		}
 		keys = append(keys, it.Key)
 	}
-	for len(keys) > 0 {
-		some := keys[:min(len(keys), deletesTogether)]
-		keys = keys[len(some):]
+	for some := range slices.Chunk(keys, deletesTogether) {
 		var ops []kv.Op
 		for _, k := range some {
+			ops = append(ops, kv.Delete(k, kv.Always(), 0))
 			if _, _, beside := ofBlock(k.Sort); beside {
-				ops = append(ops, kv.Delete(k, kv.Always(), 0))
 				continue
 			}
 			_, jid, ok := strings.Cut(k.Sort, "/")
@@ -183,7 +182,6 @@ func (s *Store) DeleteChats(ctx context.Context, account string) error {
 			if err := s.deleteAll(ctx, q); err != nil {
 				return failed("delete chats", err)
 			}
-			ops = append(ops, kv.Delete(k, kv.Always(), 0))
 		}
 		if err := s.kv.Write(ctx, kv.Each(ops...)); err != nil {
 			return failed("delete chats", err)

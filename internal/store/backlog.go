@@ -165,9 +165,6 @@ func (s *Store) DeleteBacklog(ctx context.Context, account, id string) error {
 }
 
 func (s *Store) deleteParts(ctx context.Context, account string, w *work) error {
-	if w.parts == 0 {
-		return nil
-	}
 	ops := make([]kv.Op, w.parts)
 	for i := range ops {
 		ops[i] = kv.Delete(partKey(account, w.arrival, i), kv.Always(), s.token)

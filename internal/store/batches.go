@@ -57,9 +57,6 @@ func (s *Store) PutOperations(ctx context.Context, account, id string, all []cha
 	for some := range slices.Chunk(ops, operationsTogether) {
 		steps = append(steps, kv.Each(some...))
 	}
-	if len(steps) == 0 {
-		return nil
-	}
 	return failed("put operations", s.kv.Write(ctx, steps...))
 }
 

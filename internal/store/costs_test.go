@@ -78,13 +78,17 @@ func (c *counting) Query(ctx context.Context, q kv.Query) iter.Seq2[kv.Item, err
 	}
 }
 
+// Write counts none where there is no operation, which takes no adapter a call.
 func (c *counting) Write(ctx context.Context, steps ...kv.Step) error {
-	c.count(0, 0, 1)
+	ops := 0
 	c.mu.Lock()
 	for _, step := range steps {
-		c.asks.ops, c.asks.largest = c.asks.ops+len(step.Ops), max(c.asks.largest, len(step.Ops))
+		ops += len(step.Ops)
+		c.asks.largest = max(c.asks.largest, len(step.Ops))
 	}
+	c.asks.ops += ops
 	c.mu.Unlock()
+	c.count(0, 0, min(ops, 1))
 	return c.Store.Write(ctx, steps...)
 }
 

@@ -186,9 +186,6 @@ func (s *Store) ReleaseLease(ctx context.Context, l chat.Lease) error {
 				ops = append(ops, kv.Put(kv.Item{Key: leaseKey(shard), Data: data}, kv.As(have.item)))
 			}
 		}
-		if len(ops) == 0 {
-			return nil
-		}
 		return s.kv.Write(ctx, kv.Each(ops...))
 	})
 	return failed("release lease", err)

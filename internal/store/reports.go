@@ -260,8 +260,5 @@ func (s *Store) clear(ctx context.Context, account string, entries []entry, all 
 			ops = append(ops, kv.Put(kv.Item{Key: it.Key, Data: data, Expires: it.Expires}, kv.Unchanged(it.Version)))
 		}
 	}
-	if len(ops) == 0 {
-		return nil
-	}
 	return s.kv.Write(ctx, kv.Each(ops...))
 }

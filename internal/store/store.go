@@ -200,9 +200,6 @@ func (s *Store) deleteAll(ctx context.Context, q kv.Query) error {
 			ops = nil
 		}
 	}
-	if len(ops) == 0 {
-		return nil
-	}
 	return s.kv.Write(ctx, kv.Each(ops...))
 }
 

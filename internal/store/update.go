@@ -475,22 +475,18 @@ func (t *thread) write(ctx context.Context, w *messageWrites, next storedChat, m
 	}
 	steps = append(steps, w.steps()...)
 	if len(t.Prune) > 0 && !isNew {
-		if len(steps) > 0 {
-			if err := t.s.kv.Write(ctx, steps...); err != nil {
-				return err
-			}
-			steps = nil
+		if err := t.s.kv.Write(ctx, steps...); err != nil {
+			return err
 		}
+		steps = nil
 		for _, covered := range t.Prune {
 			if err := t.prune(ctx, covered); err != nil {
 				return err
 			}
 		}
 	}
-	if steps = append(steps, t.chatWrites(&next, w.moves, members)...); len(steps) > 0 {
-		if err := t.s.kv.Write(ctx, steps...); err != nil {
-			return err
-		}
+	if err := t.s.kv.Write(ctx, append(steps, t.chatWrites(&next, w.moves, members)...)...); err != nil {
+		return err
 	}
 	t.stored = next
 	return nil
@@ -541,14 +537,11 @@ func (t *thread) chatWrites(stored *storedChat, moves []kv.Op, members blockWrit
 	return slices.Concat(steps, t.chatItself(stored, moves), behind)
 }
 
-func (t *thread) chatItself(stored *storedChat, moves []kv.Op) (steps []kv.Step) {
+func (t *thread) chatItself(stored *storedChat, moves []kv.Op) []kv.Step {
 	old := &t.stored
 	if old.there() && bytes.Equal(stored.record, old.record) && maps.Equal(stored.fields, old.fields) {
 		stored.sort, stored.version = old.sort, old.version
-		if len(moves) > 0 {
-			steps = []kv.Step{kv.Together(moves...)}
-		}
-		return steps
+		return []kv.Step{kv.Together(moves...)}
 	}
 	put := kv.Put(kv.Item{
 		Key: chatKey(t.name.account, t.name.jid, t.Chat.Shows()), Fields: stored.fields, Data: stored.record,
@@ -593,18 +586,9 @@ func (w *messageWrites) number(seq int64) {
 	}
 }
 
-func (w *messageWrites) steps() (steps []kv.Step) {
-	if len(w.claims) > 0 {
-		steps = append(steps, kv.Each(w.claims...))
-	}
-	if puts := slices.Concat(w.puts, w.beside); len(puts) > 0 {
-		steps = append(steps, kv.Each(puts...))
-	}
-	steps = append(steps, w.filled...)
-	if len(w.deletes) > 0 {
-		steps = append(steps, kv.Each(w.deletes...))
-	}
-	return steps
+func (w *messageWrites) steps() []kv.Step {
+	steps := []kv.Step{kv.Each(w.claims...), kv.Each(slices.Concat(w.puts, w.beside)...)}
+	return append(append(steps, w.filled...), kv.Each(w.deletes...))
 }
 
 // movesTogether is how many writes of moves fit into a step beside the chat's.
@@ -756,13 +740,6 @@ func (t *thread) prune(ctx context.Context, covered chat.Range) error {
 	q := t.timeline()
 	q.To = timeline + sortable(covered.Through) + "/\U0010FFFF"
 	var ops []kv.Op
-	flush := func() error {
-		if len(ops) == 0 {
-			return nil
-		}
-		defer func() { ops = nil }()
-		return t.s.kv.Write(ctx, kv.Each(ops...))
-	}
 	last, lastCovered := "", false
 	for it, err := range t.s.kv.Query(ctx, q) {
 		if err != nil {
@@ -785,12 +762,13 @@ func (t *thread) prune(ctx context.Context, covered chat.Range) error {
 		claim := claimKey(t.name.account, t.name.jid, v.ID)
 		ops = append(ops, kv.Delete(it.Key, kv.Always(), 0), kv.Delete(claim, kv.Always(), 0))
 		if len(ops) >= deletesTogether {
-			if err := flush(); err != nil {
+			if err := t.s.kv.Write(ctx, kv.Each(ops...)); err != nil {
 				return err
 			}
+			ops = nil
 		}
 	}
-	return flush()
+	return t.s.kv.Write(ctx, kv.Each(ops...))
 }
 
 // orphaned looks, after a conflict, for the account: without it there is nothing to try again, and what was written is deleted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
 	"pesan/internal/kv"
 )
@@ -12,6 +13,9 @@ import (
 func (s *Store) Write(ctx context.Context, steps ...kv.Step) error {
 	if err := kv.Validate(steps); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(steps, func(s kv.Step) bool { return len(s.Ops) > 0 }) {
+		return nil
 	}
 	now := s.seconds()
 	return s.writer.do(ctx, func(w *writer) error {
