@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -54,22 +53,15 @@ func (s *Store) account(ctx context.Context, id string, c kv.Consistency) (a cha
 		return a, it, &chat.Error{Code: chat.DeviceNotFound}
 	}
 	if err == nil {
-		a, err = accountOf(&it)
+		a, err = jsonOf[chat.Account](&it)
 	}
 	return a, it, err
-}
-
-func accountOf(it *kv.Item) (a chat.Account, err error) {
-	if err := json.Unmarshal(it.Data, &a); err != nil {
-		return chat.Account{}, fmt.Errorf("decode account: %w", err)
-	}
-	return a, nil
 }
 
 // EventualAccounts finds accounts for half the price on DynamoDB: what was written in the last second may still look as
 // before.
 func (s *Store) EventualAccounts() chat.AccountReader {
-	go accountOf(&kv.Item{Data: []byte("{}")}) // encoding/json has then seen the type when the first answer is there
+	go fromJSON[chat.Account]([]byte("{}")) // encoding/json has then seen the type when the first answer is there
 	return eventualAccounts{s}
 }
 
@@ -90,16 +82,13 @@ func (s *Store) Accounts(ctx context.Context, p chat.Page) (accounts []chat.Acco
 	if last != "" {
 		q.From = kv.After(last)
 	}
-	var ids []string
-	for it, err := range s.kv.Query(ctx, q) {
-		if err != nil {
-			return nil, "", failed("list accounts", err)
-		}
-		if len(ids) == p.Limit {
-			next = makeCursor(accountCursor, ids[len(ids)-1])
-			break
-		}
-		ids = append(ids, it.Sort)
+	listed, next, err := page(s.kv.Query(ctx, q), p.Limit, accountCursor, func(it *kv.Item) string { return it.Sort })
+	if err != nil {
+		return nil, "", failed("list accounts", err)
+	}
+	ids := make([]string, len(listed))
+	for i, it := range listed {
+		ids[i] = it.Sort
 	}
 	accounts, err = s.accounts(ctx, ids)
 	return accounts, next, failed("list accounts", err)
@@ -142,18 +131,7 @@ func (s *Store) accounts(ctx context.Context, ids []string) ([]chat.Account, err
 	if err != nil {
 		return nil, err
 	}
-	accounts := make([]chat.Account, 0, len(found))
-	for _, it := range found {
-		if it == nil {
-			continue // deleted meanwhile
-		}
-		a, err := accountOf(it)
-		if err != nil {
-			return nil, err
-		}
-		accounts = append(accounts, a)
-	}
-	return accounts, nil
+	return allOf[chat.Account](found)
 }
 
 // CreateAccount implements chat.Accounts.
@@ -197,7 +175,7 @@ func (s *Store) updateAccount(ctx context.Context, id string, change func(*chat.
 	var a chat.Account
 	old, kept := s.read.take(readKey{accountKey(id), s.token})
 	if kept {
-		a, err = accountOf(&old)
+		a, err = jsonOf[chat.Account](&old)
 	} else {
 		a, old, err = s.account(ctx, id, kv.Strong)
 	}

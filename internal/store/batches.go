@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pesan/internal/chat"
@@ -43,13 +43,12 @@ func (s *Store) PutOperations(ctx context.Context, account, id string, all []cha
 	var ops []kv.Op
 	n := 0
 	for chunk := range slices.Chunk(all, chat.BatchChunk) {
-		text, err := marshal(chunk)
+		data, err := s.pack(chunk)
 		if err != nil {
 			return failed("put operations", err)
 		}
 		ops = append(ops, kv.Put(kv.Item{
-			Key: batchKey(account, chunkSort(batchChunk, id, n)), Data: s.compression.encode(string(text)),
-			Expires: s.batchExpires(s.now()),
+			Key: batchKey(account, chunkSort(batchChunk, id, n)), Data: data, Expires: s.batchExpires(s.now()),
 		}, kv.Always()))
 		n++
 	}
@@ -72,16 +71,9 @@ func (s *Store) batch(ctx context.Context, account, id string) (b chat.Batch, it
 		return b, it, &chat.Error{Code: chat.BatchNotFound}
 	}
 	if err == nil {
-		b, err = batchOf(&it)
+		b, err = jsonOf[chat.Batch](&it)
 	}
 	return b, it, err
-}
-
-func batchOf(it *kv.Item) (b chat.Batch, err error) {
-	if err := json.Unmarshal(it.Data, &b); err != nil {
-		return chat.Batch{}, fmt.Errorf("decode batch: %w", err)
-	}
-	return b, nil
 }
 
 func (s *Store) putBatch(b chat.Batch, c kv.Condition) (kv.Op, error) {
@@ -245,20 +237,13 @@ func (s *Store) ListBatches(ctx context.Context, account string, p chat.Page) (b
 	if before != "" {
 		q.To = batchRecord + before
 	}
-	for it, err := range s.kv.Query(ctx, q) {
-		if err != nil {
-			return nil, "", failed("list batches", err)
-		}
-		if len(batches) == p.Limit {
-			return batches, makeCursor(batchCursor, batches[p.Limit-1].ID), nil
-		}
-		b, err := batchOf(&it)
-		if err != nil {
-			return nil, "", failed("list batches", err)
-		}
-		batches = append(batches, b)
+	items, next, err := page(s.kv.Query(ctx, q), p.Limit, batchCursor, func(it *kv.Item) string {
+		return strings.TrimPrefix(it.Sort, batchRecord)
+	})
+	if err == nil {
+		batches, err = allOf[chat.Batch](items)
 	}
-	return batches, "", nil
+	return batches, next, failed("list batches", err)
 }
 
 // OpenBatches implements chat.Batches.
@@ -274,21 +259,10 @@ func (s *Store) OpenBatches(ctx context.Context, account string) ([]chat.Batch, 
 	if err != nil {
 		return nil, failed("list open batches", err)
 	}
-	var open []chat.Batch
-	for _, it := range items {
-		if it == nil {
-			continue
-		}
-		b, err := batchOf(it)
-		if err != nil {
-			return nil, failed("list open batches", err)
-		}
-		if b.Open() {
-			open = append(open, b)
-		}
-	}
+	open, err := allOf[chat.Batch](items)
+	open = slices.DeleteFunc(open, func(b chat.Batch) bool { return !b.Open() })
 	slices.SortFunc(open, func(a, b chat.Batch) int { return a.RequestedAt.Compare(b.RequestedAt) })
-	return open, nil
+	return open, failed("list open batches", err)
 }
 
 // Operations implements chat.BatchReader.
@@ -302,13 +276,9 @@ func (s *Store) Operations(ctx context.Context, account, id string, chunk int) (
 	if items[0] == nil {
 		return nil, nil, &chat.Error{Code: chat.BatchNotFound}
 	}
-	var text []byte
-	if err := new(decoder).decode(items[0].Data, &text); err != nil {
+	all, err := packedOf[[]chat.Operation](items[0])
+	if err != nil {
 		return nil, nil, failed("get operations", err)
-	}
-	var all []chat.Operation
-	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, nil, failed("get operations", fmt.Errorf("decode operations: %w", err))
 	}
 	results, err := resultsOf(items[1], len(all))
 	return all, results, failed("get operations", err)
@@ -326,16 +296,9 @@ type ended struct {
 // resultsOf reads the results of a chunk; it is nil where nothing has ended.
 func resultsOf(it *kv.Item, least int) ([]chat.Result, error) {
 	results := make([]chat.Result, least)
-	if it == nil {
-		return results, nil
-	}
-	var text []byte
-	if err := new(decoder).decode(it.Data, &text); err != nil {
+	runs, err := packedOf[[]ended](it)
+	if err != nil {
 		return nil, err
-	}
-	var runs []ended
-	if err := json.Unmarshal(text, &runs); err != nil {
-		return nil, fmt.Errorf("decode results: %w", err)
 	}
 	for _, run := range runs {
 		if run.Place < 0 || run.Count < 0 || run.Place+run.Count > chat.BatchChunk {
@@ -367,8 +330,7 @@ func (s *Store) encodeResults(results []chat.Result) ([]byte, error) {
 		}
 		runs = append(runs, ended{i, 1, r.State, r.At.UnixMilli(), r.Failure})
 	}
-	text, err := marshal(runs)
-	return s.compression.encode(string(text)), err
+	return s.pack(runs)
 }
 
 // EndOperations implements chat.Batches.
@@ -384,7 +346,7 @@ func (s *Store) EndOperations(
 		if read[0] == nil {
 			return &chat.Error{Code: chat.BatchNotFound}
 		}
-		if b, err = batchOf(read[0]); err != nil {
+		if b, err = jsonOf[chat.Batch](read[0]); err != nil {
 			return err
 		}
 		have, err := resultsOf(read[1], 0)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -93,15 +92,9 @@ func (s *Store) blocks(ctx context.Context, owner kv.Key) (map[string]block, err
 }
 
 func blockOf(it *kv.Item) (b block, err error) {
-	var text []byte
-	if err := new(decoder).decode(it.Data, &text); err != nil {
-		return b, fmt.Errorf("decode block: %w", err)
-	}
-	if err := json.Unmarshal(text, &b.persons); err != nil {
-		return b, fmt.Errorf("%w: %w", errCorrupt, err)
-	}
 	b.item = *it
-	return b, nil
+	b.persons, err = packedOf[persons](it)
+	return b, err
 }
 
 // join adds what stands in a block to a message whose maps nobody else has.
@@ -229,12 +222,11 @@ func (s *Store) blockWrites(
 		if there && !moves && have.item.Expires == expires && reflect.DeepEqual(have.persons, *want[name]) {
 			continue
 		}
-		text, err := marshal(want[name])
+		data, err := s.pack(want[name])
 		if err != nil {
 			return w, fmt.Errorf("encode block: %w", err)
 		}
-		it := kv.Item{Key: owner, Data: s.compression.encode(string(text)), Expires: expires,
-			Fields: maps.Clone(have.item.Fields)}
+		it := kv.Item{Key: owner, Data: data, Expires: expires, Fields: maps.Clone(have.item.Fields)}
 		it.Sort += blockMark + name
 		condition := kv.Absent()
 		if there && !moves {

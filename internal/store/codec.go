@@ -3,6 +3,7 @@ package store
 import (
 	_ "embed"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+
+	"pesan/internal/kv"
 )
 
 // Compression is how the records of chats and messages are written. Its value is a record's first byte, and stands for the
@@ -132,6 +135,54 @@ func (d *decoder) decode(record []byte, texts ...*[]byte) (err error) {
 		*text, rest = rest[:size], rest[size:]
 	}
 	return nil
+}
+
+// jsonOf is what an item says in JSON; zero for none.
+func jsonOf[V any](it *kv.Item) (v V, err error) {
+	if it == nil {
+		return v, nil
+	}
+	return fromJSON[V](it.Data)
+}
+
+// allOf is what those of the items say that are there yet.
+func allOf[V any](items []*kv.Item) ([]V, error) {
+	all := make([]V, 0, len(items))
+	for _, it := range items {
+		if it == nil {
+			continue // deleted meanwhile
+		}
+		v, err := jsonOf[V](it)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// packedOf is what an item says in JSON that pack has made a record of; zero for none.
+func packedOf[V any](it *kv.Item) (v V, err error) {
+	if it == nil {
+		return v, nil
+	}
+	var text []byte
+	if err := new(decoder).decode(it.Data, &text); err != nil {
+		return v, fmt.Errorf("decode %T: %w", v, err)
+	}
+	return fromJSON[V](text)
+}
+
+func (s *Store) pack(v any) ([]byte, error) {
+	text, err := marshal(v)
+	return s.compression.encode(string(text)), err
+}
+
+func fromJSON[V any](text []byte) (v V, err error) {
+	if err := json.Unmarshal(text, &v); err != nil {
+		return *new(V), fmt.Errorf("decode %T: %w: %w", v, errCorrupt, err)
+	}
+	return v, nil
 }
 
 func cutUvarint(b []byte) (n uint64, rest []byte, ok bool) {

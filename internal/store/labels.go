@@ -3,8 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"pesan/internal/chat"
 	"pesan/internal/kv"
@@ -22,18 +20,8 @@ func (s *Store) Labels(ctx context.Context, account string) (chat.Labels, error)
 	if err != nil {
 		return chat.Labels{}, failed("get labels", err)
 	}
-	l, err := labelsOf(it)
+	l, err := jsonOf[chat.Labels](it)
 	return l, failed("get labels", err)
-}
-
-func labelsOf(it *kv.Item) (l chat.Labels, err error) {
-	if it == nil {
-		return l, nil
-	}
-	if err := json.Unmarshal(it.Data, &l); err != nil {
-		return chat.Labels{}, fmt.Errorf("%w: labels: %w", errCorrupt, err)
-	}
-	return l, nil
 }
 
 // JoinLabels implements chat.LabelStore. The item is put together with a check of its account, which it mustn't outlive.
@@ -43,7 +31,7 @@ func (s *Store) JoinLabels(ctx context.Context, account string, told chat.Labels
 		if err != nil {
 			return err
 		}
-		if joined, err = labelsOf(it); err != nil {
+		if joined, err = jsonOf[chat.Labels](it); err != nil {
 			return err
 		}
 		joined.Join(told)

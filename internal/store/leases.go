@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -160,8 +159,8 @@ func (s *Store) leases(ctx context.Context) (held map[string]heldLease, epoch in
 			return nil, 0, err
 		}
 		h := heldLease{item: &it}
-		if err := json.Unmarshal(it.Data, &h.storedLease); err != nil {
-			return nil, 0, fmt.Errorf("decode lease: %w", err)
+		if h.storedLease, err = jsonOf[storedLease](&it); err != nil {
+			return nil, 0, err
 		}
 		held[it.Sort] = h
 		epoch = max(epoch, h.Epoch)

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -66,10 +65,8 @@ func idOf(at time.Time) string {
 }
 
 func reportOf(it *kv.Item) (r chat.Report, ok bool, err error) {
-	if err := json.Unmarshal(it.Data, &r); err != nil {
-		return r, false, fmt.Errorf("decode report: %w", err)
-	}
-	return r, true, nil
+	r, err = jsonOf[chat.Report](it)
+	return r, true, err
 }
 
 func (s *Store) entriesOf(
@@ -114,12 +111,11 @@ func newestFirst(a, b iter.Seq2[entry, error]) iter.Seq2[entry, error] {
 }
 
 // complete adds to entries how their commands have ended.
-func (s *Store) complete(ctx context.Context, account string, entries []entry) error {
+func (s *Store) complete(ctx context.Context, account string, entries []*entry) error {
 	var pending []*chat.Report
 	var keys []kv.Key
-	for i := range entries {
-		r := &entries[i].report
-		if entries[i].item.Collection == kv.Reports && !r.Finished() {
+	for _, e := range entries {
+		if r := &e.report; e.item.Collection == kv.Reports && !r.Finished() {
 			key := commandKey(account, r.CommandID)
 			if r.Batch != "" {
 				key = batchKey(account, batchRecord+r.Batch)
@@ -155,7 +151,7 @@ func (s *Store) complete(ctx context.Context, account string, entries []entry) e
 
 // ofBatch completes the entry of a batch.
 func (s *Store) ofBatch(r *chat.Report, it *kv.Item) error {
-	b, err := batchOf(it)
+	b, err := jsonOf[chat.Batch](it)
 	if err != nil {
 		return err
 	}
@@ -180,23 +176,18 @@ func (s *Store) ListReports(ctx context.Context, account string, p chat.Page) (r
 	if err != nil {
 		return nil, "", err
 	}
-	var found []entry
-	for e, err := range s.entries(ctx, account, before, p.Limit+1) {
-		if err != nil {
-			return nil, "", failed("list reports", err)
-		}
-		if len(found) == p.Limit {
-			next = makeCursor(reportCursor, found[p.Limit-1].report.ID)
-			break
-		}
-		found = append(found, e)
+	found, next, err := page(s.entries(ctx, account, before, p.Limit+1), p.Limit, reportCursor, func(e *entry) string {
+		return e.report.ID
+	})
+	if err == nil {
+		err = s.complete(ctx, account, found)
 	}
-	if err := s.complete(ctx, account, found); err != nil {
+	if err != nil {
 		return nil, "", failed("list reports", err)
 	}
 	reports = make([]chat.Report, len(found))
-	for i := range found {
-		reports[i] = found[i].report
+	for i, e := range found {
+		reports[i] = e.report
 	}
 	return reports, next, nil
 }
@@ -217,33 +208,33 @@ const clearPage = 500
 // ClearReports implements chat.Reports.
 func (s *Store) ClearReports(ctx context.Context, account string, all bool, now time.Time) error {
 	return failed("clear reports", retryOnConflict(ctx, func() error { // a command may end meanwhile
-		var page []entry
+		var some []*entry
 		for e, err := range s.entries(ctx, account, "", 0) {
 			if err != nil {
 				return err
 			}
-			if page = append(page, e); len(page) < clearPage {
+			if some = append(some, &e); len(some) < clearPage {
 				continue
 			}
-			if err := s.clear(ctx, account, page, all, now); err != nil {
+			if err := s.clear(ctx, account, some, all, now); err != nil {
 				return err
 			}
-			page = page[:0]
+			some = some[:0]
 		}
-		return s.clear(ctx, account, page, all, now)
+		return s.clear(ctx, account, some, all, now)
 	}))
 }
 
 // clear takes entries out of the log. Commands stay, so that none happens twice.
-func (s *Store) clear(ctx context.Context, account string, entries []entry, all bool, now time.Time) error {
+func (s *Store) clear(ctx context.Context, account string, entries []*entry, all bool, now time.Time) error {
 	if !all {
 		if err := s.complete(ctx, account, entries); err != nil {
 			return err
 		}
 	}
 	var ops []kv.Op
-	for i := range entries {
-		it, r := &entries[i].item, &entries[i].report
+	for _, e := range entries {
+		it, r := &e.item, &e.report
 		switch {
 		case !all && !r.Finished() && !r.Lost(now):
 		case it.Collection == kv.Reports:

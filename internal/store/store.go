@@ -47,6 +47,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -225,6 +226,22 @@ const (
 
 func makeCursor(letter byte, position string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(string(letter) + position))
+}
+
+// page is as many of what is found as are asked for, and the cursor from which those behind them go on.
+func page[V any](
+	found iter.Seq2[V, error], limit int, letter byte, position func(*V) string,
+) (all []*V, next string, err error) {
+	for v, err := range found {
+		if err != nil {
+			return nil, "", err
+		}
+		if len(all) == limit {
+			return all, makeCursor(letter, position(all[limit-1])), nil
+		}
+		all = append(all, &v)
+	}
+	return all, "", nil
 }
 
 // openCursor returns INVALID_CURSOR for what makeCursor didn't make with the letter. valid checks the position.

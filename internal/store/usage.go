@@ -3,8 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -67,9 +65,9 @@ func (s *Store) usage(ctx context.Context, account, from, through string, in ...
 			if err != nil {
 				return nil, failed("read usage", err)
 			}
-			var byKey map[string]chat.Usage
-			if err := json.Unmarshal(it.Data, &byKey); err != nil {
-				return nil, failed("read usage", fmt.Errorf("%w: %w", errCorrupt, err))
+			byKey, err := jsonOf[map[string]chat.Usage](&it)
+			if err != nil {
+				return nil, failed("read usage", err)
 			}
 			day, _, _ := strings.Cut(it.Sort, "/")
 			for key, u := range byKey {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -77,21 +76,15 @@ func hookOf(hook, health *kv.Item) (h chat.Hook, known chat.HookHealth, err erro
 	if hook == nil {
 		return h, known, &chat.Error{Code: chat.WebhookNotFound}
 	}
-	if err := json.Unmarshal(hook.Data, &h); err != nil {
-		return h, known, fmt.Errorf("decode webhook: %w", err)
+	if h, err = jsonOf[chat.Hook](hook); err != nil {
+		return h, known, err
 	}
 	h.Version = hook.Version
-	if health == nil {
-		return h, known, nil
-	}
-	var stored storedHealth
-	if err := json.Unmarshal(health.Data, &stored); err != nil {
-		return h, known, fmt.Errorf("decode webhook's health: %w", err)
-	}
+	stored, err := jsonOf[storedHealth](health)
 	if stored.Hook == hook.Version {
 		known = stored.HookHealth
 	}
-	return h, known, nil
+	return h, known, err
 }
 
 // HookSecret implements chat.HookSecrets.
@@ -184,29 +177,11 @@ func (s *Store) DeadEvents(ctx context.Context, account string, p chat.Page) (ev
 	if after != "" {
 		q.From = kv.After(after)
 	}
-	last := ""
-	for it, err := range s.kv.Query(ctx, q) {
-		if err != nil {
-			return nil, "", failed("list dead events", err)
-		}
-		if len(events) == p.Limit {
-			next = makeCursor(eventCursor, last)
-			break
-		}
-		e, err := deadOf(&it)
-		if err != nil {
-			return nil, "", err
-		}
-		events, last = append(events, e), it.Sort
+	items, next, err := page(s.kv.Query(ctx, q), p.Limit, eventCursor, func(it *kv.Item) string { return it.Sort })
+	if err == nil {
+		events, err = allOf[chat.DeadEvent](items)
 	}
-	return events, next, nil
-}
-
-func deadOf(it *kv.Item) (e chat.DeadEvent, err error) {
-	if err := json.Unmarshal(it.Data, &e); err != nil {
-		return e, fmt.Errorf("decode dead event: %w", err)
-	}
-	return e, nil
+	return events, next, failed("list dead events", err)
 }
 
 // validDead checks the form of a sort key.
@@ -231,7 +206,7 @@ func (s *Store) DeadEvent(ctx context.Context, account, id string) (e chat.DeadE
 	if err != nil {
 		return e, failed("get dead event", err)
 	}
-	return deadOf(it)
+	return jsonOf[chat.DeadEvent](it)
 }
 
 // DeleteDeadEvent implements chat.DeadEvents.
