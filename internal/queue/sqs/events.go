@@ -42,24 +42,13 @@ func (q *EventQueue) Deliver(
 	ctx context.Context, account string, events []chat.Event,
 ) (finished int, pause time.Duration, err error) {
 	for _, e := range events {
-		body, err := json.Marshal(EventMessage{account, e})
-		if err != nil {
-			return finished, 0, fmt.Errorf("encode event: %w", err)
-		}
-		_, err = q.sqs.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: &q.url, MessageBody: aws.String(string(body)), MessageGroupId: &account,
-			MessageDeduplicationId: aws.String(deduplicationID(account, e.ID)),
-		})
-		if err != nil {
+		if err := put(ctx, q.sqs, &q.url, account, e.ID, EventMessage{account, e}); err != nil {
 			return finished, 0, failed("send event", err)
 		}
 		finished++
 	}
 	return finished, 0, nil
 }
-
-// longestHide is what SQS allows.
-const longestHide = 12 * time.Hour
 
 // Done deletes received messages, by their receipts, at most ten.
 func (q *EventQueue) Done(ctx context.Context, receipts []string) error {
@@ -76,7 +65,7 @@ func (q *EventQueue) Hide(ctx context.Context, receipts []string, pause time.Dur
 	var entries []types.ChangeMessageVisibilityBatchRequestEntry
 	for i, r := range receipts {
 		entries = append(entries, types.ChangeMessageVisibilityBatchRequestEntry{
-			Id: aws.String(fmt.Sprint(i)), ReceiptHandle: &r, VisibilityTimeout: seconds(min(pause, longestHide)),
+			Id: aws.String(fmt.Sprint(i)), ReceiptHandle: &r, VisibilityTimeout: seconds(min(pause, longestHidden)),
 		})
 	}
 	_, err := q.sqs.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url, Entries: entries})

@@ -79,48 +79,35 @@ func NewSender(client *sqs.Client, queues Queues) *Sender { return &Sender{clien
 // Send implements chat.CommandSender.
 func (s *Sender) Send(ctx context.Context, shard int, c chat.Command) error {
 	url, err := s.queues.of(shard)
-	if err != nil {
-		return err
+	if err == nil {
+		err = put(ctx, s.sqs, url, c.Account, c.Dispatch(), c)
 	}
-	body, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("encode command: %w", err)
-	}
-	_, err = s.sqs.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: url, MessageBody: aws.String(string(body)),
-		MessageGroupId:         &c.Account,
-		MessageDeduplicationId: aws.String(deduplicationID(c.Account, c.Dispatch())),
-	})
 	return failed("send command", err)
 }
 
-// deduplicationID is made of the group too, since two accounts may choose the same id.
-func deduplicationID(group, id string) string {
-	sum := sha256.Sum256([]byte(group + "\x00" + id))
-	return hex.EncodeToString(sum[:])
+// put has something stand on a queue behind all others of its group. Given again within minutes under the same id it isn't put
+// twice.
+func put(ctx context.Context, client *sqs.Client, url *string, group, id string, what any) error {
+	body, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(group + "\x00" + id)) // since two accounts may choose the same id
+	_, err = client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: url, MessageBody: aws.String(string(body)), MessageGroupId: &group,
+		MessageDeduplicationId: aws.String(hex.EncodeToString(sum[:])),
+	})
+	return err
 }
 
 // SendBatch implements chat.BatchSender. A chunk is a message, and some 500 operations, so one request each costs next to
 // nothing.
 func (s *Sender) SendBatch(ctx context.Context, shard int, messages ...chat.BatchMessage) error {
 	url, err := s.queues.of(shard)
-	if err != nil {
-		return err
+	for i := 0; i < len(messages) && err == nil; i++ {
+		err = put(ctx, s.sqs, url, messages[i].Group(), messages[i].ID(), messages[i])
 	}
-	for _, m := range messages {
-		body, err := json.Marshal(m)
-		if err != nil {
-			return fmt.Errorf("encode batch: %w", err)
-		}
-		_, err = s.sqs.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: url, MessageBody: aws.String(string(body)),
-			MessageGroupId: aws.String(m.Group()), MessageDeduplicationId: aws.String(deduplicationID(m.Group(), m.ID())),
-		})
-		if err != nil {
-			return failed("send batch", err)
-		}
-	}
-	return nil
+	return failed("send batch", err)
 }
 
 const (
