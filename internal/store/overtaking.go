@@ -41,22 +41,16 @@ func (s *Store) Overtake(ctx context.Context, account string, at time.Time, wish
 // Overtaken implements chat.Batches.
 func (s *Store) Overtaken(ctx context.Context, account string, wishes []chat.Wish) ([]time.Time, error) {
 	keys := make([]kv.Key, len(wishes))
-	place := make(map[kv.Key]int) // a key is asked for once
-	var asked []kv.Key
 	for i, w := range wishes {
 		keys[i] = wishKey(account, w)
-		if _, twice := place[keys[i]]; !twice {
-			place[keys[i]] = len(asked)
-			asked = append(asked, keys[i])
-		}
 	}
-	items, err := s.kv.GetMany(ctx, asked)
+	items, err := s.kv.GetMany(ctx, keys)
 	if err != nil {
 		return nil, failed("look for what commands have set", err)
 	}
 	at := make([]time.Time, len(wishes))
-	for i, key := range keys {
-		if it := items[place[key]]; it != nil {
+	for i, it := range items {
+		if it != nil {
 			at[i] = time.UnixMilli(it.Fields[fieldAt])
 		}
 	}

@@ -23,9 +23,10 @@ type Options struct {
 	Sync bool
 	// Now is the clock by which items expire; nil: time.Now.
 	Now func() time.Time
-	// Readers is how many calls read at the same time; 0: 4.
-	Readers int
 }
+
+// parallelReads is how many calls read at the same time.
+const parallelReads = 4
 
 // Store is an open file.
 type Store struct {
@@ -42,15 +43,12 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Readers == 0 {
-		o.Readers = 4
-	}
 	s := &Store{path: path, now: o.Now}
 	var err error
 	if s.writer, err = openWriter(ctx, dsn(path, o.Sync, false)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	if s.readers, err = openReaders(ctx, dsn(path, false, true), o.Readers); err != nil {
+	if s.readers, err = openReaders(ctx, dsn(path, false, true), parallelReads); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.writer.close())
 	}
 	return s, nil
