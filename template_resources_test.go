@@ -18,16 +18,17 @@ import (
 	"pesan/internal/kv/dynamodb"
 	"pesan/internal/metrics"
 	"pesan/internal/queue/sqs"
+	"pesan/internal/testkit/dynamolocal"
 )
 
-// TestTables: the template's tables are those that the adapters define for tests, made safe.
+// TestTables: the template's tables are those that tests use, made safe.
 func TestTables(t *testing.T) {
 	all := read(t)
-	tables := dynamodb.Tables{
+	tables := dynamolocal.Definitions(map[kv.Collection]string{
 		kv.Accounts: "AccountsTable", kv.Chats: "ChatsTable", kv.Messages: "MessagesTable", kv.Commands: "CommandsTable",
 		kv.Reports: "ReportsTable", kv.Work: "WorkTable", kv.Devices: "DevicesTable",
 		kv.Hooks: "HooksTable", kv.Secrets: "SecretsTable",
-	}.Definitions()
+	})
 	if have := all.of("AWS::DynamoDB::Table"); len(have) != len(tables) {
 		t.Errorf("tables: %v", have)
 	}

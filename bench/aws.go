@@ -73,7 +73,7 @@ type cloud struct {
 var fastJava = []string{"-Xmx2g", "-XX:TieredStopAtLevel=4", "-XX:+UseParallelGC"}
 
 func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
-	c := &cloud{tables: kvdynamodb.TablesWith(""), host: filepath.Join(b.folder, "session-host")}
+	c := &cloud{tables: dynamolocal.TablesWith(""), host: filepath.Join(b.folder, "session-host")}
 	defer func() {
 		if err != nil {
 			c.stop()
@@ -94,7 +94,7 @@ func (b *bench) startCloud(ctx context.Context) (_ *cloud, err error) {
 	c.tablesAt, c.queueAt = c.dynamoDB.URL, c.polls.url()
 	c.db = c.client(kvdynamodb.Tuned)
 	patient := c.client() // the first table may take a cold server longer than a request is given
-	for _, table := range c.tables.Definitions() {
+	for _, table := range dynamolocal.Definitions(c.tables) {
 		if _, err := patient.CreateTable(ctx, table); err != nil {
 			return nil, err
 		}

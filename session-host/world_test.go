@@ -82,11 +82,8 @@ func newStack(t *testing.T, shards int, between func(url string) string) *stack 
 	db, queue := dynamolocal.Client(t), sqslocal.Client(t)
 	prefix := strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) + "-"
 	s := &stack{
-		t: t, tables: kvdynamodb.TablesWith(prefix), secret: "a secret of this test", logs: newLines(),
+		t: t, tables: dynamolocal.CreateTables(t, prefix), secret: "a secret of this test", logs: newLines(),
 		dynamoDB: between(aws.ToString(db.Options().BaseEndpoint)), sqs: between(aws.ToString(queue.Options().BaseEndpoint)),
-	}
-	for _, table := range s.tables.Definitions() {
-		dynamolocal.CreateTable(t, table)
 	}
 	for i := range shards {
 		url, _ := sqslocal.CreateQueue(t, queue, fmt.Sprint(prefix, i), chat.VisibilityTimeout, chat.MaxDeliveries)

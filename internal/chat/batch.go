@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -336,15 +335,7 @@ func (m BatchMessage) ID() string { return fmt.Sprintf("%s/%d/%s", m.Batch, m.Ch
 
 // Group is the queue's group of the account's batches: one chunk at a time, and apart from its commands, which don't wait for
 // them.
-func (m BatchMessage) Group() string { return BatchGroup(m.Account) }
-
-// BatchGroup is the queue's group of an account's batches.
-func BatchGroup(account string) string { return account + batchGroup }
-
-const batchGroup = ".batch"
-
-// IsBatchGroup tells a group of batches from an account's own.
-func IsBatchGroup(group string) bool { return strings.HasSuffix(group, batchGroup) }
+func (m BatchMessage) Group() string { return m.Account + ".batch" }
 
 // BatchMessageOf reads the message of a batch; ok is false for anything else that was on the queue. Fields that this version
 // doesn't know are skipped.

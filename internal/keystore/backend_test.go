@@ -144,7 +144,7 @@ var tables = kvdynamodb.Tables{kv.Devices: tableName}
 func table(t testing.TB, options ...func(*dynamodb.Options)) kv.Store {
 	t.Helper()
 	client := onTable(t, options...)
-	for _, definition := range tables.Definitions() {
+	for _, definition := range dynamolocal.Definitions(tables) {
 		dynamolocal.CreateTable(t, definition)
 	}
 	return client

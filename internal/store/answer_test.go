@@ -19,6 +19,7 @@ import (
 	"pesan/internal/render"
 	"pesan/internal/store"
 	"pesan/internal/store/storetest"
+	"pesan/internal/testkit/dynamolocal"
 )
 
 // answer replays DynamoDB's answer to every query.
@@ -66,7 +67,7 @@ func BenchmarkChatsOfAnAnswer(b *testing.B) {
 		Region: "x", Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: body,
 		BaseEndpoint: aws.String("http://localhost"),
 	}, dynamodb.Tuned)
-	s := overDynamoDB(client, dynamodb.TablesWith("t-"))
+	s := overDynamoDB(client, dynamolocal.TablesWith("t-"))
 	var out []byte
 	before := cpuTime()
 	for b.Loop() {

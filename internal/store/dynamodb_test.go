@@ -28,11 +28,7 @@ var stacks atomic.Int64
 
 // newTables makes a set of tables for one test.
 func newTables(t testing.TB) dynamodb.Tables {
-	tables := dynamodb.TablesWith(fmt.Sprintf("store%d-%d-", os.Getpid(), stacks.Add(1)))
-	for _, table := range tables.Definitions() {
-		dynamolocal.CreateTable(t, table)
-	}
-	return tables
+	return dynamolocal.CreateTables(t, fmt.Sprintf("store%d-%d-", os.Getpid(), stacks.Add(1)))
 }
 
 func overDynamoDB(db *awsdynamodb.Client, tables dynamodb.Tables) *store.Store {

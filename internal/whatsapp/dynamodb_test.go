@@ -31,10 +31,7 @@ func (w *world) onDynamoDB() *awsfault.Proxy {
 	proxy.Plan(sound)
 	server := httptest.NewServer(proxy)
 	w.t.Cleanup(func() { server.CloseClientConnections(); server.Close(); proxy.Close() })
-	tables := dynamodb.TablesWith(fmt.Sprintf("whatsapp%d-", os.Getpid()))
-	for _, table := range tables.Definitions() {
-		dynamolocal.CreateTable(w.t, table)
-	}
+	tables := dynamolocal.CreateTables(w.t, fmt.Sprintf("whatsapp%d-", os.Getpid()))
 	db := dynamodb.New(dynamolocal.Client(w.t, dynamodb.Tuned, func(o *awsdynamodb.Options) {
 		o.BaseEndpoint = aws.String(server.URL)
 		o.RetryMaxAttempts = 2

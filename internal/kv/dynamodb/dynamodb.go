@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"pesan/internal/kv"
 )
@@ -33,15 +31,6 @@ func New(db *dynamodb.Client, tables Tables, now func() time.Time) *Store {
 // Tables are the names of the tables. They are apart by who may touch them.
 type Tables map[kv.Collection]string
 
-// TablesWith are the usual names after a prefix.
-func TablesWith(prefix string) Tables {
-	tables := Tables{}
-	for _, c := range kv.Collections() {
-		tables[c] = prefix + string(c)
-	}
-	return tables
-}
-
 func (s *Store) table(c kv.Collection) (string, error) {
 	if name := s.tables[c]; name != "" {
 		return name, nil
@@ -61,29 +50,6 @@ const (
 
 // TTLAttribute names the attribute that the tables' time to live is on.
 const TTLAttribute = "ttl"
-
-// Definitions are the tables' definitions, for tests; the template says the same, and protects them.
-func (t Tables) Definitions() []*dynamodb.CreateTableInput {
-	var definitions []*dynamodb.CreateTableInput
-	for _, c := range kv.Collections() {
-		if t[c] == "" {
-			continue
-		}
-		definitions = append(definitions, &dynamodb.CreateTableInput{
-			TableName:   aws.String(t[c]),
-			BillingMode: types.BillingModePayPerRequest,
-			AttributeDefinitions: []types.AttributeDefinition{
-				{AttributeName: aws.String(attrPartition), AttributeType: types.ScalarAttributeTypeS},
-				{AttributeName: aws.String(attrSort), AttributeType: types.ScalarAttributeTypeS},
-			},
-			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String(attrPartition), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String(attrSort), KeyType: types.KeyTypeRange},
-			},
-		})
-	}
-	return definitions
-}
 
 // fieldAttribute names the attribute of a field: as the field, whose name is letters only, unless an attribute above is called
 // so.

@@ -24,11 +24,7 @@ var stacks atomic.Int64
 
 // newTables makes a set of tables for one test.
 func newTables(t testing.TB) Tables {
-	tables := TablesWith(fmt.Sprintf("kv%d-%d-", os.Getpid(), stacks.Add(1)))
-	for _, table := range tables.Definitions() {
-		dynamolocal.CreateTable(t, table)
-	}
-	return tables
+	return dynamolocal.CreateTables(t, fmt.Sprintf("kv%d-%d-", os.Getpid(), stacks.Add(1)))
 }
 
 func newStore(t testing.TB, options ...func(*dynamodb.Options)) *Store {

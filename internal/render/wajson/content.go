@@ -72,9 +72,6 @@ func (c Content) Context() *waE2E.ContextInfo {
 	return info
 }
 
-// Mentioned returns the addresses that the content mentions, as they were sent.
-func (c Content) Mentioned() []string { return c.Context().GetMentionedJID() }
-
 // Quoted returns the message that the content answers, nil for none.
 func (c Content) Quoted() *waE2E.Message { return c.Context().GetQuotedMessage() }
 

@@ -167,12 +167,12 @@ func TestContext(t *testing.T) {
 	if !c.IsMedia() || !c.Ephemeral || c.Message != image || c.Quoted() != quoted {
 		t.Errorf("got %+v", c)
 	}
-	if got := c.Mentioned(); !reflect.DeepEqual(got, []string{"1@s.whatsapp.net", "2@lid"}) {
+	if got := c.Context().GetMentionedJID(); !reflect.DeepEqual(got, []string{"1@s.whatsapp.net", "2@lid"}) {
 		t.Errorf("mentioned %v", got)
 	}
 	for _, m := range []*waE2E.Message{nil, {}, quoted, {Chat: &waE2E.Chat{}}, {StickerMessage: &waE2E.StickerMessage{}}} {
 		c := ContentOf(m)
-		if c.Context() != nil || c.Quoted() != nil || c.Mentioned() != nil || c.Ephemeral {
+		if c.Context() != nil || c.Quoted() != nil || c.Ephemeral {
 			t.Errorf("%v: got %+v", m, c)
 		}
 		if c.IsMedia() != (m.GetStickerMessage() != nil) {

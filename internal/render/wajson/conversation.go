@@ -40,19 +40,6 @@ func Conversation(c *waHistorySync.Conversation, omit ...string) []Field {
 	return out
 }
 
-// AppendObject appends the fields as one object in the given order.
-func AppendObject(dst []byte, fields ...Field) []byte {
-	dst = append(dst, '{')
-	for i, f := range fields {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(AppendString(dst, f.Name), ':')
-		dst = append(dst, f.JSON...)
-	}
-	return append(dst, '}')
-}
-
 // appendShallow appends a field's value by the rule of what stands directly in a chat.
 func (f *field) appendShallow(dst []byte, v protoreflect.Value) []byte {
 	if f.desc.IsList() || f.desc.IsMap() {

@@ -21,7 +21,7 @@ func TestConversationOmits(t *testing.T) {
 		PnJID:                 proto.String("6281234567890@s.whatsapp.net"),
 	}
 	fields := Conversation(chat, "messages", "conversationTimestamp", "unreadCount", "no such field")
-	if got, want := string(AppendObject(nil, fields...)), `{"id":"6281234567890@s.whatsapp.net","notSpam":true,"participant":[],"pnJid":"6281234567890@s.whatsapp.net"}`; got != want {
+	if got, want := string(appendObject(nil, fields...)), `{"id":"6281234567890@s.whatsapp.net","notSpam":true,"participant":[],"pnJid":"6281234567890@s.whatsapp.net"}`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	// A value that the caller lengthens must not run into the next one.
@@ -35,10 +35,10 @@ func TestConversationOfNothing(t *testing.T) {
 	if got := Conversation(nil); got != nil {
 		t.Errorf("got %v", got)
 	}
-	if got := string(AppendObject(nil, Conversation(&waHistorySync.Conversation{})...)); got != `{"messages":[],"participant":[]}` {
+	if got := string(appendObject(nil, Conversation(&waHistorySync.Conversation{})...)); got != `{"messages":[],"participant":[]}` {
 		t.Errorf("got %s", got)
 	}
-	if got := string(AppendObject(nil)); got != "{}" {
+	if got := string(appendObject(nil)); got != "{}" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -50,7 +50,7 @@ func TestConversationSplices(t *testing.T) {
 		Field{"pinned", []byte("1615539349265000")}, Field{"archived", AppendLong(nil, 1)}, Field{`a"b`, AppendString(nil, "\n")})
 	slices.SortFunc(fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	want := `{"a\"b":"\n","archived":{"high":0,"low":1,"unsigned":true},"id":"1@lid","participant":[],"pinned":1615539349265000}`
-	if got := string(AppendObject(nil, fields...)); got != want || !json.Valid([]byte(got)) {
+	if got := string(appendObject(nil, fields...)); got != want || !json.Valid([]byte(got)) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -63,4 +63,17 @@ func TestConversationListsHoldMessages(t *testing.T) {
 			t.Errorf("%s is a list of %s: print its elements by the rule of a chat", fd.Name(), fd.Kind())
 		}
 	}
+}
+
+// appendObject appends the fields as one object in the given order.
+func appendObject(dst []byte, fields ...Field) []byte {
+	dst = append(dst, '{')
+	for i, f := range fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(AppendString(dst, f.Name), ':')
+		dst = append(dst, f.JSON...)
+	}
+	return append(dst, '}')
 }

@@ -42,7 +42,7 @@ func (c goldenCase) message(t testing.TB) proto.Message {
 // printed is m by the rule for its type.
 func printed(m proto.Message) []byte {
 	if chat, ok := m.(*waHistorySync.Conversation); ok {
-		return AppendObject(nil, Conversation(chat)...)
+		return appendObject(nil, Conversation(chat)...)
 	}
 	return Message(m)
 }

@@ -72,7 +72,7 @@ func TestDepth(t *testing.T) {
 		t.Errorf("%d messages: %s", opened, got)
 	}
 	chat := &waHistorySync.Conversation{Messages: []*waHistorySync.HistorySyncMsg{{Message: &waWeb.WebMessageInfo{Message: m}}}}
-	got = AppendObject(nil, Conversation(chat)...)
+	got = appendObject(nil, Conversation(chat)...)
 	if opened := bytes.Count(got, []byte{'{'}); opened != maxDepth || !json.Valid(got) {
 		t.Errorf("%d messages in a chat: %s", opened, got)
 	}
@@ -122,7 +122,7 @@ func FuzzMessage(f *testing.F) {
 			}
 			if e2e, ok := m.(*waE2E.Message); ok {
 				c := ContentOf(e2e)
-				_, _, _, _ = c.Body(), c.IsMedia(), c.Mentioned(), c.Quoted()
+				_, _, _ = c.Body(), c.IsMedia(), c.Quoted()
 			}
 		}
 	})
