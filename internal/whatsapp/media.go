@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -138,36 +137,10 @@ func (r *run) uploadAgain(ctx context.Context, in chat.JID, id string, m chat.Me
 
 // retries are the files that the phone was asked for again, by their messages' ids.
 type retries struct {
-	mu   sync.Mutex
-	open map[string]chan *events.MediaRetry
+	answers[*events.MediaRetry]
 }
 
-func (a *retries) expect(id string) <-chan *events.MediaRetry {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.open == nil {
-		a.open = make(map[string]chan *events.MediaRetry)
-	}
-	answer := make(chan *events.MediaRetry, 1)
-	a.open[id] = answer
-	return answer
-}
-
-func (a *retries) forget(id string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.open, id)
-}
-
-// came hands an answer to who waits for it; it is nobody's else.
-func (a *retries) came(evt *events.MediaRetry) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if answer, ok := a.open[string(evt.MessageID)]; ok {
-		answer <- evt
-		delete(a.open, string(evt.MessageID))
-	}
-}
+func (a *retries) came(evt *events.MediaRetry) { a.ended(string(evt.MessageID), evt) }
 
 // mediaOverhead is by what an encrypted file is larger: its padding and its MAC.
 const mediaOverhead = 64

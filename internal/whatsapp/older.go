@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.mau.fi/whatsmeow/types"
@@ -56,39 +55,5 @@ func (r *run) fetchOlder(ctx context.Context, c chat.Command) error {
 		return &chat.Error{Code: chat.DeviceNotConnected}
 	case <-ctx.Done(): // not to be repeated: the phone has been asked
 		return &chat.Error{Code: chat.WhatsAppRejected, Message: "the phone doesn't answer; is it on and online?"}
-	}
-}
-
-// sessions are the requests for history whose answers are waited for, by the ids of the messages that asked.
-type sessions struct {
-	mu   sync.Mutex
-	open map[string]chan bool
-}
-
-// expect is told whether the answer was lost, once it is stored or given up.
-func (s *sessions) expect(id string) <-chan bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open == nil {
-		s.open = make(map[string]chan bool)
-	}
-	came := make(chan bool, 1)
-	s.open[id] = came
-	return came
-}
-
-func (s *sessions) forget(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.open, id)
-}
-
-// ended says that an answer is stored, or lost; "" and unknown ids are nobody's.
-func (s *sessions) ended(id string, lost bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if came, ok := s.open[id]; ok {
-		came <- lost
-		delete(s.open, id)
 	}
 }

@@ -66,7 +66,7 @@ func TestFetchOlder(t *testing.T) {
 
 // TestSessionsOfOlder: an answer that nobody waits for is nobody's.
 func TestSessionsOfOlder(t *testing.T) {
-	var s sessions
+	var s answers[bool]
 	s.ended("", false)
 	s.ended("unknown", true)
 	came := s.expect("a")

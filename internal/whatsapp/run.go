@@ -111,7 +111,7 @@ type run struct {
 	ceremony ceremony
 	troubles int // connections in a row with events that couldn't be stored; Run's goroutine only
 	progress progress
-	older    sessions
+	older    answers[bool] // by the id of the message that asked for messages: whether what came is lost
 	retries  retries
 	handled  map[string]bool // tags of the stanzas that whatsmeow queues
 
