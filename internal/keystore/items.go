@@ -236,10 +236,11 @@ func (k *deviceKeys) changeMany(ctx context.Context, edits map[string]edit) erro
 	return k.commit(ctx, u.edits)
 }
 
-// DoDecryptionTxn runs decrypt. If it succeeds its changes are written together, else they are dropped.
-func (k *deviceKeys) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
-	if in := k.unit(ctx); in != nil {
-		return decrypt(ctx)
+// collect runs work. If it succeeds its changes are written together, else they are dropped; within other work they are part of
+// that one's.
+func (k *deviceKeys) collect(ctx context.Context, work func(context.Context) error) error {
+	if k.unit(ctx) != nil {
+		return work(ctx)
 	}
 	u := &unit{of: k, edits: map[string][]edit{}}
 	ctx, giveBack, err := k.take(ctx, u)
@@ -247,13 +248,21 @@ func (k *deviceKeys) DoDecryptionTxn(ctx context.Context, decrypt func(context.C
 		return err
 	}
 	defer giveBack()
-	if k.unsure.Swap(false) {
-		return refused("decrypt", errors.New("the session may be another's"))
-	}
-	if err := decrypt(ctx); err != nil {
+	if err := work(ctx); err != nil {
 		return err
 	}
 	return k.commit(context.WithValue(ctx, unitKey{}, &unit{of: k}), u.edits)
+}
+
+// DoDecryptionTxn collects what decrypt changes.
+func (k *deviceKeys) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	within := k.unit(ctx) != nil
+	return k.collect(ctx, func(ctx context.Context) error {
+		if !within && k.unsure.Swap(false) {
+			return refused("decrypt", errors.New("the session may be another's"))
+		}
+		return decrypt(ctx)
+	})
 }
 
 // Together has what a function stores be written at once, as DoDecryptionTxn does.

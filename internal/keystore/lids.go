@@ -29,77 +29,49 @@ func (k *deviceKeys) PutLIDMapping(ctx context.Context, lid, pn types.JID) error
 // PutManyLIDMappings passes over what is no pair of a LID and a phone number. Of mappings that exclude each other the last
 // one counts.
 func (k *deviceKeys) PutManyLIDMappings(ctx context.Context, mappings []store.LIDMapping) error {
-	ctx, giveBack, err := k.take(ctx, &unit{of: k})
-	if err != nil {
-		return err
-	}
-	defer giveBack()
 	var sorts []string
 	for _, m := range mappings {
 		if isPair(m.LID, m.PN) {
 			sorts = append(sorts, pnByLIDPrefix+m.LID.User, lidByPNPrefix+m.PN.User)
 		}
 	}
-	known, err := k.getMany(ctx, sorts)
-	if err != nil {
-		return err
-	}
-	edits := map[string]edit{}
-	p := pairs{known, edits, func(sort string) ([]byte, error) { return k.get(ctx, sort) }}
-	for i := 0; i < len(sorts); i += 2 {
-		if err := p.join(sorts[i], sorts[i+1]); err != nil {
+	return k.collect(ctx, func(ctx context.Context) error {
+		if _, err := k.getMany(ctx, sorts); err != nil { // in one request
 			return err
 		}
-	}
-	return k.changeMany(ctx, edits)
-}
-
-// pairs are the mappings that a change touches, by sort key: the other address, none as nil.
-type pairs struct {
-	known map[string][]byte
-	edits map[string]edit
-	get   func(sort string) ([]byte, error)
-}
-
-func (p *pairs) look(sort string) (string, error) {
-	b, ok := p.known[sort]
-	if !ok {
-		var err error
-		if b, err = p.get(sort); err != nil {
-			return "", err
+		for i := 0; i < len(sorts); i += 2 {
+			if err := k.join(ctx, sorts[i], sorts[i+1]); err != nil {
+				return err
+			}
 		}
-		p.known[sort] = b
-	}
-	return string(b), nil
-}
-
-func (p *pairs) set(sort, other string) {
-	p.known[sort] = []byte(other)
-	p.edits[sort] = func([]byte) ([]byte, error) { return []byte(other), nil }
+		return nil
+	})
 }
 
 // join makes the two one person, and what was one with either of them isn't any more.
-func (p *pairs) join(lidSort, pnSort string) error {
+func (k *deviceKeys) join(ctx context.Context, lidSort, pnSort string) error {
 	lid, pn := lidSort[len(pnByLIDPrefix):], pnSort[len(lidByPNPrefix):]
+	edits := map[string]edit{}
+	set := func(sort, other string) { edits[sort] = func([]byte) ([]byte, error) { return []byte(other), nil } }
 	for _, side := range []struct{ sort, self, other, prefix string }{
 		{lidSort, lid, pn, lidByPNPrefix}, {pnSort, pn, lid, pnByLIDPrefix},
 	} {
-		former, err := p.look(side.sort)
+		former, err := k.get(ctx, side.sort)
 		if err != nil {
 			return err
 		}
-		if former != "" && former != side.other {
-			back, err := p.look(side.prefix + former)
+		if was := string(former); was != "" && was != side.other {
+			back, err := k.get(ctx, side.prefix+was)
 			if err != nil {
 				return err
 			}
-			if back == side.self {
-				p.set(side.prefix+former, "")
+			if string(back) == side.self {
+				set(side.prefix+was, "")
 			}
 		}
-		p.set(side.sort, side.other)
+		set(side.sort, side.other)
 	}
-	return nil
+	return k.changeMany(ctx, edits)
 }
 
 // GetPNForLID returns an empty JID when it isn't known.

@@ -198,22 +198,19 @@ func (k *deviceKeys) GetSenderKey(ctx context.Context, group, user string) ([]by
 
 // changeAll edits the ratchets of all of a user's devices.
 func (k *deviceKeys) changeAll(ctx context.Context, user string, e edit) error {
-	ctx, giveBack, err := k.take(ctx, &unit{of: k})
-	if err != nil {
-		return err
-	}
-	defer giveBack()
-	found, err := k.list(ctx, peerSort(user+":"))
-	if err != nil {
-		return err
-	}
-	edits := map[string]edit{}
-	for sort := range found {
-		if !isMember(sort) {
-			edits[sort] = e
+	return k.collect(ctx, func(ctx context.Context) error {
+		found, err := k.list(ctx, peerSort(user+":"))
+		if err != nil {
+			return err
 		}
-	}
-	return k.changeMany(ctx, edits)
+		edits := map[string]edit{}
+		for sort := range found {
+			if !isMember(sort) {
+				edits[sort] = e
+			}
+		}
+		return k.changeMany(ctx, edits)
+	})
 }
 
 // MigratePNToLID moves sessions, identities and sender keys over what is there, once for each number.
