@@ -28,6 +28,7 @@ type keyFaults struct {
 	in    int  // steps until the fault; 0: none
 	done  bool // the step is done and fails all the same
 	fired string
+	first string // what a new connection runs first
 }
 
 var errDisk = errors.New("disk I/O error")
@@ -91,6 +92,12 @@ func (c faultyConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.faults.mu.Lock()
+	first := c.faults.first
+	c.faults.mu.Unlock()
+	if _, err := conn.(plainConn).ExecContext(ctx, first, nil); err != nil {
+		return nil, err
+	}
 	return &faultyConn{conn.(plainConn), c.faults}, nil
 }
 
@@ -133,6 +140,7 @@ func (w *world) faultyKeys() *keyFaults {
 	connector, err := modernc.NewConnector(devicedb.DSN(filepath.Join(w.folder, "devices.db")))
 	w.ok(err)
 	f := &keyFaults{}
+	w.faults = f
 	w.keysDB = sql.OpenDB(faultyConnector{connector, f})
 	w.keysDB.SetMaxOpenConns(devicedb.Conns)
 	db := w.keysDB
@@ -260,9 +268,15 @@ func everyStepOfTheKeys(t *testing.T, keys func(*world) *keyFaults, kinds int) {
 	}
 }
 
-// everyConn runs a statement on all connections to the keys.
+// everyConn runs a statement on all connections to the keys; with faultyKeys, also on those that are new from now on, as a device
+// that starts anew makes some.
 func (w *world) everyConn(statement string) {
 	w.t.Helper()
+	if w.faults != nil {
+		w.faults.mu.Lock()
+		w.faults.first = statement
+		w.faults.mu.Unlock()
+	}
 	for range devicedb.Conns {
 		c, err := w.keysDB.Conn(w.soon())
 		w.ok(err)
@@ -335,7 +349,9 @@ func TestStoreFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := linkedWorld(t)
+			w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
+			w.faultyKeys()
+			w.link()
 			s := newStream(w)
 			s.send()
 			s.whole()

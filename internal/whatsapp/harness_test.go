@@ -180,6 +180,7 @@ type world struct {
 	device  testDevice
 	logger  *slog.Logger
 	failing atomic.Bool // a store fails
+	faults  *keyFaults  // of the keys; nil: they have none
 
 	mu       sync.Mutex
 	expected map[sim.ViolationKind]bool
