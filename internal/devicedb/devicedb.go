@@ -32,12 +32,15 @@ import (
 type DB struct {
 	*sql.DB      // for sqlstore with the dialect "sqlite3"
 	Disk    Disk // set it before the first Flush, to have another's faults and power cuts
+	// CheckpointAfter is how much is written before a Flush has SQLite move the log into the database; set it before the first.
+	CheckpointAfter int64
 
 	wal string
 
 	written  atomic.Int64 // counts what was written
 	flushing sync.Mutex
 	flushed  int64 // what was counted at the last flush
+	moved    int64 // what was counted when all was moved into the database last
 	failed   error // of the disk: what it hasn't taken then the system has forgotten
 }
 
@@ -53,8 +56,12 @@ type Disk interface {
 // Open opens the file and makes it where it is missing. It is a file of its own: whatsmeow's transactions and the product's would
 // wait for each other. It is one for all devices, since a file costs some 400 KiB of memory.
 func Open(ctx context.Context, path string) (*DB, error) {
-	return open(ctx, path, DSN(path))
+	// SQLite would make checkpoints by itself, and tell nobody that the disk fails.
+	return open(ctx, path, DSN(path)+"&_pragma="+url.QueryEscape("wal_autocheckpoint(0)"))
 }
+
+// checkpointAfter are about as many writes as there are pages in a log that SQLite would move by itself.
+const checkpointAfter = 1000
 
 // OpenDurable is Open for who doesn't call Flush: every commit waits for the disk. It is the yardstick for the way of Flush.
 func OpenDurable(ctx context.Context, path string) (*DB, error) {
@@ -66,7 +73,7 @@ func open(ctx context.Context, path, dsn string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open device keys %s: %w", path, err)
 	}
-	db := &DB{wal: path + "-wal", Disk: &realDisk{}}
+	db := &DB{wal: path + "-wal", Disk: &realDisk{}, CheckpointAfter: checkpointAfter}
 	db.DB = sql.OpenDB(prepared{connector, &db.written})
 	// A transaction that has begun must not wait for a second connection that waits for its lock: some is enough.
 	db.SetMaxOpenConns(Conns)
@@ -108,9 +115,15 @@ func DSN(path string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: values.Encode()}).String()
 }
 
-// Close ends the use of the file.
+// Close ends the use of the file, for which SQLite moves the log into the database.
 func (db *DB) Close() error {
-	err := db.DB.Close()
+	var err error
+	db.flushing.Lock()
+	if db.failed != nil {
+		err = db.rewrite()
+	}
+	db.flushing.Unlock()
+	err = errors.Join(err, db.DB.Close())
 	if disk, ok := db.Disk.(*realDisk); ok {
 		err = errors.Join(err, disk.close())
 	}
@@ -129,7 +142,7 @@ func (db *DB) Flush() error {
 		return nil
 	}
 	written = db.written.Load() // with what was stored while others waited for the disk
-	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What it has
+	// Commits are in the write-ahead log, in their order, and SQLite reads it up to the last that is whole. What a checkpoint has
 	// moved into the file itself it has waited for.
 	var err error
 	if db.failed == nil {
@@ -141,15 +154,31 @@ func (db *DB) Flush() error {
 		return fmt.Errorf("flush device keys: %w", err)
 	}
 	db.flushed = written
+	if written-db.moved >= db.CheckpointAfter {
+		db.checkpoint(written)
+	}
 	return nil
 }
 
-// rewriteWait is how long a rewrite waits for a connection.
-const rewriteWait = 20 * time.Second
+// checkpoint has SQLite move the log into the database, while nobody writes. What the log on the disk lacks must not be moved: after
+// a power cut SQLite would lay what stands before the gap over what is newer. So it comes right after a wait for the disk that was
+// told of no fault; one of its own is told to the next, and others and long readers only put it off.
+func (db *DB) checkpoint(written int64) {
+	ctx, cancel := context.WithTimeout(context.Background(), diskWait)
+	defer cancel()
+	var busy, pages, moved int
+	err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(FULL)").Scan(&busy, &pages, &moved)
+	if err == nil && busy == 0 {
+		db.moved = written
+	}
+}
+
+// diskWait is how long a rewrite and a checkpoint wait for a connection.
+const diskWait = 20 * time.Second
 
 // rewrite has the disk take the log again while SQLite's lock keeps everybody else from writing there.
 func (db *DB) rewrite() (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), rewriteWait)
+	ctx, cancel := context.WithTimeout(context.Background(), diskWait)
 	defer cancel()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -221,53 +221,103 @@ func TestFlushFails(t *testing.T) {
 	}
 }
 
-// TestFailedSync cuts the power of a disk that has failed once, a Flush or SQLite's own wait before a checkpoint: what a Flush has
-// returned for is there.
+// TestFailedSync cuts the power of a disk that has failed once, for a Flush or for SQLite's waits in a checkpoint, right then and
+// later: what a Flush has returned for is there, and the database is whole, though more was written since.
 func TestFailedSync(t *testing.T) {
-	for _, checkpoint := range []bool{false, true} {
-		for n := range 14 {
-			disk, folder, after := powercut.Use(t), t.TempDir(), t.TempDir()
+	for _, after := range []int64{1, 3, checkpointAfter} {
+		for n := range 12 {
+			disk, folder, kept := powercut.Use(t), t.TempDir(), t.TempDir()
 			db, err := Open(t.Context(), filepath.Join(folder, "devices.db"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			db.Disk = disk
+			db.Disk, db.CheckpointAfter = disk, after
 			exec := func(statement string) error {
 				_, err := db.ExecContext(t.Context(), statement)
 				return err
 			}
-			if err := errors.Join(exec("CREATE TABLE t (a INTEGER)"), db.Flush(), exec("PRAGMA wal_checkpoint(TRUNCATE)")); err != nil {
+			if err := errors.Join(exec("CREATE TABLE t (a INTEGER, b BLOB)"), db.Flush()); err != nil {
 				t.Fatal(err)
 			}
 			waits := 0
 			disk.Waits(func(string) (time.Duration, bool) { waits++; return 0, waits == n+1 })
 			stored, flushed := 0, 0
+			cut := func(name string) {
+				at := filepath.Join(kept, name)
+				if err := errors.Join(os.Mkdir(at, 0o700), disk.Cut(folder, at, 0, nil)); err != nil {
+					t.Fatal(err)
+				}
+				at = filepath.Join(at, "devices.db")
+				faults, err := Check(t.Context(), at)
+				if err != nil || len(faults) > 0 {
+					t.Errorf("checkpoints after %d, wait %d of %d failed: %v %q", after, n+1, waits, err, faults)
+				}
+				db, err := Open(t.Context(), at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var rows int
+				if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows < flushed {
+					t.Errorf("checkpoints after %d, wait %d of %d failed, %d rows were flushed, of which there are %d, %v",
+						after, n+1, waits, flushed, rows, err)
+				}
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			}
 			for i := range 6 {
-				if exec("INSERT INTO t VALUES (1)") == nil {
-					stored++
+				for range 1 + i%3 { // several stand in the log of which one Flush tells
+					if exec("INSERT INTO t VALUES (1, randomblob(9000))") == nil {
+						stored++
+					}
 				}
-				if checkpoint && i%2 == 0 {
-					_ = exec("PRAGMA wal_checkpoint") // SQLite's own says nothing of its faults
-				}
+				cut(fmt.Sprint(i, "-written"))
 				if err := db.Flush(); err == nil {
 					flushed = stored
 				} else if !errors.Is(err, powercut.ErrDisk) {
 					t.Error(err)
 				}
+				cut(fmt.Sprint(i, "-flushed"))
 			}
 			disk.Waits(nil)
-			if err := errors.Join(disk.Cut(folder, after, 0, nil), db.Close()); err != nil {
-				t.Fatal(err)
-			}
-			if db, err = Open(t.Context(), filepath.Join(after, "devices.db")); err != nil {
-				t.Fatal(err)
-			}
-			var rows int
-			if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows < flushed || stored < 5 || n < 7 && waits <= n {
-				t.Errorf("checkpoints %t, wait %d of %d failed, %d rows were flushed, of which there are %d, %v", checkpoint, n+1, waits, flushed, rows, err)
-			}
 			if err := db.Close(); err != nil {
-				t.Error(err)
+				t.Fatal(err)
+			}
+			if flushed == 0 || n < 7 && waits <= n {
+				t.Errorf("%d rows were flushed, the disk was waited for %d times", flushed, waits)
+			}
+		}
+	}
+}
+
+// TestCheckpoints: however much is written, all of it stays in the log until a Flush, which moves it once that is worth it.
+func TestCheckpoints(t *testing.T) {
+	disk := powercut.Use(t)
+	db := openTest(t)
+	db.Disk = disk
+	waits := map[string]int{}
+	disk.Waits(func(name string) (time.Duration, bool) { waits[filepath.Base(name)]++; return 0, false })
+	write := func(times int) {
+		for range times {
+			if _, err := db.ExecContext(t.Context(), "INSERT INTO t VALUES (randomblob(9000))"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (a BLOB)"); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 {
+		for i, step := range []struct{ writes, log, database int }{
+			{checkpointAfter / 2, 1, 0}, {checkpointAfter / 2, 2, 1}, {1, 1, 0},
+		} {
+			clear(waits)
+			if write(step.writes); len(waits) > 0 && i != 2 { // the first write after a checkpoint begins the log anew
+				t.Errorf("round %d: %d writes waited for the disk: %v", round, step.writes, waits)
+			}
+			clear(waits)
+			if err := db.Flush(); err != nil || waits["devices.db-wal"] != step.log || waits["devices.db"] != step.database {
+				t.Errorf("round %d: a flush after %d writes waited for %v, %v, want %+v", round, step.writes, waits, err, step)
 			}
 		}
 	}
