@@ -93,6 +93,13 @@ func (t *Thread) recount(c Change, was *Chat, loaded map[string]*Message) error 
 	})
 }
 
+// told tells whether a message is among those that a history's count speaks of. What it doesn't name of its last second came
+// before what it names, and the history's next part may tell it, unless it is news of this link, which is counted by itself.
+func (c *Chat) told(m *Message, counted Range) bool {
+	news := m.News != 0 && m.Link == c.Epoch
+	return counted.Covers(m.Content.Time, m.ID) || m.Content.Time == counted.Through && counted.Through != 0 && !news
+}
+
 // takeRead takes out of what a history counted what was read since. A receipt names a message that is here, and a history has no
 // gaps behind it: of the messages that it counted no more wait than stand behind the newest that was read. What another range
 // covers of them nobody can tell, as there may be fewer messages here than were counted; a receipt of what is cleared or deleted
@@ -108,7 +115,7 @@ func (t *Thread) takeRead(was *Chat) error {
 	if u.Receipt == before.Receipt && equalRange(c.Read, was.Read) && u.main() == before.main() && u.Other == before.Other {
 		inside := false
 		for _, m := range t.Messages {
-			inside = inside || counted.Covers(m.Content.Time, m.ID)
+			inside = inside || c.told(m, counted)
 		}
 		if !inside {
 			return nil
@@ -116,7 +123,7 @@ func (t *Thread) takeRead(was *Chat) error {
 	}
 	var left taken
 	count := func(m *Message) {
-		if !m.mayCount() || !counted.Covers(m.Content.Time, m.ID) || c.Read.Covers(m.Content.Time, m.ID) {
+		if !m.mayCount() || !c.told(m, counted) || c.Read.Covers(m.Content.Time, m.ID) {
 			return
 		}
 		left.Count++

@@ -266,6 +266,17 @@ func TestReadWithinAHistory(t *testing.T) {
 			m.Content.Time = 100 + newest
 		}
 	}
+	torn, behind := crowded, Change{Chat: team, Past: true} // its last second has others, which the next part tells
+	torn.State.Unread.IDs, torn.Messages = JoinIDs([]string{at(29), at(newest)}), nil
+	for _, m := range crowded.Messages {
+		in := &torn
+		if m.ID == at(27) || m.ID == at(28) {
+			in = &behind
+		}
+		in.Messages = append(in.Messages, m)
+	}
+	beside := say("beside", 100+newest) // comes in that second, after the history was made
+	beside.Content.Order = 1_000_000
 	live := say("live", 200)
 	live.Content.Order = 1_000_000
 	receipt := func(ids ...string) (c Change) {
@@ -286,6 +297,11 @@ func TestReadWithinAHistory(t *testing.T) {
 		{"some", []Change{bootstrap, receipt(at(22), at(23))}, "4, 2 with a mention"},
 		{"some, beside one that was revoked", []Change{revoked, receipt(at(22), at(23))}, "4, 2 with a mention"},
 		{"one of the last second", []Change{crowded, receipt(at(28))}, "1, 0 with a mention"},
+		{"before a last second in two parts", []Change{torn, behind, receipt(at(25))}, "3, 2 with a mention"},
+		{"that of the later part", []Change{torn, behind, receipt(at(28))}, "1, 0 with a mention"},
+		{"all of both parts", []Change{torn, behind, receipt(at(28), at(29))}, "0, 0 with a mention"},
+		{"before it, with news in it", []Change{torn, behind, receipt(at(25)), {Chat: team, Messages: []Message{beside}}},
+			"4, 2 with a mention"},
 		{"one by one", []Change{bootstrap, receipt(at(22)), receipt(at(25))}, "3, 2 with a mention"},
 		{"all but what came since", []Change{bootstrap, receipt(at(29)), {Chat: team, Messages: []Message{live}}}, "1, 0 with a mention"},
 		{"what came before", []Change{bootstrap, receipt(at(5))}, "12, 6 with a mention"},
