@@ -154,7 +154,7 @@ func TestGroupOrderOverARestart(t *testing.T) {
 	ani, own := types.NewJID("6281300000001", types.DefaultUserServer), types.NewJID(ownNumber, types.DefaultUserServer)
 	at := time.Unix(1_800_000_000, 0)
 	info := types.GroupInfo{
-		JID: group, GroupName: types.GroupName{Name: "Arisan"}, GroupCreated: at.Add(-time.Hour), ParticipantCount: 2,
+		JID: group, GroupName: types.GroupName{Name: "Zona", NameSetAt: at}, GroupCreated: at.Add(-time.Hour), ParticipantCount: 2,
 		Participants: []types.GroupParticipant{{JID: ani}, {JID: own}},
 	}
 	told := []any{
@@ -169,7 +169,7 @@ func TestGroupOrderOverARestart(t *testing.T) {
 	}
 	member := `"userJid":"` + ani.String() + `"`
 	shows := [][]string{
-		{`"name":"Arisan"`, member, `"readOnly":false`}, {`"name":"Z"`, "!" + member}, {`"name":"A"`, `{"rank":"REGULAR",` + member},
+		{`"name":"Zona"`, member, `"readOnly":false`}, {`"name":"Z"`, "!" + member}, {`"name":"A"`, `{"rank":"REGULAR",` + member},
 		{`{"rank":"ADMIN",` + member}, {`{"rank":"REGULAR",` + member, `"ephemeralExpiration":604800`},
 		{"!" + member, `"ephemeralExpiration":0`}, {"!" + own.String() + `"}`, `"readOnly":true`}, {`"readOnly":false`, member, own.String()},
 	}

@@ -64,7 +64,7 @@ func (g *groups) order(of types.JID, version string, at time.Time) (int64, error
 	if err := g.resume(of); err != nil {
 		return 0, err
 	}
-	return following(&g.last, at.UnixMicro()), nil
+	return following(&g.last, at.UnixMicro()+1), nil // later than a name that an answer dates by the same second
 }
 
 // resume goes on where an earlier run was with a group.
