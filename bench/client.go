@@ -30,7 +30,7 @@ func runClients(ctx context.Context, args []string) error {
 	if len(args) < 3 {
 		return fmt.Errorf("usage: %s|%s <file> <phone>…", clientCommand, durableClientCommand)
 	}
-	open := devicedb.Open
+	open := devicedb.OpenUnflushed
 	if args[0] == durableClientCommand {
 		open = devicedb.OpenDurable
 	}

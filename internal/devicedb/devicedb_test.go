@@ -323,6 +323,38 @@ func TestCheckpoints(t *testing.T) {
 	}
 }
 
+// TestUnflushed: where nobody calls Flush, SQLite keeps the log short by itself.
+func TestUnflushed(t *testing.T) {
+	for name, open := range map[string]func(context.Context, string) (*DB, error){"unflushed": OpenUnflushed, "durable": OpenDurable} {
+		disk := powercut.Use(t)
+		db, err := open(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved := 0
+		disk.Waits(func(file string) (time.Duration, bool) {
+			if filepath.Base(file) == "devices.db" {
+				moved++
+			}
+			return 0, false
+		})
+		if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (a BLOB)"); err != nil {
+			t.Fatal(err)
+		}
+		for range checkpointAfter {
+			if _, err := db.ExecContext(t.Context(), "INSERT INTO t VALUES (randomblob(9000))"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if moved == 0 {
+			t.Errorf("%s: the log wasn't moved", name)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestRewrite: what is written again is what was there.
 func TestRewrite(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")

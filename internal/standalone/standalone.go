@@ -208,7 +208,11 @@ func (p *program) openStores(ctx context.Context) (err error) {
 	if err := p.store.TakeOver(ctx); err != nil {
 		return err
 	}
-	p.keys, err = devicedb.Open(ctx, p.folder.Devices())
+	open := devicedb.Open
+	if !p.Sync {
+		open = devicedb.OpenUnflushed
+	}
+	p.keys, err = open(ctx, p.folder.Devices())
 	return err
 }
 

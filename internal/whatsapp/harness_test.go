@@ -221,7 +221,11 @@ func (w *world) open() {
 	db, err := sqlite.Open(w.soon(), filepath.Join(w.folder, "pesan.db"), sqlite.Options{Sync: w.power != nil})
 	w.ok(err)
 	w.store = &stores{Store: store.New(db, store.Options{Compression: store.S2, SoleWriter: true}), changed: make(chan struct{})}
-	keysDB, err := devicedb.Open(w.soon(), filepath.Join(w.folder, "devices.db"))
+	open := devicedb.OpenUnflushed
+	if w.power != nil {
+		open = devicedb.Open
+	}
+	keysDB, err := open(w.soon(), filepath.Join(w.folder, "devices.db"))
 	w.ok(err)
 	w.keysDB = keysDB.DB
 	w.keys = sqlstore.NewWithDB(w.keysDB, "sqlite3", waLog.Noop)
