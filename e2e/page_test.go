@@ -280,13 +280,13 @@ func TestPageWay(t *testing.T) {
 	w.shows("tbody", "Spare")
 	w.views("devices")
 	w.devices()
-	w.click("tbody tr:last-child .danger")
+	w.click("[aria-label$=': Spare'].danger")
 	w.fill("dialog input", "another")
 	w.click("dialog .primary")
 	w.shows("dialog .wrong", "another")
 	w.close()
 	remove := func() {
-		w.click("tbody tr:last-child .danger")
+		w.click("[aria-label$=': Spare'].danger")
 		w.fill("dialog input", "Spare")
 	}
 	w.views("delete", remove)
