@@ -165,8 +165,8 @@ func (b *wireBody) cut(handshake bool) {
 func (b *wireBody) stop() {
 	b.writing.Lock()
 	b.ended = true
+	b.moved.Broadcast()
 	b.writing.Unlock()
-	b.wake()
 	b.cuts.Do(func() { close(b.over) })
 }
 
