@@ -175,8 +175,8 @@ func lineOf(format string) (bytes float64, err error) {
 	return float64(len(line) + budget.LineOverhead), err
 }
 
-// answer is how long a call of muteChat takes, and how often it looks meanwhile how its command has ended, after it has looked for a
-// host.
+// answer is how long a call of muteChat takes, and how often it looks meanwhile how its command has ended, after it has looked
+// for a host.
 type answer struct {
 	took  time.Duration
 	looks float64
@@ -246,7 +246,8 @@ func (d deployment) event() float64 {
 
 // file is a message's file of so many GB that somebody asks for, and gets once.
 func (d deployment) file(size float64) float64 {
-	return d.command(answered(400*time.Millisecond)) + (filesPut.dollars+filesGot.dollars)/1e6 + size*(filesKept.dollars/30+transferred.dollars)
+	return d.command(answered(400*time.Millisecond)) + (filesPut.dollars+filesGot.dollars)/1e6 +
+		size*(filesKept.dollars/30+transferred.dollars)
 }
 
 // A mute as `make bench BENCH=fleet` finds it, at 150 ms to WhatsApp and back, and one for which WhatsApp takes its time.
@@ -285,7 +286,8 @@ func (d deployment) millions() []million {
 }
 
 func (d deployment) mostOfMute() string {
-	return fmt.Sprintf("%.1f write and %.1f read units, the gateway, 3 SQS requests", budget.MuteByCall.Write+budget.MuteByHost.Write,
+	return fmt.Sprintf("%.1f write and %.1f read units, the gateway, 3 SQS requests",
+		budget.MuteByCall.Write+budget.MuteByHost.Write,
 		budget.MuteByCall.Read+budget.MuteByHost.Read+budget.Look.Read+usual.looks*budget.Wait.Read)
 }
 

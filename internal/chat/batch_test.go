@@ -174,7 +174,8 @@ func TestBatchMessageOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, ok := BatchMessageOf(b); !ok || m.Batch != account || m.Chunk != 2 || m.ID() != fmt.Sprintf("%s/2/", account) || m.Group() == account {
+	if m, ok := BatchMessageOf(b); !ok || m.Batch != account || m.Chunk != 2 ||
+		m.ID() != fmt.Sprintf("%s/2/", account) || m.Group() == account {
 		t.Errorf("the message is %+v", m)
 	}
 	for _, foreign := range []string{"", "[]", "{}", `{"kind":"mute"}`, `{"batch":"x","chunk":"y"}`} {

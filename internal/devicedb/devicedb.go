@@ -53,8 +53,8 @@ type Disk interface {
 	Rewrite(name string) error
 }
 
-// Open opens the file, for who calls Flush, and makes it where it is missing. It is a file of its own: whatsmeow's transactions and
-// the product's would wait for each other. It is one for all devices, since a file costs some 400 KiB of memory.
+// Open opens the file, for who calls Flush, and makes it where it is missing. It is a file of its own: whatsmeow's transactions
+// and the product's would wait for each other. It is one for all devices, since a file costs some 400 KiB of memory.
 func Open(ctx context.Context, path string) (*DB, error) {
 	// SQLite would make checkpoints by itself, and tell nobody that the disk fails.
 	return open(ctx, path, DSN(path)+"&_pragma="+url.QueryEscape("wal_autocheckpoint(0)"))
@@ -63,7 +63,8 @@ func Open(ctx context.Context, path string) (*DB, error) {
 // checkpointAfter are about as many writes as there are pages in a log that SQLite would move by itself.
 const checkpointAfter = 1000
 
-// OpenUnflushed is Open for who doesn't call Flush: a power cut may take the last seconds, and SQLite makes checkpoints by itself.
+// OpenUnflushed is Open for who doesn't call Flush: a power cut may take the last seconds, and SQLite makes checkpoints by
+// itself.
 func OpenUnflushed(ctx context.Context, path string) (*DB, error) { return open(ctx, path, DSN(path)) }
 
 // OpenDurable is OpenUnflushed with a wait for the disk in every commit. It is the yardstick for the way of Flush.
@@ -163,9 +164,9 @@ func (db *DB) Flush() error {
 	return nil
 }
 
-// checkpoint has SQLite move the log into the database, while nobody writes. What the log on the disk lacks must not be moved: after
-// a power cut SQLite would lay what stands before the gap over what is newer. So it comes right after a wait for the disk that was
-// told of no fault; one of its own is told to the next, and others and long readers only put it off.
+// checkpoint has SQLite move the log into the database, while nobody writes. What the log on the disk lacks must not be moved:
+// after a power cut SQLite would lay what stands before the gap over what is newer. So it comes right after a wait for the disk
+// that was told of no fault; one of its own is told to the next, and others and long readers only put it off.
 func (db *DB) checkpoint(written int64) {
 	ctx, cancel := context.WithTimeout(context.Background(), diskWait)
 	defer cancel()

@@ -325,7 +325,9 @@ func TestCheckpoints(t *testing.T) {
 
 // TestUnflushed: where nobody calls Flush, SQLite keeps the log short by itself.
 func TestUnflushed(t *testing.T) {
-	for name, open := range map[string]func(context.Context, string) (*DB, error){"unflushed": OpenUnflushed, "durable": OpenDurable} {
+	for name, open := range map[string]func(context.Context, string) (*DB, error){
+		"unflushed": OpenUnflushed, "durable": OpenDurable,
+	} {
 		disk := powercut.Use(t)
 		db, err := open(t.Context(), filepath.Join(t.TempDir(), "devices.db"))
 		if err != nil {

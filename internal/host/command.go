@@ -218,8 +218,8 @@ func (s *shard) end(ctx context.Context, r chat.CommandRecord, err error, attemp
 // recordTime bounds for how long it is tried to record what has been done.
 const recordTime = time.Minute
 
-// record stores what has been done, which isn't forgotten because the host is asked to end. What fails is tried again, lest all be
-// done again: for recordTime, as long as the host goes on and holds the account.
+// record stores what has been done, which isn't forgotten because the host is asked to end. What fails is tried again, lest all
+// be done again: for recordTime, as long as the host goes on and holds the account.
 func (s *shard) record(ctx context.Context, write func(context.Context) error) error {
 	until := s.Now().Add(recordTime)
 	for wait := firstWait; ; wait = longer(wait) {

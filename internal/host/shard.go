@@ -80,8 +80,8 @@ func (s *shard) release(living context.Context) {
 	}
 }
 
-// connect runs the devices of the accounts that are on, those first that were active last. It returns when each was started once. A
-// device that a command works on, which may wait for it to connect, doesn't keep those behind it waiting.
+// connect runs the devices of the accounts that are on, those first that were active last. It returns when each was started
+// once. A device that a command works on, which may wait for it to connect, doesn't keep those behind it waiting.
 func (s *shard) connect() {
 	accounts, err := s.list()
 	if err != nil {

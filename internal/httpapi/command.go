@@ -31,8 +31,8 @@ const (
 	submitTime  = 10 * time.Second
 )
 
-// A call that waits looks after firstPoll how its command has ended, since none has sooner where looking is needed, soon again, and
-// then with growing pauses up to slowestPoll: each look costs, and so does a function's time.
+// A call that waits looks after firstPoll how its command has ended, since none has sooner where looking is needed, soon again,
+// and then with growing pauses up to slowestPoll: each look costs, and so does a function's time.
 const (
 	firstPoll   = 150 * time.Millisecond
 	nextPoll    = 100 * time.Millisecond

@@ -47,8 +47,8 @@ func shownOf(t *testing.T, s *store.Store, account string) string {
 	return string(page.Messages[0].Document)
 }
 
-// TestReceiptsAreTold: whoever follows a conversation hears of each receipt, wherever the process that stores it ends, and whatever
-// is told before it comes again, and once only of one that was told.
+// TestReceiptsAreTold: whoever follows a conversation hears of each receipt, wherever the process that stores it ends, and
+// whatever is told before it comes again, and once only of one that was told.
 func TestReceiptsAreTold(t *testing.T) {
 	for what, between := range map[string]*chat.Change{ // the two times that it comes
 		"nothing":                  nil,
@@ -257,7 +257,8 @@ func TestClearKeepsReceipts(t *testing.T) {
 	account, mine := newAccount(t, s), inCrowd()
 	project(t, s, account, mine)
 	project(t, s, account, aboutMine(receipt(1, chat.Receipt{Read: 5})))
-	project(t, s, account, chat.Change{Chat: crowd, State: chat.Chat{Cleared: chat.RangeOf(mine.Messages[0].Content.Time, "another")}})
+	cleared := chat.RangeOf(mine.Messages[0].Content.Time, "another")
+	project(t, s, account, chat.Change{Chat: crowd, State: chat.Chat{Cleared: cleared}})
 	if shows := shownOf(t, s, account); strings.Count(shows, "readTimestamp") != 1 {
 		t.Errorf("it shows %s", shows)
 	}

@@ -38,8 +38,8 @@ var dictionary []byte
 
 const maxRecord = 16 << 20 // bytes of a record's texts
 
-// itemWindow is how far back zstd looks for what it has seen. An encoder keeps as much memory, and there is one for each processor;
-// no item of DynamoDB is longer than 400 KB.
+// itemWindow is how far back zstd looks for what it has seen. An encoder keeps as much memory, and there is one for each
+// processor; no item of DynamoDB is longer than 400 KB.
 const itemWindow = 1 << 20
 
 var (

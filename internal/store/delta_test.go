@@ -139,7 +139,8 @@ func TestMessagesChangedByTime(t *testing.T) {
 		if step.until != 0 {
 			until = noon.Unix() + step.until
 		}
-		if err != nil || d.Complete != step.complete || d.Complete && (len(d.Messages) != 1 || d.Messages[0].ID != "stays") || d.Position.Until != until {
+		if err != nil || d.Complete != step.complete || d.Position.Until != until ||
+			d.Complete && (len(d.Messages) != 1 || d.Messages[0].ID != "stays") {
 			t.Errorf("at second %d: %+v, %v", step.second, d, err)
 		}
 		p = d.Position
@@ -179,7 +180,8 @@ func TestMessagesChangedByTime(t *testing.T) {
 	if err := s.Alias(ctx, account, "1@lid", budi); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := s.MessagesSince(ctx, account, "1@lid", p, 10, noon); err != nil || !d.Complete || d.Chat != budi || len(d.Messages) != 2 {
+	d, err := s.MessagesSince(ctx, account, "1@lid", p, 10, noon)
+	if err != nil || !d.Complete || d.Chat != budi || len(d.Messages) != 2 {
 		t.Errorf("a conversation that has moved: %+v, %v", d, err)
 	}
 }

@@ -347,8 +347,8 @@ func TestFencing(t *testing.T) {
 	}
 }
 
-// TestChangeAmidHandOver: who changes an account without owning it, as a call of the API does, isn't refused when it gets its next
-// owner at that moment.
+// TestChangeAmidHandOver: who changes an account without owning it, as a call of the API does, isn't refused when it gets its
+// next owner at that moment.
 func TestChangeAmidHandOver(t *testing.T) {
 	s := store.New(openFile(t, sqlite.Options{Now: storetest.Now}), store.Options{Compression: store.S2, Now: storetest.Now})
 	ctx, account := t.Context(), newAccount(t, s)
@@ -416,10 +416,12 @@ func TestExpired(t *testing.T) {
 		if _, err := s.Command(ctx, account, "1"); (err == nil) != one.command || !one.command && chat.CodeOf(err) != chat.CommandNotFound {
 			t.Errorf("a command at the age of %v: %v", one.age, err)
 		}
-		if _, err := s.Batch(ctx, account, b.ID); (err == nil) != one.command || !one.command && chat.CodeOf(err) != chat.BatchNotFound {
+		_, err := s.Batch(ctx, account, b.ID)
+		if (err == nil) != one.command || !one.command && chat.CodeOf(err) != chat.BatchNotFound {
 			t.Errorf("a batch at the age of %v: %v", one.age, err)
 		}
-		if listed, _, err := s.ListReports(ctx, account, chat.Page{Limit: 10}); err != nil || (len(listed) == 2) != one.report || !one.report && len(listed) != 0 {
+		listed, _, err := s.ListReports(ctx, account, chat.Page{Limit: 10})
+		if err != nil || (len(listed) == 2) != one.report || !one.report && len(listed) != 0 {
 			t.Errorf("reports at the age of %v: %v, %v", one.age, listed, err)
 		}
 	}

@@ -260,7 +260,8 @@ func TestToldBeforeItGoes(t *testing.T) {
 	})
 }
 
-// TestToldStatesAreMended: where a state was told and isn't stored, as the process ended in between, the next owner tells the truth.
+// TestToldStatesAreMended: where a state was told and isn't stored, as the process ended in between, the next owner tells the
+// truth.
 func TestToldStatesAreMended(t *testing.T) {
 	for _, change := range []func(*chat.Account){
 		func(a *chat.Account) { a.State = chat.Pairing }, func(a *chat.Account) { a.Reason = "x" },

@@ -78,7 +78,8 @@ func TestHalfStored(t *testing.T) {
 		project(t, s, account, chat.Change{Chat: budi, Messages: []chat.Message{said(budi, "a", 1)}})
 		dying := store.New(wrap(db), store.Options{Compression: store.S2, Now: storetest.Now})
 		_ = apply(ctx, dying, account, chat.Change{Chat: budi, Messages: []chat.Message{said(budi, "b", 2)}})
-		if c, err := s.Message(ctx, account, budi, "b", noon); chat.CodeOf(err) != chat.MessageNotFound && (err != nil || len(c.Messages) != 1) {
+		c, err := s.Message(ctx, account, budi, "b", noon)
+		if chat.CodeOf(err) != chat.MessageNotFound && (err != nil || len(c.Messages) != 1) {
 			t.Errorf("%s: the message is %+v, %v", when, c, err)
 		}
 	})

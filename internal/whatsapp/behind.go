@@ -96,8 +96,8 @@ func (r *run) settle() error {
 	return nil
 }
 
-// projectBehind projects what an event says, and calls then if that is stored. It returns before, with later, unless something has
-// failed of late.
+// projectBehind projects what an event says, and calls then if that is stored. It returns before, with later, unless something
+// has failed of late.
 func (r *run) projectBehind(evt any, b *translate.Book, changes []chat.Change, then func()) (later bool, err error) {
 	if r.Behind == 0 || len(changes) == 0 || r.refusals.any() || !r.handlers.enter() {
 		if err := r.settle(); err != nil {

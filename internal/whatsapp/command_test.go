@@ -114,8 +114,8 @@ func TestClearKeepsStarred(t *testing.T) {
 	}
 }
 
-// TestUnstarredAfterAClear: what a clear has left because of its star stays when the star is taken off, as on the phone, also when
-// all of the app state is told anew, in no order, and in another link.
+// TestUnstarredAfterAClear: what a clear has left because of its star stays when the star is taken off, as on the phone, also
+// when all of the app state is told anew, in no order, and in another link.
 func TestUnstarredAfterAClear(t *testing.T) {
 	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.link()

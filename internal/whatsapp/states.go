@@ -140,8 +140,8 @@ func (s *states) ask(ctx context.Context, names []appstate.WAPatchName) (p pages
 	return p
 }
 
-// fetchAsked projects what is new in a collection that was asked for. Where it has changed here since, as by a command, the answer
-// may tell what is known by now, and else it is asked for anew. The lock of changes is held.
+// fetchAsked projects what is new in a collection that was asked for. Where it has changed here since, as by a command, the
+// answer may tell what is known by now, and else it is asked for anew. The lock of changes is held.
 func (s *states) fetchAsked(ctx context.Context, name appstate.WAPatchName, p pages) error {
 	one := p.of[name]
 	switch {

@@ -10,9 +10,9 @@ import (
 // turns says how many devices connect at a time, from reading the keys to having caught up with the app state, and which comes
 // next. Connecting waits for WhatsApp, for the most part, so the more the sooner, as long as there is CPU for them: then they
 // would be ready no sooner, and leave behind a heap full of holes and high stacks, which the process keeps. So each that ends
-// lets one more begin, and whenever the process's timers come late, some fewer. A command that is carried out takes places, too:
-// somebody waits for it. So does a device that somebody waits for, which begins whatever the limit is: its end says nothing of how
-// many there is room for. A few places are left to devices in any case.
+// lets one more begin, and whenever the process's timers come late, some fewer. A command that is carried out takes places,
+// too: somebody waits for it. So does a device that somebody waits for, which begins whatever the limit is: its end says
+// nothing of how many there is room for. A few places are left to devices in any case.
 type turns struct {
 	fewest, most int
 
@@ -37,8 +37,8 @@ const (
 
 func newTurns(fewest, most int) *turns { return &turns{fewest: fewest, most: most, limit: fewest} }
 
-// ticket is that of a device that was active then: of those that wait, the one with the lowest begins first. Devices that never were,
-// or whose connection is made anew, draw theirs one after the other, behind the rest.
+// ticket is that of a device that was active then: of those that wait, the one with the lowest begins first. Devices that never
+// were, or whose connection is made anew, draw theirs one after the other, behind the rest.
 func (t *turns) ticket(active time.Time) int {
 	if !active.IsZero() {
 		return -int(active.UnixMilli())

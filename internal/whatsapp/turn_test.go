@@ -71,12 +71,14 @@ func TestTurnsGoByTicket(t *testing.T) {
 	})
 }
 
-// TestTicketsOfDevices: who was active last has the lowest, whoever asked first; who never was comes behind, in the order of asking.
+// TestTicketsOfDevices: who was active last has the lowest, whoever asked first; who never was comes behind, in the order of
+// asking.
 func TestTicketsOfDevices(t *testing.T) {
 	all := newTurns(1, 1)
 	now := time.Now()
 	tickets := []int{
-		all.ticket(now), all.ticket(now.Add(-time.Second)), all.ticket(time.UnixMilli(1)), all.ticket(time.Time{}), all.ticket(time.Time{}),
+		all.ticket(now), all.ticket(now.Add(-time.Second)), all.ticket(time.UnixMilli(1)),
+		all.ticket(time.Time{}), all.ticket(time.Time{}),
 	}
 	if !slices.IsSorted(tickets) || len(slices.Compact(tickets)) != 5 {
 		t.Errorf("tickets %v", tickets)

@@ -121,8 +121,8 @@ const (
 // beyond is greater than every sort key: it isn't UTF-8.
 const beyond = "\xff"
 
-// selectPage's limit has a sign, which SQLite doesn't look behind: a bare one becomes part of the plan, and from then on each query
-// is compiled anew.
+// selectPage's limit has a sign, which SQLite doesn't look behind: a bare one becomes part of the plan, and from then on each
+// query is compiled anew.
 func selectPage(q *kv.Query) string {
 	value, order := "value", "sort"
 	if q.KeysOnly {

@@ -21,7 +21,8 @@ func TestConversationOmits(t *testing.T) {
 		PnJID:                 proto.String("6281234567890@s.whatsapp.net"),
 	}
 	fields := Conversation(chat, "messages", "conversationTimestamp", "unreadCount", "no such field")
-	if got, want := string(appendObject(nil, fields...)), `{"id":"6281234567890@s.whatsapp.net","notSpam":true,"participant":[],"pnJid":"6281234567890@s.whatsapp.net"}`; got != want {
+	const want = `{"id":"6281234567890@s.whatsapp.net","notSpam":true,"participant":[],"pnJid":"6281234567890@s.whatsapp.net"}`
+	if got := string(appendObject(nil, fields...)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	// A value that the caller lengthens must not run into the next one.

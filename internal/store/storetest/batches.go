@@ -184,7 +184,8 @@ func batchOperations(t *testing.T, ctx context.Context, batches BatchStore) {
 		t.Errorf("results %+v", results[:8])
 	}
 	for _, place := range []int{-1, chat.BatchChunk} {
-		if _, err := batches.EndOperations(ctx, b.Account, b.ID, 0, map[int]chat.Result{place: {State: chat.OperationDone, At: at}}); err == nil {
+		result := map[int]chat.Result{place: {State: chat.OperationDone, At: at}}
+		if _, err := batches.EndOperations(ctx, b.Account, b.ID, 0, result); err == nil {
 			t.Errorf("operation %d of a chunk ended", place)
 		}
 	}
