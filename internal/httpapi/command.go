@@ -32,11 +32,12 @@ const (
 )
 
 // A call that waits looks after firstPoll how its command has ended, since none has sooner where looking is needed, soon again,
-// and then with growing pauses up to slowestPoll: each look costs, and so does a function's time.
+// and then with pauses that grow with what it has waited, up to slowestPoll: a look costs, and so does a function's time until the
+// next.
 const (
 	firstPoll   = 150 * time.Millisecond
 	nextPoll    = 100 * time.Millisecond
-	slowestPoll = 250 * time.Millisecond
+	slowestPoll = 750 * time.Millisecond
 )
 
 // Pauses returns what tells how long a call that waits pauses before each of its looks.
@@ -44,7 +45,7 @@ func Pauses() (next func() time.Duration) {
 	pause, then := firstPoll, nextPoll
 	return func() time.Duration {
 		now := pause
-		pause, then = then, min(then*3/2, slowestPoll)
+		pause, then = then, min(then*5/4, slowestPoll)
 		return now
 	}
 }
