@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/types"
 
@@ -23,6 +24,20 @@ func (w *window) act(name, says string) {
 	if says != "" {
 		w.shows(".toasts[role=status]", says)
 	}
+}
+
+// pressed presses a row, and releases it when the page has been told what comes meanwhile. It returns whose row was pressed.
+func (w *window) pressed(selector string, meanwhile func()) (name string) {
+	w.Helper()
+	point := eval[[]float64](w, `(() => { performance.clearResourceTimings()
+		const r = document.querySelector(?!).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
+	must(w, chromedp.Do(w.tab, chromedp.MouseEvent(chromedp.MousePressed, point[0], point[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	name = eval[string](w, `document.querySelector(?!).querySelector(".name").textContent`, selector)
+	meanwhile()
+	w.until(`performance.getEntriesByType("resource").some(e => e.name.includes("getChats"))`)
+	eval[any](w, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))`)
+	must(w, chromedp.Do(w.tab, chromedp.MouseEvent(chromedp.MouseReleased, point[0], point[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	return name
 }
 
 // channel mutes a channel, which takes no more than that and a pin.

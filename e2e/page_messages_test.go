@@ -146,9 +146,13 @@ func TestPageMessages(t *testing.T) {
 	must(t, s.Device.WaitAcked(ctx, id))
 
 	w := openWindow(ctx, t, "id-ID", s.URL+"/#key="+s.Key)
-	row := func(name string) {
+	mark := func(name string) {
 		t.Helper()
 		w.until(`(() => { const row = [...document.querySelectorAll("[role=option]")].find(r => r.querySelector(".name").textContent === ?!); if (row) document.querySelector(".row.wanted")?.classList.remove("wanted"); row?.classList.add("wanted"); return row })()`, name)
+	}
+	row := func(name string) {
+		t.Helper()
+		mark(name)
 		w.click(".row.wanted")
 		// A browser may put off what the click leads to, and that closes dialogs.
 		w.until(`document.querySelector(".head h1")?.textContent === ?!`, name)
@@ -251,6 +255,16 @@ func TestPageMessages(t *testing.T) {
 	w.channel(news)
 	row("Budi")
 	w.acts(s.Phone, budi.PN())
+
+	// What comes while a row is pressed may move others to its place: the chat that was pressed is opened.
+	mark("Arisan RT 5")
+	name := w.pressed(".row.wanted", func() {
+		id, err := s.Friends[2].Send(ctx, s.Phone, sim.Text("Kak?"), sim.SendOptions{})
+		must(t, err)
+		must(t, s.Device.WaitAcked(ctx, id))
+	})
+	w.until(`document.querySelectorAll("[role=option]")[0].querySelector(".line").textContent.includes("Kak?")`)
+	w.until(`document.querySelector(".head h1")?.textContent === ?!`, name)
 	row("Arisan RT 5")
 	w.ends(s.Phone, group.JID())
 	w.exports(folder)

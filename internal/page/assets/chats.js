@@ -1,6 +1,6 @@
 // The chats: the list with its filters and search, and the conversation beside it.
 import { line } from './curl.js'
-import { button, el, sign } from './dom.js'
+import { button, el, released, sign } from './dom.js'
 import { List } from './list.js'
 import { model } from './model.js'
 import { Talk } from './talk.js'
@@ -130,7 +130,7 @@ export function chatsView(first) {
     talk?.changed(event.detail)
     if (due) return
     due = true
-    requestAnimationFrame(() => { due = false; show() })
+    requestAnimationFrame(async () => { await released(); due = false; show() })
   }
   model.addEventListener('chats', changed)
   model.addEventListener('state', link)

@@ -97,7 +97,7 @@ for (const end of ['pointerup', 'pointercancel', 'dragend', 'blur']) {
   addEventListener(end, () => setTimeout(() => {
     press?.resolve()
     press = undefined
-  }), true)
+  }), end !== 'blur') // an element's blur isn't the window's: a press takes the focus away from what had it
 }
 export const released = () => press?.promise
 
