@@ -86,8 +86,11 @@ func (b *Book) state(jid chat.JID, conv *waHistorySync.Conversation) chat.Chat {
 		s.Archived = chat.Register[bool]{Value: conv.GetArchived(), At: chat.Baseline}
 		s.ArchivedTo = chat.Register[chat.Reach]{Value: chat.ReachOf(chat.RangeOf(at, ids...)), At: chat.Baseline}
 	}
+	if len(ids) == 0 && conv.GetUnreadCount() == 0 {
+		at-- // it counts nothing of that second, in which a message may come live
+	}
 	s.Unread = chat.Unread{
-		Count: int(conv.GetUnreadCount()), Mentions: int(conv.GetUnreadMentionCount()), At: at, IDs: chat.JoinIDs(ids),
+		Count: int(conv.GetUnreadCount()), Mentions: int(conv.GetUnreadMentionCount()), At: max(at, 0), IDs: chat.JoinIDs(ids),
 	}
 	return s
 }

@@ -205,5 +205,15 @@ func TestNewsInTheSecondOfAHistory(t *testing.T) {
 		if row := rowOf(threadOf(t, slices.Concat(told(), live("A"), live("B"))...)); !strings.Contains(row, `"unreadCount":2`) || !strings.Contains(row, `"archived":true`) {
 			t.Errorf("nothing new in %s: %s", in, row)
 		}
+		// One that tells no message and counts none says nothing of that second.
+		empty := &waHistorySync.Conversation{ID: conv.ID, ConversationTimestamp: conv.ConversationTimestamp}
+		none := func() []chat.Change { return knowing().Conversation(empty, true, 100) }
+		for what, changes := range map[string][][]chat.Change{
+			"behind": {none(), live("A")}, "before": {live("A"), none()}, "twice": {none(), live("A"), none(), live("A")},
+		} {
+			if row := rowOf(threadOf(t, slices.Concat(changes...)...)); !strings.Contains(row, `"unreadCount":1`) {
+				t.Errorf("%s an empty chat, in %s: %s", what, in, row)
+			}
+		}
 	}
 }
