@@ -57,6 +57,7 @@ type Message struct {
 	Chat    types.JID // the other person, by the address used, or the group
 	From    types.JID // the sending device, by the address used
 	FromMe  bool      // written by the receiver, on another device
+	Listed  bool      // to a broadcast list, of which this is the copy in a recipient's chat
 	Message *waE2E.Message
 }
 

@@ -150,6 +150,9 @@ func (p *Phone) webMessage(m Message) *waWeb.WebMessageInfo {
 		Key: key, Message: m.Message, MessageTimestamp: proto.Uint64(uint64(m.Time.Unix())),
 		Status: waWeb.WebMessageInfo_DELIVERY_ACK.Enum(),
 	}
+	if m.Listed {
+		w.Broadcast = proto.Bool(true)
+	}
 	if m.Chat.Server == types.GroupServer && !m.FromMe {
 		key.Participant = proto.String(m.From.ToNonAD().String())
 	}

@@ -199,6 +199,11 @@ func (p *Phone) Broadcast(
 	if err := p.sendTo(ctx, mail, p.Devices()); err != nil {
 		return "", err
 	}
+	for _, c := range to {
+		p.record(Message{
+			ID: mail.id, Time: mail.time, Chat: c.address(false), From: p.pn, FromMe: true, Listed: true, Message: m,
+		})
+	}
 	return mail.id, nil
 }
 

@@ -228,6 +228,11 @@ func (c *conn) tellSender(n *waBinary.Node, key stanzaKey, kind types.ReceiptTyp
 func (c *conn) tellOthers(n *waBinary.Node) {
 	ag := n.AttrGetter()
 	p := c.device.phone
+	p.devMu.Lock()
+	for _, id := range receiptIDs(n) {
+		p.read[id] = true
+	}
+	p.devMu.Unlock()
 	for _, d := range p.Devices() {
 		if d != c.device {
 			d.pushNode(p.ownReceipt(ag.OptionalJIDOrEmpty("to"), types.ReceiptType(ag.OptionalString("type")), receiptIDs(n)), nil)

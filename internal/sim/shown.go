@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/types"
 
 	"pesan/internal/sim/appstate"
@@ -19,8 +20,11 @@ type ShownChat struct {
 	Muted        int64    // end in ms since 1970; appstate.Forever; 0: not muted
 	Pinned       bool
 	Archived     bool
+	Locked       bool
+	Labels       []string // ids, sorted
 	MarkedUnread bool
 	Unread       int
+	Mentions     int    // of these, in a group: those that name the user or everyone, or answer the user
 	Time         int64  // seconds since 1970 of the newest message; of a group 0, whose notices move it, too
 	Last         string // id of what stands in the list: a message, or a reaction by the user or to the user's message
 	Messages     []ShownMessage
@@ -37,10 +41,15 @@ type ShownMessage struct {
 	Text      string
 	Revoked   bool
 	Starred   bool
+	Listed    bool              // a copy of what the user sent to a broadcast list
+	Pinned    bool              // in its chat, for all
 	Reactions map[string]string // emojis, by the users of the phone numbers
 
 	came     moment
-	edited   int64 // ms since 1970 by its sender's clock; 0: never
+	said     *waE2E.Message // as it was edited last
+	edited   int64          // ms since 1970 by its sender's clock; 0: never
+	mentions bool
+	pin      *Message // that pinned it last, or took the pin off
 	reacted  []reacted
 	received Message
 }
@@ -65,18 +74,26 @@ func (m moment) compare(o moment) int {
 // Shown is a chat, with a person or a group, as the phone shows it: what it received, sent and read, and what the user has
 // set, by the rules of WhatsApp's clients. ok is false where there is nothing to show.
 func (p *Phone) Shown(chat types.JID) (c ShownChat, ok bool) {
-	c, newest := p.conversation(chat)
+	c = p.conversation(chat)
+	all := c.Messages
 	set := p.settings(chat, &c)
-	if !set.keepsArchived && newest > set.archivedTo {
+	beyond := func(r *appstate.Range, whose func(ShownMessage) bool) bool {
+		return slices.ContainsFunc(all, func(m ShownMessage) bool { return whose(m) && !m.within(r) })
+	}
+	theirs := func(m ShownMessage) bool { return !m.FromMe }
+	if !set.keepsArchived && beyond(set.archived, theirs) {
 		c.Archived = false // news take a chat out of the archive, also those that are gone since
 	}
-	if newest > set.markedTo {
+	if beyond(set.marked, theirs) {
 		c.MarkedUnread = false // and take the place of the mark
 	}
 	p.devMu.Lock()
 	for _, m := range c.Messages {
-		if !m.FromMe && !p.read[m.ID] {
+		if !m.FromMe && !p.read[m.ID] && !slices.ContainsFunc(set.read, m.within) {
 			c.Unread++
+			if m.mentions && !m.Revoked {
+				c.Mentions++
+			}
 		}
 	}
 	p.devMu.Unlock()
@@ -95,7 +112,7 @@ func (p *Phone) Shown(chat types.JID) (c ShownChat, ok bool) {
 	g := p.s.group(chat)
 	if g == nil {
 		c.Name = cmp.Or(c.contact, c.pushName)
-		return c, c.Time > set.deletedTo
+		return c, beyond(set.deleted, func(m ShownMessage) bool { return !m.Listed })
 	}
 	of := g.knownTo(p.Contact)
 	c.Name, c.Timer, c.Time, c.ReadOnly, c.Members = of.Name, of.Timer, 0, of.ReadOnly, of.Members
@@ -122,13 +139,23 @@ func (g *Group) ranks() (all []string) {
 	return all
 }
 
-// conversation replays what was said, and what became of it; newest is the time of the newest message of somebody else.
-func (p *Phone) conversation(chat types.JID) (c ShownChat, newest int64) {
+// conversation replays what was said, and what became of it.
+func (p *Phone) conversation(chat types.JID) (c ShownChat) {
 	find := func(id string) *ShownMessage {
 		if i := slices.IndexFunc(c.Messages, func(m ShownMessage) bool { return m.ID == id }); i >= 0 {
 			return &c.Messages[i]
 		}
 		return nil
+	}
+	group := chat.Server == types.GroupServer
+	add := func(m Message, place int, by string, said *waE2E.Message) {
+		c.Messages = append(c.Messages, ShownMessage{
+			ID: m.ID, By: by, FromMe: m.FromMe, Text: textOf(said), Listed: m.Listed, Reactions: map[string]string{},
+			came: moment{m.Time.Unix(), place}, mentions: group && p.mentioned(said, said), received: m,
+		})
+		if !m.Listed { // a copy moves nothing
+			c.Time = max(c.Time, m.Time.Unix())
+		}
 	}
 	for place, m := range p.Received() {
 		by := p.pn
@@ -154,36 +181,67 @@ func (p *Phone) conversation(chat types.JID) (c ShownChat, newest int64) {
 				came := moment{m.Time.Unix(), place}
 				target.reacted = append(target.reacted, reacted{m.ID, by.User, m.FromMe, r.GetSenderTimestampMS(), came})
 			}
+		case said.GetPinInChatMessage() != nil:
+			pin := said.GetPinInChatMessage()
+			target := find(pin.GetKey().GetID())
+			if target == nil || target.Revoked {
+				continue
+			}
+			target.Pinned, target.pin = pin.GetType() == waE2E.PinInChatMessage_PIN_FOR_ALL, &m
+			if target.Pinned {
+				add(m, place, by.User, said) // "… has pinned a message"
+			}
 		case protocol != nil && protocol.GetType() == waE2E.ProtocolMessage_REVOKE:
-			if target := find(protocol.GetKey().GetID()); target != nil && target.By == by.User {
+			target := find(protocol.GetKey().GetID())
+			if target != nil && (group || target.By == by.User) { // in a group admins revoke others', too
 				target.Revoked, target.Text, target.reacted = true, "", nil
+				target.Pinned, target.pin = false, nil
 				clear(target.Reactions)
 			}
 		case protocol != nil && protocol.GetType() == waE2E.ProtocolMessage_MESSAGE_EDIT:
 			if target := find(protocol.GetKey().GetID()); target != nil && target.By == by.User && !target.Revoked {
-				target.Text, target.edited = protocol.GetEditedMessage().GetConversation(), protocol.GetTimestampMS()
+				target.said, target.edited = protocol.GetEditedMessage(), protocol.GetTimestampMS()
+				target.Text, target.mentions = textOf(target.said), group && p.mentioned(target.said, target.received.Message)
 			}
 		case protocol != nil && protocol.GetType() == waE2E.ProtocolMessage_EPHEMERAL_SETTING:
 			c.Timer = protocol.GetEphemeralExpiration()
 		default:
-			c.Messages = append(c.Messages, ShownMessage{
-				ID: m.ID, By: by.User, FromMe: m.FromMe, Text: said.GetConversation(), Reactions: map[string]string{},
-				came: moment{m.Time.Unix(), place}, received: m,
-			})
-			c.Time = max(c.Time, m.Time.Unix())
-			if !m.FromMe {
-				newest = max(newest, m.Time.Unix())
-			}
+			add(m, place, by.User, said)
 		}
 	}
 	slices.SortFunc(c.Messages, func(a, b ShownMessage) int { return a.came.compare(b.came) })
-	return c, newest
+	return c
 }
 
-// set is how far what the user has set of a chat reaches, in seconds since 1970.
+func textOf(m *waE2E.Message) string {
+	return cmp.Or(m.GetConversation(), m.GetExtendedTextMessage().GetText())
+}
+
+// mentioned tells whether a message of a group concerns the user: it names them or everyone, or answers them, as it did at first.
+func (p *Phone) mentioned(m, first *waE2E.Message) bool {
+	own := func(jid string) bool { return jid == p.pn.String() || jid == p.lid.String() }
+	context := m.GetExtendedTextMessage().GetContextInfo()
+	return context.GetNonJIDMentions() > 0 || slices.ContainsFunc(context.GetMentionedJID(), own) ||
+		own(first.GetExtendedTextMessage().GetContextInfo().GetParticipant())
+}
+
+// within tells whether a range has a message: it is older than the range's end, or at it and named, as far as any are.
+func (m *ShownMessage) within(r *appstate.Range) bool {
+	named := func(o *waSyncAction.SyncActionMessage) bool { return o.GetKey().GetID() == m.ID }
+	return m.came.time < r.GetLastMessageTimestamp() || m.came.time == r.GetLastMessageTimestamp() &&
+		(len(r.GetMessages()) == 0 || slices.ContainsFunc(r.GetMessages(), named))
+}
+
+// set is how far what the user has set of a chat reaches.
 type set struct {
-	archivedTo, markedTo, deletedTo int64
-	keepsArchived                   bool // whatever comes
+	archived, marked, deleted *appstate.Range
+	read                      []*appstate.Range // by a device; what is read on the phone is told one by one
+	keepsArchived             bool              // whatever comes
+}
+
+// without is what is left of messages; the list itself stays.
+func without(all []ShownMessage, gone func(ShownMessage) bool) []ShownMessage {
+	return slices.DeleteFunc(slices.Clone(all), gone)
 }
 
 // settings replays what the user and the companions have set.
@@ -196,7 +254,11 @@ func (p *Phone) settings(chat types.JID, c *ShownChat) (to set) {
 		if len(e.Index) < 2 {
 			continue
 		}
-		if jid, err := types.ParseJID(e.Index[1]); err != nil || !p.sameChat(jid, chat) {
+		of := e.Index[1]
+		if e.Index[0] == "label_jid" {
+			of = e.Index[2]
+		}
+		if jid, err := types.ParseJID(of); err != nil || !p.sameChat(jid, chat) {
 			continue
 		}
 		if e.Operation == appstate.Remove {
@@ -216,10 +278,21 @@ func (p *Phone) settings(chat types.JID, c *ShownChat) (to set) {
 			}
 		case "archive":
 			c.Archived = v.GetArchiveChatAction().GetArchived()
-			to.archivedTo = v.GetArchiveChatAction().GetMessageRange().GetLastMessageTimestamp()
+			to.archived = v.GetArchiveChatAction().GetMessageRange()
 		case "markChatAsRead":
 			c.MarkedUnread = !v.GetMarkChatAsReadAction().GetRead()
-			to.markedTo = v.GetMarkChatAsReadAction().GetMessageRange().GetLastMessageTimestamp()
+			to.marked = v.GetMarkChatAsReadAction().GetMessageRange()
+			if e.By != appstate.Phone && !c.MarkedUnread {
+				to.read = append(to.read, to.marked)
+			}
+		case "lock":
+			c.Locked = v.GetLockChatAction().GetLocked()
+		case "label_jid":
+			c.Labels = slices.DeleteFunc(c.Labels, func(id string) bool { return id == e.Index[1] })
+			if v.GetLabelAssociationAction().GetLabeled() {
+				c.Labels = append(c.Labels, e.Index[1])
+				slices.Sort(c.Labels)
+			}
 		case "star":
 			for i := range c.Messages {
 				if c.Messages[i].ID == e.Index[2] {
@@ -227,16 +300,16 @@ func (p *Phone) settings(chat types.JID, c *ShownChat) (to set) {
 				}
 			}
 		case "deleteMessageForMe":
-			c.Messages = slices.DeleteFunc(c.Messages, func(m ShownMessage) bool { return m.ID == e.Index[2] })
+			c.Messages = without(c.Messages, func(m ShownMessage) bool { return m.ID == e.Index[2] })
 		case "clearChat":
-			through, keeps := v.GetClearChatAction().GetMessageRange().GetLastMessageTimestamp(), e.Index[2] == "0"
-			c.Messages = slices.DeleteFunc(c.Messages, func(m ShownMessage) bool {
-				return m.came.time <= through && !(keeps && m.Starred)
-			})
+			r, keeps := v.GetClearChatAction().GetMessageRange(), e.Index[2] == "0"
+			c.Messages = without(c.Messages, func(m ShownMessage) bool { return m.within(r) && !(keeps && m.Starred) })
 		case "deleteChat":
-			through := v.GetDeleteChatAction().GetMessageRange().GetLastMessageTimestamp()
-			c.Messages = slices.DeleteFunc(c.Messages, func(m ShownMessage) bool { return m.came.time <= through })
-			to.deletedTo = max(to.deletedTo, through)
+			r := v.GetDeleteChatAction().GetMessageRange()
+			c.Messages = without(c.Messages, func(m ShownMessage) bool { return m.within(r) })
+			if r.GetLastMessageTimestamp() >= to.deleted.GetLastMessageTimestamp() {
+				to.deleted = r
+			}
 		}
 	}
 	return to

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
+	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"go.mau.fi/whatsmeow/types"
@@ -39,7 +40,7 @@ func (p *Phone) Told(o ToldOptions) []History {
 			conv.PnJID, conv.LidJID = proto.String(c.pn.String()), proto.String(c.lid.String())
 			in.Mappings = append(in.Mappings, &waHistorySync.PhoneNumberToLIDMapping{PnJID: conv.PnJID, LidJID: conv.LidJID})
 		}
-		if ok || shown.Timer != 0 {
+		if ok || shown.Timer != 0 || len(shown.Messages) > 0 {
 			all = append(all, conv)
 		}
 	}
@@ -105,7 +106,8 @@ func (s *Server) groupsOf(c *Contact) (all []*Group) {
 func (p *Phone) told(chat types.JID, c ShownChat) *waHistorySync.Conversation {
 	conv := &waHistorySync.Conversation{
 		ID: proto.String(chat.String()), UnreadCount: proto.Uint32(uint32(c.Unread)), MarkedAsUnread: &c.MarkedUnread,
-		Archived: &c.Archived, EphemeralExpiration: &c.Timer, ReadOnly: &c.ReadOnly,
+		UnreadMentionCount: proto.Uint32(uint32(c.Mentions)), Archived: &c.Archived, Locked: &c.Locked,
+		EphemeralExpiration: &c.Timer, ReadOnly: &c.ReadOnly,
 	}
 	if c.Time > 0 {
 		conv.ConversationTimestamp = proto.Uint64(uint64(c.Time))
@@ -161,10 +163,25 @@ func (p *Phone) toldMessage(chat types.JID, m ShownMessage) *waWeb.WebMessageInf
 	case m.Revoked:
 		w.Message, w.MessageStubType = nil, waWeb.WebMessageInfo_REVOKE.Enum()
 	case m.edited != 0:
-		edit := Edit(chat, m.ID, Text(m.Text))
+		edit := Edit(chat, m.ID, answering(m.said, m.received.Message))
 		edit.EditedMessage.Message.ProtocolMessage.TimestampMS = &m.edited
 		edit.EditedMessage.Message.ProtocolMessage.Key = w.Key
 		w.Message = edit
+	}
+	if pin := m.received.Message.GetPinInChatMessage(); pin != nil {
+		w.Message, w.MessageStubType = nil, waWeb.WebMessageInfo_PINNED_MESSAGE_IN_CHAT.Enum()
+		w.MessageStubParameters = []string{pin.GetKey().GetID()}
+	}
+	if m.Pinned {
+		pinned := *m.pin
+		pinned.Chat = chat
+		w.PinInChat = &waWeb.PinInChat{
+			Type: waWeb.PinInChat_PIN_FOR_ALL.Enum(), Key: p.webMessage(pinned).Key,
+			SenderTimestampMS: m.pin.Message.GetPinInChatMessage().SenderTimestampMS,
+			MessageAddOnContextInfo: &waWeb.MessageAddOnContextInfo{
+				MessageAddOnDurationInSecs: m.pin.Message.MessageContextInfo.MessageAddOnDurationInSecs,
+			},
+		}
 	}
 	group := p.s.group(chat)
 	for _, r := range m.reacted {
@@ -177,4 +194,18 @@ func (p *Phone) toldMessage(chat types.JID, m ShownMessage) *waWeb.WebMessageInf
 		})
 	}
 	return w
+}
+
+// answering is an edit of a message, which goes on answering what that did.
+func answering(edit, of *waE2E.Message) *waE2E.Message {
+	quote := of.GetExtendedTextMessage().GetContextInfo()
+	if quote.GetStanzaID() == "" {
+		return edit
+	}
+	context := &waE2E.ContextInfo{}
+	if said := edit.GetExtendedTextMessage().GetContextInfo(); said != nil {
+		context = proto.CloneOf(said)
+	}
+	context.StanzaID, context.Participant, context.QuotedMessage = quote.StanzaID, quote.Participant, quote.QuotedMessage
+	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: proto.String(textOf(edit)), ContextInfo: context}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
@@ -31,6 +32,7 @@ type doings struct {
 	log    []string
 
 	seen  map[string]bool     // ids of messages that the user has read
+	old   map[string]bool     // and of those that a history has counted
 	told  []chunk             // of histories, still to be sent
 	added map[*sim.Group]bool // into which the account came since one looked
 }
@@ -57,7 +59,7 @@ func (d *doings) pass() { d.clock = d.clock.Add(time.Second) }
 var acts = []string{
 	"they write", "they write", "they write", "they write", "the user writes", "the user writes", "timer", "edit", "revoke",
 	"react", "react", "react", "read", "mute", "unmute", "pin", "archive", "mark", "star", "clear", "contact",
-	"govern", "govern", "govern", "apart", "apart",
+	"govern", "govern", "govern", "label", "lock", "pin it", "pin it", "list", "apart", "apart",
 }
 
 // do does one thing, if there is something to do it with.
@@ -70,11 +72,13 @@ func (d *doings) do() {
 	what := d.r.IntN(len(acts))
 	d.log = append(d.log, fmt.Sprintf("%s in %s", acts[what], in.User))
 	switch {
-	case what >= 24:
+	case acts[what] == "apart":
 		d.apart()
-	case n >= len(d.people) && what >= 21:
+	case acts[what] == "list":
+		d.broadcast()
+	case n >= len(d.people) && acts[what] == "govern":
 		d.govern(d.groups[n-len(d.people)])
-	case what < 12:
+	case what < 12 || acts[what] == "pin it":
 		d.say(in, what)
 	default:
 		d.set(in, what)
@@ -132,22 +136,41 @@ func (d *doings) say(in types.JID, what int) {
 	switch {
 	case what < 4:
 		o.Spoil = d.maybe(6)
-		send(theirs, sim.Text(fmt.Sprint("dari ", d.r.IntN(1000))))
+		if d.maybe(12) {
+			send(theirs, sim.Newer("?"))
+		} else {
+			send(theirs, d.text("dari", g, m))
+		}
 	case what < 6 && !shown.Archived:
-		send(ownNumber, sim.Text(fmt.Sprint("ke ", d.r.IntN(1000))))
+		send(ownNumber, d.text("ke", g, m))
 	case what == 6 && g == nil:
 		send(either, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 			Type:                waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(),
 			EphemeralExpiration: proto.Uint32([]uint32{0, 86400, 604800}[d.r.IntN(3)]),
 		}})
 		d.pass() // a device that starts anew can't tell which of two of a second came first
-	case m == nil || m.Revoked:
+	case m == nil || m.Revoked || m.Text == "" || m.Listed: // of a kind to which nobody adds
 	case what == 7:
-		edit := sim.Edit(in, m.ID, sim.Text(fmt.Sprint("baru ", d.r.IntN(1000))))
+		d.first(in, m)
+		edit := sim.Edit(in, m.ID, d.text("baru", g, nil))
 		edit.EditedMessage.Message.ProtocolMessage.TimestampMS = d.now()
 		send(m.By, edit)
 	case what == 8:
-		send(m.By, sim.Revoke(in, m.ID))
+		d.first(in, m)
+		by, revoke := m.By, sim.Revoke(in, m.ID)
+		if g != nil && d.maybe(2) && !d.added[g] { // of others nobody tells a device what they were while the user was out
+			by = d.admin(shown)
+		}
+		if by != m.By {
+			key := revoke.ProtocolMessage.Key
+			key.FromMe, key.Participant = proto.Bool(false), proto.String(m.By+"@s.whatsapp.net")
+		}
+		send(by, revoke)
+	case acts[what] == "pin it":
+		key := keyFor(in, m.ID, m.By == either, types.NewJID(m.By, types.DefaultUserServer))
+		pin := sim.Pin(key, []time.Duration{0, 7 * 24 * time.Hour}[d.r.IntN(2)])
+		pin.PinInChatMessage.SenderTimestampMS = d.now()
+		send(either, pin)
 	case what > 8:
 		key := &waCommon.MessageKey{ID: &m.ID, RemoteJID: proto.String(in.String()), FromMe: proto.Bool(m.By == either)}
 		if g != nil && m.By != either {
@@ -160,6 +183,50 @@ func (d *doings) say(in types.JID, what int) {
 		reaction.ReactionMessage.SenderTimestampMS = d.now()
 		send(either, reaction)
 		d.pass()
+	}
+}
+
+// text is what somebody writes, or edits: in a group it may concern the user, such as an answer to a message.
+func (d *doings) text(word string, g *sim.Group, m *sim.ShownMessage) *waE2E.Message {
+	text := fmt.Sprint(word, " ", d.r.IntN(1000))
+	own := []string{d.phone.PN().String(), d.phone.LID().String()}[d.r.IntN(2)]
+	context := &waE2E.ContextInfo{}
+	switch what := d.r.IntN(9); {
+	case g != nil && what == 0:
+		context.MentionedJID = []string{own}
+	case g != nil && what == 1:
+		context.NonJIDMentions = proto.Uint32(1)
+	case g != nil && what == 2 && m != nil && m.FromMe:
+		context.StanzaID, context.Participant, context.QuotedMessage = &m.ID, &own, sim.Text(m.Text)
+	default:
+		return sim.Text(text)
+	}
+	return &waE2E.Message{ExtendedTextMessage: &waE2E.ExtendedTextMessage{Text: &text, ContextInfo: context}}
+}
+
+// broadcast has the user send something to a list.
+func (d *doings) broadcast() {
+	to := slices.DeleteFunc(slices.Clone(d.people), func(c *sim.Contact) bool { return c == d.hidden || d.maybe(2) })
+	m := sim.Text(fmt.Sprint("semua ", d.r.IntN(1000)))
+	_, err := d.phone.Broadcast(d.soon(), "1234567890", to, m, sim.SendOptions{Time: d.clock})
+	d.ok(err)
+}
+
+// admin is one of a group's, by number.
+func (d *doings) admin(g sim.ShownChat) string {
+	var admins []string
+	for _, m := range g.Members {
+		if number, rank, _ := strings.Cut(m, " "); rank != "REGULAR" {
+			admins = append(admins, number)
+		}
+	}
+	return admins[d.r.IntN(len(admins))]
+}
+
+// first has the user read what a history counted, before it changes: such a count doesn't say which messages mention the user.
+func (d *doings) first(in types.JID, m *sim.ShownMessage) {
+	if d.old[m.ID] {
+		d.read(in)
 	}
 }
 
@@ -230,10 +297,14 @@ func (d *doings) set(in types.JID, what int) {
 	case what == 19 && on:
 		d.change(appstate.ClearChat(at, d.maybe(2), false, appstate.UpTo(d.clock)))
 		d.pass()
-	case what == 19 && g == nil && ok && d.maybe(2) && shown.Muted == 0 && !shown.Pinned && !shown.Archived && shown.Timer == 0:
+	case what == 19 && g == nil && ok && d.maybe(2) && deletable(shown):
 		d.read(in)
 		d.change(appstate.DeleteChat(at, false, appstate.UpTo(d.clock)))
 		d.pass()
+	case acts[what] == "label":
+		d.change(appstate.LabelChat([]string{"1", "2"}[d.r.IntN(2)], at, on))
+	case acts[what] == "lock":
+		d.change(appstate.Lock(at, on))
 	case what == 20 && g == nil:
 		if _, known := d.phone.AppState().Lookup("contact", in.String()); known && on {
 			d.change(appstate.RemoveContact(in))
@@ -290,13 +361,43 @@ func (d *doings) apart() {
 // command has a client of the API set something of a chat, which may meet what is being changed elsewhere.
 func (d *doings) command() {
 	w := d.worlds[d.r.IntN(len(d.worlds))]
-	kinds := []chat.CommandKind{chat.MuteCommand, chat.UnmuteCommand, chat.PinCommand, chat.UnpinCommand}
-	kind, in := kinds[d.r.IntN(len(kinds))], d.chats[d.r.IntN(len(d.chats))]
+	kinds := []chat.CommandKind{
+		chat.MuteCommand, chat.UnmuteCommand, chat.PinCommand, chat.UnpinCommand, chat.ArchiveCommand, chat.UnarchiveCommand,
+		chat.ReadCommand, chat.UnreadCommand, chat.StarCommand, chat.UnstarCommand, chat.ClearCommand, chat.DeleteChatCommand,
+	}
+	in := d.chats[d.r.IntN(len(d.chats))]
+	c := chat.Command{Kind: kinds[d.r.IntN(len(kinds))], Chat: jidOf(in)}
+	shown, _ := d.phone.Shown(in)
+	_, g := d.with(in)
+	switch c.Kind {
+	case chat.UnreadCommand:
+		if shown.Unread > 0 {
+			return
+		}
+	case chat.StarCommand, chat.UnstarCommand:
+		if len(shown.Messages) == 0 {
+			return
+		}
+		c.Message = shown.Messages[d.r.IntN(len(shown.Messages))].ID
+	case chat.ClearCommand:
+		c.Starred = []chat.Starred{chat.KeepStarred, chat.DeleteStarred}[d.r.IntN(2)]
+	case chat.DeleteChatCommand:
+		if g != nil || !deletable(shown) {
+			return
+		}
+	}
 	if w.stop == nil {
 		return
 	}
-	err := w.device.Do(d.soon(), kind, jidOf(in)) // whatever comes of it, the phone shows
-	d.log = append(d.log, fmt.Sprintf("%s %s: %v", kind, in, err))
+	err := w.device.Change(d.soon(), c) // whatever comes of it, the phone shows
+	d.log = append(d.log, fmt.Sprintf("%s %s: %v", c.Kind, in, err))
+	d.pass()
+	d.follow(in)
+}
+
+// deletable tells whether nothing is set of a chat that the phone, which forgets it with the chat, doesn't tell.
+func deletable(c sim.ShownChat) bool {
+	return c.Muted == 0 && !c.Pinned && !c.Archived && c.Timer == 0 && !c.Locked && len(c.Labels) == 0
 }
 
 // unhide tells the number of who hides it.
@@ -364,6 +465,12 @@ func (d *doings) linkIt(w *world) {
 	}
 	for _, h := range d.phone.Told(o) {
 		d.told = append(d.told, chunk{w, h})
+	}
+	for _, in := range d.chats {
+		shown, _ := d.phone.Shown(in)
+		for _, m := range shown.Messages {
+			d.old[m.ID] = true
+		}
 	}
 	d.log = append(d.log, "LINK")
 }

@@ -36,8 +36,11 @@ func (w *world) shownHere(in types.JID) (c sim.ShownChat, ok bool) {
 		Archived       bool
 		MarkedAsUnread bool
 		Pinned         int64
+		Locked         bool
+		Labels         []string
 		MuteEndTime    int64
 		UnreadCount    int
+		Mentions       int   `json:"unreadMentionCount"`
 		Time           int64 `json:"conversationTimestamp"`
 		Messages       []struct {
 			Message struct{ Key struct{ ID string } }
@@ -46,8 +49,8 @@ func (w *world) shownHere(in types.JID) (c sim.ShownChat, ok bool) {
 	w.ok(json.Unmarshal(render.AppendChat(nil, &v, render.Single, time.Now()), &row))
 	c = sim.ShownChat{
 		Name: row.Name, ReadOnly: row.ReadOnly, Timer: row.Timer, Muted: row.MuteEndTime, Pinned: row.Pinned != 0,
-		Archived:     row.Archived,
-		MarkedUnread: row.MarkedAsUnread, Unread: row.UnreadCount, Time: row.Time,
+		Archived: row.Archived, Locked: row.Locked, Labels: row.Labels,
+		MarkedUnread: row.MarkedAsUnread, Unread: row.UnreadCount, Mentions: row.Mentions, Time: row.Time,
 	}
 	for _, p := range row.Participant {
 		c.Members = append(c.Members, chat.JID(p.UserJID).User()+" "+p.Rank)
@@ -62,7 +65,8 @@ func (w *world) shownHere(in types.JID) (c sim.ShownChat, ok bool) {
 	for _, document := range w.messages(jidOf(in)) {
 		var m struct {
 			ID, Body, MessageStubType, Sender string
-			FromMe, Starred                   bool
+			FromMe, Starred, Broadcast        bool
+			PinInChat                         json.RawMessage
 			Reactions                         []struct {
 				Key struct {
 					FromMe      bool
@@ -74,7 +78,7 @@ func (w *world) shownHere(in types.JID) (c sim.ShownChat, ok bool) {
 		w.ok(json.Unmarshal([]byte(document), &m))
 		shown := sim.ShownMessage{
 			ID: m.ID, By: chat.JID(m.Sender).User(), FromMe: m.FromMe, Text: m.Body, Starred: m.Starred,
-			Revoked:   m.MessageStubType == "REVOKE",
+			Revoked: m.MessageStubType == "REVOKE", Listed: m.Broadcast, Pinned: m.PinInChat != nil,
 			Reactions: map[string]string{},
 		}
 		for _, r := range m.Reactions {
@@ -177,7 +181,7 @@ func testAsThePhoneShowsIt(t *testing.T, seed uint64) {
 	})
 	d := &doings{
 		world: w, worlds: []*world{w}, r: r, clock: time.Now().Add(-time.Hour).Truncate(time.Second),
-		added: make(map[*sim.Group]bool), seen: make(map[string]bool),
+		added: make(map[*sim.Group]bool), seen: make(map[string]bool), old: make(map[string]bool),
 	}
 	d.people = []*sim.Contact{
 		w.contact("6281200000002", "Budi"), w.contact("6281200000003", "Citra"),

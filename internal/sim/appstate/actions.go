@@ -50,6 +50,13 @@ func Archive(chat types.JID, archived bool, r *Range) Mutation {
 	}, "archive", chat.String())
 }
 
+// Lock locks a chat away, or not any more.
+func Lock(chat types.JID, locked bool) Mutation {
+	return set(&waSyncAction.SyncActionValue{
+		LockChatAction: &waSyncAction.LockChatAction{Locked: &locked},
+	}, "lock", chat.String())
+}
+
 // MarkChatAsRead marks a chat as read up to a range, or as unread.
 func MarkChatAsRead(chat types.JID, read bool, r *Range) Mutation {
 	return set(&waSyncAction.SyncActionValue{

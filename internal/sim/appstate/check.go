@@ -29,6 +29,7 @@ var actions = map[string]action{
 	"deleteChat":             {RegularHigh, 6, 3, flagsThen(2, ranged((*value).GetDeleteChatAction))},
 	"userStatusMute":         {RegularHigh, 7, 2, present((*value).GetUserStatusMuteAction)},
 	"pin_v1":                 {RegularLow, 5, 2, present((*value).GetPinAction)},
+	"lock":                   {RegularLow, 7, 2, present((*value).GetLockChatAction)},
 	"archive":                {RegularLow, 3, 2, ranged((*value).GetArchiveChatAction)},
 	"markChatAsRead":         {RegularLow, 3, 2, ranged((*value).GetMarkChatAsReadAction)},
 	"setting_unarchiveChats": {RegularLow, 4, 1, present((*value).GetUnarchiveChatsSetting)},
