@@ -484,6 +484,18 @@ func TestPageLink(t *testing.T) {
 	w.click("[role=option]")
 	w.shows(".message:last-child .words", "halo")
 
+	// A menu that is open stays so, and has the focus, when what the chat is changes.
+	w.click(".menu summary")
+	answer, err := s.Call(ctx, "readChat", "phone", friend.PN().User)
+	if must(t, err); answer.Status != http.StatusOK {
+		t.Fatalf("readChat answers %s", answer.Body)
+	}
+	w.until(`document.querySelector(".menu[open] [data-act=unread]")`)
+	if !eval[bool](w, `document.activeElement.matches(".menu summary")`) {
+		t.Fatal("a menu loses the focus, and with it the Escape key, when its chat changes")
+	}
+	w.close()
+
 	// What others write stays a text, whatever it is.
 	friend.SetPushName(`<img src=x onerror="window.hacked=1">` + "\u202egnp.exe")
 	for _, text := range []string{

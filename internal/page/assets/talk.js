@@ -94,14 +94,18 @@ export class Talk {
     const state = JSON.stringify([this.title, facts, chat?.muted, chat?.pinned, chat?.archived, chat?.unread > 0, chat?.marked])
     if (state === this.head.state) return
     this.head.state = state
-    const focused = this.head.contains(document.activeElement) && document.activeElement.dataset.act
+    const focused = this.head.contains(document.activeElement) && document.activeElement
+    const { act, curl } = focused?.dataset ?? {}
     const open = this.head.querySelector('details')?.open
     this.head.replaceChildren(
       el('a', { href: '#/chats', class: 'back', 'aria-label': t('back') }, '‹'),
       el('div', { class: 'who' }, el('h1', { tabindex: '-1' }, el('bdi', {}, this.title)), el('p', {}, facts)),
       ...(chat ? actions(chat) : []))
     if (open) this.head.querySelector('details').open = true
-    if (focused) this.head.querySelector(`[data-act="${focused}"]`)?.focus()
+    if (focused) { // what doesn't fit any more has its menu in its place
+      const same = this.head.querySelector(act ? `[data-act="${act}"]` : curl ? `[data-curl="${curl}"]` : focused.localName)
+      ;(same ?? this.head.querySelector('summary'))?.focus()
+    }
   }
 
   async #fetch(cursor) {
