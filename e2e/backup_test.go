@@ -34,7 +34,7 @@ func (w *world) say(ctx context.Context, t *testing.T, text string, at time.Dura
 // TestBackup backs up and restores while the program runs. What was there comes back; the device is linked anew, since its keys were of
 // another moment; then it catches up with the phone.
 func TestBackup(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w := newWorld(t, 2)
 	p := w.run(ctx, t)
@@ -87,7 +87,10 @@ func TestBackup(t *testing.T) {
 	if len(messages) != 1 || messages[0].Body != "satu" || chat.Muted {
 		t.Errorf("restored: %+v, muted %v", messages, chat.Muted)
 	}
-	must(t, w.Shows(ctx, func(s State) bool { return s.State == "SERVICE_SCAN" }))
+	must(t, Until(ctx, "a code", func() (bool, error) {
+		state, err := w.State(ctx)
+		return state.State == "SERVICE_SCAN", err
+	}))
 	must(t, w.Link(ctx))
 	w.say(ctx, t, "tiga", 2*time.Second)
 	must(t, Until(ctx, "what the phone has set, and what comes", func() (bool, error) {
@@ -116,7 +119,7 @@ func TestBackup(t *testing.T) {
 // TestDamage kills the program and has the disk change some bytes. The next start says which chats are hurt, and what to do; doctor says
 // the same, and mends.
 func TestDamage(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w, p := linkedWorld(ctx, t, 1)
 	for i := range 30 {
@@ -177,7 +180,7 @@ func TestDamage(t *testing.T) {
 
 // TestDoctor has each thing that it looks at be wrong in turn.
 func TestDoctor(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w, p := linkedWorld(ctx, t, 1)
 	p.stop(t)

@@ -148,12 +148,21 @@ func TestPageMessages(t *testing.T) {
 	w := openWindow(ctx, t, "id-ID", s.URL+"/#key="+s.Key)
 	mark := func(name string) {
 		t.Helper()
-		w.until(`(() => { const row = [...document.querySelectorAll("[role=option]")].find(r => r.querySelector(".name").textContent === ?!); if (row) document.querySelector(".row.wanted")?.classList.remove("wanted"); row?.classList.add("wanted"); return row })()`, name)
+		w.until(`(() => {
+			const row = [...document.querySelectorAll("[role=option]")].find(r => r.querySelector(".name").textContent === ?!)
+			if (!row) return false
+			document.querySelector(".row.wanted")?.classList.remove("wanted")
+			row.classList.add("wanted")
+			row.onclick = () => { window.opened = row.querySelector(".name").textContent }
+			return true
+		})()`, name)
 	}
 	row := func(name string) {
 		t.Helper()
-		mark(name)
-		w.click(".row.wanted")
+		for opened := ""; opened != name; opened = eval[string](w, `window.opened`) { // what comes in may put another chat into the row
+			mark(name)
+			w.click(".row.wanted")
+		}
 		// A browser may put off what the click leads to, and that closes dialogs.
 		w.until(`document.querySelector(".head h1")?.textContent === ?!`, name)
 	}

@@ -442,7 +442,7 @@ func TestPageLink(t *testing.T) {
 	w.shows(".empty", "Tautkan ponsel")
 	w.click(`nav a[href="#/link"]`)
 	w.click(".acts .primary")
-	w.until(`document.querySelector("img.qr")?.complete && document.querySelector("img.qr").naturalWidth > 100 && !document.querySelector("img.qr").hidden`)
+	w.showsQR()
 	w.views("link")
 	w.speak("id")
 	var err error
@@ -526,9 +526,16 @@ func TestPageLink(t *testing.T) {
 	w.views("texts")
 }
 
+// showsQR waits for a code to be on the screen.
+func (w *window) showsQR() {
+	w.Helper()
+	w.until(`(() => { const e = document.querySelector("img.qr"); return e?.complete && e.naturalWidth > 100 && !e.hidden })()`)
+}
+
 // readQR reads the code on the screen, from a picture of it.
 func (w *window) readQR() string {
 	w.Helper()
+	w.showsQR() // another language has made the view anew
 	shot, err := chromedp.Run(w.tab, chromedp.CaptureScreenshot())
 	must(w, err)
 	picture, err := png.Decode(bytes.NewReader(shot))
@@ -543,7 +550,7 @@ func (w *window) readQR() string {
 // TestPageOrigins: a page of another origin can't frame this one, hold on to its window, or call the API with its key; and a link can't
 // replace the key without the user's word.
 func TestPageOrigins(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := newWorld(t, 0)
 	s.run(ctx, t)
