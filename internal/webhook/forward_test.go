@@ -92,10 +92,13 @@ func (e *endpoint) answers(with func(http.ResponseWriter)) {
 	e.answer = with
 }
 
+// patience bounds the wait for what must come, also on a machine under load.
+const patience = 2 * time.Minute
+
 // wait waits until enough is there.
 func (e *endpoint) wait(t testing.TB, what string, enough func([]arrived) bool) []arrived {
 	t.Helper()
-	late := time.NewTimer(30 * time.Second)
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	for {
 		if all := e.got(); enough(all) {
@@ -112,7 +115,7 @@ func (e *endpoint) wait(t testing.TB, what string, enough func([]arrived) bool) 
 // eventually looks until something is so.
 func eventually(t *testing.T, so func() bool) {
 	t.Helper()
-	tick, late := time.NewTicker(10*time.Millisecond), time.NewTimer(30*time.Second)
+	tick, late := time.NewTicker(10*time.Millisecond), time.NewTimer(patience)
 	defer tick.Stop()
 	defer late.Stop()
 	for !so() {
