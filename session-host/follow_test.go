@@ -16,7 +16,7 @@ import (
 // the report, which names the command.
 func TestFollowOneCall(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := newStack(t, 1, nil)
 	s.start(nil)

@@ -27,15 +27,14 @@ import (
 const lostHeartbeat = "heartbeat lost, and all shards with it"
 
 const (
-	leaseTTL = 15 * time.Second
-	shared   = 4 // queues that the hosts share
-	devices  = 6
-	friends  = 3
+	shared  = 4 // queues that the hosts share
+	devices = 6
+	friends = 3
 )
 
 // TestTwoHosts shares shards between hosts while messages stream in and commands go out, and takes hosts away in every way.
 func TestTwoHosts(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	s := newStack(t, shared, nil)
 	a := s.start(nil)
@@ -51,7 +50,7 @@ func TestTwoHosts(t *testing.T) {
 		traffic.Go(func() error { return d.command(talk) })
 	}
 
-	gap := func(what string, most time.Duration, gone []*driven, take func()) {
+	gap := func(what string, gone []*driven, take func()) time.Duration {
 		t.Helper()
 		before := logins(gone)
 		began := time.Now()
@@ -65,25 +64,29 @@ func TestTwoHosts(t *testing.T) {
 			return true, nil
 		}))
 		took := time.Since(began)
-		if t.Logf("%s: %d devices are back after %v", what, len(gone), took); took > most || len(gone) == 0 {
-			t.Errorf("%s: too late, or nothing to see", what)
+		if t.Logf("%s: %d devices are back after %v", what, len(gone), took); len(gone) == 0 {
+			t.Errorf("%s: nothing to see", what)
 		}
+		return took
 	}
 
-	gap("killed", leaseTTL+5*time.Second, s.on(a, all), func() { a.signal(syscall.SIGKILL) })
+	killed := gap("killed", s.on(a, all), func() { a.signal(syscall.SIGKILL) })
 	<-a.ended
 	c := s.start(nil)
 	must(t, c.says(ctx, "shards taken", shared/2))
 	must(t, connected(ctx, all))
 
-	gap("stopped", 2*time.Second, s.on(b, all), func() { b.signal(syscall.SIGTERM) })
+	// How many seconds it takes is held in virtual time, by the tests of internal/host; here it depends on the machine.
+	if stopped := gap("stopped", s.on(b, all), func() { b.signal(syscall.SIGTERM) }); stopped >= killed {
+		t.Errorf("an orderly end takes %v, and a lease's end %v", stopped, killed)
+	}
 
 	recorder := s.record()
 	d := s.start(map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": recorder.url})
 	must(t, d.says(ctx, "shards taken", shared/2))
 	must(t, connected(ctx, all))
 	asleep := s.on(d, all)
-	gap("paused", leaseTTL+5*time.Second, asleep, func() { d.signal(syscall.SIGSTOP) })
+	gap("paused", asleep, func() { d.signal(syscall.SIGSTOP) })
 	recorder.begin()
 	d.signal(syscall.SIGCONT)
 	must(t, d.says(ctx, lostHeartbeat, 1))

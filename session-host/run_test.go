@@ -57,7 +57,7 @@ func TestSuiteWithFaults(t *testing.T) {
 	go func() { ended <- run(ctx, set, whatsapp.Redirect(s.whatsApp.Address()), logger, s.logs) }()
 
 	system := s.system(6281200000001, 3)
-	within, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	within, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	codes := make(chan []string, 1)
 	go func() { codes <- s.codes(ctx, t) }()
@@ -166,7 +166,7 @@ func TestHealth(t *testing.T) {
 	}
 	s := newStack(t, 1, nil)
 	p := s.start(map[string]string{"HEALTH_ADDRESS": address})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	must(t, p.says(ctx, "shards taken", 1))
 	must(t, ask())

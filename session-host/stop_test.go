@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pesan/e2e"
+	"pesan/internal/chat"
 	"pesan/internal/sim"
 )
 
@@ -19,8 +20,8 @@ import (
 // done soon after, in its first attempt or the one that the stop has cost it, and not when a visibility timeout has ended.
 func TestStopHidesNoCommand(t *testing.T) {
 	t.Parallel()
-	const soon = 3 * time.Second
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	const soon = chat.VisibilityTimeout / 3 // a new host starts meanwhile
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := newStack(t, 2, nil)
 	old := s.start(nil)

@@ -18,7 +18,7 @@ import (
 // TestFunctionsOfALaterRelease: functions change before the hosts do, and may send what this host doesn't know.
 func TestFunctionsOfALaterRelease(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := newStack(t, 1, nil)
 	s.start(nil)
