@@ -13,7 +13,7 @@ import (
 
 // TestBatchRecipes runs the recipes of docs/batch.md as they are written, on the demo.
 func TestBatchRecipes(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	text, err := os.ReadFile(filepath.Join("..", "docs", "batch.md"))
 	must(t, err)

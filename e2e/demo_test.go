@@ -15,7 +15,7 @@ import (
 
 // TestDemo pastes every line that the demo prints into a shell, and checks the answers.
 func TestDemo(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	path := withCurl(t)
 	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")

@@ -164,7 +164,7 @@ func TestNginx(t *testing.T) {
 
 // guards checks a proxy before a demo: the system's endpoints are the operator's alone, all else passes, and events come one by one.
 func guards(t *testing.T, proxy func(pesan, operator string) (*http.Client, string)) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	p := start(t, nil, "demo", "-listen", "127.0.0.1:0")
 	key, err := p.find(ctx, regexp.MustCompile(`^API key +(\S+)`))
@@ -254,7 +254,7 @@ func TestService(t *testing.T) {
 	if command == nil {
 		t.Fatal("the unit starts nothing")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	nobody := []string{"WHATSAPP_ADDRESS=127.0.0.1:1", "WHATSAPP_ROOT_KEY=" + strings.Repeat("00", 32)}
 	p := start(t, nobody, strings.Fields(command[1])...)

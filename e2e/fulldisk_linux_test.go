@@ -27,7 +27,7 @@ func (p *process) fill(t testing.TB) (room func()) {
 // is wrong, and with room again everything goes on by itself, and nothing is missing.
 func TestFullDisk(t *testing.T) {
 	const people = talkers
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w := newWorld(t, people)
 	p := w.run(ctx, t)

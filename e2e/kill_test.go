@@ -29,7 +29,7 @@ const (
 // message is there once, every command that was answered 200 is in WhatsApp's app state, every 202 has ended, and of every message
 // the webhook has sent an event, whose id tells what it sends again.
 func TestNothingLost(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w := newWorld(t, talkers+settings)
 	w.env = append(w.env, "COMMAND_WAIT=100ms")

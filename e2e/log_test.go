@@ -15,7 +15,7 @@ import (
 
 // TestLogHoldsNoSecrets logs all that can be logged of a life with faults, and looks for what mustn't be there.
 func TestLogHoldsNoSecrets(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w := newWorld(t, 3)
 	name := filepath.Join(t.TempDir(), "log")

@@ -57,7 +57,7 @@ func linking(ctx context.Context, t *testing.T) (*world, *sim.Authenticator, fun
 
 // TestPasskeyByHTTP links with a passkey whose answer is carried by hand.
 func TestPasskeyByHTTP(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w, authenticator, linked := linking(ctx, t)
 	var asked struct {
@@ -93,7 +93,7 @@ func TestPasskeyByHTTP(t *testing.T) {
 
 // TestPasskeyExtension links with the extension in a real browser, which has the passkey in an authenticator.
 func TestPasskeyExtension(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	folder, err := filepath.Abs("../extras/passkey-extension")
 	must(t, err)

@@ -226,7 +226,7 @@ func TestStandalone(t *testing.T) {
 
 // TestRestart: the first start adds a device and shows its key once; a second finds everything as it was.
 func TestRestart(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w := newWorld(t, 2)
 	p := w.run(ctx, t)
@@ -279,7 +279,7 @@ func TestRestart(t *testing.T) {
 
 // TestStopUnderLoad: the program ends in time while WhatsApp is silent and calls wait for it.
 func TestStopUnderLoad(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	w, p := linkedWorld(ctx, t, 1)
 	id, err := w.Friends[0].Send(ctx, w.Phone, sim.Text("halo"), sim.SendOptions{})

@@ -9,7 +9,7 @@ import (
 
 // Suite runs all steps as tests, up to the first that fails.
 func Suite(t *testing.T, s *System) {
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for _, step := range Steps() {
 		if !t.Run(step.Name, func(t *testing.T) { step.Do(ctx, t, s) }) {

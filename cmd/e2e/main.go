@@ -51,7 +51,7 @@ func command(ctx context.Context, args []string, out *os.File, errOut io.Writer)
 	listen := flags.String("whatsapp", "127.0.0.1:0", "`host:port` where WhatsApp is played")
 	without := flags.String("without", "", "`steps` that aren't done, with commas between them")
 	here := flags.String("here", "", "`names` that stand for this machine, with commas between them, as those under localhost do")
-	limit := flags.Duration("limit", 5*time.Minute, "how long all may take")
+	limit := flags.Duration("limit", 10*time.Minute, "how long all may take")
 	flags.Usage = func() { fmt.Fprint(errOut, usage); flags.PrintDefaults() }
 	if err := flags.Parse(args); err != nil {
 		return errors.Join(program.ErrUsage, err)

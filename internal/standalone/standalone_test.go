@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestDemoLeavesNothing runs the whole program in this process: every goroutine ends with it, and its folder goes.
 func TestDemoLeavesNothing(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	t.Setenv("TMPDIR", t.TempDir())
 	out := &watchedBuffer{until: english.toStop, found: cancel}
