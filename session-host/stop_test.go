@@ -17,15 +17,16 @@ import (
 )
 
 // TestStopHidesNoCommand stops a host while commands come, before and after its last poll was left, and starts another: each is
-// done soon after, in its first attempt or the one that the stop has cost it, and not when a visibility timeout has ended.
+// done soon after, in its first attempt or the one that the stop has cost it, and never when a visibility timeout has ended. A machine
+// that others use may make one stop slow, so that soon is what one of some stops has to hold.
 func TestStopHidesNoCommand(t *testing.T) {
 	t.Parallel()
-	const soon = chat.VisibilityTimeout / 3 // a new host starts meanwhile
+	const soon, never, stops = 3 * time.Second, chat.VisibilityTimeout / 2, 5
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s := newStack(t, 2, nil)
-	old := s.start(nil)
-	must(t, old.says(ctx, "shards taken", 2))
+	host := s.start(nil)
+	must(t, host.says(ctx, "shards taken", 2))
 	all := s.linked(ctx, 4)
 	for _, d := range all {
 		_, err := d.Friends[0].Send(ctx, d.Phone, sim.Text("ada"), sim.SendOptions{})
@@ -35,14 +36,31 @@ func TestStopHidesNoCommand(t *testing.T) {
 			return len(chats) > 0, err
 		}))
 	}
+	var took []time.Duration
+	for len(took) < stops && (len(took) == 0 || took[len(took)-1] > soon) {
+		var slowest time.Duration
+		host, slowest = s.stopUnderCommands(ctx, t, host, all, 1000+2*len(took))
+		if took = append(took, slowest); slowest > never {
+			t.Fatalf("a command was done %v after the new host's start", slowest)
+		}
+	}
+	if took[len(took)-1] > soon {
+		t.Errorf("the slowest commands were done %v after the new host's start", took)
+	}
+}
 
+// stopUnderCommands stops a host and starts the next one. It returns that, and when the last command was done after its start.
+func (s *stack) stopUnderCommands(ctx context.Context, t *testing.T, old *process, all []*driven, second int) (
+	next *process, slowest time.Duration,
+) {
+	t.Helper()
 	old.signal(syscall.SIGTERM)
 	var calls errgroup.Group
 	done := make(chan time.Time, 2*len(all))
-	mute := func(n int) {
+	mute := func(second int) {
 		for _, d := range all {
 			calls.Go(func() error {
-				answer, err := d.Call(ctx, "muteChat", "phone", d.Friends[0].PN().User, "second", fmt.Sprint(1000+n))
+				answer, err := d.Call(ctx, "muteChat", "phone", d.Friends[0].PN().User, "second", fmt.Sprint(second))
 				switch {
 				case err != nil:
 				case answer.Status == http.StatusAccepted: // no host was there to wait for
@@ -55,21 +73,21 @@ func TestStopHidesNoCommand(t *testing.T) {
 			})
 		}
 	}
-	mute(1)
+	mute(second)
 	must(t, old.says(ctx, "shards released", 2))
-	mute(2)
-	begun := time.Now()
-	must(t, s.start(nil).says(ctx, "shards taken", 2))
+	mute(second + 1)
+	began := time.Now()
+	next = s.start(nil)
+	must(t, next.says(ctx, "shards taken", 2))
 	must(t, calls.Wait())
 	close(done)
 	for at := range done {
-		if took := at.Sub(begun); took > soon {
-			t.Errorf("a command was done %v after the new host's start", took)
-		}
+		slowest = max(slowest, at.Sub(began))
 	}
 	if <-old.ended; old.err != nil {
 		t.Errorf("the host that was stopped ends with %v", old.err)
 	}
+	return next, slowest
 }
 
 // ended waits until the report says that the command of an answer was done.
