@@ -72,7 +72,7 @@ func TestCrashAfterPairing(t *testing.T) {
 }
 
 func TestNobodyScans(t *testing.T) {
-	w := newWorld(t, sim.Options{PairingTimeout: 500 * time.Millisecond}, sim.PhoneOptions{})
+	w := newWorld(t, sim.Options{}, sim.PhoneOptions{})
 	w.devices.codes = codes{first: 20 * time.Millisecond, other: 10 * time.Millisecond}
 	w.run()
 	a := w.until("the end", func(a chat.Account) bool { return a.State == chat.ServiceOff && a.Reason == QRTimeout })
