@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -244,9 +245,23 @@ func TestCommandsThatFail(t *testing.T) {
 	})
 	t.Run("reply lost", func(t *testing.T) {
 		state.Inject(appstate.Fault{Kind: appstate.Lose, Name: "regular_high"})
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		left := len(muteEntries(w)) + 1
+		ctx, cancel := context.WithCancel(w.soon())
 		defer cancel()
-		wantCode(t, w.device.Mute(ctx, jid(budi), chat.MutedForEver), chat.Unavailable)
+		ended := make(chan error, 1)
+		go func() { ended <- w.device.Mute(ctx, jid(budi), chat.MutedForEver) }()
+		_, err := state.Wait(ctx, func(e appstate.Entry) bool { // however long it takes until the phone has it
+			if e.Index[0] == "mute" {
+				left--
+			}
+			return left == 0
+		})
+		w.ok(err)
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("without an answer: %v", err)
+		}
+		wantCode(t, refusal(context.DeadlineExceeded), chat.Unavailable)
 		w.ok(w.device.Mute(w.soon(), jid(budi), chat.MutedForEver))
 	})
 	t.Run("offline", func(t *testing.T) {
