@@ -4,13 +4,18 @@ package plain
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
+	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/store/sqlstore"
+	"go.mau.fi/whatsmeow/types/events"
 	"go.mau.fi/whatsmeow/util/keys"
 	waLog "go.mau.fi/whatsmeow/util/log"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -64,10 +69,36 @@ func Client(
 	c.SetWebsocketHTTPClient(http)
 	c.SetPreLoginHTTPClient(http)
 	c.SynchronousAck, c.EnableDecryptedEventBuffer, c.ManualHistorySyncDownload = true, true, true
-	c.AddEventHandlerWithSuccessStatus(handle)
+	c.DisableLoginAutoReconnect = true
+	var logins sync.WaitGroup
+	c.AddEventHandlerWithSuccessStatus(func(evt any) bool {
+		if _, linked := evt.(*events.PairSuccess); linked {
+			logins.Go(func() { login(t.Context(), c) })
+		}
+		return handle(evt)
+	})
 	t.Cleanup(func() {
+		logins.Wait()
 		c.Disconnect()
 		http.CloseIdleConnections()
 	})
 	return c
+}
+
+// login has a client that was just linked log in once its connection has ended. By itself it does so at WhatsApp's word, which it
+// drops if it notices the end before it has taken that: then it stays away.
+func login(ctx context.Context, c *whatsmeow.Client) {
+	gone, cancel := context.WithCancel(ctx)
+	cancel() // so that nothing is sent
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	//lint:ignore SA1019 IsConnected is false before a new connection may be made
+	for !errors.Is(c.DangerousInternals().SendNode(gone, waBinary.Node{Tag: "ack"}), whatsmeow.ErrNotConnected) {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+	_ = c.Connect() // an error shows as a client that doesn't come
 }
