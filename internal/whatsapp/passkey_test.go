@@ -159,7 +159,7 @@ func TestWrongPasskeys(t *testing.T) {
 
 // TestLatePasskey: what comes too late is refused, and linking begins again.
 func TestLatePasskey(t *testing.T) {
-	w, authenticator, a, result := askedWorld(t, func(k *sim.Passkey) { k.Timeout = 300 * time.Millisecond })
+	w, authenticator, a, result := askedWorld(t, func(k *sim.Passkey) { k.Timeout = 2 * time.Second })
 	if r := <-result; !errors.Is(r.err, sim.ErrPasskey) && !errors.Is(r.err, sim.ErrLinking) {
 		t.Errorf("the scan ended with %v", r.err)
 	}
