@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"go.mau.fi/whatsmeow/proto/waSyncAction"
 	"go.mau.fi/whatsmeow/types"
@@ -31,12 +32,15 @@ func (w *window) pressed(selector string, meanwhile func()) (name string) {
 	w.Helper()
 	point := eval[[]float64](w, `(() => { performance.clearResourceTimings()
 		const r = document.querySelector(?!).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
-	must(w, chromedp.Do(w.tab, chromedp.MouseEvent(chromedp.MousePressed, point[0], point[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	mouse := func(event input.DispatchMouseEventType) {
+		must(w, chromedp.Do(w.tab, chromedp.MouseEvent(event, point[0], point[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	}
+	mouse(chromedp.MousePressed)
 	name = eval[string](w, `document.querySelector(?!).querySelector(".name").textContent`, selector)
 	meanwhile()
 	w.until(`performance.getEntriesByType("resource").some(e => e.name.includes("getChats"))`)
 	eval[any](w, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))`)
-	must(w, chromedp.Do(w.tab, chromedp.MouseEvent(chromedp.MouseReleased, point[0], point[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
+	mouse(chromedp.MouseReleased)
 	return name
 }
 

@@ -17,8 +17,8 @@ import (
 )
 
 // TestStopHidesNoCommand stops a host while commands come, before and after its last poll was left, and starts another: each is
-// done soon after, in its first attempt or the one that the stop has cost it, and never when a visibility timeout has ended. A machine
-// that others use may make one stop slow, so that soon is what one of some stops has to hold.
+// done soon after, in its first attempt or the one that the stop has cost it, and never when a visibility timeout has ended. A
+// machine that others use may make one stop slow, so that soon is what one of some stops has to hold.
 func TestStopHidesNoCommand(t *testing.T) {
 	t.Parallel()
 	const soon, never, stops = 3 * time.Second, chat.VisibilityTimeout / 2, 5
