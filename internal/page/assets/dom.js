@@ -93,7 +93,7 @@ export function dialog(title, build) {
 // released settles once nobody presses anything: what is replaced between press and release isn't clicked.
 let press
 addEventListener('pointerdown', () => { press ??= Promise.withResolvers() }, true)
-for (const end of ['pointerup', 'pointercancel', 'dragend', 'blur']) {
+for (const end of ['pointerup', 'pointercancel', 'contextmenu', 'dragend', 'blur']) { // a context menu may swallow the release
   addEventListener(end, () => setTimeout(() => {
     press?.resolve()
     press = undefined
