@@ -31,7 +31,8 @@ func (w *window) act(name, says string) {
 func (w *window) pressed(selector string, meanwhile func()) (name string) {
 	w.Helper()
 	point := eval[[]float64](w, `(() => { performance.clearResourceTimings()
-		const r = document.querySelector(?!).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
+		const r = document.querySelector(?!).getBoundingClientRect()
+		return [r.x + r.width / 2, r.y + r.height / 2] })()`, selector)
 	mouse := func(event input.DispatchMouseEventType) {
 		must(w, chromedp.Do(w.tab, chromedp.MouseEvent(event, point[0], point[1], chromedp.ButtonLeft, chromedp.ClickCount(1))))
 	}

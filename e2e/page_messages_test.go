@@ -159,7 +159,7 @@ func TestPageMessages(t *testing.T) {
 	}
 	row := func(name string) {
 		t.Helper()
-		for opened := ""; opened != name; opened = eval[string](w, `window.opened`) { // what comes in may put another chat into the row
+		for opened := ""; opened != name; opened = eval[string](w, `window.opened`) { // what comes in may change whose row it is
 			mark(name)
 			w.click(".row.wanted")
 		}

@@ -476,8 +476,8 @@ func TestBatchRepeats(t *testing.T) {
 	})
 }
 
-// TestBatchOfMany: 50,000 operations are read and resolved, in a time that grows no faster than they do. Each against each would take
-// an hour; what it takes `make bench BENCH=awsbatch` measures.
+// TestBatchOfMany: 50,000 operations are read and resolved, in a time that grows no faster than they do. Each against each would
+// take an hour; what it takes `make bench BENCH=awsbatch` measures.
 func TestBatchOfMany(t *testing.T) {
 	w := newWorld(t)
 	w.seedMany(1500, 10)

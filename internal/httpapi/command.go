@@ -32,8 +32,8 @@ const (
 )
 
 // A call that waits looks after firstPoll how its command has ended, since none has sooner where looking is needed, soon again,
-// and then with pauses that grow with what it has waited, up to slowestPoll: a look costs, and so does a function's time until the
-// next.
+// and then with pauses that grow with what it has waited, up to slowestPoll: a look costs, and so does a function's time until
+// the next.
 const (
 	firstPoll   = 150 * time.Millisecond
 	nextPoll    = 100 * time.Millisecond

@@ -29,10 +29,11 @@ func through(t *testing.T, f Fault, operation, body, answer string) (status int,
 	defer p.Close()
 	proxy := httptest.NewServer(p)
 	defer proxy.Close()
-	ctx, cancel := t.Context(), context.CancelFunc(func() {})
+	patience := time.Minute
 	if f == Hung {
-		ctx, cancel = context.WithTimeout(ctx, time.Second)
+		patience = time.Second
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, proxy.URL, strings.NewReader(body))
 	if err != nil {
